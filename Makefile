@@ -1,0 +1,84 @@
+# Every target sets up what it needs; stamps under .venv keep it from being done twice.
+#
+#   make demo ARGS="--once --json"    passes ARGS to the command
+#   make setup PYTHON=python3.12      picks the interpreter of .venv
+
+SHELL := /bin/sh
+BIN := .venv/bin
+STAMP := .venv/.stamp
+# Hashes for every file, no compiler, no prompt.
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input install --quiet
+# Lock files serve every supported Python and system, and name no address.
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-header --no-emit-index-url --no-emit-find-links
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help setup demo test lint format bench faults lock clean postgres
+
+help: ## Show these targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(STAMP)-project ## Make .venv with the pinned packages and .venv/bin/strongroom
+
+demo: setup ## Run the main job end to end with a pretend SP-API; ARGS="--once --json"
+	@$(BIN)/strongroom demo $(ARGS)
+
+test: lint postgres ## Lint, then the whole test suite (installs PostgreSQL when root on Debian)
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint: $(STAMP)-dev ## Check style, formatting, types and the import floors
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(STAMP)-dev ## Format the code and apply safe fixes
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+
+bench: setup ## Measure this machine; ARGS go to `strongroom bench`
+	@$(BIN)/strongroom bench $(ARGS)
+
+faults: $(STAMP)-dev postgres ## The long slice of the fault tests: kills, full disks, fsync, clocks
+	@$(BIN)/python -m pytest --long tests/faults $(ARGS)
+
+lock: $(STAMP)-dev ## Renew requirements/*.txt from *.in; ARGS=--upgrade takes newer versions
+	cd requirements && for name in build runtime demo test lint; do \
+		case $$name in \
+			demo) others="-c runtime.txt" ;; \
+			test) others="-c runtime.txt -c demo.txt" ;; \
+			lint) others="-c runtime.txt -c demo.txt -c test.txt" ;; \
+			*) others= ;; \
+		esac; \
+		../$(LOCK) $(ARGS) $$others $$name.in --output-file $$name.txt || exit 1; \
+	done
+
+clean: ## Remove .venv, caches and build products
+	rm -rf .venv build dist src/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis \
+		.import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+postgres:
+	@sh scripts/postgres.sh
+
+$(STAMP)-venv: scripts/venv.sh
+	@sh scripts/venv.sh "$(PYTHON)"
+	@touch $@
+
+$(STAMP)-runtime: $(STAMP)-venv requirements/build.txt requirements/runtime.txt requirements/demo.txt
+	@echo "installing the pinned packages"
+	@$(PIP) --require-hashes \
+		-r requirements/build.txt -r requirements/runtime.txt -r requirements/demo.txt
+	@touch $@
+
+# Built with the setuptools just installed: nothing is fetched unpinned.
+$(STAMP)-project: $(STAMP)-runtime pyproject.toml requirements/runtime.in requirements/demo.in
+	@$(PIP) --no-deps --no-build-isolation --no-index --editable .
+	@touch $@
+
+$(STAMP)-dev: $(STAMP)-project requirements/test.txt requirements/lint.txt
+	@echo "installing the pinned test and lint packages"
+	@$(PIP) --require-hashes -r requirements/test.txt -r requirements/lint.txt
+	@touch $@
