@@ -1,0 +1,1 @@
+"""What the tests share and no user needs; fakes for users live in strongroom.testing."""
