@@ -1,4 +1,5 @@
-# Every target sets up what it needs; stamps under .venv keep it from being done twice.
+# Every target sets up what it needs; stamps under .venv keep it from being done twice. Setting up
+# speaks on standard error, so that `make demo ARGS="--once --json"` prints JSON and nothing else.
 #
 #   make demo ARGS="--once --json"    passes ARGS to the command
 #   make setup PYTHON=python3.12      picks the interpreter of .venv
@@ -32,7 +33,7 @@ lint: $(STAMP)-dev ## Check style, formatting, types and the import floors
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-logo
 
 format: $(STAMP)-dev ## Format the code and apply safe fixes
 	$(BIN)/ruff check --fix-only .
@@ -68,7 +69,7 @@ $(STAMP)-venv: scripts/venv.sh
 	@touch $@
 
 $(STAMP)-runtime: $(STAMP)-venv requirements/build.txt requirements/runtime.txt requirements/demo.txt
-	@echo "installing the pinned packages"
+	@echo "installing the pinned packages" >&2
 	@$(PIP) --require-hashes \
 		-r requirements/build.txt -r requirements/runtime.txt -r requirements/demo.txt
 	@touch $@
@@ -79,6 +80,6 @@ $(STAMP)-project: $(STAMP)-runtime pyproject.toml requirements/runtime.in requir
 	@touch $@
 
 $(STAMP)-dev: $(STAMP)-project requirements/test.txt requirements/lint.txt
-	@echo "installing the pinned test and lint packages"
+	@echo "installing the pinned test and lint packages" >&2
 	@$(PIP) --require-hashes -r requirements/test.txt -r requirements/lint.txt
 	@touch $@

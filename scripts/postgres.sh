@@ -23,7 +23,7 @@ if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
     exit 1
 fi
 
-echo "installing PostgreSQL"
+echo "installing PostgreSQL" >&2
 # Debian's package would make and start a system-wide cluster that nobody asked for.
 if [ ! -e /etc/postgresql-common/createcluster.conf ]; then
     mkdir -p /etc/postgresql-common

@@ -38,5 +38,5 @@ fi
     "$python cannot make virtual environments" \
     "on Debian and Ubuntu: apt-get install python3-venv"
 
-echo "making .venv with $("$python" --version 2>&1)"
+echo "making .venv with $("$python" --version 2>&1)" >&2
 "$python" -m venv --clear .venv
