@@ -71,3 +71,55 @@ def test_missing_server_names_the_remedy(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(postgres, "OLDEST_VERSION", 99)
     with pytest.raises(postgres.PostgresMissingError, match="install PostgreSQL"):
         postgres.start()
+
+
+MARKED = """
+import pytest
+
+@pytest.mark.clause("2.1", "2.6-a")
+def test_chosen(): ...
+
+@pytest.mark.clause("2.6")
+def test_other(): ...
+
+@pytest.mark.long
+@pytest.mark.clause("2.1")
+def test_patient(): ...
+"""
+
+
+def _pytest(file: Path, *options: str) -> str:
+    """Run pytest on a file outside the tree with this tree's options and settings."""
+    root = Path(__file__).parent.parent
+    command = [sys.executable, "-m", "pytest", "-c", "pyproject.toml", "-p", "tests.conftest"]
+    run = subprocess.run(
+        [*command, "-p", "no:cacheprovider", "-v", *options, file],
+        cwd=root,
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    return run.stdout + run.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "run"),
+    [
+        ([], {"chosen", "other"}),
+        (["--clause", "2.1"], {"chosen"}),
+        (["--clause", "2.1", "--long"], {"chosen", "patient"}),
+    ],
+)
+def test_options_select_by_clause_and_length(
+    tmp_path: Path, options: list[str], run: set[str]
+) -> None:
+    file = tmp_path / "test_marked.py"
+    file.write_text(MARKED)
+    said = _pytest(file, *options)
+    assert {n for n in ("chosen", "other", "patient") if f"test_{n} PASSED" in said} == run
+
+
+def test_mistyped_clause_stops_the_run(tmp_path: Path) -> None:
+    file = tmp_path / "test_marked.py"
+    file.write_text(MARKED.replace('"2.6"', '"2.61"'))
+    assert "'2.61' is no clause id" in _pytest(file)
