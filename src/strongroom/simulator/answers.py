@@ -1,0 +1,247 @@
+"""The answers of the SP-API operations: from a permitted request to the JSON Amazon would send.
+
+No HTTP here; the server has already decided who calls and which data elements they see.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from strongroom.simulator import views_2026, views_v0
+from strongroom.simulator.access import TokenOffice
+from strongroom.simulator.book import OrderBook
+from strongroom.simulator.config import (
+    MARKETPLACE_DE,
+    MARKETPLACE_JP,
+    MARKETPLACE_US,
+    SellerAccount,
+)
+from strongroom.simulator.errors import invalid_input, not_found, unauthorized
+from strongroom.simulator.operations import Operation
+from strongroom.simulator.orders import Item, Order, Outline
+from strongroom.simulator.queries import (
+    V0,
+    V2026,
+    Dialect,
+    ListQuery,
+    PageTokens,
+    comma_separated,
+    parse_list_query,
+)
+from strongroom.simulator.shapes import Json, instant, present
+
+ITEMS_PER_PAGE = 10
+
+_ORDER_ID = re.compile(r"\d{3}-\d{7}-\d{7}")
+_MARKETPLACES: Final = {
+    MARKETPLACE_US: ("Amazon.com", "US", "USD", "en_US", "www.amazon.com"),
+    MARKETPLACE_DE: ("Amazon.de", "DE", "EUR", "de_DE", "www.amazon.de"),
+    MARKETPLACE_JP: ("Amazon.co.jp", "JP", "JPY", "ja_JP", "www.amazon.co.jp"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A permitted request: by whom, for what, with which data elements."""
+
+    operation: Operation
+    account: SellerAccount
+    elements: frozenset[str]
+    path: Mapping[str, str]
+    query: Mapping[str, str]
+    document: object  # the parsed body, if any
+
+
+class Answers:
+    """Answers calls from the order book."""
+
+    def __init__(
+        self, book: OrderBook, office: TokenOffice, pages: PageTokens, clock: Callable[[], datetime]
+    ) -> None:
+        """Read orders from `book`, issue restricted tokens at `office`."""
+        self._book = book
+        self._office = office
+        self._pages = pages
+        self._clock = clock
+        self._handlers: dict[str, Callable[[Call], Json]] = {
+            "ordersV0.getOrders": self._get_orders,
+            "ordersV0.getOrder": self._get_order,
+            "ordersV0.getOrderBuyerInfo": self._get_buyer_info,
+            "ordersV0.getOrderAddress": self._get_address,
+            "ordersV0.getOrderItems": self._get_items,
+            "ordersV0.getOrderItemsBuyerInfo": self._get_items_buyer_info,
+            "ordersV0.getOrderRegulatedInfo": self._get_regulated_info,
+            "orders_2026-01-01.searchOrders": self._search_orders,
+            "orders_2026-01-01.getOrder": self._get_order_2026,
+            "sellers.getMarketplaceParticipations": self._get_participations,
+            "tokens_2021-03-01.createRestrictedDataToken": self._restrict,
+        }
+
+    def answer(self, call: Call) -> Json:
+        """Return the body of a 200. Raises: SpApiError."""
+        return self._handlers[call.operation.id](call)
+
+    def _restrict(self, call: Call) -> Json:
+        return self._office.restrict(call.account, call.document)
+
+    def _get_orders(self, call: Call) -> Json:
+        query, orders, token = self._page(call, V0)
+        limit = "LastUpdatedBefore" if query.key == "updated" else "CreatedBefore"
+        ship_from = self._book.ship_from(call.account.name)
+        shown = [views_v0.order_view(order, ship_from, call.elements) for order in orders]
+        payload = {"Orders": shown, limit: instant(query.before)}
+        return {"payload": payload | ({"NextToken": token} if token else {})}
+
+    def _get_order(self, call: Call) -> Json:
+        order = self._order(call)
+        return {
+            "payload": views_v0.order_view(
+                order, self._book.ship_from(call.account.name), call.elements
+            )
+        }
+
+    def _get_buyer_info(self, call: Call) -> Json:
+        return {"payload": views_v0.buyer_info_view(self._order(call))}
+
+    def _get_address(self, call: Call) -> Json:
+        return {"payload": views_v0.address_view(self._order(call))}
+
+    def _get_regulated_info(self, call: Call) -> Json:
+        return {"payload": views_v0.regulated_info_view(self._order(call))}
+
+    def _get_items(self, call: Call) -> Json:
+        return self._items(call, lambda order, item: views_v0.item_view(order, item, call.elements))
+
+    def _get_items_buyer_info(self, call: Call) -> Json:
+        return self._items(call, views_v0.item_buyer_info_view)
+
+    def _items(self, call: Call, view: Callable[[Order, Item], Json]) -> Json:
+        order = self._order(call)
+        start = 0
+        if token := call.query.get("NextToken"):
+            opened = self._pages.open(call.operation, call.account.name, token)
+            if opened.get("order_id") != order.order_id:
+                raise invalid_input("Invalid NextToken")
+            start = int(str(opened["start"]))
+        stop = start + ITEMS_PER_PAGE
+        payload: Json = {
+            "AmazonOrderId": order.order_id,
+            "OrderItems": [view(order, item) for item in order.items[start:stop]],
+        }
+        if stop < len(order.items):
+            content = {"order_id": order.order_id, "start": stop}
+            payload["NextToken"] = self._pages.seal(call.operation, call.account.name, content)
+        return {"payload": payload}
+
+    def _search_orders(self, call: Call) -> Json:
+        included = _included_data(call.query)
+        query, orders, token = self._page(call, V2026)
+        limit = "lastUpdatedBefore" if query.key == "updated" else "createdBefore"
+        ship_from = self._book.ship_from(call.account.name)
+        roles = call.account.roles
+        found: Json = {
+            "orders": [views_2026.order_view(order, ship_from, included, roles) for order in orders]
+        }
+        if token:
+            found["pagination"] = {"nextToken": token}
+        return found | {limit: instant(query.before)}
+
+    def _get_order_2026(self, call: Call) -> Json:
+        included = _included_data(call.query)
+        order, ship_from = self._order(call), self._book.ship_from(call.account.name)
+        return {"order": views_2026.order_view(order, ship_from, included, call.account.roles)}
+
+    def _get_participations(self, call: Call) -> Json:
+        shown = []
+        for marketplace in call.account.marketplace_ids:
+            name, country, currency, language, domain = _MARKETPLACES.get(
+                marketplace, _MARKETPLACES[MARKETPLACE_US]
+            )
+            shown.append(
+                {
+                    "marketplace": {
+                        "id": marketplace,
+                        "name": name,
+                        "countryCode": country,
+                        "defaultCurrencyCode": currency,
+                        "defaultLanguageCode": language,
+                        "domainName": domain,
+                    },
+                    "participation": {"isParticipating": True, "hasSuspendedListings": False},
+                    "storeName": call.account.name,
+                }
+            )
+        return {"payload": shown}
+
+    def _order(self, call: Call) -> Order:
+        order_id = call.path["orderId"]
+        if not _ORDER_ID.fullmatch(order_id):
+            # Amazon repeats the value it was given.
+            raise invalid_input(f"Invalid OrderId: {order_id}")
+        order = self._book.find(order_id, call.account.name)
+        if order is None:
+            raise not_found("The requested order was not found")
+        return order
+
+    def _page(self, call: Call, dialect: Dialect) -> tuple[ListQuery, list[Order], str | None]:
+        seller = call.account.name
+        token = call.query.get(dialect.page_token)
+        position = self._pages.open(call.operation, seller, token) if token else None
+        query = parse_list_query(dialect, call.query, position, self._clock())
+        marketplaces = query.filters.get(
+            "MarketplaceIds", query.filters.get("marketplaceIds", frozenset())
+        )
+        if not marketplaces <= set(call.account.marketplace_ids):
+            raise unauthorized()
+        found: list[Order] = []
+        for outline in self._book.select(
+            seller, query.key, query.after, query.before, query.beyond
+        ):
+            if not _matches(outline, query.filters):
+                continue
+            order = self._book.find(outline.order_id, seller)
+            emails = query.filters.get("BuyerEmail")
+            if order is None or (emails and order.slots.get("buyer.email") not in emails):
+                continue
+            if len(found) == query.per_page:
+                return query, found, self._next_page(call, query, found[-1].outline)
+            found.append(order)
+        return query, found, None
+
+    def _next_page(self, call: Call, query: ListQuery, last: Outline) -> str:
+        reached = last.updated_at if query.key == "updated" else last.created_at
+        content = {
+            "query": dict(query.canonical),
+            "instant": reached.timestamp(),
+            "order_id": last.order_id,
+            "before": query.before.timestamp(),
+        }
+        return self._pages.seal(call.operation, call.account.name, content)
+
+
+def _matches(outline: Outline, filters: Mapping[str, frozenset[str]]) -> bool:
+    facts = present(
+        {
+            "MarketplaceIds": outline.marketplace_id,
+            "marketplaceIds": outline.marketplace_id,
+            "OrderStatuses": outline.status,
+            "fulfillmentStatuses": views_2026.FULFILLMENT_STATUSES[outline.status],
+            "FulfillmentChannels": outline.channel,
+            "fulfilledBy": views_2026.FULFILLED_BY[outline.channel],
+            "PaymentMethods": "Other",
+            "AmazonOrderIds": outline.order_id,
+            "SellerOrderId": outline.order_id,
+        }
+    )
+    return all(facts[name] in wanted for name, wanted in filters.items() if name in facts)
+
+
+def _included_data(query: Mapping[str, str]) -> frozenset[str]:
+    included = comma_separated(query.get("includedData", ""))
+    if not included <= views_2026.DATASETS:
+        raise invalid_input("Invalid value in includedData")
+    return included

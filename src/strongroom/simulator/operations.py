@@ -1,0 +1,144 @@
+"""The operations the simulator answers, with Amazon's usage plans, and the buckets that keep them.
+
+Numbers are the default plans Amazon publishes with each operation.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+_V0 = "/orders/v0/orders"
+_V2026 = "/orders/2026-01-01/orders"
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One operation; `rate` is requests per second, `path` a template as in Amazon's models."""
+
+    model: str
+    name: str
+    method: str
+    path: str
+    rate: float
+    burst: float
+    restricted: bool = False  # an access token alone is refused
+
+    @property
+    def id(self) -> str:
+        """Return the id that is unique across models."""
+        return f"{self.model}.{self.name}"
+
+
+OPERATIONS: tuple[Operation, ...] = (
+    Operation("ordersV0", "getOrders", "GET", _V0, 0.0167, 20),
+    Operation("ordersV0", "getOrder", "GET", _V0 + "/{orderId}", 0.5, 30),
+    Operation(
+        "ordersV0",
+        "getOrderBuyerInfo",
+        "GET",
+        _V0 + "/{orderId}/buyerInfo",
+        0.5,
+        30,
+        restricted=True,
+    ),
+    Operation(
+        "ordersV0", "getOrderAddress", "GET", _V0 + "/{orderId}/address", 0.5, 30, restricted=True
+    ),
+    Operation("ordersV0", "getOrderItems", "GET", _V0 + "/{orderId}/orderItems", 0.5, 30),
+    Operation(
+        "ordersV0",
+        "getOrderItemsBuyerInfo",
+        "GET",
+        _V0 + "/{orderId}/orderItems/buyerInfo",
+        0.5,
+        30,
+        restricted=True,
+    ),
+    Operation(
+        "ordersV0",
+        "getOrderRegulatedInfo",
+        "GET",
+        _V0 + "/{orderId}/regulatedInfo",
+        0.5,
+        30,
+        restricted=True,
+    ),
+    Operation("orders_2026-01-01", "searchOrders", "GET", _V2026, 0.0056, 20),
+    Operation("orders_2026-01-01", "getOrder", "GET", _V2026 + "/{orderId}", 0.5, 30),
+    Operation(
+        "sellers",
+        "getMarketplaceParticipations",
+        "GET",
+        "/sellers/v1/marketplaceParticipations",
+        0.016,
+        15,
+    ),
+    Operation(
+        "tokens_2021-03-01",
+        "createRestrictedDataToken",
+        "POST",
+        "/tokens/2021-03-01/restrictedDataToken",
+        1,
+        10,
+    ),
+)
+
+
+@functools.lru_cache(maxsize=1024)
+def template_pattern(template: str) -> re.Pattern[str]:
+    """Return what matches the paths of a template; its literal `{name}` form matches as well."""
+    return re.compile(re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>[^/]+)", re.escape(template)))
+
+
+_PATTERNS = tuple((operation, template_pattern(operation.path)) for operation in OPERATIONS)
+
+
+def find_operation(method: str, path: str) -> tuple[Operation, dict[str, str]] | None:
+    """Return the operation of a request and its path parameters."""
+    for operation, pattern in _PATTERNS:
+        found = pattern.fullmatch(path)
+        if found and operation.method == method:
+            return operation, found.groupdict()
+    return None
+
+
+@dataclass(slots=True)
+class _Bucket:
+    tokens: float
+    at: datetime
+
+
+class UsagePlans:
+    """Token buckets, one per operation and seller, driven by the clock."""
+
+    def __init__(
+        self, throttle: Literal["real", "off"] | float, clock: Callable[[], datetime]
+    ) -> None:
+        """Keep the published numbers ("real"), a multiple of them (a factor), or none ("off")."""
+        self._factor = None if throttle == "off" else 1.0 if throttle == "real" else float(throttle)
+        self._clock = clock
+        self._buckets: dict[tuple[str, str], _Bucket] = {}
+
+    def limit(self, operation: Operation) -> str:
+        """Return the value of the x-amzn-RateLimit-Limit header."""
+        return f"{operation.rate * (self._factor or 1.0):.10g}"
+
+    def take(self, operation: Operation, seller: str) -> bool:
+        """Take one token; false when the bucket is empty."""
+        if self._factor is None:
+            return True
+        burst = max(operation.burst * self._factor, 1.0)
+        now = self._clock()
+        bucket = self._buckets.setdefault((operation.id, seller), _Bucket(burst, now))
+        passed = max((now - bucket.at).total_seconds(), 0.0)
+        bucket.tokens = min(burst, bucket.tokens + passed * operation.rate * self._factor)
+        bucket.at = now
+        if bucket.tokens < 1.0:
+            return False
+        bucket.tokens -= 1.0
+        return True

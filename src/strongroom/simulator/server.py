@@ -1,0 +1,247 @@
+"""The HTTP side: recognises a request, applies usage plans and faults, writes the answer.
+
+Every answer carries `x-amzn-RequestId`; every SP-API answer `x-amzn-RateLimit-Limit`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import socket
+import struct
+import threading
+import uuid
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+from urllib.parse import parse_qsl
+
+import orjson
+from aiohttp import web
+
+from strongroom.simulator import faults as faulty
+from strongroom.simulator.access import TokenOffice
+from strongroom.simulator.answers import Answers, Call
+from strongroom.simulator.book import OrderBook
+from strongroom.simulator.config import (
+    Fault,
+    FaultKind,
+    ReceivedRequest,
+    SellerAccount,
+    SimulatorConfig,
+)
+from strongroom.simulator.control import Control
+from strongroom.simulator.errors import (
+    LwaError,
+    SpApiError,
+    invalid_input,
+    quota_exceeded,
+    unauthorized,
+)
+from strongroom.simulator.faults import TOKEN_OPERATION, FaultBoard
+from strongroom.simulator.operations import UsagePlans, find_operation
+from strongroom.simulator.queries import PageTokens
+from strongroom.simulator.shapes import Json
+
+TOKEN_PATH = "/auth/o2/token"  # noqa: S105 - a path
+_JSON = "application/json"
+_MOST_BYTES = 16 * 1024 * 1024
+_DRIPS = 20
+# Linger on, zero seconds: closing sends RST instead of FIN.
+_RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)
+
+
+@dataclass(slots=True)
+class _Exchange:
+    """One request under way, for the record and for its headers."""
+
+    request_id: str
+    operation: str = ""
+    seller: str = ""
+    rate_limit: str = ""
+    faults: tuple[Fault, ...] = ()
+
+
+class Server:
+    """Answers HTTP requests from the parts of the simulator."""
+
+    def __init__(
+        self, config: SimulatorConfig, accounts: tuple[SellerAccount, ...], book: OrderBook
+    ) -> None:
+        """Build every part that a request passes."""
+        self.board = FaultBoard(config.seed)
+        self._clock: Callable[[], datetime] = config.clock
+        self._book = book
+        self._office = TokenOffice(accounts, config.seed, config.clock)
+        self._plans = UsagePlans(config.throttle, config.clock)
+        self._answers = Answers(
+            book, self._office, PageTokens(config.seed, config.clock), config.clock
+        )
+        self._rng = random.Random(f"{config.seed}/requests")  # noqa: S311 - request ids
+        self._lock = threading.Lock()
+        self._received: deque[ReceivedRequest] = deque(maxlen=config.capture)
+        self._control = Control(book, self.board, self.received)
+
+    def application(self) -> web.Application:
+        """Return the aiohttp application: one handler for everything."""
+        app = web.Application(client_max_size=_MOST_BYTES)
+        app.router.add_route("*", "/{tail:.*}", self._handle)
+        return app
+
+    def received(self) -> list[ReceivedRequest]:
+        """Return the requests received so far, oldest first."""
+        with self._lock:
+            return list(self._received)
+
+    async def _handle(self, request: web.Request) -> web.StreamResponse:
+        body = await request.read()
+        if request.path.startswith("/_control/"):
+            status, document = self._control.answer(request.method, request.path, body)
+            return web.Response(status=status, body=orjson.dumps(document), content_type=_JSON)
+        exchange = _Exchange(str(uuid.UUID(int=self._rng.getrandbits(128), version=4)))
+        status, content, content_type = self._decide(request, body, exchange)
+        self._remember(request, body, exchange, status)
+        return await self._send(request, exchange, status, content, content_type)
+
+    def _decide(
+        self, request: web.Request, body: bytes, exchange: _Exchange
+    ) -> tuple[int, bytes, str]:
+        """Return status, body and content type, faults included; no waiting happens here."""
+        try:
+            if request.path == TOKEN_PATH:
+                status, document = 200, self._grant(request, body, exchange)
+            else:
+                status, document = 200, self._answer(request, body, exchange)
+        except SpApiError as error:
+            status, document = error.status, error.body()
+        except LwaError as error:
+            status, document = error.status, error.body()
+        hits = list(exchange.faults)
+        whole = faulty.whole_answer(hits, lambda: self._echo(request.path, exchange.seller))
+        if whole is not None:
+            status, content, content_type = whole
+        else:
+            content, content_type = orjson.dumps(faulty.change_document(hits, document)), _JSON
+        content, content_type = faulty.change_bytes(hits, content, content_type)
+        return status, content, content_type
+
+    def _grant(self, request: web.Request, body: bytes, exchange: _Exchange) -> Json:
+        exchange.operation = TOKEN_OPERATION
+        if request.method != "POST":
+            raise LwaError(405, "invalid_request", "The request method is not supported")
+        form: Mapping[str, object] = _read_form(body, request.content_type)
+        document, account = self._office.grant(form)
+        exchange.seller = account.name if account else ""
+        exchange.faults = tuple(self.board.take(TOKEN_OPERATION, exchange.seller))
+        return document
+
+    def _answer(self, request: web.Request, body: bytes, exchange: _Exchange) -> Json:
+        found = find_operation(request.method, request.path)
+        caller = self._office.authenticate(request.headers.get("x-amz-access-token"))
+        exchange.seller = caller.account.name if caller.account else ""
+        if found is None:
+            raise unauthorized()
+        operation, path = found
+        exchange.operation = operation.id
+        exchange.rate_limit = self._plans.limit(operation)
+        account, elements = self._office.authorize(caller, operation, request.path)
+        if not self._plans.take(operation, account.name):
+            raise quota_exceeded()
+        exchange.faults = tuple(self.board.take(operation.id, account.name))
+        query: dict[str, str] = {}
+        for name, value in request.rel_url.query.items():
+            query[name] = f"{query[name]},{value}" if name in query else value
+        document = _read_json(body) if request.method == "POST" else None
+        return self._answers.answer(Call(operation, account, elements, path, query, document))
+
+    def _echo(self, path: str, seller: str) -> str:
+        """Return an order's personal data in one line: of the order asked for, or of any."""
+        asked = [part for part in path.split("/") if self._book.find(part)]
+        for order_id in asked or self._book.ids(seller or None):
+            order = self._book.find(order_id)
+            if order is not None and order.slots:
+                names = ("recipient.name", "recipient.address_line_1", "buyer.email")
+                return ", ".join(str(order.slots[name]) for name in names if name in order.slots)
+        return ""
+
+    def _remember(
+        self, request: web.Request, body: bytes, exchange: _Exchange, status: int
+    ) -> None:
+        received = ReceivedRequest(
+            method=request.method,
+            path=request.path,
+            query=request.query_string,
+            seller=exchange.seller,
+            operation=exchange.operation,
+            at=self._clock(),
+            headers={name.lower(): value for name, value in request.headers.items()},
+            body=body,
+            status=status,
+        )
+        with self._lock:
+            self._received.append(received)
+
+    async def _send(
+        self, request: web.Request, exchange: _Exchange, status: int, body: bytes, content_type: str
+    ) -> web.StreamResponse:
+        hits = list(exchange.faults)
+        if wait := faulty.seconds_of(hits, FaultKind.SLOW):
+            await asyncio.sleep(wait)
+        headers = {"x-amzn-RequestId": exchange.request_id, "Content-Type": content_type}
+        if exchange.rate_limit:
+            headers["x-amzn-RateLimit-Limit"] = exchange.rate_limit
+        if exchange.operation == TOKEN_OPERATION:
+            headers |= {"Cache-Control": "no-store", "Pragma": "no-cache"}
+        whole = web.Response(status=status, body=body, headers=headers)
+        if faulty.has(hits, FaultKind.RESET):
+            _reset(request)
+            return whole
+        spread = faulty.seconds_of(hits, FaultKind.DRIP)
+        broken = faulty.has(hits, FaultKind.RESET_MID_BODY)
+        if not spread and not broken:
+            return whole
+
+        stream = web.StreamResponse(status=status, headers=headers)
+        stream.content_length = len(body)
+        await stream.prepare(request)
+        sent = body[: len(body) // 2] if broken else body
+        step = max(len(sent) // _DRIPS, 1)
+        for start in range(0, len(sent), step):
+            await stream.write(sent[start : start + step])
+            await asyncio.sleep(spread / _DRIPS)
+        if broken:
+            _reset(request)
+        else:
+            await stream.write_eof()
+        return stream
+
+
+def _read_form(body: bytes, content_type: str) -> dict[str, object]:
+    if content_type == _JSON:
+        try:
+            document = orjson.loads(body)
+        except orjson.JSONDecodeError as exc:
+            raise LwaError(400, "invalid_request", "The request body is not valid JSON") from exc
+        return document if isinstance(document, dict) else {}
+    return dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
+
+
+def _read_json(body: bytes) -> object:
+    try:
+        document: object = orjson.loads(body)
+    except orjson.JSONDecodeError as exc:
+        raise invalid_input("The request body is not valid JSON") from exc
+    return document
+
+
+def _reset(request: web.Request) -> None:
+    """Break the connection so that the client sees a reset, not an orderly end."""
+    transport = request.transport
+    if transport is None:
+        return
+    raw = transport.get_extra_info("socket")
+    if raw is not None:
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+    transport.abort()
