@@ -1,0 +1,213 @@
+"""Signs and verifies checkpoints of the audit log: C2SP signed notes with Ed25519 [2.6].
+
+Sources: c2sp.org/signed-note and c2sp.org/tlog-checkpoint; Ed25519 is RFC 8032. Independent tools
+read what this writes: change nothing here that they would notice. Only the key holder's `Signer`
+can sign; whoever has the `vkey` can verify.
+"""
+
+import base64
+import binascii
+import hashlib
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from strongroom.errors import Malformed, Tampered
+
+ROOT_BYTES: Final = 32
+
+_ED25519: Final = b"\x01"  # signature type of signed-note
+_KEY_ID_BYTES: Final = 4
+_PUBLIC_BYTES: Final = 32
+_LONGEST_NOTE: Final = 1_000_000
+_MOST_SIGNATURES: Final = 100
+_MARK: Final = "\N{EM DASH} "
+_SIZE: Final = re.compile("0|[1-9][0-9]{0,18}")
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """One signature line of a note."""
+
+    name: str
+    key_id: bytes
+    signature: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A parsed note: its text, with the final newline, and its signatures, none of them verified yet."""
+
+    text: str
+    signatures: tuple[Signature, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A log's promise: the root hash of its first `size` entries."""
+
+    origin: str
+    size: int
+    root: bytes
+
+
+class Signer:
+    """Signs notes in one name. `vkey` is what others need to verify them."""
+
+    __slots__ = ("_head", "_private", "name", "vkey")
+
+    def __init__(self, name: str, seed: bytes) -> None:
+        _check_name(name)
+        self.name: Final = name
+        self._private: Final = Ed25519PrivateKey.from_private_bytes(seed)
+        public = _ED25519 + self._private.public_key().public_bytes_raw()
+        self._head: Final = _key_id(name, public)
+        self.vkey: Final = f"{name}+{self._head.hex()}+{_base64(public)}"
+
+    def sign(self, text: str) -> str:
+        """Return the note: the text, a blank line, and one signature line.
+
+        Raises:
+            Malformed: the text does not end with a newline, or holds control characters.
+
+        """
+        _check_text(text)
+        signature = self._private.sign(text.encode())
+        return f"{text}\n{_MARK}{self.name} {_base64(self._head + signature)}\n"
+
+    def __repr__(self) -> str:
+        return f"<signer {self.name}>"
+
+    def __reduce__(self) -> str | tuple[object, ...]:
+        raise TypeError("a key cannot be pickled")
+
+
+class Verifier:
+    """Verifies notes signed in one name, from its `vkey` string.
+
+    Raises:
+        Malformed: the string is no Ed25519 verifier key, or its key id is not that of its key.
+
+    """
+
+    __slots__ = ("_public", "key_id", "name", "vkey")
+
+    def __init__(self, vkey: str) -> None:
+        name, _, rest = vkey.partition("+")
+        key_id, _, encoded = rest.partition("+")
+        _check_name(name)
+        public = _decoded(encoded)
+        sound = len(public) == 1 + _PUBLIC_BYTES and public[:1] == _ED25519
+        if not sound or key_id != _key_id(name, public).hex():
+            raise Malformed("not an Ed25519 verifier key")
+        self.vkey: Final = vkey
+        self.name: Final = name
+        self.key_id: Final = _key_id(name, public)
+        self._public: Final = Ed25519PublicKey.from_public_bytes(public[1:])
+
+    def verify(self, note: str) -> str:
+        """Return the signed text.
+
+        Signatures of other names and keys are left alone, as signed-note demands.
+
+        Raises:
+            Malformed: it is no note.
+            Tampered: it is not signed by this key, or the signature is not that of its text.
+
+        """
+        parsed = parse(note)
+        for line in parsed.signatures:
+            if line.name == self.name and line.key_id == self.key_id:
+                try:
+                    self._public.verify(line.signature, parsed.text.encode())
+                except InvalidSignature:
+                    raise Tampered(f"the signature of {self.name} does not verify") from None
+                return parsed.text
+        raise Tampered(f"the note is not signed by {self.name}")
+
+    def __repr__(self) -> str:
+        return f"<verifier {self.vkey}>"
+
+
+def parse(note: str) -> Note:
+    """Return a note's text and signatures, unverified.
+
+    Raises:
+        Malformed: it has not the form of a signed note.
+
+    """
+    text, separator, tail = note.rpartition("\n\n")
+    if not separator or not tail.endswith("\n") or len(note) > _LONGEST_NOTE:
+        raise Malformed("not a signed note")
+    text += "\n"
+    _check_text(text)
+    lines = tail[:-1].split("\n")
+    if len(lines) > _MOST_SIGNATURES:
+        raise Malformed("not a signed note: too many signatures")
+    return Note(text, tuple(map(_signature, lines)))
+
+
+def checkpoint_text(origin: str, size: int, root: bytes) -> str:
+    """Return the text of a checkpoint: origin, size and root hash, a line each, and no extension lines."""
+    _check_name(origin)
+    if size < 0 or len(root) != ROOT_BYTES:
+        raise ValueError(f"a checkpoint has a size and a root of {ROOT_BYTES} bytes")
+    return f"{origin}\n{size}\n{_base64(root)}\n"
+
+
+def parse_checkpoint(text: str) -> Checkpoint:
+    """Return what a checkpoint says; verify the note around it first.
+
+    Raises:
+        Malformed: it is no checkpoint, or has extension lines, which Strongroom never writes.
+
+    """
+    lines = text.split("\n")
+    if len(lines) != 4 or lines[3] or not _SIZE.fullmatch(lines[1]):  # noqa: PLR2004 - the lines
+        raise Malformed("not a checkpoint")
+    _check_name(lines[0])
+    root = _decoded(lines[2])
+    if len(root) != ROOT_BYTES:
+        raise Malformed("not a checkpoint")
+    return Checkpoint(lines[0], int(lines[1]), root)
+
+
+def _check_name(name: str) -> None:
+    if not name or "+" in name or any(character.isspace() for character in name):
+        raise Malformed("a note's key name is not empty and has no spaces and no plus")
+
+
+def _check_text(text: str) -> None:
+    if not text.endswith("\n") or any(char < " " and char != "\n" for char in text):
+        raise Malformed("a note's text is lines without control characters")
+
+
+def _signature(line: str) -> Signature:
+    name, _, encoded = line.removeprefix(_MARK).partition(" ")
+    blob = _decoded(encoded)
+    if not line.startswith(_MARK) or len(blob) <= _KEY_ID_BYTES:
+        raise Malformed("not a signed note")
+    _check_name(name)
+    return Signature(name, blob[:_KEY_ID_BYTES], blob[_KEY_ID_BYTES:])
+
+
+def _key_id(name: str, public: bytes) -> bytes:
+    return hashlib.sha256(name.encode() + b"\n" + public).digest()[:_KEY_ID_BYTES]
+
+
+def _base64(raw: bytes) -> str:
+    return base64.b64encode(raw).decode("ascii")
+
+
+def _decoded(text: str) -> bytes:
+    try:
+        raw = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        raise Malformed("not base64") from None
+    # Unused bits must be zero, or one signature would have several spellings (RFC 4648 section 3.5).
+    if _base64(raw) != text:
+        raise Malformed("not base64")
+    return raw

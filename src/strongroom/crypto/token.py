@@ -1,0 +1,201 @@
+"""Mints and parses tokens: what an app holds in place of a personal value.
+
+A token is a reference, never ciphertext: 20 Crockford base-32 characters that name a record and a
+slot and carry a 40-bit MAC (HMAC-SHA-512, RFC 2104, truncated). The MAC keeps guesses and typing
+errors from the door; it grants nothing, since `Vault.reveal` asks for a grant whatever the token
+[1.3]. Byte-exact in `docs/formats/token.md`; the layout and the length of its MAC are ADR 0011.
+This file must never see the value a token stands for.
+"""
+
+import hmac
+import re
+from dataclasses import dataclass
+from ipaddress import AddressValueError, IPv6Address
+from struct import Struct
+from typing import TYPE_CHECKING, Final
+
+from strongroom.crypto.derive import keyed_states, sha512
+from strongroom.errors import Denied, Malformed
+from strongroom.terms import Environment, RecordNumber
+
+if TYPE_CHECKING:
+    from _hashlib import HASH
+
+TOKEN_LENGTH: Final = 20
+LAST_NUMBER: Final = 2**40 - 1
+LAST_SLOT: Final = 2**10 - 1
+EMAIL_DOMAIN: Final = "token.invalid"
+"""Under `.invalid` (RFC 2606), so that a message to a token reaches nobody."""
+
+PREFIXES: Final = {Environment.PRODUCTION: "SR", Environment.TEST: "ST"}
+
+_ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_VALUE: Final = {character: value for value, character in enumerate(_ALPHABET)}
+_PAIRS: Final = tuple(high + low for high in _ALPHABET for low in _ALPHABET)
+_LOW_FIVE_BITS: Final = bytes(ord(_ALPHABET[byte & 31]) for byte in range(256))
+_BLOCK: Final = Struct(">QH")
+
+_CHARACTERS: Final = "[0-9A-HJKMNP-TV-Za-hjkmnp-tv-z]"
+# Both cases spelt out: re.IGNORECASE would also take the long s and the Kelvin sign.
+_FORM: Final = re.compile(f"[Ss][RrTt]{_CHARACTERS}{{18}}")
+_IN_TEXT: Final = re.compile(rf"(?<![^\W_]){_FORM.pattern}(?![^\W_])")
+
+_ADDRESS_BITS: Final = 100
+_ADDRESS_HEAD: Final = 0xFD53520  # fd: unique local (RFC 4193); then "SR" and four zero bits
+
+
+class ForgedToken(Denied):
+    """The form is right and the MAC is not: a guess, or a slip in copying. Counted by the alarms [2.6]."""
+
+
+class ForeignToken(Denied):
+    """The token belongs to the other environment [2.5]."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """What a token names, after its MAC was verified; `token` is its canonical form."""
+
+    number: RecordNumber
+    slot: int
+    token: str
+
+
+class RecordTokens:
+    """The tokens of one record; one HMAC serves the eight slots of a block."""
+
+    __slots__ = ("_blocks", "_head", "_inner", "_number", "_outer")
+
+    def __init__(self, inner: "HASH", outer: "HASH", head: str, number: RecordNumber) -> None:
+        self._inner: Final = inner
+        self._outer: Final = outer
+        self._head: Final = head
+        self._number: Final = number
+        self._blocks: Final[dict[int, str]] = {}
+
+    def token(self, slot: int) -> str:
+        """Return the token of one slot, 0 to 1023; always the same for the same record and key."""
+        block = slot >> 3
+        macs = self._blocks.get(block)
+        if macs is None:
+            macs = self._macs(block)
+        start = (slot & 7) << 3
+        return f"{self._head}{_PAIRS[slot]}{macs[start : start + 8]}"
+
+    def __repr__(self) -> str:
+        return f"<tokens of record {self._number}>"
+
+    def _macs(self, block: int) -> str:
+        if not 0 <= block <= LAST_SLOT >> 3:
+            raise ValueError(f"a slot is a number from 0 to {LAST_SLOT}")
+        inner = self._inner.copy()
+        inner.update(_BLOCK.pack(self._number, block))
+        outer = self._outer.copy()
+        outer.update(inner.digest())
+        macs = outer.digest().translate(_LOW_FIVE_BITS).decode("ascii")
+        self._blocks[block] = macs
+        return macs
+
+
+class Mint:
+    """Mints and verifies the tokens of one environment; safe to share between threads."""
+
+    __slots__ = ("_inner", "_outer", "_prefix")
+
+    def __init__(self, token_key: bytes, environment: Environment) -> None:
+        self._prefix: Final = PREFIXES[environment]
+        domain = b"strongroom/token/v1" + self._prefix.encode("ascii")
+        self._inner, self._outer = keyed_states(sha512, token_key, domain)
+
+    def record(self, number: RecordNumber) -> RecordTokens:
+        """Return what mints the tokens of one record."""
+        if not 0 <= number <= LAST_NUMBER:
+            raise ValueError("a record's number has 40 bits")
+        head = (
+            f"{self._prefix}{_PAIRS[number >> 30]}{_PAIRS[number >> 20 & 1023]}"
+            f"{_PAIRS[number >> 10 & 1023]}{_PAIRS[number & 1023]}"
+        )
+        return RecordTokens(self._inner, self._outer, head, number)
+
+    def parse(self, text: str) -> Parsed:
+        """Return what a token names: in any case, or in its e-mail or IPv6 rendering.
+
+        Raises:
+            Malformed: it has not the form of a token.
+            ForeignToken: it belongs to the other environment.
+            ForgedToken: it was not minted with this key.
+
+        """
+        token = _canonical(text)
+        if not token.startswith(self._prefix):
+            raise ForeignToken("token belongs to another environment")
+        bits = _bits(token)
+        number = RecordNumber(bits >> 50 & LAST_NUMBER)
+        slot = bits >> 40 & LAST_SLOT
+        if not hmac.compare_digest(token, self.record(number).token(slot)):
+            raise ForgedToken("token does not verify")
+        return Parsed(number, slot, token)
+
+    def __repr__(self) -> str:
+        return "<mint>"
+
+    def __reduce__(self) -> str | tuple[object, ...]:
+        raise TypeError("a key cannot be pickled")
+
+
+def looks_like_token(text: str) -> bool:
+    """Say whether the whole text has the form of a token or of one of its renderings; the MAC is not asked."""
+    try:
+        _canonical(text)
+    except Malformed:
+        return False
+    return True
+
+
+def find_tokens(text: str) -> list[str]:
+    """Return everything in a text that has the form of a token, as written, in order; the MAC is not asked.
+
+    A letter or digit right before or after it means that it is part of something longer. E-mail
+    renderings are found by their local part; IPv6 renderings are not looked for.
+    """
+    return _IN_TEXT.findall(text)
+
+
+def as_email(token: str) -> str:
+    """Return the rendering for places that must hold an e-mail address."""
+    return f"{token.lower()}@{EMAIL_DOMAIN}"
+
+
+def as_ip(token: str) -> str:
+    """Return the rendering for places that must hold an IP address: a unique local IPv6 address (RFC 4193)."""
+    return str(IPv6Address(_ADDRESS_HEAD << _ADDRESS_BITS | _bits(token)))
+
+
+def _canonical(text: str) -> str:
+    if len(text) == TOKEN_LENGTH and _FORM.fullmatch(text):
+        return text.upper()
+    local, at, domain = text.partition("@")
+    if at and domain.lower() == EMAIL_DOMAIN and _FORM.fullmatch(local):
+        return local.upper()
+    if ":" in text and len(text) <= len("ffff:" * 8):
+        token = _from_address(text)
+        if token is not None and _FORM.fullmatch(token):
+            return token
+    raise Malformed("not a token")
+
+
+def _from_address(text: str) -> str | None:
+    try:
+        address = int(IPv6Address(text))
+    except AddressValueError:
+        return None
+    if address >> _ADDRESS_BITS != _ADDRESS_HEAD:
+        return None
+    return "".join(_PAIRS[address >> shift & 1023] for shift in range(90, -1, -10))
+
+
+def _bits(token: str) -> int:
+    bits = 0
+    for character in token:
+        bits = bits << 5 | _VALUE[character]
+    return bits
