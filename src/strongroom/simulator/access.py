@@ -220,6 +220,6 @@ def _parse_resource(entry: object) -> Resource:
         raise invalid_input("Application do not have access to some or all requested resource")
     if bool(elements) != (operation in _WITH_ELEMENTS):
         raise invalid_input(
-            "dataElements must be given for getOrders, getOrder and getOrderItems, and only for these"
+            "dataElements go with getOrders, getOrder and getOrderItems, and only with these"
         )
     return Resource(method, path, frozenset(elements))

@@ -232,7 +232,7 @@ def _make_outlines(config: SimulatorConfig, accounts: tuple[SellerAccount, ...])
         if status in {"Shipped", "PartiallyShipped"}:
             shipped = created + min(age * 0.7, timedelta(hours=rng.randint(6, 60)))
             updated = shipped
-        if shipped is not None and status == "Shipped" and draw < 0.98:  # noqa: PLR2004 - the rest never arrives
+        if shipped is not None and status == "Shipped" and draw < 0.98:
             delivered = shipped + timedelta(hours=rng.randint(20, 140))
             updated = delivered if delivered <= now else shipped
         first = _PREFIXES.get(marketplace, "113")
@@ -244,7 +244,7 @@ def _make_outlines(config: SimulatorConfig, accounts: tuple[SellerAccount, ...])
                 seller=account.name,
                 marketplace_id=marketplace,
                 status=status,
-                channel="MFN" if rng.random() < 0.75 else "AFN",  # noqa: PLR2004
+                channel="MFN" if rng.random() < 0.75 else "AFN",
                 created_at=created.replace(microsecond=0),
                 updated_at=updated.replace(microsecond=0),
                 shipped_at=shipped and shipped.replace(microsecond=0),

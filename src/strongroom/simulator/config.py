@@ -55,7 +55,7 @@ class FaultKind(StrEnum):
 
 def utc_now() -> datetime:
     """Return the present instant; the default clock of a simulator run by hand."""
-    return datetime.now(UTC)  # noqa: DTZ005, TID251 - the one place that reads the machine's clock
+    return datetime.now(UTC)
 
 
 @dataclass(frozen=True, slots=True)

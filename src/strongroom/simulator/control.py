@@ -48,24 +48,33 @@ class Control:
 
     def _route(self, method: str, parts: list[str], body: bytes) -> _Answer:
         match (method, *parts):
+            case ("GET", *_):
+                return self._show(parts)
             case ("POST", "faults"):
                 return self._add_faults(orjson.loads(body))
             case ("DELETE", "faults"):
                 self._board.clear()
                 return 200, {}
-            case ("GET", "markers"):
-                return 200, {
-                    "markers": marker_rows([*self._book.markers(), *self._board.planted()])
-                }
-            case ("GET", "orders"):
-                return 200, {"orders": [self._order_row(order_id) for order_id in self._book.ids()]}
-            case ("GET", "truth", order_id):
-                return 200, {"order_id": order_id, "slots": self._book.truth(order_id)}
             case ("POST", "orders", order_id):
                 return self._update(order_id, orjson.loads(body))
-            case ("GET", "requests"):
-                return 200, {"requests": [_request_row(received) for received in self._received()]}
-        return 404, {"error": "no such control endpoint"}
+        raise KeyError("/".join(parts))
+
+    def _show(self, parts: list[str]) -> _Answer:
+        document: Json
+        match parts:
+            case ["markers"]:
+                found = [*self._book.markers(), *self._board.planted()]
+                document = {"markers": marker_rows(found)}
+            case ["orders"]:
+                document = {"orders": [self._order_row(order_id) for order_id in self._book.ids()]}
+            case ["truth", order_id]:
+                document = {"order_id": order_id, "slots": self._book.truth(order_id)}
+            case ["requests"]:
+                rows = [_request_row(received) for received in self._received()]
+                document = {"requests": rows}
+            case _:
+                raise KeyError("/".join(parts))
+        return 200, document
 
     def _add_faults(self, document: Any) -> _Answer:  # noqa: ANN401 - any JSON
         entries = document if isinstance(document, list) else [document]

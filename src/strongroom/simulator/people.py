@@ -200,7 +200,7 @@ def street_line(rng: random.Random, country: Country) -> str:
     number = rng.randint(1, 9999)
     street = rng.choice(country.streets)
     line = f"{street} {number}" if country.code != "US" else f"{number} {street}"
-    if rng.random() < 0.02:  # noqa: PLR2004 - rare enough to be a surprise, common enough to be met
+    if rng.random() < 0.02:
         line += ", " + long_text(rng, 150)
     return line
 
@@ -225,7 +225,7 @@ def phone_number(rng: random.Random, country: Country) -> str:
 def gift_text(rng: random.Random) -> str:
     """Return a gift message, sometimes of the greatest length Amazon takes."""
     text = rng.choice(_GIFTS)
-    if rng.random() < 0.1:  # noqa: PLR2004
+    if rng.random() < 0.1:
         return f"{text} {long_text(rng, 230 - len(text))}"
     return text
 
@@ -233,7 +233,7 @@ def gift_text(rng: random.Random) -> str:
 def delivery_instruction(rng: random.Random) -> str:
     """Return what a buyer tells the driver."""
     text = rng.choice(_INSTRUCTIONS)
-    return f"{text}; {long_text(rng, 180)}" if rng.random() < 0.1 else text  # noqa: PLR2004
+    return f"{text}; {long_text(rng, 180)}" if rng.random() < 0.1 else text
 
 
 def drop_off_place(rng: random.Random) -> str:

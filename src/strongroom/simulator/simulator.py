@@ -148,7 +148,7 @@ class Simulator:
         """Return canonical slot -> value of all PII Amazon would show. Raises: KeyError."""
         return self._book.truth(order_id)
 
-    def update_order(  # noqa: PLR0913 - the facts of an order that can change
+    def update_order(
         self,
         order_id: str,
         changes: Mapping[str, str | float] | None = None,

@@ -157,7 +157,7 @@ def _tax(order: Order, *, whole: bool) -> Json:
     invoicing = {"buyerInvoicePreference": "BUSINESS" if order.business else "INDIVIDUAL"}
     registrations = []
     if whole and "buyer.tax_registration_id" in order.slots:
-        registration = {
+        registration: Json = {
             "entityType": "BUYER",
             "legalName": get("buyer.tax_legal_name"),
             "taxRegistrationType": "VAT",
