@@ -1,0 +1,279 @@
+"""What an operator sets: `strongroom.toml` in the home, then the environment, read once and frozen.
+
+Every setting is also `STRONGROOM_…`, with `__` between section and name; where it may hold a
+secret, `…_FILE` names a file that does [2.5]. A name nobody knows stops the start, because a
+misspelt setting that is ignored protects nothing. No message here repeats a value. docs/settings.md lists them all.
+"""
+
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+from strongroom.errors import Misconfigured
+from strongroom.terms import Environment
+
+FILE_NAME: Final = "strongroom.toml"
+PREFIX: Final = "STRONGROOM_"
+
+_FROM_FILES: Final = frozenset({"vault__url", "keystore__url"})
+"""Settings that may hold a secret: a database's URL may carry its password."""
+
+_NOT_SETTINGS: Final = re.compile(r"STRONGROOM_(HOME|TEST_\w+)")
+"""Where the home is, and what the project's own tests are told."""
+
+_MAX_SECRET_BYTES: Final = 64 * 1024
+
+Port = Annotated[int, Field(ge=0, le=65535)]
+Host = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.:_-]{1,253}$")]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", hide_input_in_errors=True, validate_default=True
+    )
+
+
+class GatewaySettings(_Section):
+    """The listener that apps use in place of Amazon's endpoint."""
+
+    host: Host = Field("127.0.0.1", description="address to listen on; loopback by default [1.1]")
+    port: Port = Field(8443, description="port; 0 picks a free one")
+
+
+class HealthSettings(_Section):
+    """The listener for monitoring."""
+
+    host: Host = Field("127.0.0.1", description="address to listen on")
+    port: Port = Field(8446, description="port; 0 picks a free one")
+
+
+class VaultSettings(_Section):
+    """Where the records are."""
+
+    url: str = Field(
+        "",
+        repr=False,
+        description="`sqlite:///PATH` or `postgresql+psycopg://…`; empty: `vault.db` in the home",
+    )
+
+
+class KeystoreSettings(_Section):
+    """Where the keys are: never in the records' database [2.4]."""
+
+    url: str = Field(
+        "",
+        repr=False,
+        description="as for the vault, and another database; empty: `keys.db` in the home",
+    )
+    root: str = Field(
+        "file:root.key", description="the root key's provider; a relative path is in the home"
+    )
+    passphrase_file: Path | None = Field(
+        None,
+        description="file with the passphrase of the root key; without it, the systemd credential "
+        "`strongroom-passphrase`",
+    )
+    copy_lifetime_hours: Annotated[int, Field(ge=0, le=24 * 5)] = Field(
+        24,
+        description="longest life of a keystore copy; taken off every date of disposal [2.1]",
+    )
+
+
+class Settings(BaseSettings):
+    """All settings of one home."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_nested_delimiter="__",
+        frozen=True,
+        extra="forbid",
+        hide_input_in_errors=True,
+        validate_default=True,
+    )
+
+    environment: Environment = Field(
+        description="`test` or `production`; at `init` bound into keys, tokens and certificates [2.5]"
+    )
+    home_id: Annotated[str, StringConstraints(pattern=r"^[a-z0-9]{8,32}$")] = Field(
+        description="the home's own name in its log and certificates; made at `init`"
+    )
+    one_person: bool = Field(
+        default=False,
+        description="declared at `init`: one person runs this home, so grants need no second one",
+    )
+    gateway: GatewaySettings = GatewaySettings()
+    health: HealthSettings = HealthSettings()
+    vault: VaultSettings = VaultSettings()
+    keystore: KeystoreSettings = KeystoreSettings()
+
+
+def load(
+    home: Path,
+    environ: Mapping[str, str] | None = None,
+    *,
+    defaults: Mapping[str, object] | None = None,
+) -> Settings:
+    """Return the settings of a home; `environ` is the process's own unless another is given.
+
+    `defaults` stand in for a `strongroom.toml` that is not written yet.
+
+    Raises:
+        Misconfigured: no such file, or malformed; an unknown name; a value that is not allowed.
+
+    """
+    variables = dict(os.environ if environ is None else environ)
+    document = _read_document(home / FILE_NAME) if defaults is None else dict(defaults)
+    variables = _with_secrets(variables)
+    _refuse_unknown(variables)
+
+    class _Sources(Settings):
+        @classmethod
+        def settings_customise_sources(
+            cls,
+            settings_cls: type[BaseSettings],
+            init_settings: PydanticBaseSettingsSource,
+            env_settings: PydanticBaseSettingsSource,
+            dotenv_settings: PydanticBaseSettingsSource,
+            file_secret_settings: PydanticBaseSettingsSource,
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            del env_settings, dotenv_settings, file_secret_settings
+            return _GivenEnvironment(settings_cls, variables), init_settings
+
+    try:
+        return _Sources(**document)
+    except ValidationError as exc:
+        raise Misconfigured(_faults(exc), hint="docs/settings.md lists the settings") from None
+    except ValueError:
+        # pydantic-settings, about a section given as one variable that is not JSON.
+        raise Misconfigured("a STRONGROOM_ variable holds no value of its setting") from None
+
+
+def names() -> dict[str, str]:
+    """Return every setting as `section.name`, with what it is for."""
+    found = {}
+    for name, field in Settings.model_fields.items():
+        section = field.annotation
+        if isinstance(section, type) and issubclass(section, _Section):
+            for inner, inner_field in section.model_fields.items():
+                found[f"{name}.{inner}"] = inner_field.description or ""
+        else:
+            found[name] = field.description or ""
+    return found
+
+
+def document(settings: Mapping[str, object]) -> str:
+    """Return a `strongroom.toml` with these settings, one level of sections deep."""
+    lines = [f"{name} = {_toml(v)}" for name, v in settings.items() if not isinstance(v, Mapping)]
+    for section, inner in settings.items():
+        if isinstance(inner, Mapping):
+            lines += ["", f"[{section}]", *(f"{name} = {_toml(v)}" for name, v in inner.items())]
+    return "\n".join(lines) + "\n"
+
+
+class _GivenEnvironment(EnvSettingsSource):
+    """The environment as it was handed to `load`."""
+
+    def __init__(self, settings_cls: type[BaseSettings], variables: Mapping[str, str]) -> None:
+        self._variables = {name.lower(): value for name, value in variables.items()}
+        super().__init__(settings_cls)
+
+    def _load_env_vars(self) -> Mapping[str, str | None]:
+        return dict(self._variables)
+
+
+def _read_document(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise Misconfigured(
+            f"{path.parent} is not a home: it has no {FILE_NAME}",
+            hint="make one with `strongroom init --home DIR`",
+        ) from None
+    except OSError as exc:
+        raise Misconfigured(f"{path} cannot be read: {exc.strerror}") from None
+    except UnicodeDecodeError:
+        raise Misconfigured(f"{path} is not UTF-8") from None
+    except tomllib.TOMLDecodeError as exc:
+        place = re.search(r"at line \d+, column \d+|at end of document", str(exc))
+        raise Misconfigured(f"{path} is not TOML {place[0] if place else ''}".rstrip()) from None
+
+
+def _with_secrets(variables: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables with each secret's `_FILE` replaced by what the file holds."""
+    found = dict(variables)
+    for name in _FROM_FILES:
+        plain = PREFIX + name.upper()
+        path = found.pop(f"{plain}_FILE", None)
+        if path is None:
+            continue
+        if plain in found:
+            raise Misconfigured(f"{plain} and {plain}_FILE are both set")
+        found[plain] = read_secret(Path(path), f"{plain}_FILE")
+    return found
+
+
+def read_secret(path: Path, what: str) -> str:
+    """Return the text of a secret's file without the line end; `what` names it in the errors.
+
+    Raises:
+        Misconfigured: the file cannot be read, is empty, too long, or no text.
+
+    """
+    try:
+        with path.open("rb") as file:
+            raw = file.read(_MAX_SECRET_BYTES + 1)
+        text = raw.decode()
+    except OSError as exc:
+        raise Misconfigured(f"{what}: {path} cannot be read: {exc.strerror}") from None
+    except UnicodeDecodeError:
+        raise Misconfigured(f"{what}: {path} is not UTF-8") from None
+    if len(raw) > _MAX_SECRET_BYTES:
+        raise Misconfigured(f"{what}: {path} is longer than {_MAX_SECRET_BYTES} bytes")
+    text = text.rstrip("\r\n")
+    if not text:
+        raise Misconfigured(f"{what}: {path} is empty")
+    return text
+
+
+def _refuse_unknown(variables: Mapping[str, str]) -> None:
+    known = {PREFIX + name.replace(".", "__").upper() for name in names()}
+    for name in sorted(variables):
+        if name.startswith(PREFIX) and name not in known and not _NOT_SETTINGS.fullmatch(name):
+            raise Misconfigured(
+                f"{name} is not a setting", hint="docs/settings.md lists the settings"
+            )
+
+
+def _faults(exc: ValidationError) -> str:
+    faults = []
+    for error in exc.errors(include_input=False, include_url=False, include_context=False):
+        name = ".".join(str(part) for part in error["loc"])
+        if error["type"] == "extra_forbidden":
+            faults.append(f"{name} is not a setting")
+        elif error["type"] == "missing":
+            faults.append(f"{name} is missing")
+        else:
+            faults.append(f"{name}: {error['msg'].lower()}")
+    return "; ".join(faults)
+
+
+def _toml(value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return str(value)
+    text = str(value)
+    # A basic string's escapes are JSON's for everything a path or an identifier holds.
+    escaped = "".join(f"\\u{ord(c):04x}" if c < " " or c in '"\\\x7f' else c for c in text)
+    return f'"{escaped}"'
