@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import ssl
-import urllib.error
 import urllib.parse
-import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -73,19 +72,18 @@ class Client:
         headers: Mapping[str, str] | None = None,
         body: bytes | None = None,
     ) -> Reply:
-        url = self.simulator.endpoint + path
-        if query:
-            url += "?" + urllib.parse.urlencode(query)
-        request = urllib.request.Request(  # noqa: S310 - https to this machine
-            url, data=body, headers=dict(headers or {}), method=method
-        )
         context = ssl.create_default_context(cafile=str(self.simulator.ca_path))
+        # By hand: urllib leaves the socket open when the connection breaks.
+        connection = http.client.HTTPSConnection(
+            "127.0.0.1", self.simulator.port, context=context, timeout=10
+        )
+        url = f"{path}?{urllib.parse.urlencode(query)}" if query else path
         try:
-            with urllib.request.urlopen(request, context=context, timeout=10) as answer:  # noqa: S310
+            connection.request(method, url, body, dict(headers or {}))
+            with connection.getresponse() as answer:
                 return Reply(answer.status, answer.headers, answer.read())
-        except urllib.error.HTTPError as error:
-            with error:
-                return Reply(error.code, error.headers, error.read())
+        finally:
+            connection.close()
 
     def login(self, **changes: str) -> Reply:
         form = {

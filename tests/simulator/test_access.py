@@ -7,9 +7,9 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+from tests.simulator.conftest import ALL_TIME, MARKETPLACES, SHIPPING_ONLY, Client, Clock, Start
 
 from strongroom.simulator import SellerAccount, Simulator
-from tests.simulator.conftest import ALL_TIME, MARKETPLACES, SHIPPING_ONLY, Client, Clock, Start
 
 ORDERS = "/orders/v0/orders"
 GENERIC = "/orders/v0/orders/{orderId}"

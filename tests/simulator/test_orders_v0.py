@@ -8,9 +8,9 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+from tests.simulator.conftest import ALL_TIME, MARKETPLACES, START, Client, Clock, Start
 
 from strongroom.simulator import Simulator
-from tests.simulator.conftest import ALL_TIME, MARKETPLACES, START, Client, Clock, Start
 
 ORDERS = "/orders/v0/orders"
 EVERYTHING = {"MarketplaceIds": MARKETPLACES, "CreatedAfter": ALL_TIME}
@@ -126,9 +126,7 @@ def test_dates_select_by_creation_or_by_change(client: Client) -> None:
     assert len(created) == sum(o.created_at >= START - timedelta(days=30) for o in orders)
     query = {"MarketplaceIds": MARKETPLACES, "LastUpdatedAfter": month_ago}
     updated = client.get(ORDERS, **query).json()["payload"]
-    assert len(updated["Orders"]) == sum(
-        o.updated_at >= START - timedelta(days=30) for o in orders
-    )
+    assert len(updated["Orders"]) == sum(o.updated_at >= START - timedelta(days=30) for o in orders)
     assert updated["LastUpdatedBefore"] == "2026-03-01T11:58:00Z"
 
 

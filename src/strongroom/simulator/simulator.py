@@ -204,4 +204,9 @@ class Simulator:
             self._ready.set()
             await self._stop.wait()
         finally:
+            # An orderly TLS goodbye would wait for clients that may never answer.
+            connections = runner.server.connections if runner.server is not None else []
+            for transport in [connection.transport for connection in connections]:
+                if transport is not None:
+                    transport.abort()
             await runner.cleanup()
