@@ -12,9 +12,8 @@ import random
 import threading
 from bisect import bisect_left, bisect_right
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
-from itertools import islice
 from typing import Final, Literal
 
 from strongroom.simulator.config import (
@@ -95,8 +94,8 @@ class OrderBook:
 
     def select(
         self, seller: str, key: SortKey, after: datetime, before: datetime, beyond: Position | None
-    ) -> list[Outline]:
-        """Return outlines with `after <= instant <= before`, in order, past a page's last one."""
+    ) -> Iterator[Outline]:
+        """Yield outlines with `after <= instant <= before`, in order, past a page's last one."""
         with self._lock:
             self._deliver()
             positions = self._positions(seller, key)
@@ -105,7 +104,9 @@ class OrderBook:
                 start = max(start, bisect_right(positions, beyond))
             # "~" sorts after every order id.
             stop = bisect_right(positions, (before, "~"))
-            return [self._outlines[order_id] for _, order_id in islice(positions, start, stop)]
+        # Lazily, for a page needs few of them; the list is replaced on change, never changed.
+        for index in range(start, stop):
+            yield self._outlines[positions[index][1]]
 
     def update(
         self,

@@ -49,6 +49,9 @@ _CARRIERS_OF_PII: Final = frozenset(
         "buyerEmail",
     }
 )
+_WHOLE: Final = frozenset(
+    {FaultKind.BODY, FaultKind.HTML, FaultKind.THROTTLED, FaultKind.ERROR, FaultKind.ECHO_PII}
+)
 _HTML: Final = (
     b"<html><head><title>Service Unavailable</title></head><body><h1>Try later</h1></body></html>"
 )
@@ -95,6 +98,11 @@ class FaultBoard:
                     kept.append(dataclasses.replace(fault, count=fault.count - 1))
             self._faults = kept
             return hits
+
+
+def replaces_answer(faults: list[Fault]) -> bool:
+    """Tell whether a fault answers by itself, so that the real answer need not be made."""
+    return any(fault.kind in _WHOLE for fault in faults)
 
 
 def whole_answer(faults: list[Fault], echo: Callable[[], str]) -> tuple[int, bytes, str] | None:

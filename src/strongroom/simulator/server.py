@@ -150,6 +150,8 @@ class Server:
         if not self._plans.take(operation, account.name):
             raise quota_exceeded()
         exchange.faults = tuple(self.board.take(operation.id, account.name))
+        if faulty.replaces_answer(list(exchange.faults)):
+            return {}
         query: dict[str, str] = {}
         for name, value in request.rel_url.query.items():
             query[name] = f"{query[name]},{value}" if name in query else value

@@ -11,7 +11,7 @@ Json = dict[str, Any]
 
 def instant(moment: datetime) -> str:
     """Return an instant as Amazon writes it, in UTC to the second."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return moment.astimezone(UTC).isoformat(timespec="seconds")[:19] + "Z"
 
 
 def amount(value: int, currency: str) -> str:
