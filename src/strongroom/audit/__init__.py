@@ -1,0 +1,29 @@
+"""What happened, in a log that shows every later change of it [2.6]."""
+
+from strongroom.audit.entry import (
+    MAX_RECORDS,
+    Change,
+    Event,
+    EventType,
+    Field,
+    ObjKind,
+    Outcome,
+    Reason,
+)
+from strongroom.audit.log import AuditLog, Entry, SignerMemory
+from strongroom.audit.verify import VerifyReport
+
+__all__ = [
+    "MAX_RECORDS",
+    "AuditLog",
+    "Change",
+    "Entry",
+    "Event",
+    "EventType",
+    "Field",
+    "ObjKind",
+    "Outcome",
+    "Reason",
+    "SignerMemory",
+    "VerifyReport",
+]

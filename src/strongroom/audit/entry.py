@@ -1,0 +1,347 @@
+"""The events Strongroom records, and the canonical bytes of one: a leaf of the tree [2.6].
+
+The catalogue is closed and no field takes free text: a string is a member of an enumeration, an
+identifier of bounded form, or a keyed HMAC, so that personal data cannot enter the log by accident.
+The bytes follow RFC 8785; docs/formats/audit-log.md gives them field by field.
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, Final
+
+import orjson
+
+from strongroom.errors import Malformed
+from strongroom.terms import AuthMethod, Caller, Category, PrincipalKind, Purpose, SellerId
+
+VERSION: Final = 1
+MAX_BYTES: Final = 4096
+MAX_RECORDS: Final = 120
+MAX_CHANGES: Final = 16
+ENTROPY_BYTES: Final = 26
+"""Random bytes one entry uses up: ten in its id, sixteen as its salt."""
+
+_ID: Final = re.compile(r"[A-Za-z0-9_.:/-]{1,64}", re.ASCII)
+_HMAC: Final = re.compile(r"[0-9a-f]{32}(?:[0-9a-f]{32})?", re.ASCII)
+_MAX_INTEGER: Final = 2**53 - 1  # RFC 8785 numbers are IEEE 754 doubles
+_MAX_RECORD: Final = 2**40 - 1
+_PLAIN: Final = (
+    ("op", "op"),
+    ("n", "n"),
+    ("bytes", "bytes_"),
+    ("dec", "decision"),
+    ("req", "req"),
+    ("seller", "seller"),
+)
+"""Members of the entry that stand there as they are in the event."""
+
+
+class EventType(StrEnum):
+    """Everything that can be recorded. A name is never renamed or used for something else."""
+
+    HOME_INITIALIZED = "home.initialized"
+    HOME_OPENED = "home.opened"
+    HOME_CLOSED = "home.closed"
+    CONFIG_REFUSED = "config.refused"
+    SYSTEM_ERROR = "system.error"
+    LOG_HEARTBEAT = "log.heartbeat"
+    LOG_VERIFIED = "log.verified"
+    SELLER_ADDED = "seller.added"
+    SELLER_CHANGED = "seller.changed"
+    PRINCIPAL_ADDED = "principal.added"
+    PRINCIPAL_ENDED = "principal.ended"
+    CREDENTIAL_ISSUED = "credential.issued"
+    CREDENTIAL_REVOKED = "credential.revoked"
+    CREDENTIAL_CHECKED = "credential.checked"
+    AUTHORIZATION_ISSUED = "authorization.issued"
+    AUTHORIZATION_REVOKED = "authorization.revoked"
+    GRANT_REQUESTED = "grant.requested"
+    GRANT_APPROVED = "grant.approved"
+    GRANT_REVOKED = "grant.revoked"
+    TOKEN_ISSUED = "token.issued"  # noqa: S105 - a name
+    RDT_ISSUED = "rdt.issued"
+    GATEWAY_RESPONSE_SEALED = "gateway.response.sealed"
+    GATEWAY_REQUEST_FORWARDED = "gateway.request.forwarded"
+    GATEWAY_REQUEST_REFUSED = "gateway.request.refused"
+    GATEWAY_UPSTREAM_FAILED = "gateway.upstream.failed"
+    CATALOGUE_DRIFT_SEEN = "catalogue.drift.seen"
+    RECORD_REVEALED = "vault.record.revealed"
+    RECORD_SEARCHED = "vault.record.searched"
+    RECORD_HELD = "vault.record.held"
+    RECORD_MOVED = "vault.record.moved"
+    RECORD_ERASED = "vault.record.erased"
+    RECORD_DISPOSED = "vault.record.disposed"
+    RECORD_TAMPERED = "vault.record.tampered"
+    TOKEN_REJECTED = "vault.token.rejected"  # noqa: S105 - a name
+    PERIOD_KEY_CREATED = "key.period.created"
+    PERIOD_KEY_DESTROYED = "key.period.destroyed"
+    PERIOD_KEY_REPLACED = "key.period.replaced"
+    MASTER_KEY_OPENED = "key.master.opened"
+    RETENTION_SWEEP_FINISHED = "retention.sweep.finished"
+
+
+class Outcome(StrEnum):
+    """How it ended: `denied` by a decision, `failure` of a proof, `error` here or upstream."""
+
+    SUCCESS = "success"
+    FAILURE = "failure"
+    DENIED = "denied"
+    ERROR = "error"
+
+
+class Reason(StrEnum):
+    """Why it did not simply succeed."""
+
+    NO_GRANT = "no_grant"
+    GRANT_EXPIRED = "grant_expired"
+    GRANT_PENDING = "grant_pending"
+    WRONG_ACTION = "wrong_action"
+    WRONG_PURPOSE = "wrong_purpose"
+    WRONG_CATEGORY = "wrong_category"
+    WRONG_SELLER = "wrong_seller"
+    UNKNOWN_TOKEN = "unknown_token"  # noqa: S105 - a name
+    FORGED_TOKEN = "forged_token"  # noqa: S105 - a name
+    FOREIGN_ENVIRONMENT = "foreign_environment"
+    PAST_DUE = "past_due"
+    ERASED = "erased"
+    NOT_FOUND = "not_found"
+    TAMPERED = "tampered"
+    UNKNOWN_OPERATION = "unknown_operation"
+    UNCLASSIFIED = "unclassified"
+    WRONG_PATH = "wrong_path"
+    MALFORMED_REQUEST = "malformed_request"
+    WRONG_CREDENTIAL = "wrong_credential"
+    EXPIRED_CREDENTIAL = "expired_credential"
+    REVOKED = "revoked"
+    WRONG_ENVIRONMENT = "wrong_environment"
+    WRONG_PASSPHRASE = "wrong_passphrase"  # noqa: S105 - a name
+    MISCONFIGURED = "misconfigured"
+    MALFORMED_UPSTREAM = "malformed_upstream"
+    UPSTREAM_ERROR = "upstream_error"
+    UPSTREAM_TLS = "upstream_tls"
+    UPSTREAM_TIMEOUT = "upstream_timeout"
+    RATE_LIMITED = "rate_limited"
+    CONFLICT = "conflict"
+    UNAVAILABLE = "unavailable"
+    INTERNAL = "internal"
+
+
+class ObjKind(StrEnum):
+    """What an event's object reference names."""
+
+    TOKEN = "token"  # noqa: S105 - a name
+    RECORD = "record"
+    ORDER = "order"
+    SELLER = "seller"
+    PRINCIPAL = "principal"
+    CREDENTIAL = "credential"
+    AUTHORIZATION = "authorization"
+    GRANT = "grant"
+    PERIOD = "period"
+    KEY = "key"
+    OPERATION = "operation"
+    SETTING = "setting"
+    HOME = "home"
+    LOG = "log"
+
+
+class Field(StrEnum):
+    """A field that can change; its values appear only as keyed HMACs."""
+
+    NAME = "name"
+    REGION = "region"
+    MARKETPLACES = "marketplaces"
+    ENDPOINT = "endpoint"
+    LWA_URL = "lwa_url"
+    UPSTREAM_CA = "upstream_ca"
+    CREDENTIALS = "credentials"
+    RDT_ELEMENTS = "rdt_elements"
+    OWNER = "owner"
+    ACTION = "action"
+    PURPOSE = "purpose"
+    CATEGORIES = "categories"
+    SELLERS = "sellers"
+    EXPIRES_AT = "expires_at"
+    DUE_AT = "due_at"
+    PERIOD = "period"
+    SETTING = "setting"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One field that changed; its values as pseudonyms of the log, None where there was none."""
+
+    field: Field
+    before: str | None = None
+    after: str | None = None
+
+    def __post_init__(self) -> None:
+        for value in (self.before, self.after):
+            if value is not None and not _HMAC.fullmatch(value):
+                raise Malformed(f"audit: change of {self.field.value} is not given as HMAC")
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One thing that happened, as the code that did it reports it; the log adds when and where.
+
+    `obj_ref` is a token, a number, an operation id or a pseudonym, never a value. `records` are the
+    record numbers touched, at most 120: whoever touched more appends further events.
+
+    Raises:
+        Malformed: a field does not have its bounded form; the message names the field only.
+
+    """
+
+    type: EventType
+    outcome: Outcome
+    actor: Caller
+    reason: Reason | None = None
+    op: str | None = None
+    obj_kind: ObjKind | None = None
+    obj_ref: str | None = None
+    purpose: Purpose | None = None
+    pii: tuple[Category, ...] = ()
+    n: int | None = None
+    bytes_: int | None = None
+    changes: tuple[Change, ...] = ()
+    decision: int | None = None
+    req: str | None = None
+    records: tuple[int, ...] = ()
+    seller: SellerId | None = None
+    src_ip: str | None = None
+
+    def __post_init__(self) -> None:
+        fault = self._fault()
+        if fault:
+            raise Malformed(f"audit: {fault} of a {self.type.value} event does not have its form")
+
+    def _fault(self) -> str | None:
+        for name, text in (("op", self.op), ("obj_ref", self.obj_ref), ("req", self.req)):
+            if text is not None and not _ID.fullmatch(text):
+                return name
+        for name, number in (("n", self.n), ("bytes_", self.bytes_), ("decision", self.decision)):
+            if number is not None and not 0 <= number <= _MAX_INTEGER:
+                return name
+        if (self.obj_ref is None) != (self.obj_kind is None):
+            return "obj_kind"
+        if self.src_ip is not None and not _HMAC.fullmatch(self.src_ip):
+            return "src_ip"
+        if len(self.changes) > MAX_CHANGES:
+            return "changes"
+        return None if not self.records or self._has_bounded_records() else "records"
+
+    def _has_bounded_records(self) -> bool:
+        return (
+            len(self.records) <= MAX_RECORDS
+            and min(self.records) >= 0
+            and max(self.records) <= _MAX_RECORD
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """What the log adds to an event: when, on which node, and which in its order.
+
+    `mono_ns` counts on a clock nobody can set, so that a jump of the other shows; `nseq` counts the
+    events of one `node` and `boot` from 0 without a gap.
+    """
+
+    at: datetime
+    node: str
+    boot: str
+    mono_ns: int
+    nseq: int
+    entropy: bytes
+
+
+def micros(at: datetime) -> int:
+    """Return an aware instant as microseconds since 1970."""
+    return int(at.timestamp()) * 1_000_000 + at.microsecond
+
+
+def canonical(event: Event, stamp: Stamp) -> bytes:
+    """Return the entry's bytes: what is hashed, stored and never changed.
+
+    Raises:
+        Malformed: they would be longer than 4 KiB.
+
+    """
+    actor = event.actor
+    body: dict[str, Any] = {
+        "v": VERSION,
+        "id": _uuid7(stamp.at, stamp.entropy[:10]),
+        "salt": stamp.entropy[10:ENTROPY_BYTES].hex(),
+        "t": stamp.at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+        "boot": stamp.boot,
+        # As text: it passes 2^53 after 104 days, and RFC 8785 numbers are doubles.
+        "mono_ns": str(stamp.mono_ns),
+        "node": stamp.node,
+        "nseq": stamp.nseq,
+        "type": event.type.value,
+        "outcome": event.outcome.value,
+        "actor": {
+            "kind": _actor_kind(actor),
+            "id": actor.principal,
+            "auth": actor.auth.value,
+        },
+    }
+    _add_what_is_known(body, event)
+    # RFC 8785: members sorted, no spaces. Every key and string is ASCII that needs no escape, and
+    # every number an integer below 2^53, so that sorting is all there is to it.
+    entry = orjson.dumps(body, option=orjson.OPT_SORT_KEYS)
+    if len(entry) > MAX_BYTES:
+        raise Malformed(f"audit: a {event.type.value} event of {len(entry)} bytes is too long")
+    return entry
+
+
+def is_id(text: str) -> bool:
+    """Return whether the text may stand where the log takes an identifier."""
+    return _ID.fullmatch(text) is not None
+
+
+def _add_what_is_known(body: dict[str, Any], event: Event) -> None:
+    for name, attribute in _PLAIN:
+        value = getattr(event, attribute)
+        if value is not None:
+            body[name] = value
+    if event.reason is not None:
+        body["reason"] = event.reason.value
+    if event.src_ip is not None:
+        body["src"] = {"ip": event.src_ip}
+    if event.obj_kind is not None:
+        body["obj"] = {"kind": event.obj_kind.value, "ref": event.obj_ref}
+    if event.purpose is not None:
+        body["purpose"] = event.purpose.value
+    if event.pii:
+        body["pii"] = [category.value for category in event.pii]
+    if event.changes:
+        body["chg"] = [_change(change) for change in event.changes]
+    if event.records:
+        body["records"] = event.records
+
+
+def _actor_kind(actor: Caller) -> str:
+    if actor.auth is AuthMethod.SYSTEM:
+        return "system"
+    return "user" if actor.kind is PrincipalKind.PERSON else "service"
+
+
+def _change(change: Change) -> dict[str, str]:
+    found = {"field": change.field.value}
+    if change.before is not None:
+        found["before"] = change.before
+    if change.after is not None:
+        found["after"] = change.after
+    return found
+
+
+def _uuid7(at: datetime, entropy: bytes) -> str:
+    """Return a time-ordered UUID (RFC 9562 section 5.7)."""
+    head = int(at.timestamp()) * 1000 + at.microsecond // 1000
+    tail = int.from_bytes(entropy, "big")
+    number = head << 80 | 7 << 76 | (tail >> 68) << 64 | 2 << 62 | tail & (2**62 - 1)
+    text = f"{number:032x}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"

@@ -1,0 +1,419 @@
+"""Appends events to the log inside the caller's transaction, signs its head, and publishes checkpoints.
+
+An event is durable exactly when the change it tells of is: both stand in one transaction. Each append
+moves the head row and stores a note signed for exactly that size, so that no state of the database
+lacks a signature over all it holds (docs/formats/audit-log.md, ADR 0020 and 0021). The signer's memory
+lives in another database: a log that was set back to an earlier state is refused, never continued.
+"""
+
+import hmac
+import os
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+import orjson
+import sqlalchemy as sa
+
+from strongroom.audit.entry import ENTROPY_BYTES, Event, Stamp, canonical, is_id, micros
+from strongroom.audit.tiles import TileReader, read_tile, store_whole_tiles
+from strongroom.audit.tree import (
+    EMPTY_ROOT,
+    Frontier,
+    consistency_proof,
+    frontier_at,
+    leaf_hash,
+    verify_consistency,
+)
+from strongroom.audit.verify import Head, StoredEvent, VerifyReport, check, trusted_frontier
+from strongroom.crypto import note
+from strongroom.db.engine import Database, Transaction
+from strongroom.db.schema import audit_checkpoint, audit_event, audit_head, audit_tile
+from strongroom.errors import Malformed, Tampered
+
+EPOCH: Final = 1
+_PSEUDONYM_BYTES: Final = 16
+_PAGE: Final = 1000
+_LOOKBACK: Final = 64
+_HINT: Final = "stop, keep a copy of every file, and run `strongroom audit verify`"
+
+_HEAD: Final = sa.select(audit_head.c.size, audit_head.c.frontier, audit_head.c.note).where(
+    audit_head.c.epoch == EPOCH
+)
+# SQLite has no row locks and needs none: its write transaction is the only one.
+_LOCKED_HEAD: Final = _HEAD.with_for_update()
+_ADD_EVENTS: Final = sa.insert(audit_event)
+_MOVE_HEAD: Final = (
+    sa.update(audit_head)
+    .where(audit_head.c.epoch == EPOCH, audit_head.c.size == sa.bindparam("old"))
+    .values(size=sa.bindparam("new"), frontier=sa.bindparam("frontier"), note=sa.bindparam("note"))
+)
+_FIRST_HEAD: Final = sa.text(
+    "INSERT INTO audit_head (epoch, size, frontier, note)"
+    " VALUES (:epoch, 0, :frontier, :note) ON CONFLICT DO NOTHING"
+)
+_EVENTS: Final = sa.select(
+    audit_event.c.seq,
+    audit_event.c.body,
+    audit_event.c.leaf_hash,
+    audit_event.c.ts,
+    audit_event.c.type,
+    audit_event.c.actor,
+    audit_event.c.outcome,
+    audit_event.c.obj_ref,
+)
+
+
+class SignerMemory(Protocol):
+    """The last checkpoint the signer vouched for, kept where the log's own database cannot reach it."""
+
+    def last(self) -> tuple[int, bytes] | None:
+        """Return size and root, None before the first."""
+        ...
+
+    def remember(self, size: int, root: bytes) -> None:
+        """Keep size and root; durable on return."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One recorded event, as read back. `body` holds the members docs/formats/audit-log.md names."""
+
+    seq: int
+    type: str
+    outcome: str
+    body: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Mine:
+    """Where this process last put the head, and the number its next event takes."""
+
+    size: int
+    frontier: bytes
+    nseq: int
+
+
+class AuditLog:
+    """The log of one home, as one process writes it. Safe between threads.
+
+    `node` names this machine and `boot` this run of the process: no two runs share both. `monotonic`
+    returns nanoseconds, `entropy` that many random bytes.
+
+    Raises:
+        Malformed: `node` or `boot` has not the bounded form of an identifier.
+
+    """
+
+    def __init__(  # noqa: PLR0913 - wired once, by name
+        self,
+        database: Database,
+        *,
+        signer: note.Signer,
+        verifier: note.Verifier,
+        memory: SignerMemory,
+        node: str,
+        boot: str,
+        pseudonym_key: bytes,
+        monotonic: Callable[[], int],
+        entropy: Callable[[int], bytes],
+        checkpoint_path: Path | None = None,
+    ) -> None:
+        if not is_id(node) or not is_id(boot):
+            raise Malformed("audit: node or boot is no identifier")
+        self._database = database
+        self._signer = signer
+        self._verifier = verifier
+        self._memory = memory
+        self._node = node
+        self._boot = boot
+        self._pseudonyms = hmac.new(pseudonym_key, digestmod="sha256")
+        self._monotonic = monotonic
+        self._entropy = entropy
+        self._checkpoint_path = checkpoint_path
+        self._publishing = threading.Lock()
+        self._mine: _Mine | None = None
+        self._first_size: int | None = None
+
+    @property
+    def origin(self) -> str:
+        """The name every checkpoint opens with; also the signing key's."""
+        return self._signer.name
+
+    def append(self, tx: Transaction, *events: Event, now: datetime) -> None:
+        """Record the events, in their order, as part of the caller's write transaction.
+
+        Durable when the transaction is, undone with it. Call it last in the transaction: on PostgreSQL
+        it locks the head until the commit, and whoever locks rows after it can meet a deadlock.
+
+        Raises:
+            Tampered: the log is not what its signer vouched for; nothing may be done unrecorded, so
+                the caller's transaction must not be committed.
+
+        """
+        if not events:
+            return
+        old, frontier, nseq = self._take_head(tx)
+        ts, mono_ns = micros(now), self._monotonic()
+        rows = []
+        for at, event in enumerate(events):
+            stamp = Stamp(
+                at=now,
+                node=self._node,
+                boot=self._boot,
+                mono_ns=mono_ns,
+                nseq=nseq + at,
+                entropy=self._entropy(ENTROPY_BYTES),
+            )
+            body = canonical(event, stamp)
+            leaf = leaf_hash(body)
+            rows.append(
+                {
+                    "seq": frontier.size,
+                    "ts": ts,
+                    "type": event.type.value,
+                    "actor": event.actor.principal,
+                    "outcome": event.outcome.value,
+                    "obj_ref": event.obj_ref,
+                    "body": body,
+                    "leaf_hash": leaf,
+                }
+            )
+            frontier.append(leaf)
+        tx.execute(_ADD_EVENTS, rows)
+        store_whole_tiles(tx, old, frontier.size)
+        self._move_head(tx, old, frontier, nseq + len(events))
+
+    def checkpoint(self, now: datetime) -> str:
+        """Return the note of the log as it stands, after storing, remembering and publishing it.
+
+        The events since the remembered checkpoint are read back and hashed again first: what is
+        published was on the disk, and continues what was published before.
+
+        Raises:
+            Tampered: the log does not continue what the signer remembers; nothing was published.
+
+        """
+        with self._publishing:
+            # Asked before the head is read: what it names is in the head already.
+            last = self._memory.last()
+            with self._database.read() as tx:
+                head = self._read_head(tx)
+                if head is None:
+                    raise Tampered("audit log: there is no head to publish", hint=_HINT)
+                root = self._trusted(head).root()
+                self._reread(tx, last or (0, EMPTY_ROOT), head.size, root)
+            if last is None or head.size > last[0]:
+                self._memory.remember(head.size, root)
+            self._publish(head, now)
+        return head.note
+
+    def verify(
+        self, *, full: bool = True, progress: Callable[[int, int], None] | None = None
+    ) -> VerifyReport:
+        """Return every fault of the log; `progress` is told the events done and in all.
+
+        One consistent view: the log may grow meanwhile. Without `full` no event is read: only the
+        head, its signature, and that the tree continues what the signer remembers.
+        """
+        # Asked before the head is read: what it names is in the head already.
+        memory = self._memory.last()
+        if not full:
+            return self._verify_head(memory)
+        with self._database.read() as tx:
+            head = self._read_head(tx)
+            events = tx.execute(
+                _EVENTS.order_by(audit_event.c.seq).execution_options(yield_per=5000)
+            )
+            checkpoints = sa.select(audit_checkpoint.c.size, audit_checkpoint.c.note)
+            tiles = sa.select(audit_tile.c.level, audit_tile.c.n, audit_tile.c.width)
+            return check(
+                (StoredEvent(*row) for row in events),
+                head=head,
+                checkpoints=[(row.size, row.note) for row in tx.execute(checkpoints)],
+                tiles={(row.level, row.n): row.width for row in tx.execute(tiles)},
+                tile=lambda level, n: read_tile(tx, level, n),
+                verifier=self._verifier,
+                memory=memory,
+                progress=progress,
+            )
+
+    def tail(self, limit: int) -> list[Entry]:
+        """Return the last events, oldest first."""
+        with self._database.read() as tx:
+            query = _EVENTS.order_by(audit_event.c.seq.desc()).limit(limit)
+            return [_entry(row) for row in tx.execute(query)][::-1]
+
+    def events(self, since: int = 0) -> Iterator[Entry]:
+        """Give every event from number `since` on, in order; no transaction stays open meanwhile."""
+        while True:
+            with self._database.read() as tx:
+                query = _EVENTS.where(audit_event.c.seq >= since).order_by(audit_event.c.seq)
+                page = [_entry(row) for row in tx.execute(query.limit(_PAGE))]
+            yield from page
+            if len(page) < _PAGE:
+                return
+            since = page[-1].seq + 1
+
+    def pseudonym(self, kind: str, value: str) -> str:
+        """Return the keyed HMAC under which the log names a value it must not hold, as 32 hex digits.
+
+        The same value of the same kind always has the same pseudonym; without the log's key nobody
+        can tell which value it was, nor try candidates.
+        """
+        mac = self._pseudonyms.copy()
+        name = kind.encode()
+        mac.update(len(name).to_bytes(4, "big") + name + value.encode())
+        return mac.digest()[:_PSEUDONYM_BYTES].hex()
+
+    def _publish(self, head: Head, now: datetime) -> None:
+        with self._database.write() as tx:
+            stored = sa.select(audit_checkpoint.c.size).where(audit_checkpoint.c.size == head.size)
+            if tx.execute(stored).first() is None:
+                row = {"size": head.size, "note": head.note, "stored_at": now}
+                tx.execute(sa.insert(audit_checkpoint), row)
+        if self._checkpoint_path is not None:
+            _replace_file(self._checkpoint_path, head.note.encode())
+
+    def _verify_head(self, memory: tuple[int, bytes] | None) -> VerifyReport:
+        with self._database.read() as tx:
+            head = self._read_head(tx)
+            size, root, faults = 0, None, []
+            try:
+                if head is not None:
+                    size = head.size
+                    root = self._trusted(head).root()
+                self._admit(tx, memory, size, root or EMPTY_ROOT)
+            except Tampered as exc:
+                faults.append(exc.message)
+        return VerifyReport(0, size, root, faults)
+
+    def _take_head(self, tx: Transaction) -> tuple[int, Frontier, int]:
+        """Lock the head; return the log's size, its frontier and the number our next event takes.
+
+        What this process remembers holds only while the head stands exactly where it left it: a
+        transaction may have been rolled back, or another node may have written. The number is then
+        looked up in the log itself.
+        """
+        head = self._read_head(tx, _LOCKED_HEAD) or self._first_head(tx)
+        mine = self._mine
+        if mine is not None and mine.size == head.size and mine.frontier == head.frontier:
+            return head.size, Frontier.parse(head.size, head.frontier), mine.nseq
+        frontier = self._trusted(head)
+        if self._first_size is None:
+            self._admit(tx, self._memory.last(), head.size, frontier.root())
+            self._first_size = head.size
+        return head.size, frontier, self._next_number(tx, self._first_size, head.size)
+
+    def _move_head(self, tx: Transaction, old: int, frontier: Frontier, nseq: int) -> None:
+        new, serialized = frontier.size, frontier.serialize()
+        moved = tx.execute(
+            _MOVE_HEAD,
+            {"old": old, "new": new, "frontier": serialized, "note": self._sign(frontier)},
+        )
+        if moved.rowcount != 1:
+            raise Tampered("audit log: the head moved under its lock")
+        self._mine = _Mine(new, serialized, nseq)
+
+    def _sign(self, frontier: Frontier) -> str:
+        text = note.checkpoint_text(self.origin, frontier.size, frontier.root())
+        return self._signer.sign(text)
+
+    def _read_head(self, tx: Transaction, query: sa.Select[Any] = _HEAD) -> Head | None:
+        row = tx.execute(query).one_or_none()
+        return Head(*row) if row is not None else None
+
+    def _first_head(self, tx: Transaction) -> Head:
+        if tx.execute(sa.select(audit_event.c.seq).limit(1)).first() is not None:
+            raise Tampered("audit log: there are events but no head")
+        empty = Frontier()
+        first = {"epoch": EPOCH, "frontier": empty.serialize(), "note": self._sign(empty)}
+        tx.execute(_FIRST_HEAD, first)
+        # Another node may have been first: its row counts.
+        head = self._read_head(tx, _LOCKED_HEAD)
+        if head is None:
+            raise Tampered("audit log: the head can't be stored")
+        return head
+
+    def _trusted(self, head: Head) -> Frontier:
+        try:
+            return trusted_frontier(head, self._verifier)
+        except ValueError as exc:
+            raise Tampered(f"audit log: {exc}", hint=_HINT) from None
+
+    def _admit(
+        self, tx: Transaction, last: tuple[int, bytes] | None, size: int, root: bytes
+    ) -> None:
+        """Refuse to write to a log that does not continue what its signer vouched for."""
+        if last is None:
+            return
+        old, old_root = last
+        _refuse_shorter(old, size)
+        proof = consistency_proof(old, size, TileReader(tx)) if old else []
+        if not verify_consistency(old, size, old_root, root, proof):
+            raise Tampered(f"audit log: its first {old} events changed", hint=_HINT)
+
+    def _reread(self, tx: Transaction, last: tuple[int, bytes], size: int, root: bytes) -> None:
+        """Hash the events since the remembered checkpoint again, from what is stored of them."""
+        old, old_root = last
+        _refuse_shorter(old, size)
+        frontier = frontier_at(old, TileReader(tx))
+        if frontier.root() != old_root:
+            raise Tampered(f"audit log: its first {old} events changed", hint=_HINT)
+        query = _EVENTS.where(audit_event.c.seq >= old, audit_event.c.seq < size)
+        query = query.order_by(audit_event.c.seq).execution_options(yield_per=_PAGE)
+        for row in tx.execute(query):
+            if row.body is None or row.seq != frontier.size:
+                raise Tampered(f"audit log: event {frontier.size} is missing", hint=_HINT)
+            frontier.append(leaf_hash(row.body))
+        if frontier.root() != root:
+            raise Tampered(f"audit log: events {old} to {size - 1} changed", hint=_HINT)
+
+    def _next_number(self, tx: Transaction, first: int, size: int) -> int:
+        """Return what follows the last event of this node and boot, none of which is before `first`."""
+        end = size
+        while end > first:
+            start = max(first, end - _LOOKBACK)
+            query = (
+                sa.select(audit_event.c.body)
+                .where(audit_event.c.seq >= start, audit_event.c.seq < end)
+                .order_by(audit_event.c.seq.desc())
+            )
+            for body in tx.execute(query).scalars():
+                entry = orjson.loads(body)
+                if entry["node"] == self._node and entry["boot"] == self._boot:
+                    return int(entry["nseq"]) + 1
+            end = start
+        return 0
+
+
+def _refuse_shorter(remembered: int, size: int) -> None:
+    if remembered > size:
+        raise Tampered(
+            f"audit log: its signer vouched for {remembered} events and it has {size}:"
+            " it was cut or set back",
+            hint=_HINT,
+        )
+
+
+def _entry(row: Any) -> Entry:  # noqa: ANN401 - a row of _EVENTS
+    return Entry(row.seq, row.type, row.outcome, orjson.loads(row.body) if row.body else {})
+
+
+def _replace_file(path: Path, content: bytes) -> None:
+    """Put the content in place of the file, durably: a reader sees the old or the new, never a part."""
+    temporary = path.with_name(f".{path.name}.new")
+    with temporary.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
