@@ -46,11 +46,10 @@ faults: $(STAMP)-dev postgres ## The long slice of the fault tests: kills, full 
 	@$(BIN)/python -m pytest --long tests/faults $(ARGS)
 
 lock: $(STAMP)-dev ## Renew requirements/*.txt from *.in; ARGS=--upgrade takes newer versions
-	cd requirements && for name in build runtime demo test lint; do \
+	cd requirements && for name in build runtime test lint; do \
 		case $$name in \
-			demo) others="-c runtime.txt" ;; \
-			test) others="-c runtime.txt -c demo.txt" ;; \
-			lint) others="-c runtime.txt -c demo.txt -c test.txt" ;; \
+			test) others="-c runtime.txt" ;; \
+			lint) others="-c runtime.txt -c test.txt" ;; \
 			*) others= ;; \
 		esac; \
 		../$(LOCK) $(ARGS) $$others $$name.in --output-file $$name.txt || exit 1; \
@@ -68,14 +67,13 @@ $(STAMP)-venv: scripts/venv.sh
 	@sh scripts/venv.sh "$(PYTHON)"
 	@touch $@
 
-$(STAMP)-runtime: $(STAMP)-venv requirements/build.txt requirements/runtime.txt requirements/demo.txt
+$(STAMP)-runtime: $(STAMP)-venv requirements/build.txt requirements/runtime.txt
 	@echo "installing the pinned packages" >&2
-	@$(PIP) --require-hashes \
-		-r requirements/build.txt -r requirements/runtime.txt -r requirements/demo.txt
+	@$(PIP) --require-hashes -r requirements/build.txt -r requirements/runtime.txt
 	@touch $@
 
 # Built with the setuptools just installed: nothing is fetched unpinned.
-$(STAMP)-project: $(STAMP)-runtime pyproject.toml requirements/runtime.in requirements/demo.in
+$(STAMP)-project: $(STAMP)-runtime pyproject.toml requirements/runtime.in
 	@$(PIP) --no-deps --no-build-isolation --no-index --editable .
 	@touch $@
 

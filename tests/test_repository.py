@@ -1,9 +1,11 @@
 """What must hold for the repository as a whole: sizes, pins, addresses, documents."""
 
+import ast
 import re
 import subprocess
+import sys
 import tomllib
-from importlib.metadata import metadata
+from importlib.metadata import metadata, packages_distributions
 from pathlib import Path, PurePosixPath
 
 import pytest
@@ -79,6 +81,14 @@ def _documented() -> dict[str, str]:
     return dict(rows)
 
 
+def _imported(node: ast.AST) -> list[str]:
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    if isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+        return [node.module]
+    return []
+
+
 @pytest.mark.parametrize("name", LISTS)
 def test_every_package_asked_for_is_pinned_with_hashes(name: str) -> None:
     assert _asked(name) <= _pins(name).keys()
@@ -104,6 +114,22 @@ def test_build_backend_is_the_pinned_one() -> None:
 
 def test_every_dependency_is_explained_and_nothing_else() -> None:
     assert _documented().keys() == {package for name in LISTS for package in _asked(name)}
+
+
+def test_every_import_of_the_package_is_asked_for() -> None:
+    """What comes along with another package may go with it."""
+    tops = {
+        name.partition(".")[0]
+        for path in (ROOT / "src").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_bytes()))
+        for name in _imported(node)
+    }
+    owners = packages_distributions()
+    needed = {
+        owners[top][0].lower().replace("_", "-")
+        for top in tops - sys.stdlib_module_names - {"strongroom"}
+    }
+    assert needed - _asked("runtime") == set()
 
 
 def test_documented_licences_are_what_the_packages_say() -> None:
