@@ -1,0 +1,1 @@
+"""Strongroom: a self-hosted vault, gateway and log for data from Amazon's Selling Partner API."""

@@ -1,0 +1,1 @@
+"""Rows: opening a database, its tables, and their migrations."""

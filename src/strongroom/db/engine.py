@@ -1,0 +1,187 @@
+"""Opens a database and hands out transactions: `read()` for a consistent view, `write()` for one durable unit.
+
+SQLite is the embedded default and PostgreSQL the production engine; both run the same Core statements. Whatever a
+`write()` block did is durable when the block ends, or never happened. On SQLite one connection writes and checkpoints:
+versions up to 3.51.2 can corrupt the WAL when several do. Nothing outside this room, and no page of a database, ever
+holds a plaintext.
+"""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy import Connection, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.pool import NullPool, StaticPool
+
+from strongroom.errors import Misconfigured, Unavailable
+
+Transaction = Connection
+"""One open transaction: what `read()` and `write()` give and every store's method takes."""
+
+_BUSY_TIMEOUT_MS: Final = 5_000
+
+
+class UtcDateTime(sa.TypeDecorator[datetime]):
+    """An instant, stored as whole microseconds since 1970 UTC, so that both engines sort and compare it alike."""
+
+    impl = sa.BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> int | None:
+        """Return microseconds; a naive instant is a programming error."""
+        del dialect
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("an instant must carry its time zone")
+        return int(value.timestamp()) * 1_000_000 + value.microsecond
+
+    def process_result_value(self, value: int | None, dialect: sa.Dialect) -> datetime | None:
+        """Return the instant in UTC."""
+        del dialect
+        if value is None:
+            return None
+        seconds, micros = divmod(value, 1_000_000)
+        return datetime.fromtimestamp(seconds, UTC).replace(microsecond=micros)
+
+
+class Database:
+    """One database, by SQLAlchemy URL (`sqlite:///path` or `postgresql+psycopg://…`).
+
+    Safe to share between threads: on SQLite writers queue on a lock, readers each have a connection of their own.
+
+    Raises:
+        Misconfigured: the engine is not one of the two, or refuses a setting that durability or erasure needs.
+
+    """
+
+    def __init__(self, url: str) -> None:
+        parsed = make_url(url)
+        self.is_sqlite = parsed.get_backend_name() == "sqlite"
+        if not self.is_sqlite and parsed.drivername != "postgresql+psycopg":
+            raise Misconfigured(
+                f"database driver {parsed.drivername} is not supported",
+                hint="use sqlite:///PATH or postgresql+psycopg://…",
+            )
+        self.path = Path(parsed.database) if self.is_sqlite and parsed.database else None
+        self._lock = threading.RLock()
+        if self.is_sqlite:
+            arguments: dict[str, Any] = {
+                "connect_args": {
+                    "check_same_thread": False,
+                    "isolation_level": None,
+                    "timeout": 5.0,
+                }
+            }
+            self._writer = sa.create_engine(
+                url, poolclass=StaticPool, hide_parameters=True, **arguments
+            )
+            self._reader = sa.create_engine(
+                url, poolclass=NullPool, hide_parameters=True, **arguments
+            )
+            event.listen(self._writer, "connect", _prepare_sqlite_writer)
+            event.listen(self._reader, "connect", _prepare_sqlite_reader)
+            event.listen(self._writer, "begin", _begin_immediate)
+            event.listen(self._reader, "begin", _begin_deferred)
+        else:
+            self._writer = self._reader = sa.create_engine(
+                url, hide_parameters=True, pool_pre_ping=True
+            )
+
+    @contextmanager
+    def read(self) -> Iterator[Transaction]:
+        """Give a transaction that sees one consistent state and writes nothing."""
+        with _named_failures(), self._reader.connect() as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Transaction]:
+        """Give a transaction that is durable when the block ends without an error, and undone otherwise.
+
+        On SQLite one write runs at a time; on PostgreSQL rows are locked by the statements themselves.
+
+        Raises:
+            Unavailable: the database does not answer or its disk is full; nothing of the block was kept.
+
+        """
+        if not self.is_sqlite:
+            with _named_failures(), self._writer.begin() as connection:
+                yield connection
+            return
+        with self._lock, _named_failures(), self._writer.begin() as connection:
+            yield connection
+
+    def truncate_wal(self) -> bool:
+        """Move the whole write-ahead log into the file and cut it to nothing; False while a reader holds it open.
+
+        Erased bytes stay in the log until this succeeds [2.1]. Always True on PostgreSQL, where files keep old bytes
+        whatever is done and only destroyed keys count.
+        """
+        if not self.is_sqlite:
+            return True
+        with self._lock, self._writer.connect() as connection:
+            raw = connection.connection.driver_connection
+            if raw is None:
+                return False
+            busy, log_frames, _moved = raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            return bool(busy == 0 and log_frames == 0)
+
+    def close(self) -> None:
+        """Close every connection; the last SQLite connection also folds the log into the file."""
+        self._writer.dispose()
+        self._reader.dispose()
+
+
+def _begin_immediate(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _begin_deferred(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN")
+
+
+def _prepare_sqlite_writer(connection: Any, _record: object) -> None:  # noqa: ANN401 - sqlite3's own object
+    """Set, and read back, what durability and erasure rest on: bundled libraries differ in their defaults."""
+    wanted = (
+        ("journal_mode", "WAL", "wal"),
+        ("synchronous", "FULL", 2),
+        ("secure_delete", "ON", 1),
+        ("foreign_keys", "ON", 1),
+        ("temp_store", "MEMORY", 2),
+        ("trusted_schema", "OFF", 0),
+    )
+    connection.execute(f"PRAGMA busy_timeout={_BUSY_TIMEOUT_MS}")
+    for name, setting, expected in wanted:
+        connection.execute(f"PRAGMA {name}={setting}")
+        (actual,) = connection.execute(f"PRAGMA {name}").fetchone()
+        if actual != expected:
+            raise Misconfigured(
+                f"sqlite does not accept {name}={setting}",
+                hint="use another build of SQLite, or PostgreSQL",
+            )
+
+
+def _prepare_sqlite_reader(connection: Any, _record: object) -> None:  # noqa: ANN401 - sqlite3's own object
+    connection.execute(f"PRAGMA busy_timeout={_BUSY_TIMEOUT_MS}")
+    connection.execute("PRAGMA query_only=ON")
+    connection.execute("PRAGMA temp_store=MEMORY")
+
+
+@contextmanager
+def _named_failures() -> Iterator[None]:
+    """Turn a driver's failure into ours: its own text may repeat a statement's parameters."""
+    try:
+        yield
+    except OperationalError as exc:
+        raise Unavailable(
+            f"database: {type(exc.orig).__name__}",
+            hint="is it running, and is there room on its disk?",
+        ) from None
+    except DBAPIError as exc:
+        raise Unavailable(f"database: {type(exc.orig).__name__}") from None

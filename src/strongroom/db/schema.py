@@ -1,0 +1,267 @@
+"""Every table of the vault's database and of the keystore, each column with its class [2.2].
+
+`info["class"]` says what a column may hold: `key` (wrapped key), `sealed` (ciphertext), `reference` (keyed hash or
+random identifier), `business` (no personal data), `public`. Nothing here is ever a plaintext of personal data.
+Two separate databases: `vault` and `keystore`, because a key must never lie beside the data it opens.
+"""
+
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from strongroom.db.engine import UtcDateTime
+
+vault: Final = sa.MetaData()
+keystore: Final = sa.MetaData()
+
+_Id = sa.BigInteger().with_variant(
+    sa.Integer, "sqlite"
+)  # SQLite: only INTEGER is the row's own number
+
+
+def _column(  # the arguments of SQLAlchemy's own Column, and the class
+    name: str,
+    kind: type[sa.types.TypeEngine[Any]] | sa.types.TypeEngine[Any],
+    class_: str,
+    *rest: sa.ForeignKey,
+    **options: Any,  # noqa: ANN401 - passed on as they are
+) -> sa.Column[Any]:
+    return sa.Column(name, kind, *rest, info={"class": class_}, **{"nullable": False, **options})
+
+
+# -- who ---------------------------------------------------------------------------------------------------------------
+
+seller = sa.Table(
+    "seller",
+    vault,
+    _column("id", _Id, "reference", primary_key=True),
+    _column("name", sa.Text, "business", unique=True),
+    _column("region", sa.Text, "public"),
+    _column("marketplaces", sa.Text, "public"),  # comma separated
+    _column("endpoint", sa.Text, "public"),
+    _column("lwa_url", sa.Text, "public"),
+    _column("upstream_ca", sa.Text, "public", nullable=True),  # PEM; null: public roots
+    _column("secrets", sa.LargeBinary, "sealed"),  # LWA client id, client secret, refresh token
+    _column(
+        "rdt_elements", sa.Text, "business", nullable=True
+    ),  # learned: comma separated; null: not yet known
+    _column("created_at", UtcDateTime, "business"),
+)
+
+principal = sa.Table(
+    "principal",
+    vault,
+    _column("id", _Id, "reference", primary_key=True),
+    _column("name", sa.Text, "business", unique=True),
+    _column("kind", sa.Text, "business"),
+    _column("owner_id", _Id, "reference", sa.ForeignKey("principal.id"), nullable=True),
+    _column("created_at", UtcDateTime, "business"),
+    _column("ended_at", UtcDateTime, "business", nullable=True),
+)
+
+credential = sa.Table(
+    "credential",
+    vault,
+    _column("id", _Id, "reference", primary_key=True),
+    _column("principal_id", _Id, "reference", sa.ForeignKey("principal.id")),
+    _column("client_id", sa.Text, "reference", unique=True),
+    _column("secret_hash", sa.LargeBinary, "key"),
+    _column("created_at", UtcDateTime, "business"),
+    _column("revoked_at", UtcDateTime, "business", nullable=True),
+)
+
+authorization = sa.Table(
+    "app_authorization",
+    vault,
+    _column("id", _Id, "reference", primary_key=True),
+    _column("principal_id", _Id, "reference", sa.ForeignKey("principal.id")),
+    _column("seller_id", _Id, "reference", sa.ForeignKey("seller.id")),
+    _column("refresh_hash", sa.LargeBinary, "key", unique=True),
+    _column("created_at", UtcDateTime, "business"),
+    _column("revoked_at", UtcDateTime, "business", nullable=True),
+)
+
+grant = sa.Table(
+    "access_grant",
+    vault,
+    _column("id", _Id, "reference", primary_key=True),
+    _column("principal_id", _Id, "reference", sa.ForeignKey("principal.id")),
+    _column("action", sa.Text, "business"),
+    _column("purpose", sa.Text, "business"),
+    _column("categories", sa.Text, "business"),  # comma separated
+    _column("sellers", sa.Text, "reference"),  # comma separated ids, or * for all
+    _column("requested_by", _Id, "reference"),
+    _column("approved_by", _Id, "reference", nullable=True),
+    _column("one_person", sa.Boolean, "business"),
+    _column("created_at", UtcDateTime, "business"),
+    _column("approved_at", UtcDateTime, "business", nullable=True),
+    _column("expires_at", UtcDateTime, "business"),
+    _column("revoked_at", UtcDateTime, "business", nullable=True),
+    sa.Index("access_grant_principal", "principal_id"),
+)
+
+# -- records -----------------------------------------------------------------------------------------------------------
+
+record_block = sa.Table(
+    "record_block",
+    vault,
+    _column("block", _Id, "reference", primary_key=True),
+    _column("seller_id", _Id, "reference", sa.ForeignKey("seller.id")),
+)
+
+record = sa.Table(
+    "record",
+    vault,
+    _column("number", _Id, "reference", primary_key=True, autoincrement=False),
+    _column("seller_id", _Id, "reference"),
+    _column(
+        "subject_ref", sa.LargeBinary(16), "reference"
+    ),  # HMAC of kind and id under the seller's key
+    _column("state", sa.SmallInteger, "business"),  # RecordState
+    _column("version", _Id, "business"),
+    _column("slot_names", sa.Text, "business"),  # names of slots 128, 129, … separated by spaces
+    _column("blob", sa.LargeBinary, "sealed", nullable=True),
+    _column(
+        "source_updated", _Id, "business"
+    ),  # Amazon's own last update, seconds since 1970; 0: unknown
+    sa.UniqueConstraint("seller_id", "subject_ref", name="record_subject"),
+)
+
+record_key = sa.Table(
+    "record_key",
+    vault,
+    _column("record_number", _Id, "reference", primary_key=True, autoincrement=False),
+    _column("seller_id", _Id, "reference"),
+    _column("period_id", _Id, "reference", nullable=True),
+    _column("wrapped_dek", sa.LargeBinary, "key", nullable=True),
+    _column(
+        "due_at", _Id, "business", nullable=True
+    ),  # seconds; null while the delivery is unknown
+    _column(
+        "past_periods", sa.Text, "reference"
+    ),  # live periods that wrapped this DEK before, space separated
+    _column("status", sa.SmallInteger, "business"),  # retention.Progress
+    _column("purchased_at", _Id, "business"),  # seconds; 0: unknown; likewise below
+    _column("shipped_at", _Id, "business"),
+    _column("seen_open_at", _Id, "business"),
+    sa.Index("record_key_period", "period_id"),
+)
+
+search_tag = sa.Table(
+    "search_tag",
+    vault,
+    _column("period_id", _Id, "reference", primary_key=True, autoincrement=False),
+    _column("tag", _Id, "reference", primary_key=True, autoincrement=False),  # 64 bits, signed
+    _column("record_number", _Id, "reference", primary_key=True, autoincrement=False),
+    sqlite_with_rowid=False,
+)
+
+period_replacement = sa.Table(
+    "period_replacement",
+    vault,
+    _column("period_id", _Id, "reference", primary_key=True, autoincrement=False),
+    _column(
+        "replace_by", _Id, "business"
+    ),  # seconds: a record that moved out must be unreadable by then
+)
+
+drift = sa.Table(
+    "catalogue_drift",
+    vault,
+    _column("operation", sa.Text, "public", primary_key=True),
+    _column(
+        "path", sa.Text, "public", primary_key=True
+    ),  # model path; never a value or an unsafe key
+    _column("kind", sa.Text, "public", primary_key=True),
+    _column("count", _Id, "business"),
+    _column("first_seen_at", UtcDateTime, "business"),
+    _column("last_seen_at", UtcDateTime, "business"),
+)
+
+# -- audit log ---------------------------------------------------------------------------------------------------------
+
+audit_event = sa.Table(
+    "audit_event",
+    vault,
+    _column("seq", _Id, "reference", primary_key=True, autoincrement=False),
+    _column("ts", _Id, "business"),  # microseconds
+    _column("type", sa.Text, "public"),
+    _column("actor", _Id, "reference"),
+    _column("outcome", sa.Text, "public"),
+    _column("obj_ref", sa.Text, "reference", nullable=True),
+    _column("body", sa.LargeBinary, "business", nullable=True),  # canonical bytes; null once pruned
+    _column("leaf_hash", sa.LargeBinary, "reference"),
+)
+
+audit_tile = sa.Table(
+    "audit_tile",
+    vault,
+    _column("level", sa.SmallInteger, "public", primary_key=True, autoincrement=False),
+    _column("n", _Id, "public", primary_key=True, autoincrement=False),
+    _column("width", sa.SmallInteger, "public"),
+    _column("hashes", sa.LargeBinary, "reference"),
+)
+
+audit_head = sa.Table(
+    "audit_head",
+    vault,
+    _column("epoch", _Id, "public", primary_key=True, autoincrement=False),
+    _column("size", _Id, "public"),
+    _column("frontier", sa.LargeBinary, "reference"),
+    _column("note", sa.Text, "public"),  # the signed checkpoint of exactly this size
+)
+
+audit_checkpoint = sa.Table(
+    "audit_checkpoint",
+    vault,
+    _column("size", _Id, "public", primary_key=True, autoincrement=False),
+    _column("note", sa.Text, "public"),
+    _column("stored_at", UtcDateTime, "business"),
+)
+
+# -- keystore, a database of its own -----------------------------------------------------------------------------------
+
+keystore_master = sa.Table(
+    "master_key",
+    keystore,
+    _column("id", _Id, "reference", primary_key=True),
+    _column("root_uri", sa.Text, "business"),
+    _column("wrapped", sa.LargeBinary, "key"),
+    _column("created_at", UtcDateTime, "business"),
+)
+
+keystore_secret = sa.Table(
+    "service_key",
+    keystore,
+    _column("name", sa.Text, "business", primary_key=True),  # audit-signer, log-pseudonym, ca, …
+    _column("wrapped", sa.LargeBinary, "key"),
+    _column("created_at", UtcDateTime, "business"),
+)
+
+keystore_period = sa.Table(
+    "period_key",
+    keystore,
+    _column("id", _Id, "reference", primary_key=True),
+    _column("seller_id", _Id, "reference"),
+    _column("kind", sa.Text, "business"),  # pending | day
+    _column(
+        "day", _Id, "business"
+    ),  # days since 1970: a day period's day, a pending period's first day
+    _column("generation", _Id, "business"),
+    _column("wrapped", sa.LargeBinary, "key", nullable=True),  # null: destroyed
+    _column("created_at", UtcDateTime, "business"),
+    _column("destroyed_at", UtcDateTime, "business", nullable=True),
+    _column(
+        "purged_at", UtcDateTime, "business", nullable=True
+    ),  # the rows it had locked are gone too
+    sa.UniqueConstraint("seller_id", "kind", "day", "generation", name="period_key_place"),
+    sqlite_autoincrement=True,  # a number is never used twice
+)
+
+keystore_signer = sa.Table(
+    "signer_state",
+    keystore,
+    _column("origin", sa.Text, "public", primary_key=True),
+    _column("size", _Id, "public"),
+    _column("root", sa.LargeBinary, "reference"),
+)

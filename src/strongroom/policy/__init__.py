@@ -1,0 +1,1 @@
+"""What may happen and until when: pure rules, as functions of values, the clock's instant included."""

@@ -1,0 +1,102 @@
+"""When an order's personal data must be gone [2.1]: from what was seen of it to the day its key is destroyed.
+
+No Orders model carries a delivery time. An order seen undelivered at an instant was delivered after it, so thirty days
+from that instant is never later than the law allows; a promise made to the buyer proves nothing and never postpones.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import IntEnum
+from typing import Final
+
+from strongroom.policy.limits import PENDING_WINDOW, RETENTION_AFTER_DELIVERY
+
+DAY: Final = 86_400
+"""Seconds of a UTC day."""
+
+
+class Progress(IntEnum):
+    """How far an order was, as one view of it told. Stored as a number: only append."""
+
+    UNKNOWN = 0
+    """The view does not say (an address, a list of items)."""
+    PENDING = 1
+    UNSHIPPED = 2
+    PARTIAL = 3
+    SHIPPED = 4
+    """Handed over; whether it arrived is not said."""
+    UNDELIVERED = 5
+    """A carrier still has it."""
+    DELIVERED = 6
+    CANCELLED = 7
+
+
+_OPEN: Final = frozenset(
+    {Progress.PENDING, Progress.UNSHIPPED, Progress.PARTIAL, Progress.UNDELIVERED}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SightedFacts:
+    """What one document said of one order; instants are whole seconds since 1970, 0 where it said nothing."""
+
+    status: Progress = Progress.UNKNOWN
+    purchased_at: int = 0
+    shipped_at: int = 0
+    updated_at: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryFacts:
+    """What is known of one order over all its views; instants as in `SightedFacts`."""
+
+    status: Progress = Progress.UNKNOWN
+    purchased_at: int = 0
+    shipped_at: int = 0
+    seen_open_at: int = 0
+    """Midnight of the last day on which it was seen undelivered; by day, so that a daily pull is one write a day."""
+
+
+def learn(
+    known: DeliveryFacts, seen: SightedFacts, now: int, *, stale: bool = False
+) -> DeliveryFacts:
+    """Return what is known after `seen`; `stale` says that Amazon updated the order after this view was made."""
+    status = known.status
+    if seen.status is not Progress.UNKNOWN and status is not Progress.CANCELLED and not stale:
+        # "Shipped" says less than what a carrier said, and never takes it back.
+        carrier_spoke = status in (Progress.UNDELIVERED, Progress.DELIVERED)
+        if not (carrier_spoke and seen.status is Progress.SHIPPED):
+            status = seen.status
+    open_now = seen.status in _OPEN and not stale
+    return DeliveryFacts(
+        status=status,
+        purchased_at=seen.purchased_at or known.purchased_at,
+        shipped_at=max(seen.shipped_at, known.shipped_at),
+        seen_open_at=max(known.seen_open_at, now - now % DAY) if open_now else known.seen_open_at,
+    )
+
+
+def disposal_day(facts: DeliveryFacts, now: int, copy_lifetime: timedelta) -> int | None:
+    """Return the day, counted from 1970, at whose first instant the data is destroyed; None while delivery is unknown.
+
+    A day that is not in the future means: now. `copy_lifetime` is how long a copy of the keystore may live: readers of
+    such a copy must have lost it by the due instant too. An order nobody has seen undelivered for the length of a
+    pending window gets its date from the last time somebody did.
+    """
+    if facts.status is Progress.CANCELLED:
+        return now // DAY
+    if facts.status in _OPEN and now - facts.seen_open_at < int(PENDING_WINDOW.total_seconds()):
+        return None
+    delivered = max(facts.purchased_at, facts.shipped_at, facts.seen_open_at)
+    due = delivered + int((RETENTION_AFTER_DELIVERY - copy_lifetime).total_seconds())
+    return max(due // DAY, 0)
+
+
+def pending_window(now: int) -> int:
+    """Return the first day of the pending window that `now` falls into."""
+    return now // DAY - now // DAY % PENDING_WINDOW.days
+
+
+def pending_ends(first_day: int) -> int:
+    """Return the instant, in seconds, at which the pending window that began on `first_day` takes no more records."""
+    return (first_day + PENDING_WINDOW.days) * DAY

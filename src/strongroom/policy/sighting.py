@@ -1,0 +1,19 @@
+"""What one document showed of one data subject: the form in which a view hands its personal data to the vault."""
+
+from dataclasses import dataclass, field
+
+from strongroom.policy.retention import SightedFacts
+from strongroom.terms import Scalar
+
+SlotKey = int | str
+"""A fixed slot's number, or a dynamic slot's whole name (`item:123.gift_message`)."""
+
+
+@dataclass(slots=True)
+class Sighting:
+    """One order (or other subject) seen in one document. `slots` holds plaintext: it is never logged or printed."""
+
+    kind: str
+    id: str
+    slots: dict[SlotKey, Scalar] = field(default_factory=dict, repr=False)
+    facts: SightedFacts = field(default_factory=SightedFacts)

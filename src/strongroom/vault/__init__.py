@@ -1,0 +1,25 @@
+"""Personal data at rest: sealed, found without opening, revealed through one door, destroyed on its day."""
+
+from strongroom.vault.batch import Placed
+from strongroom.vault.grants import GrantRow, GrantStore
+from strongroom.vault.keystore import Keystore, PeriodKey, PeriodKind, PeriodRow
+from strongroom.vault.sellers import LwaCredentials, Seller, SellerStore
+from strongroom.vault.sweep import SweepReport
+from strongroom.vault.vault import Found, Revealed, Vault
+
+__all__ = [
+    "Found",
+    "GrantRow",
+    "GrantStore",
+    "Keystore",
+    "LwaCredentials",
+    "PeriodKey",
+    "PeriodKind",
+    "PeriodRow",
+    "Placed",
+    "Revealed",
+    "Seller",
+    "SellerStore",
+    "SweepReport",
+    "Vault",
+]

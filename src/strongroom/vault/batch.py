@@ -1,0 +1,424 @@
+"""Merges what one document showed into the records of one selling partner, and seals what is new.
+
+Views of an order each show a part of it. Their values meet in one record under its lock: one slot for one datum, the
+latest value wins, and nothing that a view does not show is lost by it. A record whose day has come is not stored and
+gets no key [2.1]. This file decides nothing about who may read.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from strongroom.crypto import envelope
+from strongroom.crypto.index import normalize_email, normalize_phone, tag
+from strongroom.crypto.token import RecordTokens
+from strongroom.errors import Gone, Tampered
+from strongroom.policy.catalogue.slots import (
+    FIRST_DYNAMIC,
+    FIXED,
+    LAST_DYNAMIC,
+    OVERFLOW,
+    SlotSpec,
+    spec_of,
+)
+from strongroom.policy.retention import (
+    DAY,
+    DeliveryFacts,
+    Progress,
+    disposal_day,
+    learn,
+    pending_ends,
+    pending_window,
+)
+from strongroom.policy.sighting import Sighting, SlotKey
+from strongroom.terms import PeriodId, RecordNumber, Scalar, SellerId
+from strongroom.vault.keystore import Keystore, PeriodKey, PeriodKind
+from strongroom.vault.store import Changes, RecordState, Row, Tag
+
+SUBJECT_ID: Final = 0
+"""The slot that holds the subject's own id inside the sealed record; no token is ever made of it."""
+
+_SEARCHED: Final = {n: spec.search for n, spec in FIXED.items() if spec.search is not None}
+_NORMALIZE: Final = {"email": normalize_email, "phone": normalize_phone}
+
+
+def _groups() -> dict[int, frozenset[int]]:
+    """Map each address's first line to every slot that is replaced when it changes."""
+    members: dict[str, set[int]] = {}
+    for number, spec in FIXED.items():
+        if spec.group:
+            members.setdefault(spec.group, set()).add(number)
+    return {
+        number: frozenset(members[spec.group])
+        for number, spec in FIXED.items()
+        if spec.group and spec.name.endswith(".address_line_1")
+    }
+
+
+_GROUPS: Final = _groups()
+
+
+class Placed:
+    """Where a sighting's values went: the tokens that stand for them. `gone`: past its day, nothing was stored."""
+
+    __slots__ = ("_names", "_tokens", "gone", "number")
+
+    def __init__(
+        self, number: RecordNumber, tokens: RecordTokens, names: Mapping[str, int], *, gone: bool
+    ) -> None:
+        self.number = number
+        self.gone = gone
+        self._tokens = tokens
+        self._names = names
+
+    def token(self, key: SlotKey) -> str:
+        """Return the token of a slot of this sighting."""
+        return self._tokens.token(key if isinstance(key, int) else self._names[key])
+
+
+class RecordBox:
+    """Opens and seals the records of one selling partner. What it returns is plaintext: it stays inside this room."""
+
+    def __init__(self, sealer: envelope.RecordSealer, keystore: Keystore) -> None:
+        self._sealer = sealer
+        self._keystore = keystore
+
+    def dek(self, row: Row) -> bytes:
+        """Return the record's DEK.
+
+        Raises:
+            Gone: the period key that wraps it was destroyed.
+            Tampered: the wrapped DEK is not this record's.
+
+        """
+        if row.period is None or row.wrapped is None:
+            raise Gone(f"record {row.number} holds nothing any more")
+        period = self._keystore.find_period(row.period)
+        if period is None:
+            raise Gone(f"record {row.number} was destroyed on its day")
+        if period.seller != row.seller:
+            raise Tampered(f"record {row.number} names another selling partner's period")
+        return self._sealer.unwrap(period.cipher, row.number, row.period, row.wrapped)
+
+    def open(self, row: Row, dek: bytes) -> dict[int, Scalar]:
+        """Return the record's values by slot number."""
+        if row.blob is None:
+            return {}
+        return envelope.decode_slots(self._sealer.open(dek, row.number, row.version, row.blob))
+
+    def seal_new(self, row: Row, period: PeriodKey, slots: dict[int, Scalar]) -> None:
+        """Put the values into the row under a fresh DEK, as its next version."""
+        row.version += 1
+        payload = envelope.encode_slots(slots)
+        sealed = self._sealer.seal_new(period.cipher, row.number, period.id, payload, row.version)
+        row.blob, row.wrapped, row.period = sealed.blob, sealed.wrapped_dek, period.id
+
+    def seal(self, row: Row, dek: bytes, slots: dict[int, Scalar]) -> None:
+        """Put the values into the row as its next version."""
+        row.version += 1
+        row.blob = self._sealer.seal(dek, row.number, row.version, envelope.encode_slots(slots))
+
+    def wrap(self, row: Row, dek: bytes, period: PeriodKey) -> None:
+        """Wrap the DEK under a period key."""
+        row.period = period.id
+        row.wrapped = self._sealer.wrap(period.cipher, row.number, period.id, dek)
+
+
+def slot_spec(row: Row, number: int) -> SlotSpec | None:
+    """Return what a record's slot means; None where the record never had it."""
+    if number < FIRST_DYNAMIC:
+        return FIXED.get(number)
+    index = number - FIRST_DYNAMIC
+    return spec_of(row.names[index]) if index < len(row.names) else None
+
+
+def tags_of(row: Row, period: PeriodKey, slots: Mapping[int, Scalar]) -> set[Tag]:
+    """Return the search tags of a record's values under a period."""
+    found: set[Tag] = set()
+    for number, kind in _SEARCHED.items():
+        value = slots.get(number)
+        if isinstance(value, str):
+            normal = _NORMALIZE[kind](value)
+            if normal:
+                found.add((period.id, tag(period.search, kind, normal), row.number))
+    return found
+
+
+@dataclass(slots=True)
+class Tally:
+    """What one batch did, for its event."""
+
+    created: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    gone: int = 0
+
+
+class Batch:
+    """One document's merge, in one transaction. Use once: `place` each sighting, then write `changes`."""
+
+    def __init__(
+        self,
+        seller: SellerId,
+        box: RecordBox,
+        keystore: Keystore,
+        copy_lifetime: timedelta,
+        now: datetime,
+    ) -> None:
+        self.changes = Changes()
+        self.tally = Tally()
+        self.touched: list[RecordNumber] = []
+        self.made_periods: list[PeriodKey] = []
+        self._seller = seller
+        self._box = box
+        self._keystore = keystore
+        self._copy_lifetime = copy_lifetime
+        self._now = now
+        self._seconds = int(now.timestamp())
+        self._periods: dict[int | None, PeriodKey] = {}
+
+    def create(
+        self, number: RecordNumber, ref: bytes, sighting: Sighting
+    ) -> tuple[Row, dict[str, int]]:
+        """Make a new record of a sighting; one past its day becomes a number and nothing else."""
+        facts = learn(DeliveryFacts(), sighting.facts, self._seconds)
+        row = Row(
+            number,
+            self._seller,
+            ref,
+            RecordState.LIVE,
+            0,
+            [],
+            None,
+            sighting.facts.updated_at,
+            None,
+            None,
+            None,
+            [],
+            facts,
+        )
+        slots, names = self._numbered(row, sighting.slots)
+        day = self._day(facts)
+        if day is not None and day * DAY <= self._seconds:
+            row.state = RecordState.GONE
+            self.tally.gone += 1
+        else:
+            row.due_at = None if day is None else day * DAY
+            if slots:
+                self._seal_new(row, sighting.id, slots, day)
+            self.changes.new_keys.append(row)
+            self.tally.created += 1
+            self.touched.append(number)
+        self.changes.new.append(row)
+        return row, names
+
+    def merge(self, row: Row, sighting: Sighting) -> dict[str, int]:
+        """Merge a sighting into a stored record."""
+        stale = 0 < sighting.facts.updated_at < row.source_updated
+        known = len(row.names)
+        slots, names = self._numbered(row, sighting.slots)
+        renamed = len(row.names) != known
+        if row.state == RecordState.ERASED:
+            self.tally.gone += 1
+            return self._renamed(row, names, changed=renamed)
+        facts = learn(row.facts, sighting.facts, self._seconds, stale=stale)
+        day = self._day(facts)
+        if day is not None and day * DAY <= self._seconds:
+            self.tally.gone += 1
+            if row.state == RecordState.LIVE:
+                row.source_updated = max(row.source_updated, sighting.facts.updated_at)
+                self.dispose(row, day)
+                return names
+            return self._renamed(row, names, changed=renamed)
+        self._merge_live(row, sighting, slots, facts, day, stale=stale, renamed=renamed)
+        return names
+
+    def dispose(self, row: Row, day: int) -> None:
+        """Empty a record whose day has come; keys that could still open an old copy are to be replaced."""
+        if row.blob is not None:
+            self._drop_tags(row, self._box.open(row, self._box.dek(row)))
+        self._leave_period(row, day)
+        row.state, row.blob, row.period, row.wrapped, row.due_at = (
+            RecordState.GONE,
+            None,
+            None,
+            None,
+            None,
+        )
+        self.changes.records.append(row)
+        self.changes.dead_keys.append(row.number)
+        self.touched.append(row.number)
+
+    def rekey(self, row: Row, period: PeriodKey, day: int | None) -> None:
+        """Move a record under another period's key, its search tags with it; no value leaves."""
+        dek = self._box.dek(row)
+        slots = self._box.open(row, dek)
+        self._drop_tags(row, slots)
+        self._leave_period(row, day)
+        self._box.wrap(row, dek, period)
+        row.due_at = None if day is None else day * DAY
+        self.changes.tags.extend(tags_of(row, period, slots))
+        self.changes.keys.append(row)
+
+    def period_for(self, day: int | None) -> PeriodKey:
+        """Return the period key of a day of disposal, or the current pending one."""
+        period = self._periods.get(day)
+        if period is None:
+            kind = PeriodKind.PENDING if day is None else PeriodKind.DAY
+            place = pending_window(self._seconds) if day is None else day
+            period, made = self._keystore.period(self._seller, kind, place, self._now)
+            self._periods[day] = period
+            if made:
+                self.made_periods.append(period)
+        return period
+
+    # -- private ---------------------------------------------------------------------------------------------------
+
+    def _day(self, facts: DeliveryFacts) -> int | None:
+        # Nothing known of the delivery means that nothing may be stored: fail toward not having it.
+        return (
+            0
+            if facts.status is Progress.UNKNOWN
+            else disposal_day(facts, self._seconds, self._copy_lifetime)
+        )
+
+    def _merge_live(
+        self,
+        row: Row,
+        sighting: Sighting,
+        slots: dict[int, Scalar],
+        facts: DeliveryFacts,
+        day: int | None,
+        *,
+        stale: bool,
+        renamed: bool,
+    ) -> None:
+        newborn = row.state == RecordState.GONE
+        facts_changed = facts != row.facts
+        row.facts, row.state = facts, RecordState.LIVE
+        updated = max(row.source_updated, sighting.facts.updated_at)
+        record_changed = renamed or newborn or updated != row.source_updated
+        row.source_updated = updated
+        key_changed = facts_changed
+        if row.blob is None:
+            row.due_at = None if day is None else day * DAY
+            if slots:
+                self._seal_new(row, sighting.id, slots, day)
+                record_changed = key_changed = True
+        else:
+            sealed, moved = self._update(row, slots, day, stale=stale)
+            record_changed = record_changed or sealed
+            key_changed = key_changed or moved
+        if record_changed:
+            self.changes.records.append(row)
+        if newborn:
+            self.changes.new_keys.append(row)
+        elif key_changed:
+            self.changes.keys.append(row)
+        if record_changed or key_changed:
+            self.tally.changed += 1
+            self.touched.append(row.number)
+        else:
+            self.tally.unchanged += 1
+
+    def _update(
+        self, row: Row, slots: dict[int, Scalar], day: int | None, *, stale: bool
+    ) -> tuple[bool, bool]:
+        """Merge values into a sealed record and move it where it belongs; return (resealed, moved)."""
+        dek = self._box.dek(row)
+        old = self._box.open(row, dek)
+        merged = {**slots, **old} if stale else _latest(old, slots)
+        period = self.period_for(day)
+        moved = period.id != row.period
+        changed = merged != old
+        if moved or changed:
+            self._retag(row, old, merged, period)
+        if moved:
+            self._leave_period(row, day)
+            self._box.wrap(row, dek, period)
+            row.due_at = None if day is None else day * DAY
+        if changed:
+            self._box.seal(row, dek, merged)
+        return changed, moved
+
+    def _seal_new(
+        self, row: Row, subject_id: str, slots: dict[int, Scalar], day: int | None
+    ) -> None:
+        period = self.period_for(day)
+        complete = {SUBJECT_ID: subject_id, **slots}
+        self._box.seal_new(row, period, complete)
+        self.changes.tags.extend(tags_of(row, period, complete))
+
+    def _numbered(
+        self, row: Row, slots: Mapping[SlotKey, Scalar]
+    ) -> tuple[dict[int, Scalar], dict[str, int]]:
+        """Return the values by slot number, and the numbers of the dynamic names, adding new names to the row."""
+        fixed = {key: value for key, value in slots.items() if isinstance(key, int)}
+        names: dict[str, int] = {}
+        if len(fixed) == len(slots):
+            return fixed, names
+        known = {name: FIRST_DYNAMIC + index for index, name in enumerate(row.names)}
+        for key, value in slots.items():
+            if isinstance(key, int):
+                continue
+            number = known.get(key)
+            if number is None:
+                number = FIRST_DYNAMIC + len(row.names)
+                if number > LAST_DYNAMIC:
+                    names[key] = OVERFLOW
+                    continue
+                row.names.append(key)
+                known[key] = number
+            names[key] = number
+            fixed[number] = value
+        return fixed, names
+
+    def _renamed(self, row: Row, names: dict[str, int], *, changed: bool) -> dict[str, int]:
+        if changed:
+            self.changes.records.append(row)
+        return names
+
+    def _retag(
+        self, row: Row, old: Mapping[int, Scalar], new: Mapping[int, Scalar], period: PeriodKey
+    ) -> None:
+        before = self._tags_now(row, old)
+        after = tags_of(row, period, new)
+        self.changes.dead_tags.extend(before - after)
+        self.changes.tags.extend(after - before)
+
+    def _drop_tags(self, row: Row, slots: Mapping[int, Scalar]) -> None:
+        self.changes.dead_tags.extend(self._tags_now(row, slots))
+
+    def _tags_now(self, row: Row, slots: Mapping[int, Scalar]) -> set[Tag]:
+        period = self._keystore.find_period(row.period) if row.period is not None else None
+        return set() if period is None else tags_of(row, period, slots)
+
+    def _leave_period(self, row: Row, day: int | None) -> None:
+        """Remember the period that a record leaves, and ask for new keys where one would outlive the record's day."""
+        wrapped_by = [*row.past, *([] if row.period is None else [row.period])]
+        alive = [
+            period for id_ in wrapped_by if (period := self._keystore.find_period(id_)) is not None
+        ]
+        row.past = _unique(period.id for period in alive)
+        if day is None:
+            return
+        for period in alive:
+            dies = period.day * DAY if period.kind is PeriodKind.DAY else pending_ends(period.day)
+            if dies > day * DAY:
+                wanted = self.changes.replace_by.get(period.id)
+                self.changes.replace_by[period.id] = (
+                    day * DAY if wanted is None else min(wanted, day * DAY)
+                )
+
+
+def _latest(old: dict[int, Scalar], new: dict[int, Scalar]) -> dict[int, Scalar]:
+    """Merge values; a changed first line means another address, of which the old one's other lines are no part."""
+    for first_line, members in _GROUPS.items():
+        if first_line in new and first_line in old and new[first_line] != old[first_line]:
+            old = {number: value for number, value in old.items() if number not in members}
+    return {**old, **new}
+
+
+def _unique(ids: Iterable[PeriodId]) -> list[PeriodId]:
+    return list(dict.fromkeys(ids))

@@ -1,0 +1,371 @@
+"""Keeps every key, apart from the data it opens [2.4]: the master key, the service keys, and the period keys.
+
+A root key provider wraps the master; the master wraps the rest; a period key, one for each selling partner and day of
+disposal, wraps the DEKs beside the records. Destroying a period key makes every record of that day unreadable in every
+copy of the data there is. This file never lets a key reach the vault's database, and a destroyed key never comes back:
+its bytes are looked for in the files before `destroy` says that it is done.
+"""
+
+import threading
+import time
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
+
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
+
+from strongroom.crypto import envelope
+from strongroom.crypto.derive import aad
+from strongroom.crypto.index import SearchKey, search_key
+from strongroom.crypto.root import RootProvider
+from strongroom.db import schema
+from strongroom.db.engine import Database, Transaction
+from strongroom.errors import Misconfigured, Tampered, Unavailable
+from strongroom.terms import Environment, PeriodId, SellerId
+
+_CHECKPOINT_TRIES: Final = 50
+_MASTER = "strongroom/master/v1"
+_SERVICE = "strongroom/service-key/v1"
+_PERIOD = "strongroom/period-key/v1"
+
+
+class PeriodKind(StrEnum):
+    """A day's key lives until that day; a pending key for one pending window."""
+
+    DAY = "day"
+    PENDING = "pending"
+
+
+@dataclass(frozen=True, slots=True)
+class PeriodKey:
+    """One live period key. `day` is the day of disposal, or the pending window's first day, counted from 1970."""
+
+    id: PeriodId
+    seller: SellerId
+    kind: PeriodKind
+    day: int
+    generation: int
+    cipher: envelope.PeriodCipher = field(repr=False)
+    search: SearchKey = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class PeriodRow:
+    """A period as listed: never its key."""
+
+    id: PeriodId
+    seller: SellerId
+    kind: PeriodKind
+    day: int
+    generation: int
+    created_at: datetime
+    destroyed_at: datetime | None
+
+
+class SignerMemory:
+    """What the signer of one log vouched for last, so that a log that was rolled back shows it."""
+
+    def __init__(self, database: Database, origin: str) -> None:
+        self._database = database
+        self._origin = origin
+
+    def last(self) -> tuple[int, bytes] | None:
+        """Return the last (size, root) remembered."""
+        table = schema.keystore_signer
+        query = sa.select(table.c.size, table.c.root).where(table.c.origin == self._origin)
+        with self._database.read() as tx:
+            row = tx.execute(query).first()
+        return None if row is None else (row.size, bytes(row.root))
+
+    def remember(self, size: int, root: bytes) -> None:
+        """Replace what `last` returns, durably; a smaller size is never remembered."""
+        table = schema.keystore_signer
+        here = table.c.origin == self._origin
+        with self._database.write() as tx:
+            changed = tx.execute(
+                table.update().where(here, table.c.size <= size).values(size=size, root=root)
+            )
+            if changed.rowcount == 0 and tx.execute(sa.select(table).where(here)).first() is None:
+                tx.execute(table.insert().values(origin=self._origin, size=size, root=root))
+
+
+class Keystore:
+    """The keys of one home. Every method that changes something is durable when it returns. Safe between threads."""
+
+    def __init__(
+        self, database: Database, provider: RootProvider, environment: Environment, home_id: str
+    ) -> None:
+        self._database = database
+        self._provider = provider
+        self._environment = environment
+        self._home_id = home_id
+        self._master = b""
+        self._lock = threading.RLock()
+        self._by_id: dict[PeriodId, PeriodKey] = {}
+        self._by_place: dict[tuple[SellerId, PeriodKind, int], PeriodKey] = {}
+        self._secrets: dict[str, bytes] = {}
+
+    def __repr__(self) -> str:
+        return "<keystore>"
+
+    # -- master and service keys -----------------------------------------------------------------------------------
+
+    def create_master(self, now: datetime) -> None:
+        """Make the master key of a new home, wrapped by the root; does nothing where one exists."""
+        with self._database.write() as tx:
+            if tx.execute(sa.select(schema.keystore_master.c.id)).first() is not None:
+                return
+            wrapped = self._provider.wrap(envelope.new_key(), self._master_context())
+            tx.execute(
+                schema.keystore_master.insert().values(
+                    root_uri=self._provider.uri, wrapped=wrapped, created_at=now
+                )
+            )
+
+    def open(self) -> None:
+        """Unwrap the master key: the one call to the root key provider.
+
+        Raises:
+            Misconfigured: there is no master key here, or the root does not belong to it.
+
+        """
+        with self._database.read() as tx:
+            row = tx.execute(
+                sa.select(schema.keystore_master.c.wrapped).order_by(
+                    schema.keystore_master.c.id.desc()
+                )
+            ).first()
+        if row is None:
+            raise Misconfigured(
+                "the keystore holds no master key",
+                hint="restore keys.db from its own copy; a new one opens no record",
+            )
+        try:
+            self._master = self._provider.unwrap(row.wrapped, self._master_context())
+        except Tampered:
+            raise Misconfigured(
+                f"the root key does not open this keystore as a home of environment {self._environment}",
+                hint="was it made for the other environment, or copied from another home?",
+            ) from None
+
+    def secret(self, name: str, now: datetime) -> bytes:
+        """Return the 32-byte service key of this name; the first call makes it."""
+        with self._lock:
+            if name not in self._secrets:
+                self._secrets[name] = self._load_secret(name, now)
+            return self._secrets[name]
+
+    def _load_secret(self, name: str, now: datetime) -> bytes:
+        table = schema.keystore_secret
+        context = aad(_SERVICE, self._environment, self._home_id, name)
+        query = sa.select(table.c.wrapped).where(table.c.name == name)
+        with self._database.read() as tx:
+            row = tx.execute(query).first()
+        if row is None:
+            wrapped = envelope.wrap(self._opened(), envelope.new_key(), context=context)
+            try:
+                with self._database.write() as tx:
+                    tx.execute(table.insert().values(name=name, wrapped=wrapped, created_at=now))
+            except (IntegrityError, Unavailable):
+                pass  # another node was first: read its key
+            with self._database.read() as tx:
+                row = tx.execute(query).one()
+        return envelope.unwrap(self._opened(), row.wrapped, context=context)
+
+    # -- period keys -----------------------------------------------------------------------------------------------
+
+    def period(
+        self, seller: SellerId, kind: PeriodKind, day: int, now: datetime
+    ) -> tuple[PeriodKey, bool]:
+        """Return the live period key of this place, and whether this call made it."""
+        place = (seller, kind, day)
+        with self._lock:
+            found = self._by_place.get(place)
+            if found is not None:
+                return found, False
+            with self._database.write() as tx:
+                found_row = tx.execute(self._newest(place)).first()
+                made = found_row is None or found_row.wrapped is None
+                if made:
+                    generation = 1 if found_row is None else found_row.generation + 1
+                    self._insert_period(tx, place, generation, now)
+                row = tx.execute(self._newest(place)).one()
+            return self._remember_period(row), made
+
+    def replace(self, period: PeriodRow | PeriodKey, now: datetime) -> PeriodKey:
+        """Make the next generation of a period, which from now on takes its records; the old key stays readable."""
+        place = (period.seller, period.kind, period.day)
+        with self._lock:
+            with self._database.write() as tx:
+                newest = tx.execute(self._newest(place)).one()
+                if newest.generation <= period.generation:
+                    self._insert_period(tx, place, period.generation + 1, now)
+                row = tx.execute(self._newest(place)).one()
+            self._by_place.pop(place, None)
+            return self._remember_period(row)
+
+    def find_period(self, id_: PeriodId) -> PeriodKey | None:
+        """Return a period key by number; None once it is destroyed."""
+        with self._lock:
+            found = self._by_id.get(id_)
+            if found is not None:
+                return found
+            table = schema.keystore_period
+            with self._database.read() as tx:
+                row = tx.execute(sa.select(table).where(table.c.id == id_)).first()
+            if row is None or row.wrapped is None:
+                return None
+            return self._remember_period(row, newest=False)
+
+    def periods(
+        self, *, seller: SellerId | None = None, live: bool | None = None
+    ) -> list[PeriodRow]:
+        """List periods, oldest first; `live` True leaves out the destroyed ones, False shows only those not purged."""
+        table = schema.keystore_period
+        query = sa.select(table).order_by(table.c.id)
+        if seller is not None:
+            query = query.where(table.c.seller_id == seller)
+        if live is True:
+            query = query.where(table.c.wrapped.is_not(None))
+        elif live is False:
+            query = query.where(table.c.wrapped.is_(None), table.c.purged_at.is_(None))
+        with self._database.read() as tx:
+            return [
+                PeriodRow(
+                    PeriodId(row.id),
+                    SellerId(row.seller_id),
+                    PeriodKind(row.kind),
+                    row.day,
+                    row.generation,
+                    row.created_at,
+                    row.destroyed_at,
+                )
+                for row in tx.execute(query)
+            ]
+
+    def destroy(self, ids: list[PeriodId], now: datetime) -> None:
+        """Destroy period keys for good, whatever they lock: O(1) a key. On return no file of the keystore holds them.
+
+        Raises:
+            Unavailable: a reader kept the log open so that its old pages could not be cut; call again.
+            Tampered: the bytes are still in a file although every step succeeded.
+
+        """
+        table = schema.keystore_period
+        with self._lock:
+            with self._database.write() as tx:
+                doomed = [
+                    bytes(row.wrapped)
+                    for row in tx.execute(sa.select(table.c.wrapped).where(table.c.id.in_(ids)))
+                    if row.wrapped is not None
+                ]
+                tx.execute(
+                    table.update()
+                    .where(table.c.id.in_(ids), table.c.wrapped.is_not(None))
+                    .values(wrapped=None, destroyed_at=now)
+                )
+            for id_ in ids:
+                gone = self._by_id.pop(id_, None)
+                if (
+                    gone is not None
+                    and self._by_place.get((gone.seller, gone.kind, gone.day)) is gone
+                ):
+                    del self._by_place[(gone.seller, gone.kind, gone.day)]
+            self.prove_clean(doomed)
+
+    def prove_clean(self, doomed: list[bytes] | None = None) -> None:
+        """Cut the write-ahead log and check that no file of the keystore holds the `doomed` bytes (SP 800-88, 2.1)."""
+        for _ in range(_CHECKPOINT_TRIES):
+            if self._database.truncate_wal():
+                break
+            time.sleep(0.02)
+        else:
+            raise Unavailable(
+                "the keystore's log could not be cut: a reader holds it open",
+                hint="close other programs on keys.db",
+            )
+        path = self._database.path
+        if path is None or not doomed:
+            return
+        for file in (path, path.with_name(path.name + "-wal")):
+            content = file.read_bytes() if file.exists() else b""
+            if any(key in content for key in doomed):
+                raise Tampered(
+                    f"a destroyed key is still in {file.name}",
+                    hint="is secure_delete off in this SQLite?",
+                )
+
+    def mark_purged(self, id_: PeriodId, now: datetime) -> None:
+        """Record that no row refers to a destroyed period any more."""
+        table = schema.keystore_period
+        with self._database.write() as tx:
+            tx.execute(table.update().where(table.c.id == id_).values(purged_at=now))
+
+    # -- the log signer's memory -----------------------------------------------------------------------------------
+
+    def signer_memory(self, origin: str) -> "SignerMemory":
+        """Return the memory of the log's signer, kept apart from the log itself [2.6]."""
+        return SignerMemory(self._database, origin)
+
+    # -- private ---------------------------------------------------------------------------------------------------
+
+    def _opened(self) -> bytes:
+        if not self._master:
+            raise Misconfigured("the keystore is not open")
+        return self._master
+
+    def _master_context(self) -> bytes:
+        return aad(_MASTER, self._environment, self._home_id)
+
+    def _period_context(self, place: tuple[SellerId, PeriodKind, int], generation: int) -> bytes:
+        seller, kind, day = place
+        return aad(_PERIOD, self._environment, self._home_id, seller, kind, day, generation)
+
+    def _newest(self, place: tuple[SellerId, PeriodKind, int]) -> sa.Select[tuple[object, ...]]:
+        table = schema.keystore_period
+        seller, kind, day = place
+        return (
+            sa.select(table)
+            .where(table.c.seller_id == seller, table.c.kind == kind, table.c.day == day)
+            .order_by(table.c.generation.desc())
+            .limit(1)
+        )
+
+    def _insert_period(
+        self,
+        tx: Transaction,
+        place: tuple[SellerId, PeriodKind, int],
+        generation: int,
+        now: datetime,
+    ) -> None:
+        seller, kind, day = place
+        wrapped = envelope.wrap(
+            self._opened(), envelope.new_key(), context=self._period_context(place, generation)
+        )
+        tx.execute(
+            schema.keystore_period.insert().values(
+                seller_id=seller,
+                kind=kind,
+                day=day,
+                generation=generation,
+                wrapped=wrapped,
+                created_at=now,
+            )
+        )
+
+    def _remember_period(
+        self, row: sa.Row[tuple[object, ...]], *, newest: bool = True
+    ) -> PeriodKey:
+        place = (SellerId(row.seller_id), PeriodKind(row.kind), row.day)
+        key = envelope.unwrap(
+            self._opened(), row.wrapped, context=self._period_context(place, row.generation)
+        )
+        period = PeriodKey(
+            PeriodId(row.id), *place, row.generation, envelope.PeriodCipher(key), search_key(key)
+        )
+        self._by_id[period.id] = period
+        if newest:
+            self._by_place[place] = period
+        return period

@@ -1,0 +1,246 @@
+"""Keeps the selling partners: where Amazon answers for them, and their real credentials, sealed [2.5].
+
+The real LWA client secret and refresh token never leave this home but toward Amazon's own token endpoint.
+"""
+
+import re
+import ssl
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+from urllib.parse import urlsplit
+
+import orjson
+import sqlalchemy as sa
+
+from strongroom.audit.entry import Event, EventType, ObjKind, Outcome
+from strongroom.audit.log import AuditLog
+from strongroom.crypto import envelope
+from strongroom.crypto.derive import aad
+from strongroom.db import schema
+from strongroom.db.engine import Database
+from strongroom.errors import Conflict, Malformed, NotFound
+from strongroom.terms import Caller, Environment, SellerId
+
+_NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}", re.IGNORECASE)
+_MARKETPLACE: Final = re.compile(r"[A-Z0-9]{10,16}")
+_CONTEXT: Final = "strongroom/seller-credentials/v1"
+
+ENDPOINTS: Final = {
+    "na": "https://sellingpartnerapi-na.amazon.com",
+    "eu": "https://sellingpartnerapi-eu.amazon.com",
+    "fe": "https://sellingpartnerapi-fe.amazon.com",
+}
+"""Amazon's SP-API endpoints by region."""
+
+LWA_URL: Final = "https://api.amazon.com/auth/o2/token"
+"""Amazon's token endpoint, for every region."""
+
+
+@dataclass(frozen=True, slots=True)
+class LwaCredentials:
+    """The real credentials of one selling partner; prints as nothing."""
+
+    client_id: str = field(repr=False)
+    client_secret: str = field(repr=False)
+    refresh_token: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Seller:
+    """One selling partner. `rdt_elements` are the data elements its roles were seen to allow; None: not yet known."""
+
+    id: SellerId
+    name: str
+    region: str
+    marketplaces: tuple[str, ...]
+    endpoint: str
+    lwa_url: str
+    upstream_ca: str | None = field(repr=False)
+    rdt_elements: frozenset[str] | None
+    credentials: LwaCredentials = field(repr=False)
+
+
+class SellerStore:
+    """The selling partners of one home. Reads come from memory: one process owns the home. Changes are durable."""
+
+    def __init__(
+        self, database: Database, key: bytes, audit: AuditLog, environment: Environment
+    ) -> None:
+        self._database = database
+        self._key = key
+        self._audit = audit
+        self._environment = environment
+        self._known: dict[SellerId, Seller] = {}
+
+    def __repr__(self) -> str:
+        return "<sellers>"
+
+    def add(  # noqa: PLR0913 - one argument for each thing to know of a selling partner
+        self,
+        caller: Caller,
+        *,
+        name: str,
+        region: str,
+        marketplaces: tuple[str, ...],
+        credentials: LwaCredentials,
+        now: datetime,
+        endpoint: str | None = None,
+        lwa_url: str | None = None,
+        upstream_ca: str | None = None,
+    ) -> Seller:
+        """Add a selling partner; endpoints default to Amazon's for the region.
+
+        Raises:
+            Malformed: a name, region, marketplace, URL or certificate has the wrong form; plain HTTP is one.
+            Conflict: the name is taken.
+
+        """
+        endpoint, lwa_url = _checked(name, region, marketplaces, endpoint, lwa_url, upstream_ca)
+        if not all((credentials.client_id, credentials.client_secret, credentials.refresh_token)):
+            raise Malformed("client id, client secret and refresh token must not be empty")
+        with self._database.write() as tx:
+            if (
+                tx.execute(
+                    sa.select(schema.seller.c.id).where(schema.seller.c.name == name)
+                ).first()
+                is not None
+            ):
+                raise Conflict(f"there is a seller {name} already")
+            payload = orjson.dumps(
+                [credentials.client_id, credentials.client_secret, credentials.refresh_token]
+            )
+            result = tx.execute(
+                schema.seller.insert().values(
+                    name=name,
+                    region=region,
+                    marketplaces=",".join(marketplaces),
+                    endpoint=endpoint,
+                    lwa_url=lwa_url,
+                    upstream_ca=upstream_ca,
+                    secrets=envelope.seal(self._key, payload, context=self._context(name)),
+                    created_at=now,
+                )
+            )
+            id_ = SellerId(result.inserted_primary_key[0] if result.inserted_primary_key else 0)
+            event = Event(
+                EventType.SELLER_ADDED,
+                Outcome.SUCCESS,
+                caller,
+                obj_kind=ObjKind.SELLER,
+                obj_ref=str(id_),
+                seller=id_,
+            )
+            self._audit.append(tx, event, now=now)
+        return self.get(id_)
+
+    def get(self, id_: SellerId) -> Seller:
+        """Return a selling partner.
+
+        Raises:
+            NotFound: no such number.
+
+        """
+        found = self._known.get(id_)
+        if found is None:
+            found = self._known[id_] = self._load(
+                schema.seller.c.id == id_, f"there is no seller {id_}"
+            )
+        return found
+
+    def by_name(self, name: str) -> Seller:
+        """Return a selling partner by name.
+
+        Raises:
+            NotFound: no such name.
+
+        """
+        shown = name if _NAME.fullmatch(name) else "of that name"
+        return self._load(schema.seller.c.name == name, f"there is no seller {shown}")
+
+    def all(self) -> list[Seller]:
+        """Return every selling partner, oldest first."""
+        with self._database.read() as tx:
+            return [
+                self._open(row)
+                for row in tx.execute(sa.select(schema.seller).order_by(schema.seller.c.id))
+            ]
+
+    def learn_elements(self, id_: SellerId, elements: frozenset[str]) -> None:
+        """Remember which restricted data elements the selling partner's roles allow."""
+        with self._database.write() as tx:
+            tx.execute(
+                schema.seller.update()
+                .where(schema.seller.c.id == id_)
+                .values(rdt_elements=",".join(sorted(elements)))
+            )
+        self._known.pop(id_, None)
+
+    def _context(self, name: str) -> bytes:
+        return aad(_CONTEXT, self._environment, name)
+
+    def _load(self, condition: sa.ColumnElement[bool], missing: str) -> Seller:
+        with self._database.read() as tx:
+            row = tx.execute(sa.select(schema.seller).where(condition)).first()
+        if row is None:
+            raise NotFound(missing, hint="`strongroom seller list` shows those there are")
+        return self._open(row)
+
+    def _open(self, row: sa.Row[tuple[object, ...]]) -> Seller:
+        secrets = orjson.loads(
+            envelope.open_(self._key, row.secrets, context=self._context(row.name))
+        )
+        return Seller(
+            SellerId(row.id),
+            row.name,
+            row.region,
+            tuple(row.marketplaces.split(",")),
+            row.endpoint,
+            row.lwa_url,
+            row.upstream_ca,
+            None
+            if row.rdt_elements is None
+            else frozenset(filter(None, row.rdt_elements.split(","))),
+            LwaCredentials(*secrets),
+        )
+
+
+def _checked(
+    name: str,
+    region: str,
+    marketplaces: tuple[str, ...],
+    endpoint: str | None,
+    lwa_url: str | None,
+    upstream_ca: str | None,
+) -> tuple[str, str]:
+    if not _NAME.fullmatch(name):
+        raise Malformed("a seller's name is 1 to 63 letters, digits, dots, dashes or underscores")
+    if region not in ENDPOINTS:
+        raise Malformed(f"region must be one of {', '.join(ENDPOINTS)}")
+    if not marketplaces or not all(_MARKETPLACE.fullmatch(id_) for id_ in marketplaces):
+        raise Malformed("a marketplace is Amazon's identifier, such as A1PA6795UKMFR9")
+    if upstream_ca is not None:
+        try:
+            ssl.create_default_context().load_verify_locations(cadata=upstream_ca)
+        except (ssl.SSLError, ValueError):
+            raise Malformed("the upstream CA is not a PEM certificate") from None
+    return (
+        _https(endpoint or ENDPOINTS[region], "endpoint").rstrip("/"),
+        _https(lwa_url or LWA_URL, "LWA URL"),
+    )
+
+
+def _https(url: str, what: str) -> str:
+    try:
+        parts = urlsplit(url)
+        usable = (
+            parts.scheme == "https"
+            and bool(parts.hostname)
+            and parts.username is None
+            and parts.port != 0
+        )
+    except ValueError:
+        usable = False
+    if not usable:
+        raise Malformed(f"the {what} must be an https:// URL", hint="plain HTTP is refused [1.5]")
+    return url

@@ -1,0 +1,395 @@
+"""The vault's SQL: rows in, rows out. Private to this room; it neither decides nor opens anything."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import IntEnum
+from typing import Any, Final, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy import bindparam
+
+from strongroom.db import schema
+from strongroom.db.engine import Transaction
+from strongroom.policy.retention import DeliveryFacts, Progress
+from strongroom.terms import PeriodId, RecordNumber, SellerId
+
+BLOCK_SIZE: Final = 1024
+"""Record numbers come in blocks of this many, each mapped to one selling partner, so that a token names its seller."""
+
+_T = TypeVar("_T")
+_CHUNK: Final = 400  # bound parameters of one IN list
+
+
+class RecordState(IntEnum):
+    """Stored as a number: only append."""
+
+    LIVE = 1
+    GONE = 2
+    """Past its day: destroyed, or never stored."""
+    ERASED = 3
+    """Erased on request: never stored again."""
+
+
+@dataclass(slots=True)
+class Row:
+    """One record as stored; `blob` and `wrapped` stay sealed here."""
+
+    number: RecordNumber
+    seller: SellerId
+    ref: bytes
+    state: RecordState
+    version: int
+    names: list[str]
+    blob: bytes | None = field(repr=False)
+    source_updated: int
+    period: PeriodId | None
+    wrapped: bytes | None = field(repr=False)
+    due_at: int | None
+    past: list[PeriodId]
+    facts: DeliveryFacts
+
+
+_r, _k = schema.record.c, schema.record_key.c
+_SELECT: Final = sa.select(
+    _r.number,
+    _r.seller_id,
+    _r.subject_ref,
+    _r.state,
+    _r.version,
+    _r.slot_names,
+    _r.blob,
+    _r.source_updated,
+    _k.period_id,
+    _k.wrapped_dek,
+    _k.due_at,
+    _k.past_periods,
+    _k.status,
+    _k.purchased_at,
+    _k.shipped_at,
+    _k.seen_open_at,
+).select_from(schema.record.outerjoin(schema.record_key, _r.number == _k.record_number))
+
+_BY_SUBJECT: Final = _SELECT.where(
+    _r.seller_id == bindparam("seller"), _r.subject_ref.in_(bindparam("refs", expanding=True))
+)
+_BY_NUMBER: Final = _SELECT.where(_r.number == bindparam("number"))
+_BY_NUMBERS: Final = _SELECT.where(_r.number.in_(bindparam("numbers", expanding=True))).order_by(
+    _r.number
+)
+_BY_PERIOD: Final = (
+    _SELECT.where(_k.period_id == bindparam("period"))
+    .order_by(_k.record_number)
+    .limit(bindparam("limit"))
+)
+_UPDATE_RECORD: Final = (
+    schema.record.update()
+    .where(_r.number == bindparam("b_number"))
+    .values(
+        state=bindparam("b_state"),
+        version=bindparam("b_version"),
+        slot_names=bindparam("b_names"),
+        blob=bindparam("b_blob"),
+        source_updated=bindparam("b_updated"),
+    )
+)
+_UPDATE_KEY: Final = (
+    schema.record_key.update()
+    .where(_k.record_number == bindparam("b_number"))
+    .values(
+        period_id=bindparam("b_period"),
+        wrapped_dek=bindparam("b_wrapped"),
+        due_at=bindparam("b_due"),
+        past_periods=bindparam("b_past"),
+        status=bindparam("b_status"),
+        purchased_at=bindparam("b_purchased"),
+        shipped_at=bindparam("b_shipped"),
+        seen_open_at=bindparam("b_open"),
+    )
+)
+_INSERT_RECORD: Final = schema.record.insert()
+_INSERT_KEY: Final = schema.record_key.insert()
+_INSERT_TAG: Final = schema.search_tag.insert()
+_t = schema.search_tag.c
+_DELETE_TAG: Final = schema.search_tag.delete().where(
+    _t.period_id == bindparam("b_period"),
+    _t.tag == bindparam("b_tag"),
+    _t.record_number == bindparam("b_number"),
+)
+
+Tag = tuple[PeriodId, int, RecordNumber]
+
+
+@dataclass(slots=True)
+class Changes:
+    """What one batch writes, gathered so that each table gets one statement."""
+
+    new: list[Row] = field(default_factory=list)
+    records: list[Row] = field(default_factory=list)
+    keys: list[Row] = field(default_factory=list)
+    new_keys: list[Row] = field(default_factory=list)
+    dead_keys: list[RecordNumber] = field(default_factory=list)
+    tags: list[Tag] = field(default_factory=list)
+    dead_tags: list[Tag] = field(default_factory=list)
+    replace_by: dict[PeriodId, int] = field(default_factory=dict)
+
+    def write(self, tx: Transaction) -> None:
+        """Write everything gathered, in the caller's transaction."""
+        if self.new:
+            tx.execute(_INSERT_RECORD, [_record_values(row) for row in self.new])
+        if self.records:
+            tx.execute(_UPDATE_RECORD, [_record_update(row) for row in self.records])
+        if self.new_keys:
+            tx.execute(_INSERT_KEY, [_key_values(row) for row in self.new_keys])
+        if self.keys:
+            tx.execute(_UPDATE_KEY, [_key_update(row) for row in self.keys])
+        for chunk in _chunks(self.dead_keys):
+            tx.execute(schema.record_key.delete().where(_k.record_number.in_(chunk)))
+        if self.dead_tags:
+            tx.execute(
+                _DELETE_TAG,
+                [{"b_period": p, "b_tag": t, "b_number": n} for p, t, n in self.dead_tags],
+            )
+        if self.tags:
+            tx.execute(
+                _INSERT_TAG,
+                [{"period_id": p, "tag": t, "record_number": n} for p, t, n in self.tags],
+            )
+        for period, instant in self.replace_by.items():
+            ask_replacement(tx, period, instant)
+
+
+def reserve_block(tx: Transaction, seller: SellerId) -> range:
+    """Give a seller the next block of record numbers."""
+    result = tx.execute(schema.record_block.insert().values(seller_id=seller))
+    block = result.inserted_primary_key[0] if result.inserted_primary_key else 0
+    return range(block * BLOCK_SIZE, (block + 1) * BLOCK_SIZE)
+
+
+def lock_seller(tx: Transaction, seller: SellerId) -> None:
+    """On PostgreSQL, make merges of one selling partner wait for each other; SQLite has one writer anyway."""
+    if tx.dialect.name == "postgresql":
+        tx.execute(sa.text("SELECT pg_advisory_xact_lock(7301, :seller)"), {"seller": seller})
+
+
+def by_subject(tx: Transaction, seller: SellerId, refs: Sequence[bytes]) -> dict[bytes, Row]:
+    """Return the seller's records by their subjects' references."""
+    found: dict[bytes, Row] = {}
+    for chunk in _chunks(refs):
+        for values in tx.execute(_BY_SUBJECT, {"seller": seller, "refs": chunk}):
+            row = _row(values)
+            found[row.ref] = row
+    return found
+
+
+def by_number(tx: Transaction, number: RecordNumber) -> Row | None:
+    """Return one record."""
+    values = tx.execute(_BY_NUMBER, {"number": number}).first()
+    return None if values is None else _row(values)
+
+
+def by_numbers(tx: Transaction, numbers: Sequence[RecordNumber]) -> list[Row]:
+    """Return records in the order of their numbers; missing ones are left out."""
+    return [
+        _row(values)
+        for chunk in _chunks(numbers)
+        for values in tx.execute(_BY_NUMBERS, {"numbers": list(chunk)})
+    ]
+
+
+def in_period(tx: Transaction, period: PeriodId, limit: int) -> list[Row]:
+    """Return up to `limit` records whose DEK this period wraps now."""
+    return [_row(values) for values in tx.execute(_BY_PERIOD, {"period": period, "limit": limit})]
+
+
+def tagged(tx: Transaction, tags: Iterable[tuple[PeriodId, int]], limit: int) -> list[RecordNumber]:
+    """Return the records that carry any of these (period, tag) pairs."""
+    found: list[RecordNumber] = []
+    query = (
+        sa.select(_t.record_number)
+        .where(_t.period_id == bindparam("p"), _t.tag == bindparam("t"))
+        .limit(limit)
+    )
+    for period, tag in tags:
+        found.extend(
+            RecordNumber(number) for (number,) in tx.execute(query, {"p": period, "t": tag})
+        )
+        if len(found) >= limit:
+            break
+    return found[:limit]
+
+
+def purge(tx: Transaction, numbers: Sequence[RecordNumber]) -> None:
+    """Empty records whose period key is destroyed: their blobs and wrapped DEKs go, their numbers stay."""
+    for chunk in _chunks(numbers):
+        tx.execute(
+            schema.record.update()
+            .where(_r.number.in_(chunk))
+            .values(state=int(RecordState.GONE), blob=None)
+        )
+        tx.execute(schema.record_key.delete().where(_k.record_number.in_(chunk)))
+
+
+def delete_tags(tx: Transaction, period: PeriodId) -> None:
+    """Remove every search tag of a period."""
+    tx.execute(schema.search_tag.delete().where(_t.period_id == period))
+
+
+def ask_replacement(tx: Transaction, period: PeriodId, instant: int) -> None:
+    """Note that a period's key must be replaced by `instant`; the earliest wish stands."""
+    table = schema.period_replacement
+    changed = tx.execute(
+        table.update()
+        .where(table.c.period_id == period, table.c.replace_by > instant)
+        .values(replace_by=instant)
+    )
+    known = tx.execute(sa.select(table.c.period_id).where(table.c.period_id == period)).first()
+    if changed.rowcount == 0 and known is None:
+        tx.execute(table.insert().values(period_id=period, replace_by=instant))
+
+
+def replacements(tx: Transaction, until: int) -> list[PeriodId]:
+    """Return the periods whose key must be replaced by `until`."""
+    table = schema.period_replacement
+    query = (
+        sa.select(table.c.period_id).where(table.c.replace_by <= until).order_by(table.c.replace_by)
+    )
+    return [PeriodId(id_) for (id_,) in tx.execute(query)]
+
+
+def forget_replacement(tx: Transaction, period: PeriodId) -> None:
+    """Drop the note that `ask_replacement` made."""
+    table = schema.period_replacement
+    tx.execute(table.delete().where(table.c.period_id == period))
+
+
+def count_live(tx: Transaction) -> int:
+    """Return how many records hold personal data now."""
+    return tx.execute(sa.select(sa.func.count()).where(_r.blob.is_not(None))).scalar_one()
+
+
+def oldest_due(tx: Transaction) -> int | None:
+    """Return the earliest due instant, in seconds, of a record that still has a key."""
+    query = sa.select(sa.func.min(_k.due_at)).where(_k.wrapped_dek.is_not(None))
+    due: int | None = tx.execute(query).scalar_one()
+    return due
+
+
+def count_drift(
+    tx: Transaction, operation: str, entries: Iterable[tuple[str, str]], now: datetime
+) -> None:
+    """Count what the catalogue did not know, by operation, model path and kind."""
+    table = schema.drift
+    for path, kind in entries:
+        here = sa.and_(table.c.operation == operation, table.c.path == path, table.c.kind == kind)
+        changed = tx.execute(
+            table.update().where(here).values(count=table.c.count + 1, last_seen_at=now)
+        )
+        if changed.rowcount == 0:
+            tx.execute(
+                table.insert().values(
+                    operation=operation,
+                    path=path,
+                    kind=kind,
+                    count=1,
+                    first_seen_at=now,
+                    last_seen_at=now,
+                )
+            )
+
+
+def _chunks(values: Sequence[_T]) -> Iterable[Sequence[_T]]:
+    return (values[start : start + _CHUNK] for start in range(0, len(values), _CHUNK))
+
+
+def _row(values: Any) -> Row:  # noqa: ANN401 - a SQLAlchemy row of _SELECT
+    (
+        number,
+        seller,
+        ref,
+        state,
+        version,
+        names,
+        blob,
+        source_updated,
+        period,
+        wrapped,
+        due_at,
+        past,
+        status,
+        purchased,
+        shipped,
+        seen_open,
+    ) = values
+    return Row(
+        number,
+        seller,
+        ref,
+        state,
+        version,
+        names.split() if names else [],
+        blob,
+        source_updated,
+        period,
+        wrapped,
+        due_at,
+        [PeriodId(int(id_)) for id_ in past.split()] if past else [],
+        DeliveryFacts()
+        if status is None
+        else DeliveryFacts(Progress(status), purchased, shipped, seen_open),
+    )
+
+
+def _record_values(row: Row) -> dict[str, Any]:
+    return {
+        "number": row.number,
+        "seller_id": row.seller,
+        "subject_ref": row.ref,
+        "state": int(row.state),
+        "version": row.version,
+        "slot_names": " ".join(row.names),
+        "blob": row.blob,
+        "source_updated": row.source_updated,
+    }
+
+
+def _record_update(row: Row) -> dict[str, Any]:
+    return {
+        "b_number": row.number,
+        "b_state": int(row.state),
+        "b_version": row.version,
+        "b_names": " ".join(row.names),
+        "b_blob": row.blob,
+        "b_updated": row.source_updated,
+    }
+
+
+def _key_values(row: Row) -> dict[str, Any]:
+    facts = row.facts
+    return {
+        "record_number": row.number,
+        "seller_id": row.seller,
+        "period_id": row.period,
+        "wrapped_dek": row.wrapped,
+        "due_at": row.due_at,
+        "past_periods": " ".join(map(str, row.past)),
+        "status": int(facts.status),
+        "purchased_at": facts.purchased_at,
+        "shipped_at": facts.shipped_at,
+        "seen_open_at": facts.seen_open_at,
+    }
+
+
+def _key_update(row: Row) -> dict[str, Any]:
+    facts = row.facts
+    return {
+        "b_number": row.number,
+        "b_period": row.period,
+        "b_wrapped": row.wrapped,
+        "b_due": row.due_at,
+        "b_past": " ".join(map(str, row.past)),
+        "b_status": int(facts.status),
+        "b_purchased": facts.purchased_at,
+        "b_shipped": facts.shipped_at,
+        "b_open": facts.seen_open_at,
+    }

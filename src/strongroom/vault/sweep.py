@@ -1,0 +1,208 @@
+"""Keeps the calendar [2.1]: what is due is destroyed, what is undelivered moves on.
+
+The keys of days that have come are destroyed, what is not yet delivered moves to the next pending period, and a key
+under which a record once lay longer than it may live is replaced.
+
+Keys first, rows second: a key's destruction makes its whole day unreadable at once, in every copy, however many records
+it locks; removing the rows is only tidying. Each step is durable by itself, so a run that was killed is finished by the
+next one. No plaintext leaves: moving is re-keying inside the door.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from strongroom.audit.entry import Event, EventType, ObjKind, Outcome
+from strongroom.audit.log import AuditLog
+from strongroom.db.engine import Database
+from strongroom.policy.retention import DAY, disposal_day, pending_ends
+from strongroom.terms import SYSTEM, SellerId
+from strongroom.vault import store
+from strongroom.vault.batch import Batch, RecordBox
+from strongroom.vault.keystore import Keystore, PeriodKey, PeriodKind, PeriodRow
+from strongroom.vault.store import RecordState, Row
+
+_CHUNK: Final = 500
+_Progress = Callable[[int], None]
+
+
+@dataclass(slots=True)
+class SweepReport:
+    """What one sweep did, in records and keys."""
+
+    destroyed_periods: int = 0
+    replaced_periods: int = 0
+    purged: int = 0
+    moved: int = 0
+
+
+class Sweeper:
+    """One run of the calendar."""
+
+    def __init__(
+        self,
+        database: Database,
+        keystore: Keystore,
+        audit: AuditLog,
+        box: Callable[[SellerId], RecordBox],
+        *,
+        copy_lifetime: timedelta,
+    ) -> None:
+        self._database = database
+        self._keystore = keystore
+        self._audit = audit
+        self._box = box
+        self._copy_lifetime = copy_lifetime
+        self._report = SweepReport()
+
+    def run(self, now: datetime, progress: _Progress | None = None) -> SweepReport:
+        """Do all that is due at `now`.
+
+        Raises:
+            Unavailable: a file could not be cut because another program reads it; keys are destroyed all the same.
+
+        """
+        seconds = int(now.timestamp())
+        tell = progress or (lambda _done: None)
+        self._destroy_due(now, seconds)
+        for period in self._keystore.periods(live=True):
+            if period.kind is PeriodKind.PENDING and pending_ends(period.day) <= seconds:
+                self._empty(period, now, tell)
+        with self._database.read() as tx:
+            wanted = set(store.replacements(tx, seconds))
+        for period in self._keystore.periods(live=True):
+            if period.id in wanted:
+                self._replace(period, now, tell)
+        for period in self._keystore.periods(live=False):
+            self._purge(period, now, tell)
+        self._keystore.prove_clean()
+        self._database.truncate_wal()
+        self._finish(now)
+        return self._report
+
+    def _destroy_due(self, now: datetime, seconds: int) -> None:
+        due = [
+            period
+            for period in self._keystore.periods(live=True)
+            if period.kind is PeriodKind.DAY and period.day * DAY <= seconds
+        ]
+        if due:
+            self._destroy(due, now)
+
+    def _destroy(self, periods: list[PeriodRow], now: datetime) -> None:
+        self._keystore.destroy([period.id for period in periods], now)
+        self._report.destroyed_periods += len(periods)
+        with self._database.write() as tx:
+            for period in periods:
+                store.forget_replacement(tx, period.id)
+            self._audit.append(
+                tx,
+                *(_key_event(EventType.PERIOD_KEY_DESTROYED, period) for period in periods),
+                now=now,
+            )
+
+    def _empty(self, period: PeriodRow, now: datetime, tell: _Progress) -> None:
+        """Move the survivors of an ended pending window, each where its facts say, then destroy the window's key."""
+
+        def place(batch: Batch, row: Row) -> None:
+            day = disposal_day(row.facts, int(now.timestamp()), self._copy_lifetime)
+            if day is not None and day * DAY <= now.timestamp():
+                batch.dispose(row, day)
+            else:
+                batch.rekey(row, batch.period_for(day), day)
+
+        self._move_all(period, now, place, tell)
+        self._destroy([period], now)
+
+    def _replace(self, period: PeriodRow, now: datetime, tell: _Progress) -> None:
+        """Give a period the next generation of its key: whoever left it early is then unreadable in old copies too."""
+        successor = self._keystore.replace(period, now)
+        due = period.day if period.kind is PeriodKind.DAY else None
+
+        self._move_all(period, now, lambda batch, row: batch.rekey(row, successor, due), tell)
+        self._destroy([period], now)
+        self._report.replaced_periods += 1
+        with self._database.write() as tx:
+            self._audit.append(tx, _key_event(EventType.PERIOD_KEY_REPLACED, period), now=now)
+
+    def _move_all(
+        self, period: PeriodRow, now: datetime, place: Callable[[Batch, Row], None], tell: _Progress
+    ) -> None:
+        while True:
+            with self._database.write() as tx:
+                store.lock_seller(tx, period.seller)
+                rows = store.in_period(tx, period.id, _CHUNK)
+                if not rows:
+                    return
+                batch = Batch(
+                    period.seller,
+                    self._box(period.seller),
+                    self._keystore,
+                    self._copy_lifetime,
+                    now,
+                )
+                for row in rows:
+                    place(batch, row)
+                batch.changes.write(tx)
+                disposed = sum(row.state == RecordState.GONE for row in rows)
+                moved = _rows_event(EventType.RECORD_MOVED, period, len(rows) - disposed)
+                gone = _rows_event(EventType.RECORD_DISPOSED, period, disposed)
+                events = [event for event in (moved, gone) if event.n]
+                events.extend(
+                    _key_event(EventType.PERIOD_KEY_CREATED, made) for made in batch.made_periods
+                )
+                self._audit.append(tx, *events, now=now)
+            self._report.moved += len(rows) - disposed
+            self._report.purged += disposed
+            tell(len(rows))
+
+    def _purge(self, period: PeriodRow, now: datetime, tell: _Progress) -> None:
+        """Remove the rows that a destroyed key had locked, in bounded steps."""
+        while True:
+            with self._database.write() as tx:
+                rows = store.in_period(tx, period.id, _CHUNK)
+                if not rows:
+                    store.delete_tags(tx, period.id)
+                    break
+                store.purge(tx, [row.number for row in rows])
+                self._audit.append(
+                    tx, _rows_event(EventType.RECORD_DISPOSED, period, len(rows)), now=now
+                )
+            self._report.purged += len(rows)
+            tell(len(rows))
+        self._keystore.mark_purged(period.id, now)
+
+    def _finish(self, now: datetime) -> None:
+        report = self._report
+        with self._database.write() as tx:
+            event = Event(
+                EventType.RETENTION_SWEEP_FINISHED,
+                Outcome.SUCCESS,
+                SYSTEM,
+                n=report.purged + report.moved,
+            )
+            self._audit.append(tx, event, now=now)
+
+
+def _key_event(type_: EventType, period: PeriodRow | PeriodKey) -> Event:
+    return Event(
+        type_,
+        Outcome.SUCCESS,
+        SYSTEM,
+        obj_kind=ObjKind.PERIOD,
+        obj_ref=str(period.id),
+        seller=period.seller,
+    )
+
+
+def _rows_event(type_: EventType, period: PeriodRow, count: int) -> Event:
+    return Event(
+        type_,
+        Outcome.SUCCESS,
+        SYSTEM,
+        obj_kind=ObjKind.PERIOD,
+        obj_ref=str(period.id),
+        seller=period.seller,
+        n=count,
+    )

@@ -1,0 +1,537 @@
+"""The door: personal data enters by `put` and leaves only by `reveal`, `reveal_order` and `find`.
+
+Every way out goes through the same four steps: decide, record, commit, and only then decrypt. A refusal is recorded in
+the same way. There is no vault without a log, and no plaintext without its event [1.3, 2.6].
+"""
+
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from strongroom.audit.entry import Event, EventType, ObjKind, Outcome, Reason
+from strongroom.audit.log import AuditLog
+from strongroom.crypto import envelope
+from strongroom.crypto.derive import derive
+from strongroom.crypto.index import (
+    SubjectKey,
+    normalize_email,
+    normalize_phone,
+    same_phone,
+    subject_ref,
+    tag,
+)
+from strongroom.crypto.token import ForeignToken, ForgedToken, Mint
+from strongroom.db.engine import Database, Transaction
+from strongroom.errors import Denied, Gone, Malformed, NotFound, Tampered
+from strongroom.policy.catalogue.slots import FIXED, OVERFLOW
+from strongroom.policy.grants import Allow, Decision, Deny, decide
+from strongroom.policy.sighting import Sighting
+from strongroom.terms import (
+    Action,
+    Caller,
+    Category,
+    Environment,
+    PeriodId,
+    Plaintext,
+    Purpose,
+    RecordNumber,
+    Scalar,
+    SellerId,
+)
+from strongroom.vault import store
+from strongroom.vault.batch import SUBJECT_ID, Batch, Placed, RecordBox, slot_spec
+from strongroom.vault.events import put_events, reveal_event
+from strongroom.vault.grants import GrantStore
+from strongroom.vault.keystore import Keystore
+from strongroom.vault.store import RecordState, Row
+from strongroom.vault.sweep import Sweeper, SweepReport
+
+_MAX_FOUND = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Revealed:
+    """One value that left the vault, and what it is."""
+
+    token: str
+    slot: str
+    category: Category
+    seller: SellerId
+    record: RecordNumber
+    value: Plaintext
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One record that a search found: its tokens, which say nothing by themselves, and the order they belong to."""
+
+    record: RecordNumber
+    seller: SellerId
+    state: str
+    order: str | None
+    tokens: dict[str, str]
+
+
+class Vault:
+    """One home's personal data. What a method recorded is durable when it returns. Thread-safe."""
+
+    def __init__(
+        self,
+        database: Database,
+        keystore: Keystore,
+        audit: AuditLog,
+        *,
+        environment: Environment,
+        token_key: bytes,
+        subject_key: bytes,
+        copy_lifetime: timedelta,
+    ) -> None:
+        self._database = database
+        self._keystore = keystore
+        self._audit = audit
+        self._environment = environment
+        self._copy_lifetime = copy_lifetime
+        self._subject_key = subject_key
+        self._mint = Mint(token_key, environment)
+        self._boxes: dict[SellerId, RecordBox] = {}
+        self._subject_keys: dict[SellerId, SubjectKey] = {}
+        self._numbers: dict[SellerId, range] = {}
+        self._numbers_lock = threading.Lock()
+
+    def __repr__(self) -> str:
+        return "<vault>"
+
+    # -- in --------------------------------------------------------------------------------------------------------
+
+    def put(
+        self,
+        seller: SellerId,
+        sightings: Sequence[Sighting],
+        *,
+        caller: Caller,
+        op: str,
+        now: datetime,
+        drift: Iterable[tuple[str, str]] = (),
+        req: str | None = None,
+    ) -> list[Placed]:
+        """Seal what one document showed, merge it with what is known, and return where each sighting's values went.
+
+        One event is recorded with it, also where nothing was new. `drift` are (model path, kind) of what the catalogue
+        did not know. All of it is durable on return, or none of it happened.
+        """
+        drift = list(drift)
+        batch = Batch(seller, self._box(seller), self._keystore, self._copy_lifetime, now)
+        refs = [self._ref(seller, sighting.kind, sighting.id) for sighting in sightings]
+        fresh = self._reserve(seller, len(sightings))
+        with self._database.write() as tx:
+            store.lock_seller(tx, seller)
+            rows = store.by_subject(tx, seller, list(dict.fromkeys(refs))) if refs else {}
+            placed: list[Placed] = []
+            for ref, sighting in zip(refs, sightings, strict=True):
+                row = rows.get(ref)
+                if row is None:
+                    row, names = batch.create(next(fresh), ref, sighting)
+                    rows[ref] = row
+                else:
+                    names = batch.merge(row, sighting)
+                gone = row.state != RecordState.LIVE
+                placed.append(Placed(row.number, self._mint.record(row.number), names, gone=gone))
+            batch.changes.write(tx)
+            if drift:
+                store.count_drift(tx, op, drift, now)
+            self._audit.append(
+                tx, *put_events(batch, sightings, caller, op, seller, drift, req), now=now
+            )
+        return placed
+
+    def unknown(self, seller: SellerId, sightings: Sequence[Sighting]) -> list[Sighting]:
+        """Return the sightings of subjects never seen before, whose age a view without dates cannot tell."""
+        refs = [self._ref(seller, sighting.kind, sighting.id) for sighting in sightings]
+        with self._database.read() as tx:
+            rows = store.by_subject(tx, seller, refs)
+        return [sighting for ref, sighting in zip(refs, sightings, strict=True) if ref not in rows]
+
+    # -- out -------------------------------------------------------------------------------------------------------
+
+    def reveal(
+        self,
+        caller: Caller,
+        token: str,
+        *,
+        purpose: Purpose,
+        now: datetime,
+        action: Action = Action.REVEAL,
+        req: str | None = None,
+    ) -> Revealed:
+        """Return the latest value behind a token.
+
+        Raises:
+            Malformed: it is not a token.
+            Denied: no grant covers it, or the token was not made here. Recorded.
+            Gone: its day has come, or it was erased. Recorded.
+            NotFound: the record has no such value (any more). Recorded.
+
+        """
+        try:
+            parsed = self._mint.parse(token)
+        except (ForgedToken, ForeignToken) as exc:
+            reason = (
+                Reason.FORGED_TOKEN if isinstance(exc, ForgedToken) else Reason.FOREIGN_ENVIRONMENT
+            )
+            self._record_rejected(caller, reason, purpose, now, req)
+            raise
+        with self._database.write() as tx:
+            row = store.by_number(tx, RecordNumber(parsed.number))
+            spec = None if row is None else slot_spec(row, parsed.slot)
+            if row is None or spec is None or parsed.slot == OVERFLOW:
+                self._audit.append(
+                    tx,
+                    Event(
+                        EventType.RECORD_REVEALED,
+                        Outcome.FAILURE,
+                        caller,
+                        reason=Reason.UNKNOWN_TOKEN,
+                        obj_kind=ObjKind.RECORD,
+                        obj_ref=str(parsed.number),
+                        purpose=purpose,
+                        req=req,
+                    ),
+                    now=now,
+                )
+                row = None
+                decision: Decision | None = None
+            else:
+                decision = self._decide(tx, caller, action, purpose, spec.category, row.seller, now)
+                gone = _is_gone(row, now)
+                event = reveal_event(
+                    caller, row, decision, purpose, (spec.category,), req, gone=gone
+                )
+                self._audit.append(tx, event, now=now)
+        if row is None or spec is None or decision is None:
+            raise NotFound(f"no value is known for token {parsed.token}")
+        self._enforce(caller, decision, f"token {parsed.token}", row, now)
+        slots = self._open(caller, row, now)
+        value = slots.get(parsed.slot)
+        if value is None:
+            raise NotFound(
+                f"the latest version of record {row.number} has no value for token {parsed.token}"
+            )
+        return Revealed(
+            parsed.token, spec.name, spec.category, row.seller, row.number, Plaintext(value)
+        )
+
+    def reveal_order(
+        self,
+        caller: Caller,
+        seller: SellerId,
+        order: str,
+        *,
+        purpose: Purpose,
+        now: datetime,
+        categories: frozenset[Category] | None = None,
+        req: str | None = None,
+    ) -> list[Revealed]:
+        """Return every value of an order that the caller's grants cover, or only of some categories.
+
+        Raises:
+            Denied: no grant covers any of the categories (or one of those asked for by name). Recorded.
+            Gone, NotFound: as `reveal`.
+
+        """
+        wanted = categories or frozenset(Category)
+        with self._database.write() as tx:
+            ref = self._ref(seller, "order", order)
+            row = store.by_subject(tx, seller, [ref]).get(ref)
+            decisions = {
+                c: self._decide(tx, caller, Action.REVEAL, purpose, c, seller, now)
+                for c in sorted(wanted)
+            }
+            refused = [d for d in decisions.values() if isinstance(d, Deny)]
+            allowed = [d for d in decisions.values() if isinstance(d, Allow)]
+            decision: Decision = (
+                allowed[0] if allowed and (categories is None or not refused) else refused[0]
+            )
+            covered = tuple(c for c, d in decisions.items() if isinstance(d, Allow))
+            if row is None:
+                self._audit.append(
+                    tx,
+                    Event(
+                        EventType.RECORD_REVEALED,
+                        Outcome.FAILURE if isinstance(decision, Allow) else Outcome.DENIED,
+                        caller,
+                        reason=Reason.NOT_FOUND,
+                        seller=seller,
+                        purpose=purpose,
+                        req=req,
+                    ),
+                    now=now,
+                )
+            else:
+                shown = covered if isinstance(decision, Allow) else tuple(sorted(wanted))
+                gone = _is_gone(row, now)
+                event = reveal_event(caller, row, decision, purpose, shown, req, gone=gone)
+                self._audit.append(tx, event, now=now)
+        if row is None:
+            if isinstance(decision, Deny):
+                raise Denied(f"{caller.name} may not read this order: {decision.reason}")
+            raise NotFound("no such order is known for this seller")
+        self._enforce(caller, decision, f"record {row.number}", row, now)
+        return [
+            found
+            for found in self._values(row, self._open(caller, row, now))
+            if found.category in covered
+        ]
+
+    def find(
+        self,
+        caller: Caller,
+        *,
+        purpose: Purpose,
+        now: datetime,
+        sellers: Sequence[SellerId],
+        email: str | None = None,
+        phone: str | None = None,
+        order: str | None = None,
+        req: str | None = None,
+    ) -> list[Found]:
+        """Return the records with this e-mail, phone or order id, as tokens. At most 100.
+
+        An e-mail or phone needs a `search` grant for its category; an order id, which the caller can only have from
+        Amazon, also goes with a `reveal` grant. Selling partners that no grant covers are left out.
+
+        Raises:
+            Malformed: not exactly one of the three was given, or it normalises to nothing.
+            Denied: no selling partner is covered. Recorded.
+
+        """
+        kind, value = _one_of(email=email, phone=phone, order=order)
+        normal = _NORMALIZERS[kind](value)
+        if not normal:
+            raise Malformed(f"the {kind} to look for is empty or has the wrong form")
+        category = {"email": Category.EMAIL, "phone": Category.PHONE}.get(kind)
+        with self._database.write() as tx:
+            rows: dict[RecordNumber, Row] = {}
+            decision: Decision | None = None
+            for seller in sellers:
+                verdict = self._decide(tx, caller, Action.SEARCH, purpose, category, seller, now)
+                if isinstance(verdict, Deny) and category is None:
+                    verdict = self._decide(tx, caller, Action.REVEAL, purpose, None, seller, now)
+                if isinstance(verdict, Allow):
+                    rows.update(
+                        (row.number, row) for row in self._candidates(tx, seller, kind, normal, now)
+                    )
+                if decision is None or isinstance(verdict, Allow):
+                    decision = verdict
+            denied = not isinstance(decision, Allow)
+            self._audit.append(
+                tx,
+                Event(
+                    EventType.RECORD_SEARCHED,
+                    Outcome.DENIED if denied else Outcome.SUCCESS,
+                    caller,
+                    reason=Reason(decision.reason.value) if isinstance(decision, Deny) else None,
+                    purpose=purpose,
+                    pii=() if category is None else (category,),
+                    n=len(rows),
+                    decision=decision.grant if isinstance(decision, Allow) else None,
+                    records=tuple(sorted(rows))[:_MAX_FOUND],
+                    req=req,
+                ),
+                now=now,
+            )
+        if denied:
+            why = decision.reason if isinstance(decision, Deny) else "there is no seller"
+            raise Denied(f"{caller.name} may not search by {kind} for {purpose}: {why}")
+        found = (self._found(caller, row, kind, value, now) for row in rows.values())
+        return [record for record in found if record is not None][:_MAX_FOUND]
+
+    # -- time ------------------------------------------------------------------------------------------------------
+
+    def sweep(self, now: datetime, *, progress: Callable[[int], None] | None = None) -> SweepReport:
+        """Destroy what is due, move what is undelivered, replace keys that would outlive a moved record [2.1].
+
+        Resumable at every step: what one run left, the next one finishes. `progress` hears of records done.
+        """
+        return Sweeper(
+            self._database,
+            self._keystore,
+            self._audit,
+            self._box,
+            copy_lifetime=self._copy_lifetime,
+        ).run(now, progress)
+
+    # -- private ---------------------------------------------------------------------------------------------------
+
+    def _box(self, seller: SellerId) -> RecordBox:
+        box = self._boxes.get(seller)
+        if box is None:
+            box = self._boxes[seller] = RecordBox(
+                envelope.RecordSealer(self._environment, seller), self._keystore
+            )
+        return box
+
+    def _ref(self, seller: SellerId, kind: str, id_: str) -> bytes:
+        key = self._subject_keys.get(seller)
+        if key is None:
+            key = SubjectKey(derive(self._subject_key, "strongroom/subject/v1", seller))
+            self._subject_keys[seller] = key
+        return subject_ref(key, kind, id_)
+
+    def _reserve(self, seller: SellerId, count: int) -> "_Numbers":
+        """Take `count` numbers of the seller's block; a block is durable before any number of it is used."""
+        with self._numbers_lock:
+            free = self._numbers.get(seller, range(0))
+            taken: list[range] = []
+            wanted = count
+            while wanted > 0:
+                if not free:
+                    with self._database.write() as tx:
+                        free = store.reserve_block(tx, seller)
+                taken.append(free[:wanted])
+                free = free[wanted:]
+                wanted -= len(taken[-1])
+            self._numbers[seller] = free
+        return _Numbers(taken)
+
+    def _decide(
+        self,
+        tx: Transaction,
+        caller: Caller,
+        action: Action,
+        purpose: Purpose,
+        category: Category | None,
+        seller: SellerId,
+        now: datetime,
+    ) -> Decision:
+        grants = GrantStore.of(tx, caller.principal)
+        return decide(
+            grants, action=action, purpose=purpose, category=category, seller=seller, now=now
+        )
+
+    def _enforce(
+        self, caller: Caller, decision: Decision, what: str, row: Row, now: datetime
+    ) -> None:
+        if isinstance(decision, Deny):
+            raise Denied(f"{caller.name} may not read {what}: {decision.reason}")
+        if _is_gone(row, now):
+            raise Gone(f"{what}: its data was destroyed on its day")
+
+    def _open(self, caller: Caller, row: Row, now: datetime) -> dict[int, Scalar]:
+        """Decrypt, after the event was committed; what does not open is recorded as well."""
+        box = self._box(row.seller)
+        try:
+            return box.open(row, box.dek(row)) if row.blob is not None else {}
+        except Tampered:
+            with self._database.write() as tx:
+                event = Event(
+                    EventType.RECORD_TAMPERED,
+                    Outcome.ERROR,
+                    caller,
+                    reason=Reason.TAMPERED,
+                    obj_kind=ObjKind.RECORD,
+                    obj_ref=str(row.number),
+                    seller=row.seller,
+                )
+                self._audit.append(tx, event, now=now)
+            raise
+
+    def _values(self, row: Row, slots: dict[int, Scalar]) -> list[Revealed]:
+        tokens = self._mint.record(row.number)
+        values = []
+        for number, value in sorted(slots.items()):
+            spec = slot_spec(row, number)
+            if number != SUBJECT_ID and spec is not None:
+                token = tokens.token(number)
+                values.append(
+                    Revealed(
+                        token, spec.name, spec.category, row.seller, row.number, Plaintext(value)
+                    )
+                )
+        return values
+
+    def _candidates(
+        self, tx: Transaction, seller: SellerId, kind: str, normal: str, now: datetime
+    ) -> list[Row]:
+        if kind == "order":
+            ref = self._ref(seller, "order", normal)
+            return list(store.by_subject(tx, seller, [ref]).values())
+        tags: list[tuple[PeriodId, int]] = []
+        for listed in self._keystore.periods(seller=seller, live=True):
+            period = self._keystore.find_period(listed.id)
+            if period is not None:
+                tags.append((period.id, tag(period.search, kind, normal)))
+        numbers = store.tagged(tx, tags, _MAX_FOUND)
+        return [
+            row
+            for row in store.by_numbers(tx, numbers)
+            if row.seller == seller and not _is_gone(row, now)
+        ]
+
+    def _found(
+        self, caller: Caller, row: Row, kind: str, wanted: str, now: datetime
+    ) -> Found | None:
+        """Confirm a candidate by its own values, inside the door, and give its tokens."""
+        if _is_gone(row, now):
+            return Found(row.number, row.seller, "gone", wanted if kind == "order" else None, {})
+        slots = self._open(caller, row, now)
+        if kind != "order":
+            values = (slots.get(number) for number, spec in FIXED.items() if spec.search == kind)
+            if not any(isinstance(value, str) and _same(kind, value, wanted) for value in values):
+                return None
+        order = wanted if kind == "order" else slots.get(SUBJECT_ID)
+        tokens = {value.slot: value.token for value in self._values(row, slots)}
+        return Found(
+            row.number, row.seller, "live", order if isinstance(order, str) else None, tokens
+        )
+
+    def _record_rejected(
+        self, caller: Caller, reason: Reason, purpose: Purpose, now: datetime, req: str | None
+    ) -> None:
+        with self._database.write() as tx:
+            event = Event(
+                EventType.TOKEN_REJECTED,
+                Outcome.DENIED,
+                caller,
+                reason=reason,
+                purpose=purpose,
+                req=req,
+            )
+            self._audit.append(tx, event, now=now)
+
+
+class _Numbers:
+    """Record numbers taken for one batch; those it does not use stay unused."""
+
+    def __init__(self, taken: list[range]) -> None:
+        self._all = (number for part in taken for number in part)
+
+    def __next__(self) -> RecordNumber:
+        return RecordNumber(next(self._all))
+
+
+def _is_gone(row: Row, now: datetime) -> bool:
+    """Say whether a record's day has come, whether or not the sweep has been there yet [2.1]."""
+    return row.state != RecordState.LIVE or (
+        row.due_at is not None and row.due_at <= now.timestamp()
+    )
+
+
+def _one_of(**values: str | None) -> tuple[str, str]:
+    given = [(kind, value) for kind, value in values.items() if value is not None]
+    if len(given) != 1:
+        raise Malformed("look for exactly one of e-mail, phone and order")
+    return given[0]
+
+
+def _same(kind: str, stored: str, wanted: str) -> bool:
+    if kind == "phone":
+        return same_phone(stored, wanted)
+    return normalize_email(stored) == normalize_email(wanted)
+
+
+_NORMALIZERS: dict[str, Callable[[str], str]] = {
+    "email": normalize_email,
+    "phone": normalize_phone,
+    "order": str.strip,
+}
