@@ -1,6 +1,7 @@
-"""Bytes: sealing, wrapping, tokens, blind index, tickets, signed notes. Pure, except `root`, which reads and writes its file.
+"""Bytes: sealing, wrapping, tokens, blind index, tickets, signed notes.
 
-Nothing here knows a database, a caller or a clock.
+Pure, except `root`, which reads and writes its file. Nothing here knows a database, a caller or a
+clock.
 """
 
 from strongroom.crypto.derive import KEY_BYTES, aad, derive
@@ -34,8 +35,8 @@ from strongroom.crypto.note import (
     Signer,
     Verifier,
     checkpoint_text,
-    parse,
     parse_checkpoint,
+    parse_note,
 )
 from strongroom.crypto.root import (
     STANDARD_COST,
@@ -98,8 +99,8 @@ __all__ = [
     "normalize_phone",
     "open_",
     "open_file_root",
-    "parse",
     "parse_checkpoint",
+    "parse_note",
     "root_for",
     "same_phone",
     "seal",

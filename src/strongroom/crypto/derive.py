@@ -19,7 +19,7 @@ KEY_BYTES: Final = 32
 """Length of every secret key here: AES-256 and HMAC keys, Ed25519 seeds."""
 
 Part = bytes | str | int
-"""What `aad` accepts: bytes as they are, text as UTF-8, a number as 8 bytes, big-endian and unsigned."""
+"""What `aad` accepts: bytes as they are, text as UTF-8, an unsigned number as 8 bytes, big-endian."""
 
 _INNER_PAD: Final = bytes(byte ^ 0x36 for byte in range(256))  # RFC 2104 section 2
 _OUTER_PAD: Final = bytes(byte ^ 0x5C for byte in range(256))
@@ -36,9 +36,10 @@ def aad(*parts: Part) -> bytes:
 
 
 def derive(key: bytes, *parts: Part) -> bytes:
-    """Return the 32-byte key that belongs to these parts: HKDF-SHA-256, no salt, `aad(*parts)` as info.
+    """Return the 32-byte key that belongs to these parts.
 
-    The input is always a uniformly random key, for which RFC 5869 section 3.1 needs no salt.
+    HKDF-SHA-256 without salt, `aad(*parts)` as info. The input is always a uniformly random key,
+    for which RFC 5869 section 3.1 needs no salt.
     """
     _check_key(key)
     return HKDF(algorithm=SHA256(), length=KEY_BYTES, salt=None, info=aad(*parts)).derive(key)
@@ -47,7 +48,7 @@ def derive(key: bytes, *parts: Part) -> bytes:
 def keyed_states(
     algorithm: Callable[[bytes], "HASH"], key: bytes, prefix: bytes = b""
 ) -> tuple["HASH", "HASH"]:
-    """Return HMAC's inner and outer hash, each with its key block absorbed, the inner one also with `prefix`.
+    """Return HMAC's inner and outer hash, the key absorbed, and `prefix` by the inner one.
 
     Copying both costs a third of setting HMAC up anew. To finish: copy the inner and update it with
     the message, copy the outer and update it with the inner digest (RFC 2104 sections 2 and 4). The

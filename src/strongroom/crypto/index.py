@@ -1,4 +1,4 @@
-"""Blind index: lets the vault find a record by e-mail, phone or order number without decrypting anything.
+"""Blind index: finds records by e-mail, phone or order number without decrypting anything.
 
 A tag is an HMAC-SHA-256 (RFC 2104) of the normalised value, cut to 64 bits, under a key derived
 from the period key, so that the index of a day dies with the day's data [2.1]. Byte-exact in
@@ -7,10 +7,12 @@ never in an error or a `repr`.
 """
 
 import unicodedata
+from collections.abc import Callable
 from struct import Struct
 from typing import TYPE_CHECKING, Final
 
 from strongroom.crypto.derive import aad, derive, keyed_states, sha256
+from strongroom.errors import Malformed
 
 if TYPE_CHECKING:
     from _hashlib import HASH
@@ -24,74 +26,81 @@ _FIRST_64_BITS: Final = Struct(">q24x")
 _LENGTH: Final = Struct(">I")
 
 
-class SearchKey:
-    """The key of one period's tags, with one keyed state per field; drop it when the period key is destroyed."""
+class _LabelledKey:
+    """A key for HMAC-SHA-256 over `aad(label, value)`, with one keyed state for each label seen."""
 
-    __slots__ = ("_key", "fields", "outer")
+    __slots__ = ("_key", "_labels", "_outer")
 
     def __init__(self, key: bytes) -> None:
         self._key: Final = key
-        self.fields: Final[dict[str, HASH]] = {}
-        self.outer: Final = keyed_states(sha256, key)[1]
+        self._labels: Final[dict[str, Callable[[], HASH]]] = {}
+        self._outer: Final = keyed_states(sha256, key)[1].copy
 
-    def add(self, field: str) -> "HASH":
-        """Return the inner state of a field, now kept for the next tag."""
-        inner = keyed_states(sha256, self._key, aad(field))[0]
-        self.fields[field] = inner
-        return inner
+    def digest(self, label: str, value: str) -> bytes:
+        """Return the 32 bytes; labels are few and fixed, since each is kept.
+
+        Raises:
+            Malformed: the value is not valid Unicode.
+
+        """
+        try:
+            inner = self._labels[label]()
+        except KeyError:
+            inner = self._add(label)
+        try:
+            raw = value.encode()
+        except UnicodeEncodeError:
+            raise Malformed(f"the {label} is not valid Unicode") from None
+        inner.update(_LENGTH.pack(len(raw)) + raw)
+        outer = self._outer()
+        outer.update(inner.digest())
+        return outer.digest()
+
+    def _add(self, label: str) -> "HASH":
+        state = keyed_states(sha256, self._key, aad(label))[0]
+        self._labels[label] = state.copy
+        return state.copy()
+
+    def __reduce__(self) -> str | tuple[object, ...]:
+        raise TypeError("a key cannot be pickled")
+
+
+class SearchKey(_LabelledKey):
+    """The key of one period's tags; keep it beside the period's cipher and drop both together."""
+
+    __slots__ = ()
 
     def __repr__(self) -> str:
         return "<search key>"
 
-    def __reduce__(self) -> str | tuple[object, ...]:
-        raise TypeError("a key cannot be pickled")
 
+class SubjectKey(_LabelledKey):
+    """The key under which one selling partner's subjects, such as orders, are looked up."""
 
-class SubjectKey:
-    """The key under which a selling partner's subjects (orders) are looked up."""
-
-    __slots__ = ("inner", "outer")
-
-    def __init__(self, key: bytes) -> None:
-        self.inner, self.outer = keyed_states(sha256, key)
+    __slots__ = ()
 
     def __repr__(self) -> str:
         return "<subject key>"
 
-    def __reduce__(self) -> str | tuple[object, ...]:
-        raise TypeError("a key cannot be pickled")
-
 
 def search_key(period_key: bytes) -> SearchKey:
-    """Return the key of the tags that live and die with this period key; keep it as long as the period's cipher."""
+    """Return the key of the tags that live and die with this period key."""
     return SearchKey(derive(period_key, "strongroom/search/v1"))
 
 
 def tag(key: SearchKey, field: str, normalized: str) -> int:
-    """Return the 64-bit signed tag of a normalised value in a field such as `email`.
-
-    A tag names candidates: two of 2**32 values in one period may share one.
-    """
-    inner = (key.fields.get(field) or key.add(field)).copy()
-    raw = normalized.encode()
-    inner.update(_LENGTH.pack(len(raw)) + raw)
-    outer = key.outer.copy()
-    outer.update(inner.digest())
-    found: int = _FIRST_64_BITS.unpack(outer.digest())[0]
+    """Return the 64-bit signed tag of a normalised value in a field such as `email`."""
+    found: int = _FIRST_64_BITS.unpack(key.digest(field, normalized))[0]
     return found
 
 
 def subject_ref(key: SubjectKey, kind: str, subject_id: str) -> bytes:
-    """Return the 16 bytes under which a subject, such as an order, is stored and found."""
-    inner = key.inner.copy()
-    inner.update(aad(kind, subject_id))
-    outer = key.outer.copy()
-    outer.update(inner.digest())
-    return outer.digest()[:SUBJECT_REF_BYTES]
+    """Return the 16 bytes under which a subject is stored and found."""
+    return key.digest(kind, subject_id)[:SUBJECT_REF_BYTES]
 
 
 def normalize_email(address: str) -> str:
-    """Return the form in which addresses are compared: trimmed, NFKC, case folded; empty when nothing is left.
+    """Return the form in which addresses are compared: trimmed, NFKC, case folded.
 
     Dots and `+` suffixes stay: whether they matter is the mailbox owner's business, and a wrong
     match shows one person another's record.
@@ -104,7 +113,7 @@ def normalize_email(address: str) -> str:
 
 
 def normalize_phone(number: str) -> str:
-    """Return the digits a phone number is indexed by: its last nine; all of them when it has five to eight.
+    """Return the digits a phone number is indexed by: its last nine, or all when it has fewer.
 
     So +49 151 23456789, 0049 151…, and 0151… meet, whatever country code or trunk prefix was
     written: for 9-digit and longer national numbers. An extension counts as part of the number:
@@ -117,13 +126,16 @@ def normalize_phone(number: str) -> str:
 
 
 def same_phone(one: str, other: str) -> bool:
-    """Say whether two written phone numbers can be the same: equal, or one lacks only its country code or trunk zero."""
+    """Say whether two written phone numbers can be the same.
+
+    They are equal, or one of them only lacks its country code or trunk zero.
+    """
     first, second = sorted((_significant(one), _significant(other)), key=len)
     return len(first) >= _SHORTEST_PHONE_DIGITS and second.endswith(first)
 
 
 def _significant(number: str) -> str:
-    # +49 (0)151…: the bracketed trunk zero is written for readers at home, and not dialled from abroad.
+    # +49 (0)151…: the bracketed trunk zero is for readers at home and not dialled from abroad.
     return _digits(number.replace("(0)", "")).lstrip("0")
 
 

@@ -39,7 +39,7 @@ class Signature:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """A parsed note: its text, with the final newline, and its signatures, none of them verified yet."""
+    """A parsed note: its text with the final newline, and its signatures, not yet verified."""
 
     text: str
     signatures: tuple[Signature, ...]
@@ -118,7 +118,7 @@ class Verifier:
             Tampered: it is not signed by this key, or the signature is not that of its text.
 
         """
-        parsed = parse(note)
+        parsed = parse_note(note)
         for line in parsed.signatures:
             if line.name == self.name and line.key_id == self.key_id:
                 try:
@@ -132,7 +132,7 @@ class Verifier:
         return f"<verifier {self.vkey}>"
 
 
-def parse(note: str) -> Note:
+def parse_note(note: str) -> Note:
     """Return a note's text and signatures, unverified.
 
     Raises:
@@ -151,7 +151,7 @@ def parse(note: str) -> Note:
 
 
 def checkpoint_text(origin: str, size: int, root: bytes) -> str:
-    """Return the text of a checkpoint: origin, size and root hash, a line each, and no extension lines."""
+    """Return the text of a checkpoint: origin, size and root hash, a line each."""
     _check_name(origin)
     if size < 0 or len(root) != ROOT_BYTES:
         raise ValueError(f"a checkpoint has a size and a root of {ROOT_BYTES} bytes")
@@ -207,7 +207,7 @@ def _decoded(text: str) -> bytes:
         raw = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
         raise Malformed("not base64") from None
-    # Unused bits must be zero, or one signature would have several spellings (RFC 4648 section 3.5).
+    # Unused bits must be zero, or a signature would have several spellings (RFC 4648, 3.5).
     if _base64(raw) != text:
         raise Malformed("not base64")
     return raw

@@ -22,6 +22,7 @@ from pathlib import Path
 from struct import Struct
 from typing import Final, Protocol
 
+from argon2.exceptions import HashingError
 from argon2.low_level import Type, hash_secret_raw
 
 from strongroom.crypto.derive import KEY_BYTES, aad, derive
@@ -69,6 +70,8 @@ _HEAD: Final = Struct(">BBBBII16s")  # version, environment, KDF, lanes, passes,
 _SEALED_BYTES: Final = 61
 _DIGEST_BYTES: Final = 32
 _FILE_BYTES: Final = _HEAD.size + KEY_BYTES + _SEALED_BYTES + _DIGEST_BYTES
+# Neither follows a link nor waits at a pipe.
+_READ_FLAGS: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 _WORLDS: Final = {Environment.TEST: 1, Environment.PRODUCTION: 2}
 
 
@@ -111,8 +114,9 @@ def root_for(
         Tampered: as `open_file_root`.
 
     """
-    scheme, colon, rest = uri.partition(":")
-    if scheme != "file" or not colon or not rest:
+    scheme, _, rest = uri.partition(":")
+    if scheme != "file" or not rest or (rest.startswith("//") and not rest.startswith("///")):
+        # Not repeated: an address typed wrongly may hold anything.
         raise Misconfigured("the root key's address has no known scheme", hint="use file:PATH")
     path = Path(rest.removeprefix("//"))
     return open_file_root(home / path if home else path, passphrase, environment, uri=uri)
@@ -127,7 +131,9 @@ def create_file_root(
     entropy: Entropy = os.urandom,
     uri: str | None = None,
 ) -> FileRoot:
-    """Make a random root, seal it into a new file of mode 0600, and return it; the file is durable on return.
+    """Make a random root, seal it into a new file of mode 0600, and return it.
+
+    The file is durable on return.
 
     Raises:
         Conflict: the file exists.
@@ -159,7 +165,7 @@ def open_file_root(
         raise Tampered(f"{path} is not the root key file that was written: restore it from a copy")
     version, world, kdf, lanes, passes, memory_kib, salt = _HEAD.unpack_from(body)
     cost = Cost(memory_kib, passes, lanes)
-    if version != _VERSION or kdf != _ARGON2ID or not _at_least(_MOST, cost) or passes * lanes == 0:
+    if version != _VERSION or kdf != _ARGON2ID or not _is_possible(cost):
         raise Tampered(f"{path} is a root key file of an unknown form")
     if world != _WORLDS[environment]:
         made_for = next((str(known) for known, code in _WORLDS.items() if code == world), "neither")
@@ -195,16 +201,21 @@ def _keys(passphrase: str, head: bytes, salt: bytes, cost: Cost) -> tuple[bytes,
     """Return the sealing key and the commitment to it; both bind the whole head."""
     if not passphrase:
         raise Misconfigured("the passphrase is empty")
-    stretched = hash_secret_raw(
-        # The same characters typed on two systems may differ in bytes (RFC 8265 section 4.2).
-        unicodedata.normalize("NFC", passphrase).encode(),
-        salt,
-        time_cost=cost.passes,
-        memory_cost=cost.memory_kib,
-        parallelism=cost.lanes,
-        hash_len=KEY_BYTES,
-        type=Type.ID,
-    )
+    try:
+        stretched = hash_secret_raw(
+            # The same characters typed on two systems may differ in bytes (RFC 8265 section 4.2).
+            unicodedata.normalize("NFC", passphrase).encode(),
+            salt,
+            time_cost=cost.passes,
+            memory_cost=cost.memory_kib,
+            parallelism=cost.lanes,
+            hash_len=KEY_BYTES,
+            type=Type.ID,
+        )
+    except UnicodeEncodeError:
+        raise Misconfigured("the passphrase is not valid Unicode") from None
+    except HashingError as exc:
+        raise Unavailable(f"no {cost.memory_kib // 1024} MiB free for the passphrase") from exc
     sealing_key = derive(stretched, "strongroom/root/seal/v1", head)
     return sealing_key, derive(stretched, "strongroom/root/commit/v1", head)
 
@@ -217,9 +228,15 @@ def _at_least(cost: Cost, floor: Cost) -> bool:
     )
 
 
+def _is_possible(cost: Cost) -> bool:
+    """Say whether Argon2 takes this cost (RFC 9106 section 3.1) and no machine is brought down by it."""
+    least = Cost(memory_kib=8 * cost.lanes, passes=1, lanes=1)
+    return _at_least(cost, least) and _at_least(_MOST, cost)
+
+
 def _read(path: Path) -> bytes:
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        handle = os.open(path, _READ_FLAGS)
     except FileNotFoundError:
         raise Misconfigured(
             f"no root key at {path}", hint="make a home with `strongroom init`"

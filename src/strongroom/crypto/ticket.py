@@ -1,4 +1,4 @@
-"""Seals what a caller hands back to us unread: access tokens, restricted data tokens, page cursors, download links.
+"""Seals what a caller hands back to us unread: access tokens, page cursors, download links.
 
 A ticket is AES-256-GCM (NIST SP 800-38D) over JSON, in base64url (RFC 4648 section 5), under a key
 for its kind, its environment and the UTC day on which it expires: a ticket of another kind or world
@@ -67,7 +67,7 @@ class TicketBox:
         self._entropy: Final = entropy
 
     def seal(self, payload: Mapping[str, Any], *, expires_at: datetime) -> str:
-        """Return the ticket: opaque to whoever holds it, good until `expires_at` (whole seconds, rounded down)."""
+        """Return the ticket, good until `expires_at`, rounded down to whole seconds."""
         expiry = _seconds(expires_at)
         day = expiry // _DAY_SECONDS
         nonce = self._entropy(12)
@@ -86,16 +86,13 @@ class TicketBox:
         raw = self._unpacked(text)
         try:
             _version, day, nonce = _HEAD.unpack_from(raw)
-            expired = (day + 1) * _DAY_SECONDS <= _seconds(now)
-            # An old day needs no key: whatever such a ticket says, it is over.
-            body = b"" if expired else self._decrypted(day, nonce, raw[_HEAD.size :])
+            body = self._decrypted(day, nonce, raw[_HEAD.size :])
         except InvalidTag:
             raise self._refusal() from None
-        if expired:
-            raise self._expired()
+        # Only now: what is not ours has not expired, it never was.
         expiry, payload = orjson.loads(body)
         if expiry <= _seconds(now):
-            raise self._expired()
+            raise Unauthenticated(f"the {_NAMES[self._kind]} has expired")
         found: dict[str, Any] = payload
         return found
 
@@ -138,14 +135,11 @@ class TicketBox:
 
     def _keep(self, day: int, cipher: AESGCM) -> None:
         # Replaced, never changed in place: other threads may be reading.
-        days = sorted({*self._ciphers, day})[-_KEPT_DAYS:]
-        self._ciphers = {kept: self._ciphers.get(kept, cipher) for kept in days}
+        known = {**self._ciphers, day: cipher}
+        self._ciphers = {kept: known[kept] for kept in sorted(known)[-_KEPT_DAYS:]}
 
     def _refusal(self) -> Unauthenticated:
         return Unauthenticated(f"the {_NAMES[self._kind]} is not valid")
-
-    def _expired(self) -> Unauthenticated:
-        return Unauthenticated(f"the {_NAMES[self._kind]} has expired")
 
 
 def _seconds(instant: datetime) -> int:

@@ -9,9 +9,9 @@ This file must never see the value a token stands for.
 
 import hmac
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from ipaddress import AddressValueError, IPv6Address
-from struct import Struct
 from typing import TYPE_CHECKING, Final
 
 from strongroom.crypto.derive import keyed_states, sha512
@@ -30,26 +30,36 @@ EMAIL_DOMAIN: Final = "token.invalid"
 PREFIXES: Final = {Environment.PRODUCTION: "SR", Environment.TEST: "ST"}
 
 _ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-_VALUE: Final = {character: value for value, character in enumerate(_ALPHABET)}
 _PAIRS: Final = tuple(high + low for high in _ALPHABET for low in _ALPHABET)
 _LOW_FIVE_BITS: Final = bytes(ord(_ALPHABET[byte & 31]) for byte in range(256))
-_BLOCK: Final = Struct(">QH")
+_TO_INT: Final = str.maketrans(_ALPHABET, "0123456789ABCDEFGHIJKLMNOPQRSTUV")  # as int(…, 32) reads
+
+# What a token needs of its slot, computed once: the block, its two bytes are in _BLOCKS; the
+# slot's characters; where its MAC stands among the block's.
+_PLACES: Final = tuple(
+    (slot >> 3, _PAIRS[slot], slice(8 * (slot & 7), 8 * (slot & 7) + 8)) for slot in range(1024)
+)
+_BLOCKS: Final = tuple(block.to_bytes(2, "big") for block in range(128))
 
 _CHARACTERS: Final = "[0-9A-HJKMNP-TV-Za-hjkmnp-tv-z]"
 # Both cases spelt out: re.IGNORECASE would also take the long s and the Kelvin sign.
 _FORM: Final = re.compile(f"[Ss][RrTt]{_CHARACTERS}{{18}}")
-_IN_TEXT: Final = re.compile(rf"(?<![^\W_]){_FORM.pattern}(?![^\W_])")
+_IN_TEXT: Final = re.compile(rf"[Ss](?<![^\W_].)[RrTt]{_CHARACTERS}{{18}}(?![^\W_])")
 
+_LONGEST_RENDERING: Final = 39  # an IPv6 address written in full
 _ADDRESS_BITS: Final = 100
 _ADDRESS_HEAD: Final = 0xFD53520  # fd: unique local (RFC 4193); then "SR" and four zero bits
 
 
 class ForgedToken(Denied):
-    """The form is right and the MAC is not: a guess, or a slip in copying. Counted by the alarms [2.6]."""
+    """The form is right and the MAC is not: a guess or a slip; the alarms count it [2.6]."""
 
 
 class ForeignToken(Denied):
     """The token belongs to the other environment [2.5]."""
+
+
+_States = tuple[Callable[[], "HASH"], Callable[[], "HASH"]]  # copy HMAC's inner, outer state
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,35 +74,37 @@ class Parsed:
 class RecordTokens:
     """The tokens of one record; one HMAC serves the eight slots of a block."""
 
-    __slots__ = ("_blocks", "_head", "_inner", "_number", "_outer")
+    __slots__ = ("_blocks", "_head", "_number", "_states")
 
-    def __init__(self, inner: "HASH", outer: "HASH", head: str, number: RecordNumber) -> None:
-        self._inner: Final = inner
-        self._outer: Final = outer
+    def __init__(self, states: _States, head: str, number: bytes) -> None:
+        self._states: Final = states
         self._head: Final = head
         self._number: Final = number
         self._blocks: Final[dict[int, str]] = {}
 
     def token(self, slot: int) -> str:
-        """Return the token of one slot, 0 to 1023; always the same for the same record and key."""
-        block = slot >> 3
-        macs = self._blocks.get(block)
-        if macs is None:
-            macs = self._macs(block)
-        start = (slot & 7) << 3
-        return f"{self._head}{_PAIRS[slot]}{macs[start : start + 8]}"
+        """Return the token of one slot; always the same for the same record and key.
+
+        Raises:
+            IndexError: the slot is not 0 to 1023: a programming error.
+
+        """
+        if slot < 0:
+            raise IndexError("a slot is a number from 0 to 1023")
+        block, pair, place = _PLACES[slot]
+        macs = self._blocks.get(block) or self._macs(block)
+        return f"{self._head}{pair}{macs[place]}"
 
     def __repr__(self) -> str:
-        return f"<tokens of record {self._number}>"
+        return f"<tokens of record {int.from_bytes(self._number, 'big')}>"
 
     def _macs(self, block: int) -> str:
-        if not 0 <= block <= LAST_SLOT >> 3:
-            raise ValueError(f"a slot is a number from 0 to {LAST_SLOT}")
-        inner = self._inner.copy()
-        inner.update(_BLOCK.pack(self._number, block))
-        outer = self._outer.copy()
+        inner_state, outer_state = self._states
+        inner = inner_state()
+        inner.update(self._number + _BLOCKS[block])
+        outer = outer_state()
         outer.update(inner.digest())
-        macs = outer.digest().translate(_LOW_FIVE_BITS).decode("ascii")
+        macs = str(outer.digest().translate(_LOW_FIVE_BITS), "ascii")
         self._blocks[block] = macs
         return macs
 
@@ -100,12 +112,13 @@ class RecordTokens:
 class Mint:
     """Mints and verifies the tokens of one environment; safe to share between threads."""
 
-    __slots__ = ("_inner", "_outer", "_prefix")
+    __slots__ = ("_prefix", "_states")
 
     def __init__(self, token_key: bytes, environment: Environment) -> None:
         self._prefix: Final = PREFIXES[environment]
         domain = b"strongroom/token/v1" + self._prefix.encode("ascii")
-        self._inner, self._outer = keyed_states(sha512, token_key, domain)
+        inner, outer = keyed_states(sha512, token_key, domain)
+        self._states: Final[_States] = (inner.copy, outer.copy)
 
     def record(self, number: RecordNumber) -> RecordTokens:
         """Return what mints the tokens of one record."""
@@ -115,7 +128,7 @@ class Mint:
             f"{self._prefix}{_PAIRS[number >> 30]}{_PAIRS[number >> 20 & 1023]}"
             f"{_PAIRS[number >> 10 & 1023]}{_PAIRS[number & 1023]}"
         )
-        return RecordTokens(self._inner, self._outer, head, number)
+        return RecordTokens(self._states, head, number.to_bytes(8, "big"))
 
     def parse(self, text: str) -> Parsed:
         """Return what a token names: in any case, or in its e-mail or IPv6 rendering.
@@ -127,6 +140,8 @@ class Mint:
 
         """
         token = _canonical(text)
+        if token is None:
+            raise Malformed("not a token")
         if not token.startswith(self._prefix):
             raise ForeignToken("token belongs to another environment")
         bits = _bits(token)
@@ -144,16 +159,12 @@ class Mint:
 
 
 def looks_like_token(text: str) -> bool:
-    """Say whether the whole text has the form of a token or of one of its renderings; the MAC is not asked."""
-    try:
-        _canonical(text)
-    except Malformed:
-        return False
-    return True
+    """Say whether the whole text has the form of a token or of a rendering, whatever its MAC."""
+    return _canonical(text) is not None
 
 
 def find_tokens(text: str) -> list[str]:
-    """Return everything in a text that has the form of a token, as written, in order; the MAC is not asked.
+    """Return everything in a text that has the form of a token, as written, whatever its MAC.
 
     A letter or digit right before or after it means that it is part of something longer. E-mail
     renderings are found by their local part; IPv6 renderings are not looked for.
@@ -167,21 +178,20 @@ def as_email(token: str) -> str:
 
 
 def as_ip(token: str) -> str:
-    """Return the rendering for places that must hold an IP address: a unique local IPv6 address (RFC 4193)."""
+    """Return the rendering for places that must hold an IP address: a unique local one, RFC 4193."""
     return str(IPv6Address(_ADDRESS_HEAD << _ADDRESS_BITS | _bits(token)))
 
 
-def _canonical(text: str) -> str:
+def _canonical(text: str) -> str | None:
     if len(text) == TOKEN_LENGTH and _FORM.fullmatch(text):
         return text.upper()
-    local, at, domain = text.partition("@")
-    if at and domain.lower() == EMAIL_DOMAIN and _FORM.fullmatch(local):
-        return local.upper()
-    if ":" in text and len(text) <= len("ffff:" * 8):
-        token = _from_address(text)
-        if token is not None and _FORM.fullmatch(token):
-            return token
-    raise Malformed("not a token")
+    if len(text) > _LONGEST_RENDERING:
+        return None
+    if "@" in text:
+        local, _, domain = text.partition("@")
+        return local.upper() if domain.lower() == EMAIL_DOMAIN and _FORM.fullmatch(local) else None
+    # A scope, "%eth0", would be one more spelling of the same token.
+    return _from_address(text) if ":" in text and "%" not in text else None
 
 
 def _from_address(text: str) -> str | None:
@@ -191,11 +201,9 @@ def _from_address(text: str) -> str | None:
         return None
     if address >> _ADDRESS_BITS != _ADDRESS_HEAD:
         return None
-    return "".join(_PAIRS[address >> shift & 1023] for shift in range(90, -1, -10))
+    token = "".join(_PAIRS[address >> shift & 1023] for shift in range(90, -1, -10))
+    return token if _FORM.fullmatch(token) else None
 
 
 def _bits(token: str) -> int:
-    bits = 0
-    for character in token:
-        bits = bits << 5 | _VALUE[character]
-    return bits
+    return int(token.translate(_TO_INT), 32)
