@@ -18,19 +18,14 @@ from typing import Any, Final, Protocol
 import orjson
 import sqlalchemy as sa
 
+from strongroom.audit.continuity import HINT, prove_growth, reread_growth, trusted
 from strongroom.audit.entry import ENTROPY_BYTES, Event, Stamp, canonical, is_id, micros
-from strongroom.audit.tiles import TileReader, read_tile, store_whole_tiles
-from strongroom.audit.tree import (
-    EMPTY_ROOT,
-    Frontier,
-    consistency_proof,
-    frontier_at,
-    leaf_hash,
-    verify_consistency,
-)
-from strongroom.audit.verify import Head, StoredEvent, VerifyReport, check, trusted_frontier
+from strongroom.audit.tiles import read_tile, store_whole_tiles
+from strongroom.audit.tree import EMPTY_ROOT, Frontier, leaf_hash
+from strongroom.audit.verify import Head, StoredEvent, VerifyReport, check
 from strongroom.crypto import note
 from strongroom.db.engine import Database, Transaction
+from strongroom.db.prepared import Prepared
 from strongroom.db.schema import audit_checkpoint, audit_event, audit_head, audit_tile
 from strongroom.errors import Malformed, Tampered
 
@@ -38,18 +33,24 @@ EPOCH: Final = 1
 _PSEUDONYM_BYTES: Final = 16
 _PAGE: Final = 1000
 _LOOKBACK: Final = 64
-_HINT: Final = "stop, keep a copy of every file, and run `strongroom audit verify`"
 
 _HEAD: Final = sa.select(audit_head.c.size, audit_head.c.frontier, audit_head.c.note).where(
     audit_head.c.epoch == EPOCH
 )
 # SQLite has no row locks and needs none: its write transaction is the only one.
 _LOCKED_HEAD: Final = _HEAD.with_for_update()
-_ADD_EVENTS: Final = sa.insert(audit_event)
 _MOVE_HEAD: Final = (
     sa.update(audit_head)
-    .where(audit_head.c.epoch == EPOCH, audit_head.c.size == sa.bindparam("old"))
-    .values(size=sa.bindparam("new"), frontier=sa.bindparam("frontier"), note=sa.bindparam("note"))
+    .where(
+        audit_head.c.epoch == EPOCH,
+        audit_head.c.size == sa.bindparam("old"),
+        audit_head.c.frontier == sa.bindparam("old_frontier"),
+    )
+    .values(
+        size=sa.bindparam("new"),
+        frontier=sa.bindparam("new_frontier"),
+        note=sa.bindparam("new_note"),
+    )
 )
 _FIRST_HEAD: Final = sa.text(
     "INSERT INTO audit_head (epoch, size, frontier, note)"
@@ -136,6 +137,8 @@ class AuditLog:
         self._entropy = entropy
         self._checkpoint_path = checkpoint_path
         self._publishing = threading.Lock()
+        self._move_head = Prepared(_MOVE_HEAD)
+        self._add_events = Prepared(sa.insert(audit_event))
         self._mine: _Mine | None = None
         self._first_size: int | None = None
 
@@ -157,36 +160,13 @@ class AuditLog:
         """
         if not events:
             return
-        old, frontier, nseq = self._take_head(tx)
-        ts, mono_ns = micros(now), self._monotonic()
-        rows = []
-        for at, event in enumerate(events):
-            stamp = Stamp(
-                at=now,
-                node=self._node,
-                boot=self._boot,
-                mono_ns=mono_ns,
-                nseq=nseq + at,
-                entropy=self._entropy(ENTROPY_BYTES),
-            )
-            body = canonical(event, stamp)
-            leaf = leaf_hash(body)
-            rows.append(
-                {
-                    "seq": frontier.size,
-                    "ts": ts,
-                    "type": event.type.value,
-                    "actor": event.actor.principal,
-                    "outcome": event.outcome.value,
-                    "obj_ref": event.obj_ref,
-                    "body": body,
-                    "leaf_hash": leaf,
-                }
-            )
-            frontier.append(leaf)
-        tx.execute(_ADD_EVENTS, rows)
-        store_whole_tiles(tx, old, frontier.size)
-        self._move_head(tx, old, frontier, nseq + len(events))
+        # What this process remembers holds only while the head stands exactly where it left it: the
+        # transaction may have been rolled back, or another node may have written.
+        mine = self._mine
+        if mine is not None and self._append_at(tx, mine, events, now):
+            return
+        if not self._append_at(tx, self._look_up(tx), events, now):
+            raise Tampered("audit log: the head moved under its lock", hint=HINT)
 
     def checkpoint(self, now: datetime) -> str:
         """Return the note of the log as it stands, after storing, remembering and publishing it.
@@ -204,9 +184,9 @@ class AuditLog:
             with self._database.read() as tx:
                 head = self._read_head(tx)
                 if head is None:
-                    raise Tampered("audit log: there is no head to publish", hint=_HINT)
-                root = self._trusted(head).root()
-                self._reread(tx, last or (0, EMPTY_ROOT), head.size, root)
+                    raise Tampered("audit log: there is no head to publish", hint=HINT)
+                root = trusted(head, self._verifier).root()
+                reread_growth(tx, last, head.size, root)
             if last is None or head.size > last[0]:
                 self._memory.remember(head.size, root)
             self._publish(head, now)
@@ -286,38 +266,67 @@ class AuditLog:
             try:
                 if head is not None:
                     size = head.size
-                    root = self._trusted(head).root()
-                self._admit(tx, memory, size, root or EMPTY_ROOT)
+                    root = trusted(head, self._verifier).root()
+                prove_growth(tx, memory, size, root or EMPTY_ROOT)
             except Tampered as exc:
                 faults.append(exc.message)
         return VerifyReport(0, size, root, faults)
 
-    def _take_head(self, tx: Transaction) -> tuple[int, Frontier, int]:
-        """Lock the head; return the log's size, its frontier and the number our next event takes.
+    def _append_at(
+        self, tx: Transaction, at: _Mine, events: tuple[Event, ...], now: datetime
+    ) -> bool:
+        """Append behind this head; False, with nothing done, when the stored head is another one."""
+        frontier = Frontier.parse(at.size, at.frontier)
+        rows = self._rows(frontier, at.nseq, events, now)
+        after = _Mine(frontier.size, frontier.serialize(), at.nseq + len(events))
+        values = {
+            "old": at.size,
+            "old_frontier": at.frontier,
+            "new": after.size,
+            "new_frontier": after.frontier,
+            "new_note": self._sign(frontier),
+        }
+        if self._move_head.run(tx, values).rowcount != 1:
+            return False
+        self._add_events.run_many(tx, rows)
+        store_whole_tiles(tx, at.size, after.size)
+        self._mine = after
+        return True
 
-        What this process remembers holds only while the head stands exactly where it left it: a
-        transaction may have been rolled back, or another node may have written. The number is then
-        looked up in the log itself.
-        """
+    def _rows(
+        self, frontier: Frontier, nseq: int, events: tuple[Event, ...], now: datetime
+    ) -> list[dict[str, Any]]:
+        """Return the events as rows, and the frontier grown by them."""
+        ts, mono_ns = micros(now), self._monotonic()
+        rows = []
+        for number, event in enumerate(events, nseq):
+            entropy = self._entropy(ENTROPY_BYTES)
+            body = canonical(event, Stamp(now, self._node, self._boot, mono_ns, number, entropy))
+            leaf = leaf_hash(body)
+            rows.append(
+                {
+                    "seq": frontier.size,
+                    "ts": ts,
+                    "type": event.type.value,
+                    "actor": event.actor.principal,
+                    "outcome": event.outcome.value,
+                    "obj_ref": event.obj_ref,
+                    "body": body,
+                    "leaf_hash": leaf,
+                }
+            )
+            frontier.append(leaf)
+        return rows
+
+    def _look_up(self, tx: Transaction) -> _Mine:
+        """Lock the head and return where it stands, and the number our next event takes."""
         head = self._read_head(tx, _LOCKED_HEAD) or self._first_head(tx)
-        mine = self._mine
-        if mine is not None and mine.size == head.size and mine.frontier == head.frontier:
-            return head.size, Frontier.parse(head.size, head.frontier), mine.nseq
-        frontier = self._trusted(head)
+        root = trusted(head, self._verifier).root()
         if self._first_size is None:
-            self._admit(tx, self._memory.last(), head.size, frontier.root())
+            prove_growth(tx, self._memory.last(), head.size, root)
             self._first_size = head.size
-        return head.size, frontier, self._next_number(tx, self._first_size, head.size)
-
-    def _move_head(self, tx: Transaction, old: int, frontier: Frontier, nseq: int) -> None:
-        new, serialized = frontier.size, frontier.serialize()
-        moved = tx.execute(
-            _MOVE_HEAD,
-            {"old": old, "new": new, "frontier": serialized, "note": self._sign(frontier)},
-        )
-        if moved.rowcount != 1:
-            raise Tampered("audit log: the head moved under its lock")
-        self._mine = _Mine(new, serialized, nseq)
+        number = self._next_number(tx, self._first_size, head.size)
+        return _Mine(head.size, head.frontier, number)
 
     def _sign(self, frontier: Frontier) -> str:
         text = note.checkpoint_text(self.origin, frontier.size, frontier.root())
@@ -339,40 +348,6 @@ class AuditLog:
             raise Tampered("audit log: the head can't be stored")
         return head
 
-    def _trusted(self, head: Head) -> Frontier:
-        try:
-            return trusted_frontier(head, self._verifier)
-        except ValueError as exc:
-            raise Tampered(f"audit log: {exc}", hint=_HINT) from None
-
-    def _admit(
-        self, tx: Transaction, last: tuple[int, bytes] | None, size: int, root: bytes
-    ) -> None:
-        """Refuse to write to a log that does not continue what its signer vouched for."""
-        if last is None:
-            return
-        old, old_root = last
-        _refuse_shorter(old, size)
-        proof = consistency_proof(old, size, TileReader(tx)) if old else []
-        if not verify_consistency(old, size, old_root, root, proof):
-            raise Tampered(f"audit log: its first {old} events changed", hint=_HINT)
-
-    def _reread(self, tx: Transaction, last: tuple[int, bytes], size: int, root: bytes) -> None:
-        """Hash the events since the remembered checkpoint again, from what is stored of them."""
-        old, old_root = last
-        _refuse_shorter(old, size)
-        frontier = frontier_at(old, TileReader(tx))
-        if frontier.root() != old_root:
-            raise Tampered(f"audit log: its first {old} events changed", hint=_HINT)
-        query = _EVENTS.where(audit_event.c.seq >= old, audit_event.c.seq < size)
-        query = query.order_by(audit_event.c.seq).execution_options(yield_per=_PAGE)
-        for row in tx.execute(query):
-            if row.body is None or row.seq != frontier.size:
-                raise Tampered(f"audit log: event {frontier.size} is missing", hint=_HINT)
-            frontier.append(leaf_hash(row.body))
-        if frontier.root() != root:
-            raise Tampered(f"audit log: events {old} to {size - 1} changed", hint=_HINT)
-
     def _next_number(self, tx: Transaction, first: int, size: int) -> int:
         """Return what follows the last event of this node and boot, none of which is before `first`."""
         end = size
@@ -389,15 +364,6 @@ class AuditLog:
                     return int(entry["nseq"]) + 1
             end = start
         return 0
-
-
-def _refuse_shorter(remembered: int, size: int) -> None:
-    if remembered > size:
-        raise Tampered(
-            f"audit log: its signer vouched for {remembered} events and it has {size}:"
-            " it was cut or set back",
-            hint=_HINT,
-        )
 
 
 def _entry(row: Any) -> Entry:  # noqa: ANN401 - a row of _EVENTS
