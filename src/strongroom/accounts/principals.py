@@ -10,7 +10,9 @@ import base64
 import hmac
 import secrets
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final, NoReturn
 
@@ -43,10 +45,11 @@ ANONYMOUS: Final = Caller(PrincipalId(0), PrincipalKind.SERVICE, "unknown", Auth
 """The actor of a failed check: whoever it was has proved nothing."""
 
 _MAX_SECRET_CHARACTERS: Final = 4096
-_CACHED_AUTHORIZATIONS: Final = 4096
+_MAX_CACHED: Final = 4096
 
-_p: Final = schema.principal
-_c: Final = schema.credential
+_people: Final = schema.principal
+_credentials: Final = schema.credential
+_authorizations: Final = schema.authorization
 
 
 class Accounts:
@@ -77,7 +80,7 @@ class Accounts:
     def __repr__(self) -> str:
         return "<accounts>"
 
-    # -- people and apps ---------------------------------------------------------------
+    # -- people and apps -------------------------------------------------------------------------
 
     def add_person(
         self, name: str, *, caller: Caller, now: datetime, credential: bool = False
@@ -89,26 +92,24 @@ class Accounts:
             Conflict: the name was ever used.
 
         """
-        with self._database.write() as tx:
-            person = self._insert(tx, name, PrincipalKind.PERSON, None, caller, now)
+        with self._change(caller, now) as change:
+            person = self._add(change, name, PrincipalKind.PERSON, None)
             if not credential:
                 return NewPerson(person, None, None)
-            client_id, secret = self._issue(tx, person, caller, now)
-        return NewPerson(person, client_id, secret)
+            return NewPerson(person, *self._issue(change, person))
 
     def renew_credential(self, name: str, *, caller: Caller, now: datetime) -> NewPerson:
         """Give a person a new credential; the ones before it end with it.
 
         Raises:
-            NotFound: no such person, or the person's account has ended.
+            NotFound: no such person.
+            Conflict: the person's account has ended.
 
         """
-        with self._database.write() as tx:
-            person = self._living(tx, name, PrincipalKind.PERSON)
-            self._revoke_credentials(tx, person, caller, now)
-            client_id, secret = self._issue(tx, person, caller, now)
-        self._forget()
-        return NewPerson(person, client_id, secret)
+        with self._change(caller, now) as change:
+            person = _living(change.tx, name, PrincipalKind.PERSON)
+            self._revoke_credentials(change, person)
+            return NewPerson(person, *self._issue(change, person))
 
     def add_app(self, name: str, owner: str, *, caller: Caller, now: datetime) -> NewApp:
         """Register an app that `owner` answers for; an unknown owner becomes a person of this home.
@@ -118,20 +119,17 @@ class Accounts:
             Conflict: the app's name was ever used, or the owner is no person with a living account.
 
         """
-        with self._database.write() as tx:
-            owner_name = names.canonical(owner)
-            person = self._find(tx, owner_name)
-            registered = person is None
-            if person is None:
-                person = self._insert(tx, owner_name, PrincipalKind.PERSON, None, caller, now)
+        with self._change(caller, now) as change:
+            known = _find(change.tx, names.canonical(owner))
+            person = known or self._add(change, owner, PrincipalKind.PERSON, None)
             if person.kind is not PrincipalKind.PERSON or person.ended_at is not None:
                 raise Conflict(
                     f"{person.name} can own no app",
                     hint="an owner is a person with a living account",
                 )
-            app = self._insert(tx, name, PrincipalKind.APP, person, caller, now)
-            client_id, secret = self._issue(tx, app, caller, now)
-        return NewApp(app, client_id, secret, registered)
+            app = self._add(change, name, PrincipalKind.APP, person)
+            client_id, secret = self._issue(change, app)
+        return NewApp(app, client_id, secret, owner_registered=known is None)
 
     def end(self, name: str, *, caller: Caller, now: datetime) -> Principal:
         """End an account for good, with all its credentials; its name is never used again.
@@ -141,36 +139,34 @@ class Accounts:
             Conflict: it has ended already, or a person still owns living apps.
 
         """
-        table = _p
-        with self._database.write() as tx:
-            principal = self._living(tx, name, None)
-            owned = tx.execute(
-                sa.select(table.c.name).where(
-                    table.c.owner_id == principal.id, table.c.ended_at.is_(None)
+        with self._change(caller, now) as change:
+            principal = _living(change.tx, name, None)
+            owned = change.tx.execute(
+                sa.select(_people.c.name).where(
+                    _people.c.owner_id == principal.id, _people.c.ended_at.is_(None)
                 )
             ).first()
             if owned is not None:
-                raise Conflict(
-                    f"{principal.name} owns the app {owned.name}", hint="end the app first"
-                )
-            tx.execute(table.update().where(table.c.id == principal.id).values(ended_at=now))
-            self._revoke_credentials(tx, principal, caller, now)
-            for row in self._authorizations(tx, principal.id):
-                self._revoke(tx, row.id, SellerId(row.seller_id), caller, now)
-            self._record(tx, EventType.PRINCIPAL_ENDED, caller, now, obj_ref=str(principal.id))
-        self._forget()
+                raise Conflict(f"{principal.name} owns {owned.name}", hint="end the app first")
+            change.tx.execute(
+                _people.update().where(_people.c.id == principal.id).values(ended_at=now)
+            )
+            self._revoke_credentials(change, principal)
+            for authorization in _living_authorizations(change.tx, principal.id):
+                self._revoke(change, authorization)
+            change.record(EventType.PRINCIPAL_ENDED, ObjKind.PRINCIPAL, principal.id)
         return self.find(name)
 
     def listed(self, kind: PrincipalKind) -> list[Principal]:
         """Return every person, or every app, by name; ended ones too."""
-        query = select_principals().where(_p.c.kind == kind).order_by(_p.c.name)
+        query = select_principals().where(_people.c.kind == kind).order_by(_people.c.name)
         with self._database.read() as tx:
             return [principal_of(row) for row in tx.execute(query)]
 
     def find(self, name: str) -> Principal:
-        """Return the person or app of this name. Raises: NotFound, Malformed."""
+        """Return the person or app of this name. Raises: NotFound."""
         with self._database.read() as tx:
-            found = self._find(tx, names.canonical(name))
+            found = _find(tx, name.lower())
         if found is None:
             raise NotFound("no person or app of this name")
         return found
@@ -180,27 +176,43 @@ class Accounts:
         if id_ == 0:
             return "strongroom"
         with self._database.read() as tx:
-            row = tx.execute(sa.select(_p.c.name).where(_p.c.id == id_)).first()
+            row = tx.execute(sa.select(_people.c.name).where(_people.c.id == id_)).first()
         if row is None:
             raise NotFound(f"no principal {id_}")
         name: str = row.name
         return name
 
     def console(self, os_user: str, now: datetime) -> Caller:
-        """Return the caller for a command on this machine; the first one registers its user."""
+        """Return the caller for a command on this machine; the first one registers its user.
+
+        Raises:
+            Unauthenticated: that user's account has ended, or is an app's name.
+
+        """
         name = names.of_console(os_user)
         with self._database.read() as tx:
-            found = self._find(tx, name)
+            found = _find(tx, name)
         if found is None:
             with self._database.write() as tx:
-                found = self._find(tx, name) or self._insert_named(
-                    tx, name, PrincipalKind.PERSON, None, None, now
+                found = _find(tx, name) or _insert(tx, name, PrincipalKind.PERSON, None, now)
+                # It registers itself: there is no other actor yet.
+                actor = Caller(found.id, found.kind, name, AuthMethod.CONSOLE)
+                self._audit.append(
+                    tx,
+                    Event(
+                        EventType.PRINCIPAL_ADDED,
+                        Outcome.SUCCESS,
+                        actor,
+                        obj_kind=ObjKind.PRINCIPAL,
+                        obj_ref=str(found.id),
+                    ),
+                    now=now,
                 )
         if found.kind is not PrincipalKind.PERSON or found.ended_at is not None:
-            raise Unauthenticated("the account of this operating system user has ended")
+            raise Unauthenticated("this operating system user has no living account")
         return Caller(found.id, found.kind, found.name, AuthMethod.CONSOLE)
 
-    # -- authorizations ----------------------------------------------------------------
+    # -- authorizations --------------------------------------------------------------------------
 
     def authorize(
         self, app: str, seller_id: SellerId, *, caller: Caller, now: datetime
@@ -208,48 +220,39 @@ class Accounts:
         """Let an app act for one selling partner; its earlier authorizations for that partner end.
 
         Raises:
-            NotFound: no such app, or the app has ended.
+            NotFound: no such app.
+            Conflict: the app has ended.
 
         """
-        refresh_token = "Atzr|" + _text(self._entropy(48))
-        table = schema.authorization
-        with self._database.write() as tx:
-            principal = self._living(tx, app, PrincipalKind.APP)
-            for row in self._authorizations(tx, principal.id):
-                if row.seller_id == seller_id:
-                    self._revoke(tx, row.id, seller_id, caller, now)
-            id_ = tx.execute(
-                table.insert()
+        # 48 bytes are 64 characters of base 64 without padding.
+        refresh_token = "Atzr|" + base64.urlsafe_b64encode(self._entropy(48)).decode()
+        with self._change(caller, now) as change:
+            principal = _living(change.tx, app, PrincipalKind.APP)
+            for authorization in _living_authorizations(change.tx, principal.id):
+                if authorization.seller == seller_id:
+                    self._revoke(change, authorization)
+            id_: int = change.tx.execute(
+                _authorizations.insert()
                 .values(
                     principal_id=principal.id,
                     seller_id=seller_id,
                     refresh_hash=self._refresh_hash(refresh_token),
                     created_at=now,
                 )
-                .returning(table.c.id)
+                .returning(_authorizations.c.id)
             ).scalar_one()
-            self._record(
-                tx,
-                EventType.AUTHORIZATION_ISSUED,
-                caller,
-                now,
-                obj_kind=ObjKind.AUTHORIZATION,
-                obj_ref=str(id_),
-                seller=seller_id,
+            change.record(
+                EventType.AUTHORIZATION_ISSUED, ObjKind.AUTHORIZATION, id_, seller=seller_id
             )
-        self._forget()
         return NewAuthorization(id_, seller_id, refresh_token)
 
     def authorizations(self, app: str) -> list[Authorization]:
         """Return the living authorizations of an app. Raises: NotFound."""
         principal = self.find(app)
         with self._database.read() as tx:
-            return [
-                Authorization(row.id, principal.id, SellerId(row.seller_id))
-                for row in self._authorizations(tx, principal.id)
-            ]
+            return _living_authorizations(tx, principal.id)
 
-    # -- checks ------------------------------------------------------------------------
+    # -- checks ----------------------------------------------------------------------------------
 
     def check_client(self, client_id: str, client_secret: str, now: datetime) -> Caller:
         """Return the app whose credential this is.
@@ -258,17 +261,18 @@ class Accounts:
             Unauthenticated: unknown, wrong, revoked or ended; recorded, and all look the same.
 
         """
+        client_id = _plain(client_id)
         with self._database.read() as tx:
-            row = tx.execute(select_credentials().where(_c.c.client_id == client_id)).first()
+            row = tx.execute(
+                select_credentials().where(_credentials.c.client_id == client_id)
+            ).first()
         expected = b"\0" * 32 if row is None else bytes(row.secret_hash)
         # Always computed, so that an unknown client takes as long as a wrong secret.
         same = hmac.compare_digest(self._secret_hash(client_id, client_secret), expected)
-        if row is None or not same:
+        if row is None or not same or row.kind != PrincipalKind.APP:
             self._refuse(row, ("client", client_id), Reason.WRONG_CREDENTIAL, now)
         if row.ended_at is not None or row.revoked_at is not None:
             self._refuse(row, ("client", client_id), Reason.REVOKED, now)
-        if row.kind != PrincipalKind.APP:
-            self._refuse(row, ("client", client_id), Reason.WRONG_CREDENTIAL, now)
         return caller_of(row)
 
     def check_refresh(self, caller: Caller, refresh_token: str, now: datetime) -> Authorization:
@@ -278,26 +282,26 @@ class Accounts:
             Unauthenticated: unknown, another app's, or revoked; recorded, and all look the same.
 
         """
-        table = schema.authorization
         digest = self._refresh_hash(refresh_token)
         with self._database.read() as tx:
-            row = tx.execute(sa.select(table).where(table.c.refresh_hash == digest)).first()
+            row = tx.execute(
+                sa.select(_authorizations).where(_authorizations.c.refresh_hash == digest)
+            ).first()
         reason = Reason.WRONG_CREDENTIAL
         if row is not None and row.principal_id == caller.principal:
             if row.revoked_at is None:
                 return Authorization(row.id, caller.principal, SellerId(row.seller_id))
             reason = Reason.REVOKED
+        event = Event(
+            EventType.CREDENTIAL_CHECKED,
+            Outcome.FAILURE,
+            caller,
+            reason=reason,
+            obj_kind=None if row is None else ObjKind.AUTHORIZATION,
+            obj_ref=None if row is None else str(row.id),
+        )
         with self._database.write() as tx:
-            self._record(
-                tx,
-                EventType.CREDENTIAL_CHECKED,
-                caller,
-                now,
-                outcome=Outcome.FAILURE,
-                reason=reason,
-                obj_kind=None if row is None else ObjKind.AUTHORIZATION,
-                obj_ref=None if row is None else str(row.id),
-            )
+            self._audit.append(tx, event, now=now)
         raise Unauthenticated("the refresh token is not valid for this client")
 
     def check_authorization(self, id_: int, principal: PrincipalId, seller: SellerId) -> Caller:
@@ -310,18 +314,17 @@ class Accounts:
         known = self._live.get((id_, principal, seller))
         if known is not None:
             return known
-        table = schema.authorization
         generation = self._generation
         with self._database.read() as tx:
             row = tx.execute(
-                sa.select(_p.c.name, _p.c.kind)
-                .join(table, _p.c.id == table.c.principal_id)
+                sa.select(_people.c.name, _people.c.kind)
+                .join(_authorizations, _people.c.id == _authorizations.c.principal_id)
                 .where(
-                    table.c.id == id_,
-                    table.c.principal_id == principal,
-                    table.c.seller_id == seller,
-                    table.c.revoked_at.is_(None),
-                    _p.c.ended_at.is_(None),
+                    _authorizations.c.id == id_,
+                    _authorizations.c.principal_id == principal,
+                    _authorizations.c.seller_id == seller,
+                    _authorizations.c.revoked_at.is_(None),
+                    _people.c.ended_at.is_(None),
                 )
             ).first()
         if row is None:
@@ -330,7 +333,7 @@ class Accounts:
         with self._lock:
             # A write since the read may have ended it: then the next call reads again.
             if generation == self._generation:
-                if len(self._live) >= _CACHED_AUTHORIZATIONS:
+                if len(self._live) >= _MAX_CACHED:
                     self._live.clear()
                 self._live[id_, principal, seller] = caller
         return caller
@@ -346,145 +349,89 @@ class Accounts:
 
         """
         secret, client_id = _parse_credential(credential_text)
-        lowered = name.lower()[:64]
+        lowered = _plain(name.lower())
+        query = select_credentials().where(_people.c.name == lowered)
         with self._database.read() as tx:
-            rows = tx.execute(
-                select_credentials().where(_p.c.name == lowered).order_by(_c.c.id.desc())
-            ).all()
-        matched = None
+            rows = tx.execute(query.order_by(_credentials.c.id.desc())).all()
         self._secret_hash("", secret)  # an unknown name costs a digest too
+        matched = None
         for row in rows:
-            right = hmac.compare_digest(
-                self._secret_hash(row.client_id, secret), bytes(row.secret_hash)
-            )
-            if right and client_id in (None, row.client_id):
+            digest = self._secret_hash(row.client_id, secret)
+            if hmac.compare_digest(digest, bytes(row.secret_hash)) and client_id in (
+                None,
+                row.client_id,
+            ):
                 matched = row
+        claimed = ("name", lowered)
         if matched is None:
-            self._refuse(rows[0] if rows else None, ("name", lowered), Reason.WRONG_CREDENTIAL, now)
+            self._refuse(rows[0] if rows else None, claimed, Reason.WRONG_CREDENTIAL, now)
         if matched.ended_at is not None or matched.revoked_at is not None:
-            self._refuse(matched, ("name", lowered), Reason.REVOKED, now)
+            self._refuse(matched, claimed, Reason.REVOKED, now)
         aged = now - matched.created_at >= PERSON_CREDENTIAL_LIFETIME
         if matched.kind == PrincipalKind.PERSON and aged:
-            self._refuse(matched, ("name", lowered), Reason.EXPIRED_CREDENTIAL, now)
+            self._refuse(matched, claimed, Reason.EXPIRED_CREDENTIAL, now)
         return caller_of(matched)
 
-    # -- private -----------------------------------------------------------------------
+    # -- private ---------------------------------------------------------------------------------
 
-    def _find(self, tx: Transaction, name: str) -> Principal | None:
-        row = tx.execute(select_principals().where(_p.c.name == name)).first()
-        return None if row is None else principal_of(row)
+    @contextmanager
+    def _change(self, caller: Caller, now: datetime) -> Iterator["_Change"]:
+        with self._database.write() as tx:
+            change = _Change(tx, caller, now)
+            yield change
+            # Last in the transaction: on PostgreSQL the log's head stays locked until the commit.
+            self._audit.append(tx, *change.events, now=now)
+        with self._lock:
+            self._generation += 1
+            self._live.clear()
 
-    def _living(self, tx: Transaction, name: str, kind: PrincipalKind | None) -> Principal:
-        found = self._find(tx, names.canonical(name))
-        if found is None or kind not in (None, found.kind):
-            raise NotFound(f"no {kind or 'person or app'} of this name")
-        if found.ended_at is not None:
-            raise Conflict(f"the account {found.name} has ended")
-        return found
-
-    def _insert(
-        self,
-        tx: Transaction,
-        name: str,
-        kind: PrincipalKind,
-        owner: Principal | None,
-        caller: Caller,
-        now: datetime,
+    def _add(
+        self, change: "_Change", name: str, kind: PrincipalKind, owner: Principal | None
     ) -> Principal:
         name = names.canonical(name)
-        if self._find(tx, name) is not None:
+        if _find(change.tx, name) is not None:
             raise Conflict(f"the name {name} is taken", hint="a name is never used twice [1.2]")
-        return self._insert_named(tx, name, kind, owner, caller, now)
+        added = _insert(change.tx, name, kind, owner, change.now)
+        change.record(EventType.PRINCIPAL_ADDED, ObjKind.PRINCIPAL, added.id)
+        return added
 
-    def _insert_named(
-        self,
-        tx: Transaction,
-        name: str,
-        kind: PrincipalKind,
-        owner: Principal | None,
-        caller: Caller | None,
-        now: datetime,
-    ) -> Principal:
-        id_ = PrincipalId(
-            tx.execute(
-                _p.insert()
-                .values(name=name, kind=kind, owner_id=owner.id if owner else None, created_at=now)
-                .returning(_p.c.id)
-            ).scalar_one()
-        )
-        # The first command of an operating system user registers that user: it is its own actor.
-        actor = caller or Caller(id_, kind, name, AuthMethod.CONSOLE)
-        self._record(tx, EventType.PRINCIPAL_ADDED, actor, now, obj_ref=str(id_))
-        return Principal(id_, name, kind, owner.name if owner else None, now, None)
-
-    def _issue(
-        self, tx: Transaction, principal: Principal, caller: Caller, now: datetime
-    ) -> tuple[str, str]:
+    def _issue(self, change: "_Change", principal: Principal) -> tuple[str, str]:
         client_id = "amzn1.application-oa2-client." + self._entropy(16).hex()
         secret = "amzn1.oa2-cs.v1." + self._entropy(32).hex()
-        id_ = tx.execute(
-            _c.insert()
+        id_ = change.tx.execute(
+            _credentials.insert()
             .values(
                 principal_id=principal.id,
                 client_id=client_id,
                 secret_hash=self._secret_hash(client_id, secret),
-                created_at=now,
+                created_at=change.now,
             )
-            .returning(_c.c.id)
+            .returning(_credentials.c.id)
         ).scalar_one()
-        self._record(
-            tx,
-            EventType.CREDENTIAL_ISSUED,
-            caller,
-            now,
-            obj_kind=ObjKind.CREDENTIAL,
-            obj_ref=str(id_),
-        )
+        change.record(EventType.CREDENTIAL_ISSUED, ObjKind.CREDENTIAL, id_)
         return client_id, secret
 
-    def _revoke_credentials(
-        self, tx: Transaction, principal: Principal, caller: Caller, now: datetime
-    ) -> None:
-        living = (
-            _c.c.principal_id == principal.id,
-            _c.c.revoked_at.is_(None),
-        )
-        for row in tx.execute(sa.select(_c.c.id).where(*living)).all():
-            tx.execute(_c.update().where(_c.c.id == row.id).values(revoked_at=now))
-            self._record(
-                tx,
-                EventType.CREDENTIAL_REVOKED,
-                caller,
-                now,
-                obj_kind=ObjKind.CREDENTIAL,
-                obj_ref=str(row.id),
-            )
+    def _revoke_credentials(self, change: "_Change", principal: Principal) -> None:
+        revoked = change.tx.execute(
+            _credentials.update()
+            .where(_credentials.c.principal_id == principal.id, _credentials.c.revoked_at.is_(None))
+            .values(revoked_at=change.now)
+            .returning(_credentials.c.id)
+        ).all()
+        for row in revoked:
+            change.record(EventType.CREDENTIAL_REVOKED, ObjKind.CREDENTIAL, row.id)
 
-    def _authorizations(
-        self, tx: Transaction, principal: PrincipalId
-    ) -> list[sa.Row[tuple[int, int]]]:
-        table = schema.authorization
-        return list(
-            tx.execute(
-                sa.select(table.c.id, table.c.seller_id)
-                .where(table.c.principal_id == principal, table.c.revoked_at.is_(None))
-                .order_by(table.c.id)
-            )
+    def _revoke(self, change: "_Change", authorization: Authorization) -> None:
+        change.tx.execute(
+            _authorizations.update()
+            .where(_authorizations.c.id == authorization.id)
+            .values(revoked_at=change.now)
         )
-
-    def _revoke(
-        self, tx: Transaction, id_: int, seller: SellerId, caller: Caller, now: datetime
-    ) -> None:
-        table = schema.authorization
-        tx.execute(table.update().where(table.c.id == id_).values(revoked_at=now))
-        self._record(
-            tx,
+        change.record(
             EventType.AUTHORIZATION_REVOKED,
-            caller,
-            now,
-            obj_kind=ObjKind.AUTHORIZATION,
-            obj_ref=str(id_),
-            seller=seller,
+            ObjKind.AUTHORIZATION,
+            authorization.id,
+            seller=authorization.seller,
         )
 
     def _refuse(
@@ -497,48 +444,91 @@ class Accounts:
         # An unknown name is recorded as an HMAC: guessing shows, and what was typed (a password,
         # perhaps) does not.
         about = self._audit.pseudonym(*claimed) if row is None else str(row.principal_id)
+        event = Event(
+            EventType.CREDENTIAL_CHECKED,
+            Outcome.FAILURE,
+            ANONYMOUS,
+            reason=reason,
+            obj_kind=ObjKind.PRINCIPAL,
+            obj_ref=about,
+        )
         with self._database.write() as tx:
-            self._record(
-                tx,
-                EventType.CREDENTIAL_CHECKED,
-                ANONYMOUS,
-                now,
-                outcome=Outcome.FAILURE,
-                reason=reason,
-                obj_ref=about,
-            )
+            self._audit.append(tx, event, now=now)
         raise Unauthenticated("the name or its credential is not valid")
 
-    def _record(  # noqa: PLR0913 - an event's fields
-        self,
-        tx: Transaction,
-        type_: EventType,
-        actor: Caller,
-        now: datetime,
-        *,
-        outcome: Outcome = Outcome.SUCCESS,
-        reason: Reason | None = None,
-        obj_kind: ObjKind | None = ObjKind.PRINCIPAL,
-        obj_ref: str | None = None,
-        seller: SellerId | None = None,
-    ) -> None:
-        event = Event(
-            type_, outcome, actor, reason=reason, obj_kind=obj_kind, obj_ref=obj_ref, seller=seller
-        )
-        self._audit.append(tx, event, now=now)
-
-    def _forget(self) -> None:
-        with self._lock:
-            self._generation += 1
-            self._live.clear()
-
     def _secret_hash(self, client_id: str, secret: str) -> bytes:
-        return hmac.digest(
-            self._secret_key, aad(client_id, secret[:_MAX_SECRET_CHARACTERS]), "sha256"
-        )
+        return hmac.digest(self._secret_key, _message(client_id, secret), "sha256")
 
     def _refresh_hash(self, refresh_token: str) -> bytes:
-        return hmac.digest(self._refresh_key, aad(refresh_token[:_MAX_SECRET_CHARACTERS]), "sha256")
+        return hmac.digest(self._refresh_key, _message(refresh_token), "sha256")
+
+
+@dataclass(slots=True)
+class _Change:
+    """One transaction, and the events that are appended at its end."""
+
+    tx: Transaction
+    caller: Caller
+    now: datetime
+    events: list[Event] = field(default_factory=list)
+
+    def record(
+        self, type_: EventType, obj_kind: ObjKind, id_: int, *, seller: SellerId | None = None
+    ) -> None:
+        self.events.append(
+            Event(
+                type_,
+                Outcome.SUCCESS,
+                self.caller,
+                obj_kind=obj_kind,
+                obj_ref=str(id_),
+                seller=seller,
+            )
+        )
+
+
+def _find(tx: Transaction, name: str) -> Principal | None:
+    row = tx.execute(select_principals().where(_people.c.name == name)).first()
+    return None if row is None else principal_of(row)
+
+
+def _living(tx: Transaction, name: str, kind: PrincipalKind | None) -> Principal:
+    found = _find(tx, name.lower())
+    if found is None or kind not in (None, found.kind):
+        raise NotFound(f"no {kind or 'person or app'} of this name")
+    if found.ended_at is not None:
+        raise Conflict(f"the account {found.name} has ended")
+    return found
+
+
+def _insert(
+    tx: Transaction, name: str, kind: PrincipalKind, owner: Principal | None, now: datetime
+) -> Principal:
+    owner_id = None if owner is None else owner.id
+    id_ = tx.execute(
+        _people.insert()
+        .values(name=name, kind=kind, owner_id=owner_id, created_at=now)
+        .returning(_people.c.id)
+    ).scalar_one()
+    return Principal(PrincipalId(id_), name, kind, owner.name if owner else None, now, None)
+
+
+def _living_authorizations(tx: Transaction, principal: PrincipalId) -> list[Authorization]:
+    rows = tx.execute(
+        sa.select(_authorizations.c.id, _authorizations.c.seller_id)
+        .where(_authorizations.c.principal_id == principal, _authorizations.c.revoked_at.is_(None))
+        .order_by(_authorizations.c.id)
+    )
+    return [Authorization(row.id, principal, SellerId(row.seller_id)) for row in rows]
+
+
+def _message(*parts: str) -> bytes:
+    return aad(*(_plain(part) for part in parts))
+
+
+def _plain(text: str) -> str:
+    """Return the text bounded, and without the lone surrogates that a hostile request may hold."""
+    return text[:_MAX_SECRET_CHARACTERS].encode(errors="replace").decode()
 
 
 def _parse_credential(text: str) -> tuple[str, str | None]:
@@ -554,8 +544,3 @@ def _parse_credential(text: str) -> tuple[str, str | None]:
     if not isinstance(secret, str) or not isinstance(client_id, str | None):
         raise Malformed("the credential file holds no client_secret")
     return secret, client_id
-
-
-def _text(data: bytes) -> str:
-    # 48 bytes are 64 characters of base 64 without padding.
-    return base64.urlsafe_b64encode(data).decode()

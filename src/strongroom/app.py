@@ -1,0 +1,332 @@
+"""Builds every object of an open home, once: settings in, a `System` out.
+
+Read it as the table of contents. It alone reads the clock; everything below takes `now`. A home is
+opened by one process at a time, with keys made for it and for its environment, or not at all.
+"""
+
+import os
+import re
+import secrets
+import socket
+import time
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+from strongroom import settings as settings_file
+from strongroom.accounts import Accounts
+from strongroom.audit import AuditLog, Event, EventType, ObjKind, Outcome
+from strongroom.crypto.note import Signer, Verifier
+from strongroom.crypto.root import RootProvider, root_for
+from strongroom.db import schema
+from strongroom.db.engine import Database
+from strongroom.errors import Denied, Misconfigured
+from strongroom.home import Layout, certificates, check_modes, layout, locked, making
+from strongroom.settings import Settings
+from strongroom.terms import SYSTEM, Environment
+from strongroom.vault import GrantStore, Keystore, SellerStore, Vault
+
+Clock = Callable[[], datetime]
+"""Returns the present instant, aware, in UTC."""
+
+_SYSTEMD_CREDENTIAL: Final = "strongroom-passphrase"
+
+
+def machine_clock() -> datetime:
+    """Return the machine's time."""
+    return datetime.now(UTC)
+
+
+def clock_from(start: datetime) -> Clock:
+    """Return a clock that began at `start` just now and runs on at the machine's pace."""
+    began = time.monotonic()
+    return lambda: start + timedelta(seconds=time.monotonic() - began)
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """An open home. Close it: that ends its log with an event and a checkpoint."""
+
+    home: Layout
+    settings: Settings
+    clock: Clock
+    database: Database
+    keystore: Keystore
+    audit: AuditLog
+    accounts: Accounts
+    sellers: SellerStore
+    grants: GrantStore
+    vault: Vault
+    ticket_key: bytes = field(repr=False)
+    _resources: ExitStack = field(repr=False)
+
+    def at(self, now: datetime | None) -> datetime:
+        """Return `now`, where this home lets a caller choose it, or else the clock's.
+
+        Raises:
+            Denied: a production home's time is the machine's.
+
+        """
+        if now is None:
+            return self.clock()
+        _refuse_chosen_time(self.settings.environment)
+        return now
+
+    def record(self, type_: EventType, now: datetime) -> None:
+        """Append an event about the home itself; durable on return."""
+        event = Event(
+            type_,
+            Outcome.SUCCESS,
+            SYSTEM,
+            obj_kind=ObjKind.HOME,
+            obj_ref=self.settings.home_id,
+        )
+        with self.database.write() as tx:
+            self.audit.append(tx, event, now=now)
+
+    def close(self) -> None:
+        """Record the end, publish a last checkpoint, and let go of files and lock."""
+        with self._resources:
+            now = self.clock()
+            self.record(EventType.HOME_CLOSED, now)
+            self.audit.checkpoint(now)
+
+
+def initialize(
+    path: Path,
+    *,
+    environment: Environment,
+    passphrase: str | None,
+    passphrase_file: Path | None,
+    one_person: bool,
+    clock: Clock = machine_clock,
+    environ: Mapping[str, str] | None = None,
+) -> Settings:
+    """Make a home, or finish making one that was interrupted, and return its settings.
+
+    `passphrase_file` is remembered, so that the home opens by itself. Durable on return.
+
+    Raises:
+        Conflict: there is a home already, or something else.
+        Malformed, Misconfigured: the passphrase or a setting is not usable.
+
+    """
+    home = layout(path)
+    making.make_root_directory(home)
+    with locked(home):
+        request = making.begin(
+            home,
+            making.Request(
+                environment,
+                secrets.token_hex(8),
+                one_person,
+                None if passphrase_file is None else str(passphrase_file.absolute()),
+            ),
+        )
+        settings = settings_file.load(
+            path,
+            environ,
+            defaults={
+                "environment": request.environment,
+                "home_id": request.home_id,
+                "one_person": request.one_person,
+            },
+        )
+        given = passphrase if passphrase is not None else _passphrase(settings, environ)
+        root, request = making.make_root(home, request, settings.keystore.root, given)
+        with ExitStack() as resources:
+            system = _wire(home, settings, root, clock, resources, fresh=True)
+            if not system.audit.tail(1):
+                system.record(EventType.HOME_INITIALIZED, clock())
+            system.audit.checkpoint(clock())
+        making.finish(home, request)
+    return settings_file.load(path, environ)
+
+
+def open_system(
+    path: Path,
+    *,
+    starts_at: datetime | None = None,
+    passphrase: str | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> System:
+    """Open a home and lock it; `starts_at` sets the clock of a home made for tests.
+
+    Raises:
+        Conflict: another process has it open.
+        Denied: `starts_at` is given for a production home.
+        Misconfigured: it is no home, others may touch it, its keys are missing or belong to another
+            home or environment, or the passphrase is wrong.
+        Tampered: its log is not the one its signer vouched for.
+
+    """
+    home = layout(path)
+    making.refuse_unfinished(home)
+    settings = settings_file.load(home.root, environ)
+    if starts_at is not None:
+        _refuse_chosen_time(settings.environment)
+    clock = machine_clock if starts_at is None else clock_from(starts_at)
+    check_modes(home)
+    with ExitStack() as resources:
+        resources.enter_context(locked(home))
+        given = passphrase if passphrase is not None else _passphrase(settings, environ)
+        root = root_for(
+            settings.keystore.root, settings.environment, passphrase=given, home=home.root
+        )
+        system = _wire(home, settings, root, clock, resources, fresh=False)
+        now = clock()
+        with system.database.write() as tx:
+            system.audit.append(tx, *_opening(settings), now=now)
+        return replace(system, _resources=resources.pop_all())
+
+
+def passphrase_path(settings: Settings, environ: Mapping[str, str] | None = None) -> Path | None:
+    """Return where the passphrase comes from: the setting, else the systemd credential; or None."""
+    if settings.keystore.passphrase_file is not None:
+        return settings.keystore.passphrase_file
+    directory = (os.environ if environ is None else environ).get("CREDENTIALS_DIRECTORY")
+    path = Path(directory) / _SYSTEMD_CREDENTIAL if directory else None
+    return path if path is not None and path.exists() else None
+
+
+def _wire(
+    home: Layout,
+    settings: Settings,
+    root: RootProvider,
+    clock: Clock,
+    resources: ExitStack,
+    *,
+    fresh: bool,
+) -> System:
+    environment, now = settings.environment, clock()
+
+    # Two databases: a key never lies beside the data it opens [2.4].
+    vault_url, keys_url = database_urls(home, settings)
+    keys_database = _open_database(keys_url, "keystore", resources, fresh=fresh)
+    keystore = Keystore(keys_database, root, environment, settings.home_id)
+    if fresh:
+        keystore.create_master(now)
+    keystore.open()
+    database = _open_database(vault_url, "vault", resources, fresh=fresh)
+
+    # Nothing below works without a log to record it in.
+    origin = f"strongroom.invalid/audit/{settings.home_id}/1"
+    signer = Signer(origin, keystore.secret("audit-signer", now))
+    audit = AuditLog(
+        database,
+        signer=signer,
+        verifier=Verifier(signer.vkey),
+        memory=keystore.signer_memory(origin),
+        node=re.sub(r"[^A-Za-z0-9_.-]", "-", socket.gethostname())[:64] or "node",
+        boot=secrets.token_hex(8),
+        pseudonym_key=keystore.secret("log-pseudonym", now),
+        monotonic=time.monotonic_ns,
+        entropy=secrets.token_bytes,
+        checkpoint_path=home.logs / "checkpoint",
+    )
+
+    accounts = Accounts(database, keystore.secret("accounts", now), audit, environment)
+    sellers = SellerStore(database, keystore.secret("sellers", now), audit, environment)
+    grants = GrantStore(database, audit, one_person=settings.one_person)
+    vault = Vault(
+        database,
+        keystore,
+        audit,
+        environment=environment,
+        token_key=keystore.secret("record-tokens", now),
+        subject_key=keystore.secret("subjects", now),
+        copy_lifetime=timedelta(hours=settings.keystore.copy_lifetime_hours),
+    )
+
+    # Clients check dates against their own clocks, so certificates follow the machine's.
+    certificates.ensure(
+        home,
+        keystore.secret("ca", now),
+        environment=environment,
+        home_id=settings.home_id,
+        hostname=socket.gethostname(),
+        machine_now=machine_clock(),
+    )
+    return System(
+        home,
+        settings,
+        clock,
+        database,
+        keystore,
+        audit,
+        accounts,
+        sellers,
+        grants,
+        vault,
+        keystore.secret("gateway-tickets", now),
+        ExitStack(),
+    )
+
+
+def database_urls(home: Layout, settings: Settings) -> tuple[str, str]:
+    """Return the URLs of vault and keystore.
+
+    Raises:
+        Misconfigured: they are one database.
+
+    """
+    vault_url = settings.vault.url or f"sqlite:///{home.vault_database}"
+    keys_url = settings.keystore.url or f"sqlite:///{home.keys_database}"
+    if vault_url == keys_url:
+        raise Misconfigured(
+            "vault and keystore are one database", hint="give the keystore one of its own [2.4]"
+        )
+    return vault_url, keys_url
+
+
+def _open_database(url: str, what: str, resources: ExitStack, *, fresh: bool) -> Database:
+    database = Database(url)
+    resources.callback(database.close)
+    if database.path is not None:
+        if fresh:
+            making.make_database_file(database.path)
+        elif not database.path.exists():
+            # SQLite would make an empty one, and the loss would show as something else.
+            raise Misconfigured(
+                f"the {what} {database.path} is missing", hint="restore it from its own copy"
+            )
+    with database.write() as tx:
+        (schema.vault if what == "vault" else schema.keystore).create_all(tx)
+    return database
+
+
+def _opening(settings: Settings) -> tuple[Event, Event]:
+    return (
+        Event(
+            EventType.MASTER_KEY_OPENED,
+            Outcome.SUCCESS,
+            SYSTEM,
+            obj_kind=ObjKind.KEY,
+            obj_ref="master",
+        ),
+        Event(
+            EventType.HOME_OPENED,
+            Outcome.SUCCESS,
+            SYSTEM,
+            obj_kind=ObjKind.HOME,
+            obj_ref=settings.home_id,
+        ),
+    )
+
+
+def _passphrase(settings: Settings, environ: Mapping[str, str] | None) -> str:
+    path = passphrase_path(settings, environ)
+    if path is None:
+        raise Misconfigured(
+            "no passphrase for the root key",
+            hint="set keystore.passphrase_file, or the systemd credential strongroom-passphrase",
+        )
+    return settings_file.read_secret(path, "the passphrase")
+
+
+def _refuse_chosen_time(environment: Environment) -> None:
+    if environment is not Environment.TEST:
+        raise Denied(f"a home of environment {environment} takes its time from the machine")

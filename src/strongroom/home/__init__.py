@@ -1,0 +1,24 @@
+"""A home's files: where they are, how they come to be, and the certificates among them."""
+
+from strongroom.home import certificates, making
+from strongroom.home.layout import (
+    Layout,
+    TooOpen,
+    check_modes,
+    layout,
+    locked,
+    too_open,
+    write_durably,
+)
+
+__all__ = [
+    "Layout",
+    "TooOpen",
+    "certificates",
+    "check_modes",
+    "layout",
+    "locked",
+    "making",
+    "too_open",
+    "write_durably",
+]

@@ -1,0 +1,268 @@
+"""Makes the home's own CA and the certificate of its listener [1.5].
+
+The CA may sign for a fixed set of names only (critical name constraints, RFC 5280 section 4.2.1.10):
+this machine, and the Amazon hosts that clients with a hard-coded host are redirected for. Its private
+key is computed from a key of the keystore and never stored; a leaf's key lies in `tls/`, mode 0600.
+Dates follow the machine's clock, because clients check them against theirs. ADR 0042.
+"""
+
+import ipaddress
+import re
+import ssl
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+import certifi
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from strongroom.errors import Misconfigured
+from strongroom.home.layout import Layout, write_durably
+from strongroom.terms import Environment
+
+AMAZON_HOSTS: Final = (
+    "sellingpartnerapi-na.amazon.com",
+    "sellingpartnerapi-eu.amazon.com",
+    "sellingpartnerapi-fe.amazon.com",
+    "sandbox.sellingpartnerapi-na.amazon.com",
+    "sandbox.sellingpartnerapi-eu.amazon.com",
+    "sandbox.sellingpartnerapi-fe.amazon.com",
+    "api.amazon.com",
+)
+"""Amazon's SP-API and LWA hosts; a CA that may sign for all of amazon.com would be worth stealing."""
+
+AUTHORITY_LIFETIME: Final = timedelta(days=3650)
+LEAF_LIFETIME: Final = timedelta(days=397)
+RENEW_BEFORE: Final = timedelta(days=30)
+_BACKDATED: Final = timedelta(hours=1)
+
+_LOOPBACKS: Final = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
+_ADDRESSES: Final = (ipaddress.ip_address("127.0.0.1"), ipaddress.ip_address("::1"))
+_DNS_NAME: Final = re.compile(
+    r"(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*"
+)
+_P256_ORDER: Final = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+
+
+@dataclass(frozen=True, slots=True)
+class Certificates:
+    """The files in `tls/`."""
+
+    authority: Path
+    bundle: Path
+    chain: Path
+    key: Path
+
+
+def certificates(home: Layout) -> Certificates:
+    """Return where the home's certificates are."""
+    tls = home.tls
+    return Certificates(
+        tls / "ca.pem", tls / "ca-bundle.pem", tls / "gateway.pem", tls / "gateway.key"
+    )
+
+
+def ensure(
+    home: Layout,
+    secret: bytes,
+    *,
+    environment: Environment,
+    home_id: str,
+    hostname: str,
+    machine_now: datetime,
+) -> bool:
+    """Make what is missing in `tls/` and renew a leaf of ours that nears its end; True when it did.
+
+    A chain or CA that an operator put in place of ours is left alone.
+    """
+    paths = certificates(home)
+    key = _authority_key(secret)
+    hostname = hostname.lower() if _DNS_NAME.fullmatch(hostname.lower()) else "localhost"
+    made = False
+    if not paths.authority.exists():
+        authority = _make_authority(key, environment, home_id, hostname, machine_now)
+        write_durably(paths.authority, _pem(authority))
+        made = True
+    authority = _read_certificate(paths.authority)
+    wanted_bundle = Path(certifi.where()).read_bytes() + b"\n" + _pem(authority)
+    if not paths.bundle.exists() or paths.bundle.read_bytes() != wanted_bundle:
+        write_durably(paths.bundle, wanted_bundle)
+    if authority.public_key() != key.public_key():
+        return made  # the operator's own
+    if _usable(paths, authority, machine_now):
+        return made
+    leaf_key = ec.generate_private_key(ec.SECP256R1())
+    leaf = _make_leaf(leaf_key, key, authority, hostname, machine_now)
+    # The key first: a crash between the two leaves a pair that does not match, and is made again.
+    write_durably(paths.key, _private_pem(leaf_key))
+    write_durably(paths.chain, _pem(leaf) + _pem(authority))
+    return True
+
+
+def server_context(home: Layout) -> ssl.SSLContext:
+    """Return the TLS settings of our listeners: 1.2 at least, the home's own certificate.
+
+    Raises:
+        Misconfigured: certificate or key are missing or do not belong together.
+
+    """
+    paths = certificates(home)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION
+    context.set_ciphers("ECDHE+AESGCM:ECDHE+CHACHA20")
+    context.set_alpn_protocols(["http/1.1"])
+    try:
+        context.load_cert_chain(paths.chain, paths.key)
+    except (OSError, ssl.SSLError):
+        raise Misconfigured(
+            f"{paths.chain} and {paths.key} are no certificate with its key",
+            hint="remove both, and the next start makes new ones",
+        ) from None
+    return context
+
+
+def expires_at(path: Path) -> datetime:
+    """Return when the first certificate in a file ends. Raises: Misconfigured."""
+    return _read_certificate(path).not_valid_after_utc
+
+
+def _usable(paths: Certificates, authority: x509.Certificate, machine_now: datetime) -> bool:
+    """Return whether the leaf is ours with its key and not near its end, or is not ours at all."""
+    if not paths.chain.exists() or not paths.key.exists():
+        return False
+    leaf = _read_certificate(paths.chain)
+    if leaf.issuer != authority.subject:
+        return True  # the operator's own
+    try:
+        key = serialization.load_pem_private_key(paths.key.read_bytes(), None)
+    except ValueError:
+        return False
+    return (
+        leaf.public_key() == key.public_key()
+        and leaf.not_valid_after_utc - machine_now > RENEW_BEFORE
+        and leaf.not_valid_before_utc <= machine_now
+    )
+
+
+def _authority_key(secret: bytes) -> ec.EllipticCurvePrivateKey:
+    """Return the CA's key: 48 bytes reduced into the group's order (FIPS 186-5, A.2.1)."""
+    wide = HKDFExpand(hashes.SHA256(), 48, b"strongroom/ca/p-256/v1").derive(secret)
+    return ec.derive_private_key(int.from_bytes(wide) % (_P256_ORDER - 1) + 1, ec.SECP256R1())
+
+
+def _make_authority(
+    key: ec.EllipticCurvePrivateKey,
+    environment: Environment,
+    home_id: str,
+    hostname: str,
+    now: datetime,
+) -> x509.Certificate:
+    subject = _subject(environment, f"Strongroom {environment} CA {home_id}")
+    names = [x509.DNSName(name) for name in dict.fromkeys(("localhost", hostname, *AMAZON_HOSTS))]
+    networks = [x509.IPAddress(network) for network in _LOOPBACKS]
+    return (
+        _builder(subject, subject, key.public_key(), now, AUTHORITY_LIFETIME)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(x509.NameConstraints([*names, *networks], None), critical=True)
+        .add_extension(_usage(signs_certificates=True), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+
+
+def _make_leaf(
+    leaf_key: ec.EllipticCurvePrivateKey,
+    key: ec.EllipticCurvePrivateKey,
+    authority: x509.Certificate,
+    hostname: str,
+    now: datetime,
+) -> x509.Certificate:
+    (unit,) = authority.subject.get_attributes_for_oid(NameOID.ORGANIZATIONAL_UNIT_NAME)
+    permitted = authority.extensions.get_extension_for_class(x509.NameConstraints).value
+    # A machine that was renamed since `init` is served under the names the CA may sign for.
+    allowed = {
+        name.value for name in permitted.permitted_subtrees or () if isinstance(name, x509.DNSName)
+    }
+    names: list[x509.GeneralName] = [
+        x509.DNSName(name) for name in dict.fromkeys(("localhost", hostname)) if name in allowed
+    ]
+    names += [x509.IPAddress(address) for address in _ADDRESSES]
+    issuer_key = x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key())
+    subject = _subject(Environment(str(unit.value)), "localhost")
+    ends = min(LEAF_LIFETIME, authority.not_valid_after_utc - now)
+    return (
+        _builder(subject, authority.subject, leaf_key.public_key(), now, ends)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(_usage(signs_certificates=False), critical=True)
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+        .add_extension(x509.SubjectAlternativeName(names), critical=False)
+        .add_extension(issuer_key, critical=False)
+        .sign(key, hashes.SHA256())
+    )
+
+
+def _subject(environment: Environment, common_name: str) -> x509.Name:
+    return x509.Name(
+        [
+            x509.NameAttribute(NameOID.ORGANIZATION_NAME, "Strongroom"),
+            x509.NameAttribute(NameOID.ORGANIZATIONAL_UNIT_NAME, environment.value),
+            x509.NameAttribute(NameOID.COMMON_NAME, common_name),
+        ]
+    )
+
+
+def _builder(
+    subject: x509.Name,
+    issuer: x509.Name,
+    public: ec.EllipticCurvePublicKey,
+    now: datetime,
+    lifetime: timedelta,
+) -> x509.CertificateBuilder:
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(public)
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - _BACKDATED)
+        .not_valid_after(now + lifetime)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
+    )
+
+
+def _usage(*, signs_certificates: bool) -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=not signs_certificates,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign=signs_certificates,
+        crl_sign=signs_certificates,
+        encipher_only=False,
+        decipher_only=False,
+    )
+
+
+def _read_certificate(path: Path) -> x509.Certificate:
+    try:
+        return x509.load_pem_x509_certificate(path.read_bytes())
+    except (OSError, ValueError):
+        raise Misconfigured(f"{path} is not a PEM certificate") from None
+
+
+def _pem(certificate: x509.Certificate) -> bytes:
+    return certificate.public_bytes(serialization.Encoding.PEM)
+
+
+def _private_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
+    return key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
