@@ -129,7 +129,12 @@ class Database:
             raw = connection.connection.driver_connection
             if raw is None:
                 return False
-            busy, log_frames, _moved = raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            raw.execute("PRAGMA busy_timeout=0")  # the caller decides how long to try
+            try:
+                row = raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            finally:
+                raw.execute(f"PRAGMA busy_timeout={_BUSY_TIMEOUT_MS}")
+            busy, log_frames, _moved = row
             return bool(busy == 0 and log_frames == 0)
 
     def close(self) -> None:
