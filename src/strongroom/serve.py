@@ -1,0 +1,266 @@
+"""Runs the listeners and the schedule over one open home until it is told to stop.
+
+Everything speaks TLS 1.2 or newer [1.5]. One process, one loop: the gateway commits inline, the rest
+runs in threads. A stop finishes what was begun, then closes the home with a last checkpoint.
+"""
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import ssl
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Final
+
+import uvicorn
+import uvloop
+
+from strongroom import logs
+from strongroom.app import System, open_system
+from strongroom.audit import Event as AuditEvent
+from strongroom.audit import EventType, Outcome
+from strongroom.control import ControlServer
+from strongroom.errors import Conflict, Misconfigured
+from strongroom.gateway import create_gateway
+from strongroom.home import certificates
+from strongroom.policy.catalogue import Catalogue
+from strongroom.terms import SYSTEM
+
+CHECKPOINT_SECONDS: Final = 1.0
+HEARTBEAT_SECONDS: Final = 60.0
+GRACE_SECONDS: Final = 30
+"""How long a stop waits for requests that were begun."""
+
+_BACKLOG: Final = 1024
+_KEEP_ALIVE_SECONDS: Final = 60
+
+
+class Face(StrEnum):
+    """What to serve; so far everything is the gateway, health and the control socket."""
+
+    ALL = "all"
+    GATEWAY = "gateway"
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """The addresses of a home that is being served."""
+
+    gateway: str
+    token_endpoint: str
+    health: str
+    ca: Path
+    pid: int
+
+
+def serve(
+    home: Path,
+    *,
+    starts_at: datetime | None,
+    passphrase: str | None,
+    ready: Callable[[Ready], None],
+) -> None:
+    """Serve the home in this thread, the main one, until SIGTERM or SIGINT; `ready` hears once.
+
+    Raises:
+        Misconfigured: as `open_system`; also when another process has the home, or a port is taken.
+        Tampered: the log is not the one its signer vouched for.
+
+    """
+    try:
+        system = open_system(home, starts_at=starts_at, passphrase=passphrase)
+    except Conflict as exc:
+        raise Misconfigured(exc.message, hint=exc.hint) from exc
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_Serving(system).run(ready))
+    finally:
+        system.close()
+    logs.say(logs.Happening.SERVE_STOPPED, pid=os.getpid())
+
+
+class _Server(uvicorn.Server):
+    """A listener that leaves the signals to us: two of them share the process."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+class _Serving:
+    """One run of `serve`."""
+
+    def __init__(self, system: System) -> None:
+        self._system = system
+        self._stop = asyncio.Event()
+        self._faults: set[str] = set()
+
+    async def run(self, ready: Callable[[Ready], None]) -> None:
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(logs.handle_loop_error)
+        settings = self._system.settings
+        context = certificates.server_context(self._system.home)
+        with contextlib.ExitStack() as sockets:
+            gateway = _listen(settings.gateway.host, settings.gateway.port, "gateway", sockets)
+            health = _listen(settings.health.host, settings.health.port, "health", sockets)
+            servers = [
+                (_server(self._gateway(), context, lifespan="on"), gateway),
+                (_server(self._health, context, lifespan="off"), health),
+            ]
+            control = ControlServer(self._system)
+            await control.start()
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.add_signal_handler(number, self._stop.set)
+            async with asyncio.TaskGroup() as tasks:
+                for server, listener in servers:
+                    tasks.create_task(server.serve(sockets=[listener]))
+                tasks.create_task(self._sweeps())
+                tasks.create_task(self._checkpoints())
+                tasks.create_task(self._heartbeats())
+                while not all(server.started for server, _ in servers):
+                    await asyncio.sleep(0.01)
+                base = _url(gateway)
+                self._tell(ready, base, _url(health))
+                await self._stop.wait()
+                logs.say(logs.Happening.SERVE_STOPPING, pid=os.getpid())
+                for server, _ in servers:
+                    server.should_exit = True
+            await control.stop()
+
+    def _tell(self, ready: Callable[[Ready], None], base: str, health: str) -> None:
+        authority = certificates.certificates(self._system.home).authority
+        pid = os.getpid()
+        logs.say(logs.Happening.SERVE_STARTED, pid=pid)
+        ready(Ready(base, f"{base}/auth/o2/token", f"{health}/health", authority, pid))
+
+    def _gateway(self) -> Any:  # noqa: ANN401 - an ASGI application
+        system = self._system
+        return create_gateway(
+            catalogue=Catalogue.load(),
+            vault=system.vault,
+            accounts=system.accounts,
+            sellers=system.sellers,
+            audit=system.audit,
+            database=system.database,
+            clock=system.clock,
+            token_key=system.ticket_key,
+            environment=system.settings.environment,
+        )
+
+    # -- schedule --------------------------------------------------------------------------------
+
+    async def _sweeps(self) -> None:
+        """Sweep now, and then just after every full hour: what is due at midnight goes at midnight."""
+        while True:
+            await self._do(logs.Task.SWEEP, lambda: self._system.vault.sweep(self._system.clock()))
+            now = self._system.clock()
+            hour = now.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
+            if await self._stopped_within((hour - now).total_seconds() + 1):
+                return
+
+    async def _checkpoints(self) -> None:
+        while not await self._stopped_within(CHECKPOINT_SECONDS):
+            await self._do(logs.Task.CHECKPOINT, self._checkpoint)
+
+    def _checkpoint(self) -> None:
+        last = self._system.audit.tail(1)
+        if last and last[-1].seq != self._published:
+            self._system.audit.checkpoint(self._system.clock())
+            self._published = last[-1].seq
+
+    _published = -1
+
+    async def _heartbeats(self) -> None:
+        while not await self._stopped_within(HEARTBEAT_SECONDS):
+            await self._do(logs.Task.HEARTBEAT, self._heartbeat)
+
+    def _heartbeat(self) -> None:
+        event = AuditEvent(EventType.LOG_HEARTBEAT, Outcome.SUCCESS, SYSTEM)
+        with self._system.database.write() as tx:
+            self._system.audit.append(tx, event, now=self._system.clock())
+
+    async def _stopped_within(self, seconds: float) -> bool:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._stop.wait()
+        return self._stop.is_set()
+
+    async def _do(self, task: logs.Task, work: Callable[[], object]) -> None:
+        """Run scheduled work in a thread; a failure shows in the log and in health, and is retried."""
+        try:
+            await asyncio.to_thread(work)
+        except Exception as exc:  # noqa: BLE001 - the next run may succeed; health says that this one did not
+            self._faults.add(task.value)
+            logs.say_error(logs.Happening.SCHEDULE_FAILED, exc, task=task.value)
+        else:
+            self._faults.discard(task.value)
+
+    # -- health ----------------------------------------------------------------------------------
+
+    async def _health(self, scope: Any, _receive: Any, send: Any) -> None:  # noqa: ANN401 - ASGI
+        """Answer monitoring: 200 while all is well, 503 when scheduled work failed last time."""
+        status, body = 404, "not found\n"
+        if scope["type"] == "http" and scope["path"] == "/health":
+            status = 503 if self._faults else 200
+            body = "failing: " + " ".join(sorted(self._faults)) if self._faults else "ok"
+        elif scope["type"] == "http" and scope["path"] == "/metrics":
+            status = 200
+            body = (
+                "# TYPE strongroom_up gauge\nstrongroom_up 1\n"
+                "# TYPE strongroom_failing_tasks gauge\n"
+                f"strongroom_failing_tasks {len(self._faults)}"
+            )
+        headers = [
+            (b"content-type", b"text/plain; charset=utf-8"),
+            (b"cache-control", b"no-store"),
+            (b"x-content-type-options", b"nosniff"),
+        ]
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body.rstrip("\n").encode() + b"\n"})
+
+
+def _server(app: Any, context: ssl.SSLContext, *, lifespan: Any) -> _Server:  # noqa: ANN401 - ASGI
+    return _Server(
+        uvicorn.Config(
+            app,
+            lifespan=lifespan,
+            http="httptools",
+            ws="none",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            backlog=_BACKLOG,
+            timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+            timeout_graceful_shutdown=GRACE_SECONDS,
+            ssl_context_factory=lambda _config, _default: context,
+        )
+    )
+
+
+def _listen(host: str, port: int, what: str, sockets: contextlib.ExitStack) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = sockets.enter_context(socket.socket(family, socket.SOCK_STREAM))
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as exc:
+        raise Misconfigured(
+            f"the {what} cannot listen on port {port}: {exc.strerror}",
+            hint=f"set {what}.port in strongroom.toml; 0 picks a free one",
+        ) from None
+    listener.listen(_BACKLOG)
+    listener.setblocking(False)  # noqa: FBT003 - the standard library's own form
+    return listener
+
+
+def _url(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    if host in ("0.0.0.0", "::"):  # noqa: S104 - compared, not bound
+        host = "localhost"
+    return f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"
