@@ -226,7 +226,8 @@ def decode_slots(payload: bytes) -> dict[int, Scalar]:
     try:
         pairs: list[tuple[int, Scalar]] = orjson.loads(payload[1:])
         slots = dict(pairs)
-        sound = len(slots) == len(pairs) and set(map(type, slots)) <= {int}
+        sound = type(pairs) is list and len(slots) == len(pairs)
+        sound = sound and set(map(type, slots)) <= {int}
         sound = sound and set(map(type, slots.values())) <= _SCALARS
     except (TypeError, ValueError):
         sound = False

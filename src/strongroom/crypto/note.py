@@ -176,13 +176,23 @@ def parse_checkpoint(text: str) -> Checkpoint:
 
 
 def _check_name(name: str) -> None:
-    if not name or "+" in name or any(character.isspace() for character in name):
+    spaced = any(character.isspace() for character in name)
+    if not name or "+" in name or spaced or not _is_unicode(name):
         raise Malformed("a note's key name is not empty and has no spaces and no plus")
 
 
 def _check_text(text: str) -> None:
-    if not text.endswith("\n") or any(char < " " and char != "\n" for char in text):
+    controls = any(character < " " and character != "\n" for character in text)
+    if not text.endswith("\n") or controls or not _is_unicode(text):
         raise Malformed("a note's text is lines without control characters")
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _signature(line: str) -> Signature:
