@@ -72,8 +72,6 @@ class Slot:
     number: int | None
     kind: str = ""
     field: str = ""
-    own: bool = False
-    """The list's own position is the id: `payment_method:<position>.name`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,9 +112,10 @@ class Node:
 
 
 _BRANCH = re.compile(r"(\[\] )?([A-Z][A-Za-z0-9]*(?:/[a-z]+)?)(?: as (\S+))?")
+_MEMBER = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 _PREFIX = re.compile(r"([a-z_]+)(:)?(\S*)")
 _IDENT = re.compile(r"\*|\{[A-Za-z]*\}|\*-\{[A-Za-z]*\}")
-_SLOT = re.compile(r"(\.|[a-z_]+(?:\.|:\{\}\.))([a-z][a-z0-9_]*)(:\{\})?")
+_SLOT = re.compile(r"(\.|[a-z_]+\.)([a-z][a-z0-9_]*)(:\{\})?")
 
 
 class Resolver:
@@ -135,6 +134,8 @@ class Resolver:
             return known
         if definition in self._open or definition not in self._definitions:
             raise ValueError(f"{self._model}: {definition} is missing or contains itself")
+        if not all(map(_MEMBER.fullmatch, self._definitions[definition])):
+            raise ValueError(f"{self._model}: {definition} has a member whose name is no word")
         self.used.add(definition)
         self._open.append(definition)
         members = {
@@ -207,17 +208,16 @@ def _target(target: str, prefix: str, *, many: bool) -> tuple[Slot | None, Categ
     if found is None:
         raise ValueError(target)
     head, name, position = found.groups()
-    own = head.endswith(":{}.")
-    kind = prefix.removesuffix(":") if head == "." else head.rstrip(".").removesuffix(":{}")
-    dynamic = own or (head == "." and prefix.endswith(":"))
+    kind = prefix.removesuffix(":") if head == "." else head.rstrip(".")
+    dynamic = head == "." and prefix.endswith(":")
     # A list needs its positions in the slot's name, nothing else has any.
-    if many is not (own or position is not None) or not kind or (position and not dynamic):
+    if many is not (position is not None) or not kind or (many and not dynamic):
         raise ValueError(target)
     if dynamic:
         known = DYNAMIC.get((kind, name))
         if known is None:
             raise ValueError(target)
-        return Slot(known, None, kind, name, own), known.category
+        return Slot(known, None, kind, name), known.category
     number = number_of(f"{kind}.{name}")
     if number is None:
         raise ValueError(target)

@@ -38,6 +38,9 @@ _PEOPLE: Final = ("buyer", "recipient", "selling_partner", "carrier", "staff")
 _UNKNOWN_DIGITS: Final = 10
 _FIXED_NAME = re.compile(r"[a-z_]+\.[a-z][a-z0-9_]*")
 _WORD = re.compile(r"[a-z][a-z0-9_]*")
+SAFE_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
+"""An id of Amazon's that may stand in a slot's name, or name a subject, as it is."""
+
 _DYNAMIC_NAME = re.compile(
     r"([a-z][a-z_]*):([A-Za-z0-9_-]{1,64})\.([a-z][a-z0-9_]*)(?::([0-9]{1,6}))?"
 )

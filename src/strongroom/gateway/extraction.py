@@ -1,0 +1,145 @@
+"""What a plan found in one document, and what is to change in it: nothing changes before the vault has the values.
+
+Holds plaintext between `extract` and `replace`; never logged, and its repr shows counts only [2.6].
+"""
+
+from collections.abc import Callable, Sequence
+from hashlib import sha256
+from typing import Any, Final, NamedTuple, Protocol
+
+from strongroom.errors import Malformed
+from strongroom.policy.catalogue.slots import SAFE_ID
+from strongroom.policy.sighting import Sighting, SlotKey
+from strongroom.terms import Scalar
+
+Json = Any
+"""A parsed document or a part of one; what it is, is for the plan to find out."""
+
+Object = dict[str, Json]
+Slots = dict[SlotKey, Scalar]
+Render = Callable[[str], str]
+
+Hole = tuple[Object, Sequence[str], Sequence[SlotKey]]
+"""An object, its members that become bare tokens, and the slots of these."""
+
+Write = tuple[Json, str | int, SlotKey, Render]
+"""A place of its own: an object or a list, the member, its slot and how its token is written there."""
+
+MAX_NODES: Final = 200_000
+"""Members looked at one by one in one document; a document of known layouts has next to none."""
+
+MAX_DRIFT: Final = 100
+"""Different findings reported of one document."""
+
+GONE: Final = object()
+"""In place of a member's new value: the member goes."""
+
+_HASH_DIGITS: Final = 10
+_safe_id: Final = SAFE_ID.fullmatch
+
+
+class Drift(NamedTuple):
+    """One thing in a document that the catalogue does not know.
+
+    `path` is a model path, ending before a key that is not a plain word; `kind` is unknown_leaf, wrong_type or
+    unsafe_key.
+    """
+
+    path: str
+    kind: str
+
+
+class Placed(Protocol):
+    """Where the vault put one sighting's values."""
+
+    def token(self, key: SlotKey, /) -> str:
+        """Return the token of a slot of the sighting."""
+
+
+class Cursor:
+    """Amazon's opaque place in a list, still standing in the document."""
+
+    __slots__ = ("_holder", "_member", "value")
+
+    def __init__(self, holder: Object, member: str, value: str) -> None:
+        self._holder = holder
+        self._member = member
+        self.value = value
+
+    def write(self, value: str) -> None:
+        """Put the gateway's own cursor in its place."""
+        self._holder[self._member] = value
+
+    def __repr__(self) -> str:
+        return "<cursor>"
+
+
+class Extraction:
+    """What was found in one document. `sightings` and `drift` are for the vault, `cursors` for the gateway."""
+
+    __slots__ = ("_left", "_seen", "changes", "cursors", "document", "drift", "fixes", "sightings")
+
+    def __init__(self, document: Json) -> None:
+        self.document = document
+        self.sightings: list[Sighting] = []
+        self.changes: list[tuple[list[Hole], list[Write]]] = []
+        """One entry for each sighting."""
+        self.fixes: list[tuple[Json, Json, object]] = []
+        self.cursors: list[Cursor] = []
+        self.drift: list[Drift] = []
+        self._seen: set[Drift] = set()
+        self._left = MAX_NODES
+
+    def __repr__(self) -> str:
+        return f"<extraction of {len(self.sightings)} subjects, {len(self.drift)} findings>"
+
+    def spend(self, nodes: int) -> None:
+        """Count members looked at one by one. Raises: Malformed where there are too many."""
+        self._left -= nodes
+        if self._left < 0:
+            raise Malformed("the document has too much that the catalogue does not know")
+
+    def report(self, path: str, kind: str) -> None:
+        """Note a finding, each one once."""
+        found = Drift(path, kind)
+        if found not in self._seen and len(self.drift) < MAX_DRIFT:
+            self._seen.add(found)
+            self.drift.append(found)
+
+    def drop(self, holder: Json, key: str | int) -> None:
+        """Take a member or an element out when the tokens are written."""
+        self.fixes.append((holder, key, GONE))
+
+    def replace(self, placed: Sequence[Placed]) -> None:
+        """Write the tokens and all other changes into the document. Use once."""
+        for (holes, writes), record in zip(self.changes, placed, strict=True):
+            token = record.token
+            for holder, members, keys in holes:
+                holder.update(zip(members, map(token, keys)))  # noqa: B905 - made in pairs
+            for place, key, slot, render in writes:
+                place[key] = render(token(slot))
+        # Backwards: taking an element out of a list moves those behind it.
+        for place, key, value in reversed(self.fixes):
+            if value is GONE:
+                del place[key]
+            else:
+                place[key] = value
+
+
+def plain(token: str) -> str:
+    """Return the rendering of most tokens: the token."""
+    return token
+
+
+def as_url(token: str) -> str:
+    """Return the rendering for places that must hold an address of the web; nobody answers there (RFC 2606)."""
+    return f"https://token.invalid/{token}"
+
+
+def ident(value: object, position: int) -> str:
+    """Return the id of a dynamic slot: Amazon's own where it is plain, else a hash, else the position."""
+    if type(value) is not str:
+        return f"n{position}"
+    if _safe_id(value):
+        return value
+    return sha256(value.encode()).hexdigest()[:_HASH_DIGITS]

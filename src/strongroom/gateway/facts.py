@@ -1,0 +1,119 @@
+"""What an order's document says of its delivery, in the words of `policy.retention` [2.1].
+
+Reads Amazon's own statements only; a promise of a date is none. Anything unreadable counts as not said.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Final
+
+from strongroom.gateway.extraction import Json, Object
+from strongroom.policy.retention import Progress, SightedFacts
+
+_STATUS_V0: Final[Mapping[str, Progress]] = {
+    "Pending": Progress.PENDING,
+    "PendingAvailability": Progress.PENDING,
+    "Unshipped": Progress.UNSHIPPED,
+    "InvoiceUnconfirmed": Progress.UNSHIPPED,
+    "PartiallyShipped": Progress.PARTIAL,
+    "Shipped": Progress.SHIPPED,
+    "Canceled": Progress.CANCELLED,
+    # Nothing will be delivered, so nothing remains to be done with an address.
+    "Unfulfillable": Progress.CANCELLED,
+}
+
+# A parcel that is lost, refused or on its way back will never be delivered: it says no more than "shipped", since
+# "undelivered" would keep the buyer's data for as long as anybody looks.
+_EASY_SHIP: Final[Mapping[str, Progress]] = {
+    "PickedUp": Progress.UNDELIVERED,
+    "DroppedOff": Progress.UNDELIVERED,
+    "AtOriginFC": Progress.UNDELIVERED,
+    "AtDestinationFC": Progress.UNDELIVERED,
+    "OutForDelivery": Progress.UNDELIVERED,
+    "Delivered": Progress.DELIVERED,
+}
+
+_STATUS_2026: Final[Mapping[str, Progress]] = {
+    "PENDING_AVAILABILITY": Progress.PENDING,
+    "PENDING": Progress.PENDING,
+    "UNSHIPPED": Progress.UNSHIPPED,
+    "PARTIALLY_SHIPPED": Progress.PARTIAL,
+    "SHIPPED": Progress.SHIPPED,
+    "CANCELLED": Progress.CANCELLED,
+    "UNFULFILLABLE": Progress.CANCELLED,
+}
+
+_UNDER_WAY: Final = frozenset({"PENDING", "IN_TRANSIT"})
+_ARRIVED: Final = "DELIVERED"
+_NEVER: Final = "CANCELLED"
+
+
+def nothing(order: Object) -> SightedFacts:
+    """Return the facts of a view that shows no dates and no status."""
+    del order
+    return _NOTHING
+
+
+def order_v0(order: Object) -> SightedFacts:
+    """Return the facts of an order of Orders v0."""
+    get = order.get
+    status = _STATUS_V0.get(_word(get("OrderStatus")), Progress.UNKNOWN)
+    if status is Progress.SHIPPED and "EasyShipShipmentStatus" in order:
+        status = _EASY_SHIP.get(_word(get("EasyShipShipmentStatus")), status)
+    return SightedFacts(status, seconds(get("PurchaseDate")), 0, seconds(get("LastUpdateDate")))
+
+
+def order_2026(order: Object) -> SightedFacts:
+    """Return the facts of an order of Orders 2026-01-01."""
+    get = order.get
+    status = _STATUS_2026.get(
+        _word(_inner(get("fulfillment"), "fulfillmentStatus")), Progress.UNKNOWN
+    )
+    packages = get("packages")
+    shipped_at = 0
+    if type(packages) is list:
+        shipped_at = max((seconds(_inner(package, "shipTime")) for package in packages), default=0)
+        if status is Progress.SHIPPED:
+            status = _carried(_inner(_inner(p, "packageStatus"), "status") for p in packages)
+    return SightedFacts(
+        status, seconds(get("createdTime")), shipped_at, seconds(get("lastUpdatedTime"))
+    )
+
+
+def seconds(text: Json) -> int:
+    """Return an instant of Amazon's (ISO 8601) as whole seconds since 1970; 0 for anything else."""
+    if type(text) is not str:
+        return 0
+    try:
+        moment = datetime.fromisoformat(text)
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=UTC)
+        return max(int(moment.timestamp()), 0)
+    except (ValueError, OverflowError):
+        return 0
+
+
+def _carried(packages: Iterable[Json]) -> Progress:
+    """Return what the packages of a shipped order say: one under way decides, then all of them having arrived."""
+    said = {_word(status) for status in packages} - {_NEVER}
+    if said & _UNDER_WAY:
+        return Progress.UNDELIVERED
+    return Progress.DELIVERED if said == {_ARRIVED} else Progress.SHIPPED
+
+
+def _inner(value: Json, name: str) -> Json:
+    return value.get(name) if type(value) is dict else None
+
+
+def _word(value: Json) -> str:
+    return value if type(value) is str else ""
+
+
+_NOTHING: Final = SightedFacts()
+
+READERS: Final[Mapping[str, Callable[[Object], SightedFacts]]] = {
+    "": nothing,
+    "order_v0": order_v0,
+    "order_2026": order_2026,
+}
+"""By the name a model file gives."""

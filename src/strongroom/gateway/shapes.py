@@ -1,0 +1,295 @@
+"""Layouts of objects, learned from the catalogue's rules: the guard in front of every object a plan reads.
+
+An object whose members and types have been seen and found right before costs one look-up. Any other one is looked at
+member by member here, and what the catalogue does not know is tokenized or dropped: nothing passes because it is new
+(ADR 0031). A layout holds names and types, never a value.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from operator import itemgetter
+from typing import Final
+
+import orjson
+
+from strongroom.crypto.token import as_email, as_ip
+from strongroom.errors import Malformed
+from strongroom.gateway.extraction import (
+    Extraction,
+    Json,
+    Object,
+    Render,
+    Slots,
+    Write,
+    as_url,
+    plain,
+)
+from strongroom.policy.catalogue import Branch, Class, Leaf, Node, Type, unknown_slot
+from strongroom.policy.catalogue import Render as Form
+from strongroom.policy.sighting import SlotKey
+from strongroom.terms import Scalar
+
+MAX_LAYOUTS: Final = 2048
+"""Layouts remembered of one node; more would be somebody's attack on our memory."""
+
+MAX_DEPTH: Final = 64
+"""Levels of what the catalogue does not know; Amazon's deepest model has fourteen."""
+
+MANY_SLOTS: Final = 512
+"""A subject with this many values takes no unknown ones; a record has 895 dynamic slots in all. They are dropped."""
+
+RENDERS: Final[Mapping[Form, Render]] = {
+    Form.TOKEN: plain,
+    Form.EMAIL: as_email,
+    Form.IP: as_ip,
+    Form.URL: as_url,
+}
+
+_SAFE_KEY: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}").fullmatch
+_UNKNOWN_LEAF: Final = "unknown_leaf"
+_WRONG_TYPE: Final = "wrong_type"
+_UNSAFE_KEY: Final = "unsafe_key"
+
+TYPES: Final[Mapping[Type, frozenset[type]]] = {
+    Type.STRING: frozenset({str}),
+    Type.INTEGER: frozenset({int}),
+    Type.NUMBER: frozenset({int, float}),
+    Type.BOOLEAN: frozenset({bool}),
+    Type.JSON: frozenset({dict, list}),
+}
+_OBJECT: Final = frozenset({dict})
+_LIST: Final = frozenset({list})
+
+
+class Layout:
+    """One list of members with their types, in the document's order, and what is personal among them."""
+
+    __slots__ = ("keys", "members", "slots", "special", "types", "values")
+
+    def __init__(self, types: list[type], personal: Mapping[str, Leaf]) -> None:
+        """Build from the types of all members and the leaves that hold one personal value each."""
+        self.types = types
+        self.slots: tuple[SlotKey, ...] = tuple(map(key_of, personal.values()))
+        self.values = _getter(tuple(personal))
+        tokens = {name: leaf for name, leaf in personal.items() if _becomes_token(leaf)}
+        self.members = tuple(tokens)
+        self.keys: tuple[SlotKey, ...] = tuple(map(key_of, tokens.values()))
+        self.special = tuple(
+            (name, leaf) for name, leaf in personal.items() if leaf.render is not Form.TOKEN
+        )
+
+
+class Sink:
+    """Where one subject's findings go on the slow path; around the subjects there is no place to store anything."""
+
+    __slots__ = ("_model", "slots", "writes", "x")
+
+    def __init__(self, x: Extraction, model: str, slots: Slots | None, writes: list[Write]) -> None:
+        self.x = x
+        self.slots = slots
+        self.writes = writes
+        self._model = model
+
+    def stray_member(self, o: Object, key: str, path: str, place: str) -> None:
+        """Deal with a member that no rule names."""
+        if not _SAFE_KEY(key):
+            # The key could be somebody's name.
+            self.x.report(path, _UNSAFE_KEY)
+            self.x.drop(o, key)
+            return
+        self.x.report(joined(path, key), _UNKNOWN_LEAF)
+        self.stray(o, key, joined(path, key), place + key)
+
+    def wrong(self, holder: Json, key: str | int, path: str, place: str) -> None:
+        """Deal with a value of a kind its rule does not allow; null passes."""
+        if holder[key] is not None:
+            self.x.spend(1)
+            self.x.report(path, _WRONG_TYPE)
+            self.stray(holder, key, path, place)
+
+    def stray(self, holder: Json, key: str | int, path: str, place: str, depth: int = 1) -> None:
+        """Tokenize every string in a value, each in a slot of its own place, and drop all other scalars."""
+        value = holder[key]
+        if isinstance(value, str):
+            self._take(holder, key, value, place)
+        elif isinstance(value, (dict, list)):
+            if depth > MAX_DEPTH:
+                raise Malformed("the document is nested too deeply")
+            self.x.spend(len(value) + 1)
+            if isinstance(value, list):
+                for position in range(len(value)):
+                    self.stray(value, position, path, f"{place}[{position}]", depth + 1)
+                return
+            for name in value:
+                if _SAFE_KEY(name):
+                    self.stray(value, name, path, f"{place}.{name}", depth + 1)
+                else:
+                    self.x.report(path, _UNSAFE_KEY)
+                    self.x.drop(value, name)
+        elif value is not None:
+            self.x.drop(holder, key)
+
+    def _take(self, holder: Json, key: str | int, value: str, place: str) -> None:
+        if self.slots is None or len(self.slots) >= MANY_SLOTS:
+            self.x.drop(holder, key)
+            return
+        slot = unknown_slot(f"{self._model}:{place}")
+        self.slots[slot] = value
+        self.writes.append((holder, key, slot, plain))
+
+
+class Shape:
+    """A node's rules and the layouts found right by them."""
+
+    __slots__ = ("_accepts", "_model", "_node", "layouts")
+
+    def __init__(self, model: str, node: Node) -> None:
+        self.layouts: dict[tuple[str, ...], Layout] = {}
+        self._model = model
+        self._node = node
+        self._accepts = {name: _accepted(rule) for name, rule in node.members.items()}
+
+    def admit(
+        self,
+        o: Object,
+        x: Extraction,
+        slots: Slots | None,
+        writes: list[Write],
+        prefix: str,
+        path: str,
+        place: str,
+    ) -> tuple[Object, Layout]:
+        """Return the part of an object that is as declared, with its layout; all else is dropped or tokenized.
+
+        `prefix` precedes dynamic slots here; `path` and `place` are where the object stands in the model and below its
+        subject.
+        """
+        x.spend(len(o) + 1)
+        right: Object = {}
+        sink = Sink(x, self._model, slots, writes)
+        for key, value in o.items():
+            accepts = self._accepts.get(key)
+            if accepts is None:
+                sink.stray_member(o, key, path, place)
+            elif value is None or type(value) in accepts:
+                right[key] = value
+            else:
+                self._refuse(o, key, sink, prefix, joined(path, key), place + key)
+        return right, self._layout(right)
+
+    def without_empty(self, o: Object) -> Layout:
+        """Return the layout of what says something: an empty string is about nobody and stays."""
+        return self._layout({name: value for name, value in o.items() if value != ""})
+
+    def _refuse(self, o: Object, key: str, sink: Sink, prefix: str, path: str, place: str) -> None:
+        rule = self._node.members[key]
+        one = isinstance(rule, Leaf) and not rule.many and rule.type is not Type.JSON
+        if not one or isinstance(o[key], (dict, list)):
+            sink.wrong(o, key, path, place)
+            return
+        # One scalar for another: a client would stumble over a token where it expects a number.
+        sink.x.report(path, _WRONG_TYPE)
+        if isinstance(rule, Leaf) and rule.slot and sink.slots is not None:
+            sink.slots[named(prefix, key_of(rule))] = o[key]
+        sink.x.drop(o, key)
+
+    def _layout(self, o: Object) -> Layout:
+        members, types = tuple(o), list(map(type, o.values()))
+        known = self.layouts.get(members)
+        if known is not None and known.types == types:
+            return known
+        personal: dict[str, Leaf] = {}
+        for name, value in o.items():
+            rule = self._node.members[name]
+            if value is not None and isinstance(rule, Leaf) and _holds_value(rule):
+                personal[name] = rule
+        layout = Layout(types, personal)
+        if known is not None or len(self.layouts) < MAX_LAYOUTS:
+            self.layouts[members] = layout
+        return layout
+
+
+def key_of(leaf: Leaf) -> SlotKey:
+    """Return a fixed slot's number, or a dynamic slot's field, which a prefix precedes."""
+    slot = leaf.slot
+    if slot is None:
+        raise ValueError("a response's personal leaf has a slot")
+    return slot.field if slot.number is None else slot.number
+
+
+def named(prefix: str, key: SlotKey) -> SlotKey:
+    """Return the whole key of a slot."""
+    return key if isinstance(key, int) else prefix + key
+
+
+def joined(path: str, key: str) -> str:
+    """Return the model path of a member."""
+    return f"{path}.{key}" if path else key
+
+
+def special(o: Object, layout: Layout, prefix: str, x: Extraction, writes: list[Write]) -> None:
+    """Note what becomes of the members that no bare token replaces."""
+    for name, leaf in layout.special:
+        if leaf.render is Form.OMIT:
+            x.drop(o, name)
+        elif leaf.render is Form.CONSTANT:
+            x.fixes.append((o, name, leaf.constant))
+        else:
+            writes.append((o, name, named(prefix, key_of(leaf)), RENDERS[leaf.render]))
+
+
+def keep_whole(o: Object, name: str, slot: SlotKey, x: Extraction, slots: Slots) -> None:
+    """Move an object or a list out of the document and into its slot, as JSON text."""
+    try:
+        slots[slot] = orjson.dumps(o[name]).decode()
+    except orjson.JSONEncodeError:
+        raise Malformed("the document is nested too deeply") from None
+    x.drop(o, name)
+
+
+def scalars(
+    values: list[Json],
+    leaf: Leaf,
+    names: tuple[str, str] | None,
+    sink: Sink,
+    path: str,
+    place: str,
+) -> None:
+    """Read a list of scalars; personal ones go to slots named by `names` with the position in between."""
+    accepts = TYPES[leaf.type]
+    for position, value in enumerate(values):
+        if value is None or value == "":
+            continue
+        if type(value) not in accepts:
+            sink.wrong(values, position, path, f"{place}[{position}]")
+        elif names is not None and sink.slots is not None:
+            slot = f"{names[0]}{position}{names[1]}"
+            sink.slots[slot] = value
+            if leaf.render is Form.OMIT:
+                sink.x.drop(values, position)
+            else:
+                sink.writes.append((values, position, slot, RENDERS[leaf.render]))
+
+
+def _becomes_token(leaf: Leaf) -> bool:
+    return leaf.render is Form.TOKEN and not leaf.clear
+
+
+def _holds_value(rule: Leaf) -> bool:
+    return rule.slot is not None and not rule.many and rule.type is not Type.JSON
+
+
+def _accepted(rule: Leaf | Branch) -> frozenset[type]:
+    if rule.many or (isinstance(rule, Leaf) and rule.class_ is Class.ERRORS):
+        return _LIST
+    return _OBJECT if isinstance(rule, Branch) else TYPES[rule.type]
+
+
+def _getter(names: tuple[str, ...]) -> Callable[[Object], tuple[Scalar, ...]]:
+    if len(names) > 1:
+        return itemgetter(*names)
+    return lambda o: tuple(o[name] for name in names)
+
+
+MISS: Final = Layout([object], {})
+"""The layout of no object: nothing in JSON has this type."""
