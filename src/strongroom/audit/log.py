@@ -9,11 +9,11 @@ lives in another database: a log that was set back to an earlier state is refuse
 import hmac
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, cast
 
 import orjson
 import sqlalchemy as sa
@@ -212,7 +212,7 @@ class AuditLog:
             checkpoints = sa.select(audit_checkpoint.c.size, audit_checkpoint.c.note)
             tiles = sa.select(audit_tile.c.level, audit_tile.c.n, audit_tile.c.width)
             return check(
-                (StoredEvent(*row) for row in events),
+                cast("Iterable[StoredEvent]", events),  # rows of the same columns, not copied
                 head=head,
                 checkpoints=[(row.size, row.note) for row in tx.execute(checkpoints)],
                 tiles={(row.level, row.n): row.width for row in tx.execute(tiles)},
@@ -373,7 +373,9 @@ def _entry(row: Any) -> Entry:  # noqa: ANN401 - a row of _EVENTS
 def _replace_file(path: Path, content: bytes) -> None:
     """Put the content in place of the file, durably: a reader sees the old or the new, never a part."""
     temporary = path.with_name(f".{path.name}.new")
-    with temporary.open("wb") as file:
+    # As every file of a home: for its owner alone.
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(handle, "wb") as file:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())

@@ -1,0 +1,31 @@
+"""An empty log on each engine."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.support.audit import Bench
+
+from strongroom.db import schema
+from strongroom.db.engine import Database
+
+
+@pytest.fixture
+def bench(database_url: str, tmp_path: Path) -> Iterator[Bench]:
+    """An empty log on SQLite, then on PostgreSQL."""
+    database = Database(database_url)
+    with database.write() as tx:
+        schema.vault.create_all(tx)
+    (tmp_path / "log").mkdir()
+    yield Bench(database, tmp_path / "log" / "checkpoint")
+    database.close()
+
+
+@pytest.fixture
+def sqlite_bench(tmp_path: Path) -> Iterator[Bench]:
+    """An empty log on SQLite only, for what both engines do alike."""
+    database = Database(f"sqlite:///{tmp_path / 'vault.db'}")
+    with database.write() as tx:
+        schema.vault.create_all(tx)
+    yield Bench(database, tmp_path / "checkpoint")
+    database.close()
