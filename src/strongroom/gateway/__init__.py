@@ -1,0 +1,43 @@
+"""The door that seller's apps use instead of Amazon: personal data stays here, tokens pass [1.3, 2.4]."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from strongroom.accounts import Accounts
+from strongroom.audit.log import AuditLog
+from strongroom.db.engine import Database
+from strongroom.gateway.proxy import Gateway
+from strongroom.gateway.upstream import UpstreamLimits
+from strongroom.policy.catalogue import Catalogue
+from strongroom.terms import Environment
+from strongroom.vault import SellerStore, Vault
+
+__all__ = ["Gateway", "UpstreamLimits", "create_gateway"]
+
+
+def create_gateway(  # noqa: PLR0913 - the objects that app.py wires, by name
+    *,
+    catalogue: Catalogue,
+    vault: Vault,
+    accounts: Accounts,
+    sellers: SellerStore,
+    audit: AuditLog,
+    database: Database,
+    clock: Callable[[], datetime],
+    token_key: bytes,
+    environment: Environment,
+    limits: UpstreamLimits = UpstreamLimits(),  # noqa: B008 - frozen
+) -> Gateway:
+    """Return the gateway as an ASGI callable; `token_key` (32 bytes) seals its tickets and nothing else."""
+    return Gateway(
+        catalogue=catalogue,
+        vault=vault,
+        accounts=accounts,
+        sellers=sellers,
+        audit=audit,
+        database=database,
+        clock=clock,
+        token_key=token_key,
+        environment=environment,
+        limits=limits,
+    )

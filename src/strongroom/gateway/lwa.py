@@ -1,0 +1,301 @@
+"""Our side of Login with Amazon: the tokens our apps get instead of Amazon's [1.2, 2.5].
+
+An app proves itself with the credentials we gave it and gets an access token of ours; a Restricted Data Token is
+answered here as well, bound to the app, method, path and elements. Both are tickets nobody else can read or make.
+The selling partners' real tokens are never part of an answer.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, Never
+from urllib.parse import parse_qsl
+
+import orjson
+
+from strongroom.accounts import ANONYMOUS, Accounts
+from strongroom.audit.entry import EventType, Outcome, Reason
+from strongroom.crypto.ticket import TicketBox, TicketKind
+from strongroom.errors import Unauthenticated
+from strongroom.gateway.answers import (
+    Answer,
+    Refusal,
+    bad_request,
+    denied,
+    json_answer,
+    lwa_error,
+)
+from strongroom.policy.catalogue import Catalogue, Operation
+from strongroom.policy.limits import ACCESS_TOKEN_LIFETIME, RESTRICTED_TOKEN_LIFETIME
+from strongroom.terms import Caller, Environment, PrincipalId, SellerId
+
+MAX_RESOURCES: Final = 50
+"""Tokens API 2021-03-01: the most resources one request may name."""
+
+_MAX_PATH: Final = 512
+_METHODS: Final = frozenset({"GET", "PUT", "POST", "DELETE"})
+_FORM_FIELDS: Final = 16
+_INVALID: Final = "The access token you provided is revoked, malformed or invalid."
+_EXPIRED: Final = "The access token you provided has expired."
+_MISSING: Final = "Access token is missing in the request header."
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """One entry of a Restricted Data Token: an operation, all its paths or one, and data elements."""
+
+    operation: str
+    path: str
+    """Empty for every path of the operation."""
+    elements: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """A request's proven origin; `resources` None for a plain access token."""
+
+    caller: Caller
+    seller: SellerId
+    authorization: int
+    resources: tuple[Resource, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """A token answered to an app, with what the log says of it."""
+
+    answer: Answer
+    caller: Caller
+    seller: SellerId
+    authorization: int
+
+
+class FailedCheck(Exception):
+    """A wrong credential: `accounts` has recorded it already, so the gateway does not."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(str(answer.status))
+        self.answer = answer
+
+
+class Doorman:
+    """Issues and recognises our tokens."""
+
+    def __init__(self, accounts: Accounts, key: bytes, environment: Environment) -> None:
+        self._accounts = accounts
+        self._access = TicketBox(key, TicketKind.ACCESS, environment)
+        self._restricted = TicketBox(key, TicketKind.RDT, environment)
+
+    def issue(self, body: bytes, content_type: str, now: datetime) -> Issued:
+        """Answer a request to the token endpoint, in a form or in JSON (RFC 6749, 4 to 6).
+
+        Raises:
+            FailedCheck: wrong client or refresh token.
+            Refusal: anything else is wrong with it; in Login with Amazon's shape.
+
+        """
+        form = _parse_form(body, content_type)
+        grant_type = _required(form, "grant_type")
+        if grant_type not in ("refresh_token", "client_credentials", "authorization_code"):
+            _refuse(
+                "unsupported_grant_type",
+                "The authorization grant type is not supported by the authorization server",
+            )
+        client_id, secret = _required(form, "client_id"), _required(form, "client_secret")
+        try:
+            caller = self._accounts.check_client(client_id, secret, now)
+        except Unauthenticated:
+            raise FailedCheck(
+                lwa_error(401, "invalid_client", "Client authentication failed")
+            ) from None
+        if grant_type == "client_credentials":
+            _required(form, "scope", caller)
+            _refuse("invalid_scope", "The client may not request this scope", caller)
+        if grant_type == "authorization_code":
+            _refuse(
+                "unauthorized_client",
+                "The client is not authorized to request an authorization code",
+                caller,
+            )
+        refresh_token = _required(form, "refresh_token", caller)
+        try:
+            found = self._accounts.check_refresh(caller, refresh_token, now)
+        except Unauthenticated:
+            raise FailedCheck(
+                lwa_error(
+                    400,
+                    "invalid_grant",
+                    "The request has an invalid grant parameter : refresh_token",
+                )
+            ) from None
+        token = self._access.seal(
+            {"p": caller.principal, "s": found.seller, "a": found.id},
+            expires_at=now + ACCESS_TOKEN_LIFETIME,
+        )
+        document = {
+            "access_token": token,
+            "refresh_token": refresh_token,
+            "token_type": "bearer",
+            "expires_in": int(ACCESS_TOKEN_LIFETIME.total_seconds()),
+        }
+        answer = json_answer(200, document, ((b"pragma", b"no-cache"),))
+        return Issued(answer, caller, found.seller, found.id)
+
+    def admit(self, presented: str | None, now: datetime) -> Pass:
+        """Return whom a request's `x-amz-access-token` stands for, its authorization still living.
+
+        Raises:
+            Refusal: Amazon's 403.
+
+        """
+        if not presented:
+            raise denied(_MISSING, Reason.WRONG_CREDENTIAL)
+        is_restricted = presented.startswith("Atz.sprdt|")
+        box = self._restricted if is_restricted else self._access
+        try:
+            payload = box.open(presented, now)
+        except Unauthenticated as exc:
+            if exc.message.endswith("has expired"):
+                raise denied(_EXPIRED, Reason.EXPIRED_CREDENTIAL) from None
+            raise denied(_INVALID, Reason.WRONG_CREDENTIAL) from None
+        principal, seller = PrincipalId(payload["p"]), SellerId(payload["s"])
+        try:
+            caller = self._accounts.check_authorization(payload["a"], principal, seller)
+        except Unauthenticated:
+            raise denied(_INVALID, Reason.REVOKED) from None
+        if not is_restricted:
+            return Pass(caller, seller, payload["a"])
+        resources = tuple(Resource(o, p, frozenset(e)) for o, p, e in payload["r"])
+        return Pass(caller, seller, payload["a"], resources)
+
+    def restrict(self, bearer: Pass, resources: tuple[Resource, ...], now: datetime) -> Answer:
+        """Return the answer that carries a Restricted Data Token for these resources."""
+        token = self._restricted.seal(
+            {
+                "p": bearer.caller.principal,
+                "s": bearer.seller,
+                "a": bearer.authorization,
+                "r": [[r.operation, r.path, sorted(r.elements)] for r in resources],
+            },
+            expires_at=now + RESTRICTED_TOKEN_LIFETIME,
+        )
+        life = int(RESTRICTED_TOKEN_LIFETIME.total_seconds())
+        return json_answer(200, {"restrictedDataToken": token, "expiresIn": life})
+
+
+def parse_resources(body: bytes, catalogue: Catalogue) -> list[tuple[Operation, Resource]]:
+    """Return what a createRestrictedDataToken request names, checked against Amazon's model and the catalogue.
+
+    Members the model doesn't have are ignored, as Amazon does: python-amazon-sp-api adds marketplaces to every body.
+
+    Raises:
+        Refusal: 400, naming the rule that was broken.
+
+    """
+    try:
+        document: Any = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        raise bad_request("The request body is not valid JSON.") from None
+    entries = document.get("restrictedResources") if isinstance(document, dict) else None
+    if not isinstance(entries, list) or not entries:
+        raise bad_request("Request is missing required field: restrictedResources.")
+    if len(entries) > MAX_RESOURCES:
+        raise bad_request(f"The number of restrictedResources must not exceed {MAX_RESOURCES}.")
+    if document.get("targetApplication") is not None:
+        raise bad_request("Delegation to a targetApplication is not supported.")
+    return [_parse_resource(entry, catalogue) for entry in entries]
+
+
+def elements_for(bearer: Pass, operation: Operation, path: str) -> frozenset[str] | None:
+    """Return the data elements a call may show; None for a plain access token.
+
+    Raises:
+        Refusal: the Restricted Data Token was made for other resources.
+
+    """
+    if bearer.resources is None:
+        return None
+    covering = [r for r in bearer.resources if r.operation == operation.id and r.path in ("", path)]
+    if not covering:
+        raise denied(_INVALID, Reason.WRONG_PATH)
+    return frozenset[str]().union(*(r.elements for r in covering))
+
+
+def _parse_resource(entry: object, catalogue: Catalogue) -> tuple[Operation, Resource]:
+    if not isinstance(entry, dict):
+        raise bad_request("restrictedResources must be a list of objects.")
+    method, path, elements = entry.get("method"), entry.get("path"), entry.get("dataElements")
+    if method not in _METHODS:
+        raise bad_request("Invalid method in restrictedResources.")
+    if not isinstance(path, str) or not path.startswith("/") or len(path) > _MAX_PATH:
+        raise bad_request("Invalid path in restrictedResources.")
+    if elements is None:
+        elements = []
+    if not isinstance(elements, list) or not all(isinstance(e, str) for e in elements):
+        raise bad_request("Invalid dataElements in restrictedResources.")
+    operation = _restricted_operation(method, path, catalogue)
+    generic = path == operation.template and bool(operation.path_parameters)
+    if bool(elements) != bool(operation.rdt_elements):
+        raise bad_request(
+            "dataElements must be given for operations that have them, and only for these."
+        )
+    if not operation.rdt_elements.issuperset(elements):
+        raise bad_request("Invalid dataElements in restrictedResources.")
+    return operation, Resource(operation.id, "" if generic else path, frozenset(elements))
+
+
+def _restricted_operation(method: str, path: str, catalogue: Catalogue) -> Operation:
+    """Return the operation of a path, or of the template itself: `…/orders/{orderId}` stands for all of them."""
+    match = catalogue.match(method, path)
+    found = match.operation if match else None
+    if found is None and "{" in path:
+        operations = catalogue.operations.values()
+        found = next((o for o in operations if (o.method, o.template) == (method, path)), None)
+    if found is None or not found.restricted:
+        raise bad_request(
+            "A path in restrictedResources is not a restricted operation.",
+            Reason.UNKNOWN_OPERATION,
+        )
+    return found
+
+
+def _parse_form(body: bytes, content_type: str) -> Mapping[str, object]:
+    if content_type.partition(";")[0].strip().lower() == "application/json":
+        try:
+            document = orjson.loads(body)
+        except orjson.JSONDecodeError:
+            document = None
+        if not isinstance(document, dict):
+            _refuse("invalid_request", "The request body is not valid JSON")
+        return document
+    try:
+        pairs = parse_qsl(
+            body.decode("ascii"),
+            keep_blank_values=True,
+            max_num_fields=_FORM_FIELDS,
+            errors="strict",
+        )
+    except ValueError:
+        _refuse("invalid_request", "The request is malformed")
+    form = dict(pairs)
+    if len(form) != len(pairs):
+        # RFC 6749, 3.2: a parameter must not be given twice.
+        _refuse("invalid_request", "The request has a repeated parameter")
+    return form
+
+
+def _required(form: Mapping[str, object], name: str, caller: Caller = ANONYMOUS) -> str:
+    value = form.get(name)
+    if not isinstance(value, str) or not value:
+        _refuse("invalid_request", f"The request is missing a required parameter : {name}", caller)
+    return value
+
+
+def _refuse(error: str, description: str, caller: Caller = ANONYMOUS) -> Never:
+    raise Refusal(
+        lwa_error(400, error, description),
+        Reason.MALFORMED_REQUEST,
+        type_=EventType.TOKEN_ISSUED,
+        outcome=Outcome.DENIED,
+        actor=caller,
+    )

@@ -1,0 +1,214 @@
+"""Checks what an app sends toward Amazon, and puts tokens back where the catalogue says personal data belongs.
+
+A token anywhere else is refused: the app made a mistake, and Amazon would store a reference of ours as somebody's name.
+Nothing of a request that is refused here reaches Amazon. Names of parameters are repeated to the client only where
+they are plain words; values never.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+from urllib.parse import parse_qsl, quote, urlencode
+
+import orjson
+
+from strongroom.audit.entry import Reason
+from strongroom.crypto.ticket import TicketBox, TicketKind
+from strongroom.crypto.token import find_tokens, looks_like_token
+from strongroom.errors import StrongroomError, Unauthenticated
+from strongroom.gateway.answers import Refusal, bad_request, denied
+from strongroom.gateway.lwa import Pass
+from strongroom.policy.catalogue import Branch, Class, Leaf, Node, Operation
+from strongroom.terms import Action, Environment, Purpose, Scalar
+from strongroom.vault import Vault
+
+CURSOR_LIFETIME: Final = timedelta(hours=24)
+"""As Amazon's own page tokens."""
+
+_MAX_QUERY_CHARACTERS: Final = 16 * 1024
+_MAX_FIELDS: Final = 200
+_MAX_DEPTH: Final = 64
+_SAFE_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9]{0,39}")
+
+# python-amazon-sp-api puts all four on every call, whether or not the operation knows them.
+_HABITUAL: Final = frozenset(
+    {"MarketplaceId", "MarketplaceIds", "marketplaceIds", "marketplace_ids"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """One call on its way out: who asks, for what operation, why and when."""
+
+    bearer: Pass
+    operation: Operation
+    purpose: Purpose
+    now: datetime
+    request_id: str
+
+
+class Outgoing:
+    """Turns an app's request into the one Amazon gets."""
+
+    def __init__(self, vault: Vault, key: bytes, environment: Environment) -> None:
+        self._vault = vault
+        self._cursors = TicketBox(key, TicketKind.CURSOR, environment)
+
+    def query(self, asking: Asking, raw: bytes) -> str:
+        """Return the query for Amazon, written anew from what was understood of the app's.
+
+        Raises:
+            Refusal: a parameter the operation does not have, a token in the wrong place, a cursor that is not ours, or
+                a token this app may not use.
+
+        """
+        if not raw:
+            return ""
+        known = asking.operation.parameters
+        pairs = []
+        for name, value in _parse_query(raw):
+            rule = known.get(name)
+            if rule is None:
+                if name in _HABITUAL and not _holds_token(value):
+                    continue
+                shown = f": {name}" if _SAFE_NAME.fullmatch(name) else ""
+                raise bad_request(f"The operation has no such parameter{shown}.")
+            pairs.append((name, self._parameter(asking, rule, value)))
+        return urlencode(pairs, quote_via=quote, safe=",:") if pairs else ""
+
+    def body(self, asking: Asking, raw: bytes) -> bytes | None:
+        """Return the body for Amazon; None where the operation takes none. Raises: Refusal."""
+        node = asking.operation.body
+        if node is None or not raw:
+            return None
+        try:
+            document: Any = orjson.loads(raw)
+        except orjson.JSONDecodeError:
+            raise bad_request("The request body is not valid JSON.") from None
+        if not isinstance(document, dict):
+            raise bad_request("The request body is not a JSON object.")
+        return orjson.dumps(self._object(asking, node, document, 0))
+
+    def wrap_cursor(self, asking: Asking, cursor: str) -> str:
+        """Return our own ticket in place of Amazon's place in a list."""
+        return self._cursors.seal(
+            {**_binding(asking), "c": cursor}, expires_at=asking.now + CURSOR_LIFETIME
+        )
+
+    def _open_cursor(self, asking: Asking, ticket: str) -> str:
+        try:
+            payload = self._cursors.open(ticket, asking.now)
+        except Unauthenticated:
+            raise bad_request("The page token is not valid.", Reason.WRONG_CREDENTIAL) from None
+        cursor = payload.pop("c")
+        if payload != _binding(asking):
+            raise bad_request("The page token was made for another call.", Reason.WRONG_CREDENTIAL)
+        return str(cursor)
+
+    def _parameter(self, asking: Asking, rule: Leaf, value: str) -> str:
+        if rule.class_ is Class.CURSOR:
+            return self._open_cursor(asking, value) if value else value
+        if not _holds_token(value):
+            return value
+        return str(self._put_back(asking, rule, value))
+
+    def _put_back(self, asking: Asking, rule: Leaf, value: str) -> Scalar:
+        """Return what a token stands for: the one way by which personal data goes out again, to Amazon."""
+        if rule.class_ is not Class.PII or not looks_like_token(value):
+            raise _misplaced()
+        try:
+            revealed = self._vault.reveal(
+                asking.bearer.caller,
+                value,
+                purpose=asking.purpose,
+                now=asking.now,
+                action=Action.RELAY,
+                req=asking.request_id,
+            )
+        except StrongroomError as exc:
+            # One answer for all: whether a token exists is nothing to a caller without a grant.
+            raise denied(
+                "A token in the request may not be used by this application.", Reason.NO_GRANT
+            ) from exc
+        if revealed.seller != asking.bearer.seller:
+            raise denied(
+                "A token in the request may not be used by this application.", Reason.WRONG_SELLER
+            )
+        if rule.category is not None and revealed.category is not rule.category:
+            raise _misplaced()
+        return revealed.value.unwrap()
+
+    def _object(
+        self, asking: Asking, node: Node | None, document: Mapping[str, Any], depth: int
+    ) -> dict[str, Any]:
+        members: Mapping[str, Leaf | Branch] = {} if node is None else node.members
+        changed = {}
+        for name, value in document.items():
+            if _holds_token(name):
+                raise _misplaced()
+            changed[name] = self._value(asking, members.get(name), value, depth + 1)
+        return changed
+
+    def _value(self, asking: Asking, rule: Leaf | Branch | None, value: Any, depth: int) -> Any:  # noqa: ANN401 - any JSON
+        """Return a value with its tokens put back. What has no rule passes as the app's own, but never with a token."""
+        if depth > _MAX_DEPTH:
+            raise bad_request("The request body is nested too deeply.")
+        if isinstance(value, dict):
+            node = rule.node if isinstance(rule, Branch) else None
+            return self._object(asking, node, value, depth)
+        if isinstance(value, list):
+            return [self._value(asking, rule, member, depth + 1) for member in value]
+        if not isinstance(value, str) or not _holds_token(value):
+            return value
+        if not isinstance(rule, Leaf):
+            raise _misplaced()
+        return self._put_back(asking, rule, value)
+
+
+def purpose_of(header: str | None) -> Purpose:
+    """Return the purpose an app gives in `x-strongroom-purpose`; fulfilment where it gives none."""
+    if header is None:
+        return Purpose.FULFILMENT
+    try:
+        return Purpose(header)
+    except ValueError:
+        raise bad_request("The header x-strongroom-purpose names no known purpose.") from None
+
+
+def refuse_token_in_path(path: str) -> None:
+    """End a request whose path carries one of our tokens. Raises: Refusal."""
+    if _holds_token(path):
+        raise _misplaced()
+
+
+def _parse_query(raw: bytes) -> list[tuple[str, str]]:
+    if len(raw) > _MAX_QUERY_CHARACTERS:
+        raise bad_request("The query is too long.")
+    try:
+        return parse_qsl(
+            raw.decode("ascii"),
+            keep_blank_values=True,
+            max_num_fields=_MAX_FIELDS,
+            errors="strict",
+        )
+    except ValueError:
+        raise bad_request("The query is malformed.") from None
+
+
+def _holds_token(text: str) -> bool:
+    # Shorter texts hold none: a token is 20 characters.
+    return len(text) >= 20 and (looks_like_token(text) or bool(find_tokens(text)))  # noqa: PLR2004
+
+
+def _binding(asking: Asking) -> dict[str, object]:
+    bearer = asking.bearer
+    return {"o": asking.operation.id, "p": bearer.caller.principal, "s": bearer.seller}
+
+
+def _misplaced() -> Refusal:
+    return bad_request(
+        "The request holds a Strongroom token where Amazon expects no personal data.",
+        Reason.UNCLASSIFIED,
+    )

@@ -1,0 +1,449 @@
+"""The ASGI application at the gateway's door: receives, authenticates, relays, and seals what comes back.
+
+Every request ends in exactly one durable event before a byte of its answer leaves [2.6]; where the event can't be
+written the answer is 503 and nothing else. A success of Amazon's passes only after its personal data is sealed and
+replaced; whatever goes wrong on that way ends in 502 without a byte of Amazon's [1.3]. Paths hold order ids, bodies
+hold people: neither is ever logged.
+"""
+
+import asyncio
+import logging
+import uuid
+from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Final
+
+import orjson
+
+from strongroom.accounts import ANONYMOUS, Accounts
+from strongroom.audit.entry import Event, EventType, ObjKind, Outcome, Reason
+from strongroom.audit.log import AuditLog
+from strongroom.db.engine import Database
+from strongroom.errors import StrongroomError
+from strongroom.gateway import answers, transform
+from strongroom.gateway.answers import Answer, Refusal
+from strongroom.gateway.lwa import Doorman, FailedCheck, Pass, elements_for, parse_resources
+from strongroom.gateway.outgoing import Asking, Outgoing, purpose_of, refuse_token_in_path
+from strongroom.gateway.permits import RESTRICTED_TOKEN_PATH, Permits, says_expired
+from strongroom.gateway.sealing import Sealing
+from strongroom.gateway.upstream import Deadline, Line, Lines, Reply, UpstreamLimits
+from strongroom.policy.catalogue import Catalogue, Operation
+from strongroom.policy.sighting import Sighting
+from strongroom.terms import Caller, Environment, SellerId
+from strongroom.vault import SellerStore, Vault
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+TOKEN_PATHS: Final = frozenset({"/auth/o2/token", "/auth/O2/token"})
+
+_BODY_SECONDS: Final = 10.0
+"""How long a client may take to send its request."""
+
+_MAX_ERROR_BYTES: Final = 256 * 1024
+
+_UNRECORDED: Final = answers.amazon_error(
+    503, "Strongroom can't record this request now, so it does not answer it."
+)
+
+_log = logging.getLogger(__name__)
+
+
+class _Gone(Exception):
+    """The client went away before its request was complete."""
+
+
+@dataclass(slots=True)
+class _Exchange:
+    """One request under way, and what its event will say."""
+
+    request_id: str
+    now: datetime
+    method: str
+    path: str
+    query: bytes
+    headers: dict[bytes, bytes]
+    body: bytes = b""
+    src_ip: str | None = None
+    caller: Caller = ANONYMOUS
+    seller: SellerId | None = None
+    op: str | None = None
+    recorded: bool = False
+
+    def header(self, name: bytes) -> str | None:
+        value = self.headers.get(name)
+        return None if value is None else value.decode("latin-1")
+
+
+class Gateway:
+    """The ASGI callable. One event loop serves it; everything but HTTP itself runs inline in that loop."""
+
+    def __init__(  # noqa: PLR0913 - the objects that app.py wires, by name
+        self,
+        *,
+        catalogue: Catalogue,
+        vault: Vault,
+        accounts: Accounts,
+        sellers: SellerStore,
+        audit: AuditLog,
+        database: Database,
+        clock: Callable[[], datetime],
+        token_key: bytes,
+        environment: Environment,
+        limits: UpstreamLimits,
+    ) -> None:
+        self._catalogue = catalogue
+        self._audit = audit
+        self._database = database
+        self._clock = clock
+        self._limits = limits
+        self._doorman = Doorman(accounts, token_key, environment)
+        self._outgoing = Outgoing(vault, token_key, environment)
+        self._sealing = Sealing(catalogue, vault, self._outgoing, limits)
+        self._lines = Lines(sellers, limits)
+        elements = frozenset[str]().union(*(o.rdt_elements for o in catalogue.operations.values()))
+        self._permits = Permits(sellers, elements)
+        self._addresses: dict[str, str] = {}
+
+    async def startup(self) -> None:
+        """Be ready to serve in the running loop. Connections open when they are first needed."""
+
+    async def shutdown(self) -> None:
+        """Close every connection to Amazon. May be called twice."""
+        await self._lines.close()
+
+    async def forget(self, seller_id: SellerId) -> None:
+        """Drop the tokens and connections of a selling partner whose entry has changed."""
+        self._permits.forget(seller_id)
+        await self._lines.forget(seller_id)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one ASGI connection: an HTTP request, or the server's own start and end."""
+        if scope["type"] == "lifespan":
+            await self._lifespan(receive, send)
+            return
+        if scope["type"] != "http":
+            return
+        exchange = self._begin(scope)
+        try:
+            answer = await self._answer(exchange, receive)
+        except _Gone:
+            return
+        headers = answers.to_wire(answer, answer.request_id or exchange.request_id)
+        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        body = b"" if exchange.method == "HEAD" else answer.body
+        await send({"type": "http.response.body", "body": body})
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        while True:
+            message = await receive()
+            if message["type"] == "lifespan.startup":
+                await self.startup()
+                await send({"type": "lifespan.startup.complete"})
+            elif message["type"] == "lifespan.shutdown":
+                await self.shutdown()
+                await send({"type": "lifespan.shutdown.complete"})
+                return
+
+    def _begin(self, scope: Scope) -> _Exchange:
+        raw_path = scope.get("raw_path") or scope["path"].encode()
+        client = scope.get("client")
+        return _Exchange(
+            request_id=str(uuid.uuid4()),
+            now=self._clock(),
+            method=scope["method"],
+            path=raw_path.decode("latin-1").partition("?")[0],
+            query=scope.get("query_string", b""),
+            headers=dict(scope["headers"]),
+            src_ip=self._pseudonym(client[0]) if client else None,
+        )
+
+    def _pseudonym(self, address: str) -> str:
+        known = self._addresses.get(address)
+        if known is None:
+            if len(self._addresses) >= 1024:  # noqa: PLR2004 - far more than apps there are
+                self._addresses.clear()
+            known = self._addresses[address] = self._audit.pseudonym("ip", address)
+        return known
+
+    async def _answer(self, exchange: _Exchange, receive: Receive) -> Answer:
+        """Return the answer to a request, its event durable."""
+        try:
+            exchange.body = await _read_body(exchange, receive, self._limits.request_bytes)
+            return await self._decide(exchange)
+        except FailedCheck as end:
+            return end.answer
+        except Refusal as end:
+            return self._record_refusal(exchange, end)
+        except StrongroomError as exc:
+            return self._record_refusal(exchange, answers.refusal_for(exc, Reason.INTERNAL))
+        except _Gone:
+            raise
+        except Exception as exc:  # noqa: BLE001 - the last line: all else ends in 500, never in a traceback
+            _report(exc)
+            return self._record_refusal(exchange, answers.our_fault())
+
+    async def _decide(self, exchange: _Exchange) -> Answer:
+        if exchange.path in TOKEN_PATHS:
+            return self._issue(exchange)
+        bearer = self._doorman.admit(exchange.header(b"x-amz-access-token"), exchange.now)
+        exchange.caller, exchange.seller = bearer.caller, bearer.seller
+        deadline = Deadline(self._limits.total_seconds)
+        if exchange.path == RESTRICTED_TOKEN_PATH and exchange.method == "POST":
+            async with deadline.enforce():
+                return await self._restrict(exchange, bearer)
+        refuse_token_in_path(exchange.path)
+        match = self._catalogue.match(exchange.method, exchange.path)
+        if match is None:
+            raise Refusal(
+                answers.amazon_error(
+                    403, "Strongroom's catalogue does not know this operation, so it does not pass."
+                ),
+                Reason.UNKNOWN_OPERATION,
+            )
+        exchange.op = match.operation.id
+        return await self._relay(exchange, bearer, match.operation, deadline)
+
+    def _issue(self, exchange: _Exchange) -> Answer:
+        """Answer the token endpoint."""
+        exchange.op = "lwa.token"
+        if exchange.method != "POST":
+            raise Refusal(
+                answers.lwa_error(405, "invalid_request", "The request method is not supported"),
+                Reason.MALFORMED_REQUEST,
+                type_=EventType.TOKEN_ISSUED,
+            )
+        content_type = exchange.header(b"content-type") or ""
+        issued = self._doorman.issue(exchange.body, content_type, exchange.now)
+        event = Event(
+            EventType.TOKEN_ISSUED,
+            Outcome.SUCCESS,
+            issued.caller,
+            op=exchange.op,
+            obj_kind=ObjKind.AUTHORIZATION,
+            obj_ref=str(issued.authorization),
+            seller=issued.seller,
+            req=exchange.request_id,
+            src_ip=exchange.src_ip,
+        )
+        return self._record(exchange, event, issued.answer)
+
+    async def _restrict(self, exchange: _Exchange, bearer: Pass) -> Answer:
+        """Answer createRestrictedDataToken, after Amazon gave what the resources need."""
+        exchange.op = "tokens.createRestrictedDataToken"
+        if bearer.resources is not None:
+            raise answers.denied(
+                "A restricted data token cannot ask for another.", Reason.WRONG_PATH
+            )
+        named = parse_resources(exchange.body, self._catalogue)
+        line = await self._lines.line(bearer.seller)
+        granted = []
+        for operation, resource in named:
+            _token, elements = await self._permits.restricted(line, operation, resource.elements)
+            granted.append(replace(resource, elements=elements))
+        event = Event(
+            EventType.RDT_ISSUED,
+            Outcome.SUCCESS,
+            bearer.caller,
+            op=exchange.op,
+            n=len(granted),
+            seller=bearer.seller,
+            req=exchange.request_id,
+            src_ip=exchange.src_ip,
+        )
+        return self._record(
+            exchange, event, self._doorman.restrict(bearer, tuple(granted), exchange.now)
+        )
+
+    async def _relay(
+        self, exchange: _Exchange, bearer: Pass, operation: Operation, deadline: Deadline
+    ) -> Answer:
+        """Pass a call of a known operation on to Amazon, and its answer back through the vault."""
+        purpose = purpose_of(exchange.header(b"x-strongroom-purpose"))
+        asking = Asking(bearer, operation, purpose, exchange.now, exchange.request_id)
+        elements = elements_for(bearer, operation, exchange.path)
+        query = self._outgoing.query(asking, exchange.query)
+        body = self._outgoing.body(asking, exchange.body)
+        async with deadline.enforce():
+            line = await self._lines.line(bearer.seller)
+            path = f"{exchange.path}?{query}" if query else exchange.path
+            reply = await self._call(line, operation, path, body, elements)
+            if 200 <= reply.status < 300 and reply.body and operation.response is not None:  # noqa: PLR2004
+                return await self._seal(exchange, asking, line, reply)
+        return self._pass_on(exchange, asking, reply)
+
+    async def _call(
+        self,
+        line: Line,
+        operation: Operation,
+        path: str,
+        body: bytes | None,
+        elements: frozenset[str] | None,
+    ) -> Reply:
+        """Return Amazon's answer; a token that Amazon calls expired is renewed once."""
+        headers = {} if body is None else {"content-type": "application/json"}
+        for last in (False, True):
+            if elements is None:
+                token = await self._permits.access(line)
+            else:
+                token, shown = await self._permits.restricted(line, operation, elements)
+            headers["x-amz-access-token"] = token
+            reply = await line.send(
+                operation.method,
+                line.endpoint + path,
+                headers=headers,
+                body=body,
+                repeatable=operation.read_only,
+            )
+            if last or not says_expired(reply):
+                break
+            if elements is None:
+                self._permits.forget_access(line, token)
+            else:
+                self._permits.forget_restricted(line, operation, shown, token)
+        return reply
+
+    async def _seal(self, exchange: _Exchange, asking: Asking, line: Line, reply: Reply) -> Answer:
+        """Return Amazon's success with its personal data in the vault and tokens in its place."""
+        document = self._sealing.parse(reply)
+        found = self._sealing.extract(asking.operation, document)
+        dated: list[Sighting] = []
+        for path in self._sealing.views_to_date(asking, found):
+            dated += await self._dates(line, path)
+        body = self._sealing.seal(asking, found, dated)
+        exchange.recorded = True
+        headers = ((b"content-type", b"application/json"), *answers.passed_headers(reply.headers))
+        return Answer(reply.status, body, headers, answers.request_id_of(reply.headers))
+
+    async def _dates(self, line: Line, path: str) -> list[Sighting]:
+        """Return an order as the view with its dates shows it: without them nothing of it may be kept."""
+        match = self._catalogue.match("GET", path)
+        if match is None:
+            return []
+        reply = await self._call(line, match.operation, path, None, None)
+        if reply.status == 200:  # noqa: PLR2004
+            document = self._sealing.parse(reply)
+            return self._sealing.extract(match.operation, document).sightings
+        if reply.status == 429 or reply.status >= 500:  # noqa: PLR2004
+            # The client tries again; tokens of values that were thrown away would stay with it.
+            raise answers.upstream_failed(
+                429 if reply.status == 429 else 502,  # noqa: PLR2004
+                "Amazon did not tell the order's dates.",
+                Reason.UPSTREAM_ERROR,
+            )
+        return []
+
+    def _pass_on(self, exchange: _Exchange, asking: Asking, reply: Reply) -> Answer:
+        """Return what carries no personal data: an empty success, or an error made neutral."""
+        status = reply.status
+        if not (200 <= status < 300 or 400 <= status < 600):  # noqa: PLR2004
+            raise answers.upstream_failed(
+                502, "Amazon's answer is not one that passes.", Reason.MALFORMED_UPSTREAM
+            )
+        failed = status >= 400  # noqa: PLR2004
+        headers = answers.passed_headers(reply.headers)
+        request_id = answers.request_id_of(reply.headers)
+        if failed:
+            body = orjson.dumps(transform.neutral_errors(_error_document(reply.body), status))
+            answer = Answer(
+                status, body, ((b"content-type", b"application/json"), *headers), request_id
+            )
+        else:
+            # What no model describes does not pass.
+            answer = Answer(status, b"", headers, request_id)
+        reason = None
+        if failed:
+            reason = Reason.RATE_LIMITED if status == 429 else Reason.UPSTREAM_ERROR  # noqa: PLR2004
+        event = Event(
+            EventType.GATEWAY_REQUEST_FORWARDED,
+            Outcome.FAILURE if failed else Outcome.SUCCESS,
+            asking.bearer.caller,
+            reason=reason,
+            op=asking.operation.id,
+            bytes_=len(answer.body),
+            seller=asking.bearer.seller,
+            req=exchange.request_id,
+            src_ip=exchange.src_ip,
+        )
+        return self._record(exchange, event, answer)
+
+    def _record(self, exchange: _Exchange, event: Event, answer: Answer) -> Answer:
+        """Return `answer` once its event is durable. Raises: StrongroomError where it is not."""
+        with self._database.write() as tx:
+            self._audit.append(tx, event, now=exchange.now)
+        exchange.recorded = True
+        return answer
+
+    def _record_refusal(self, exchange: _Exchange, refusal: Refusal) -> Answer:
+        """Return a refusal's answer, its event durable; a plain 503 where the event can't be written."""
+        if exchange.recorded:
+            return refusal.answer
+        event = Event(
+            refusal.type,
+            refusal.outcome,
+            refusal.actor or exchange.caller,
+            reason=refusal.reason,
+            op=exchange.op,
+            seller=exchange.seller,
+            req=exchange.request_id,
+            src_ip=exchange.src_ip,
+        )
+        try:
+            return self._record(exchange, event, refusal.answer)
+        except Exception as exc:  # noqa: BLE001 - whatever it is: no event, no answer
+            _report(exc)
+            return _UNRECORDED
+
+
+class InternalFault(Exception):
+    """A fault of ours as it may be logged: the place and the kind, never the message, which could hold a value."""
+
+
+def _report(exc: BaseException) -> None:
+    fault = InternalFault(type(exc).__name__).with_traceback(exc.__traceback__)
+    _log.error("a request failed", exc_info=fault)
+
+
+async def _read_body(exchange: _Exchange, receive: Receive, limit: int) -> bytes:
+    """Return the whole body. Raises: Refusal where it is too large or too slow, _Gone where the client left."""
+    length = exchange.headers.get(b"content-length")
+    if length is None and b"transfer-encoding" not in exchange.headers:
+        return b""
+    if length is not None and length.isdigit() and int(length) > limit:
+        raise _too_large()
+    chunks: list[bytes] = []
+    total = 0
+    try:
+        async with asyncio.timeout(_BODY_SECONDS):
+            while True:
+                message = await receive()
+                if message["type"] != "http.request":
+                    raise _Gone
+                chunk = message.get("body", b"")
+                total += len(chunk)
+                if total > limit:
+                    raise _too_large()
+                chunks.append(chunk)
+                if not message.get("more_body", False):
+                    return b"".join(chunks)
+    except TimeoutError:
+        raise Refusal(
+            answers.amazon_error(408, "The request took too long."), Reason.MALFORMED_REQUEST
+        ) from None
+
+
+def _error_document(body: bytes) -> Any:  # noqa: ANN401 - any JSON
+    """Return an error's body as far as it can be read; only its codes are of use."""
+    if len(body) > _MAX_ERROR_BYTES:
+        return None
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return None
+
+
+def _too_large() -> Refusal:
+    answer = answers.amazon_error(413, "The request is larger than this endpoint takes.")
+    return Refusal(answer, Reason.MALFORMED_REQUEST)

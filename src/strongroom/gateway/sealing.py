@@ -1,0 +1,125 @@
+"""What becomes of Amazon's success: parsed, its personal data sealed in the vault, tokens in its place.
+
+All of it happens inline and in one go: the record and its event are durable before the changed document exists. An
+answer that is not what the operation's model says ends the request; none of its bytes leave, not even in an error.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import orjson
+
+from strongroom.audit.entry import Reason
+from strongroom.errors import StrongroomError, Tampered, Unavailable
+from strongroom.gateway import transform
+from strongroom.gateway.answers import Refusal, upstream_failed
+from strongroom.gateway.extraction import Extraction
+from strongroom.gateway.outgoing import Asking, Outgoing
+from strongroom.gateway.upstream import Reply, UpstreamLimits, too_many_containers
+from strongroom.policy.catalogue import Catalogue, Operation
+from strongroom.policy.retention import Progress
+from strongroom.policy.sighting import Sighting
+from strongroom.vault import Vault
+
+_JSON_TYPE: Final = re.compile(r"application/(?:[a-z0-9.]+\+)?json\s*(?:;.*)?", re.IGNORECASE)
+
+_DATED_VIEW: Final = "/orders/v0/orders"
+"""Amazon's cheapest view of one order that has its dates."""
+
+_MAX_DATED: Final = 1
+"""A view without dates shows one order. One that showed more would cost a call to Amazon each."""
+
+
+class Sealing:
+    """The way of a successful answer through the vault."""
+
+    def __init__(
+        self, catalogue: Catalogue, vault: Vault, outgoing: Outgoing, limits: UpstreamLimits
+    ) -> None:
+        self._vault = vault
+        self._outgoing = outgoing
+        self._limits = limits
+        self._plans: Mapping[str, transform.Plan] = {
+            operation.id: transform.Plan(operation)
+            for operation in catalogue.operations.values()
+            if operation.response is not None
+        }
+
+    def parse(self, reply: Reply) -> Any:  # noqa: ANN401 - any JSON
+        """Return the document of an answer. Raises: Refusal where it is not the JSON it should be."""
+        if not _JSON_TYPE.fullmatch(reply.headers.get("content-type", "")):
+            raise unreadable()
+        if too_many_containers(reply.body, self._limits.json_containers):
+            raise unreadable()
+        try:
+            # Refuses invalid UTF-8, truncated text and more than 1,024 levels.
+            return orjson.loads(reply.body)
+        except orjson.JSONDecodeError:
+            raise unreadable() from None
+
+    def extract(self, operation: Operation, document: Any) -> Extraction:  # noqa: ANN401 - any JSON
+        """Return the personal data of a document, each with its place. Raises: Refusal."""
+        try:
+            return self._plans[operation.id].extract(document)
+        except (
+            StrongroomError,
+            ArithmeticError,
+            LookupError,
+            TypeError,
+            ValueError,
+            RecursionError,
+        ):
+            raise unreadable() from None
+
+    def views_to_date(self, asking: Asking, found: Extraction) -> list[str]:
+        """Return the paths that tell the dates of orders nobody has seen before, where this view has none.
+
+        What the vault knows nothing of the age of it must not keep, so its tokens would answer Gone at once [2.1].
+        """
+        undated = [
+            sighting
+            for sighting in found.sightings
+            if sighting.kind == "order"
+            and sighting.slots
+            and sighting.facts.status is Progress.UNKNOWN
+        ]
+        if not undated:
+            return []
+        unknown = self._vault.unknown(asking.bearer.seller, undated)
+        return [f"{_DATED_VIEW}/{sighting.id}" for sighting in unknown[:_MAX_DATED]]
+
+    def seal(self, asking: Asking, found: Extraction, dated: Sequence[Sighting] = ()) -> bytes:
+        """Return the document as the app gets it; its personal data and its event are durable by then.
+
+        Raises:
+            Refusal: anything at all went wrong; nothing of the document is in it.
+
+        """
+        try:
+            return self._seal(asking, found, dated)
+        except (Tampered, Unavailable):
+            raise
+        except Exception as exc:
+            raise unreadable() from exc
+
+    def _seal(self, asking: Asking, found: Extraction, dated: Sequence[Sighting]) -> bytes:
+        bearer = asking.bearer
+        placed = self._vault.put(
+            bearer.seller,
+            [*dated, *found.sightings],
+            caller=bearer.caller,
+            op=asking.operation.id,
+            now=asking.now,
+            drift=found.drift,
+            req=asking.request_id,
+        )
+        found.replace(placed[len(dated) :])
+        for cursor in found.cursors:
+            cursor.write(self._outgoing.wrap_cursor(asking, cursor.value))
+        return orjson.dumps(found.document)
+
+
+def unreadable() -> Refusal:
+    """Return the end of a request whose answer is not what the operation's model says."""
+    return upstream_failed(502, "Amazon's answer is not readable.", Reason.MALFORMED_UPSTREAM)
