@@ -4,10 +4,9 @@ No Orders model carries a delivery time. An order seen undelivered at an instant
 from that instant is never later than the law allows; a promise made to the buyer proves nothing and never postpones.
 """
 
-from dataclasses import dataclass
 from datetime import timedelta
 from enum import IntEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 from strongroom.policy.limits import PENDING_WINDOW, RETENTION_AFTER_DELIVERY
 
@@ -36,8 +35,7 @@ _OPEN: Final = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class SightedFacts:
+class SightedFacts(NamedTuple):
     """What one document said of one order; instants are whole seconds since 1970, 0 where it said nothing."""
 
     status: Progress = Progress.UNKNOWN
@@ -46,8 +44,7 @@ class SightedFacts:
     updated_at: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class DeliveryFacts:
+class DeliveryFacts(NamedTuple):
     """What is known of one order over all its views; instants as in `SightedFacts`."""
 
     status: Progress = Progress.UNKNOWN

@@ -13,14 +13,14 @@ from urllib.parse import urlsplit
 import orjson
 import sqlalchemy as sa
 
-from strongroom.audit.entry import Event, EventType, ObjKind, Outcome
+from strongroom.audit.entry import Change, Event, EventType, Field, ObjKind, Outcome
 from strongroom.audit.log import AuditLog
 from strongroom.crypto import envelope
 from strongroom.crypto.derive import aad
 from strongroom.db import schema
 from strongroom.db.engine import Database
 from strongroom.errors import Conflict, Malformed, NotFound
-from strongroom.terms import Caller, Environment, SellerId
+from strongroom.terms import SYSTEM, Caller, Environment, SellerId
 
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}", re.IGNORECASE)
 _MARKETPLACE: Final = re.compile(r"[A-Z0-9]{10,16}")
@@ -166,14 +166,24 @@ class SellerStore:
                 for row in tx.execute(sa.select(schema.seller).order_by(schema.seller.c.id))
             ]
 
-    def learn_elements(self, id_: SellerId, elements: frozenset[str]) -> None:
+    def learn_elements(self, id_: SellerId, elements: frozenset[str], now: datetime) -> None:
         """Remember which restricted data elements the selling partner's roles allow."""
+        event = Event(
+            EventType.SELLER_CHANGED,
+            Outcome.SUCCESS,
+            SYSTEM,
+            obj_kind=ObjKind.SELLER,
+            obj_ref=str(id_),
+            changes=(Change(Field.RDT_ELEMENTS),),
+            seller=id_,
+        )
         with self._database.write() as tx:
             tx.execute(
                 schema.seller.update()
                 .where(schema.seller.c.id == id_)
                 .values(rdt_elements=",".join(sorted(elements)))
             )
+            self._audit.append(tx, event, now=now)
         self._known.pop(id_, None)
 
     def _context(self, name: str) -> bytes:

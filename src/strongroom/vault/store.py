@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy import bindparam
 
 from strongroom.db import schema
-from strongroom.db.engine import Transaction
+from strongroom.db.engine import Bulk, Transaction
 from strongroom.policy.retention import DeliveryFacts, Progress
 from strongroom.terms import PeriodId, RecordNumber, SellerId
 
@@ -82,7 +82,7 @@ _BY_PERIOD: Final = (
     .order_by(_k.record_number)
     .limit(bindparam("limit"))
 )
-_UPDATE_RECORD: Final = (
+_UPDATE_RECORD = (
     schema.record.update()
     .where(_r.number == bindparam("b_number"))
     .values(
@@ -93,7 +93,7 @@ _UPDATE_RECORD: Final = (
         source_updated=bindparam("b_updated"),
     )
 )
-_UPDATE_KEY: Final = (
+_UPDATE_KEY = (
     schema.record_key.update()
     .where(_k.record_number == bindparam("b_number"))
     .values(
@@ -107,15 +107,53 @@ _UPDATE_KEY: Final = (
         seen_open_at=bindparam("b_open"),
     )
 )
-_INSERT_RECORD: Final = schema.record.insert()
-_INSERT_KEY: Final = schema.record_key.insert()
-_INSERT_TAG: Final = schema.search_tag.insert()
 _t = schema.search_tag.c
-_DELETE_TAG: Final = schema.search_tag.delete().where(
+_DELETE_TAG = schema.search_tag.delete().where(
     _t.period_id == bindparam("b_period"),
     _t.tag == bindparam("b_tag"),
     _t.record_number == bindparam("b_number"),
 )
+
+_RECORD_COLUMNS = (
+    "number",
+    "seller_id",
+    "subject_ref",
+    "state",
+    "version",
+    "slot_names",
+    "blob",
+    "source_updated",
+)
+_RECORD_CHANGES = ("b_number", "b_state", "b_version", "b_names", "b_blob", "b_updated")
+_KEY_COLUMNS = (
+    "record_number",
+    "seller_id",
+    "period_id",
+    "wrapped_dek",
+    "due_at",
+    "past_periods",
+    "status",
+    "purchased_at",
+    "shipped_at",
+    "seen_open_at",
+)
+_KEY_CHANGES = (
+    "b_number",
+    "b_period",
+    "b_wrapped",
+    "b_due",
+    "b_past",
+    "b_status",
+    "b_purchased",
+    "b_shipped",
+    "b_open",
+)
+_NEW_RECORDS: Final = Bulk(schema.record.insert(), _RECORD_COLUMNS)
+_CHANGED_RECORDS: Final = Bulk(_UPDATE_RECORD, _RECORD_CHANGES)
+_NEW_KEYS: Final = Bulk(schema.record_key.insert(), _KEY_COLUMNS)
+_CHANGED_KEYS: Final = Bulk(_UPDATE_KEY, _KEY_CHANGES)
+_NEW_TAGS: Final = Bulk(schema.search_tag.insert(), ("period_id", "tag", "record_number"))
+_DEAD_TAGS: Final = Bulk(_DELETE_TAG, ("b_period", "b_tag", "b_number"))
 
 Tag = tuple[PeriodId, int, RecordNumber]
 
@@ -136,25 +174,19 @@ class Changes:
     def write(self, tx: Transaction) -> None:
         """Write everything gathered, in the caller's transaction."""
         if self.new:
-            tx.execute(_INSERT_RECORD, [_record_values(row) for row in self.new])
+            _NEW_RECORDS.run(tx, [_record_values(row) for row in self.new])
         if self.records:
-            tx.execute(_UPDATE_RECORD, [_record_update(row) for row in self.records])
+            _CHANGED_RECORDS.run(tx, [_record_changes(row) for row in self.records])
         if self.new_keys:
-            tx.execute(_INSERT_KEY, [_key_values(row) for row in self.new_keys])
+            _NEW_KEYS.run(tx, [_key_values(row) for row in self.new_keys])
         if self.keys:
-            tx.execute(_UPDATE_KEY, [_key_update(row) for row in self.keys])
+            _CHANGED_KEYS.run(tx, [_key_changes(row) for row in self.keys])
         for chunk in _chunks(self.dead_keys):
             tx.execute(schema.record_key.delete().where(_k.record_number.in_(chunk)))
         if self.dead_tags:
-            tx.execute(
-                _DELETE_TAG,
-                [{"b_period": p, "b_tag": t, "b_number": n} for p, t, n in self.dead_tags],
-            )
+            _DEAD_TAGS.run(tx, self.dead_tags)
         if self.tags:
-            tx.execute(
-                _INSERT_TAG,
-                [{"period_id": p, "tag": t, "record_number": n} for p, t, n in self.tags],
-            )
+            _NEW_TAGS.run(tx, self.tags)
         for period, instant in self.replace_by.items():
             ask_replacement(tx, period, instant)
 
@@ -340,56 +372,40 @@ def _row(values: Any) -> Row:  # noqa: ANN401 - a SQLAlchemy row of _SELECT
     )
 
 
-def _record_values(row: Row) -> dict[str, Any]:
-    return {
-        "number": row.number,
-        "seller_id": row.seller,
-        "subject_ref": row.ref,
-        "state": int(row.state),
-        "version": row.version,
-        "slot_names": " ".join(row.names),
-        "blob": row.blob,
-        "source_updated": row.source_updated,
-    }
+def _record_values(row: Row) -> tuple[Any, ...]:
+    names = " ".join(row.names)
+    return (
+        row.number,
+        row.seller,
+        row.ref,
+        int(row.state),
+        row.version,
+        names,
+        row.blob,
+        row.source_updated,
+    )
 
 
-def _record_update(row: Row) -> dict[str, Any]:
-    return {
-        "b_number": row.number,
-        "b_state": int(row.state),
-        "b_version": row.version,
-        "b_names": " ".join(row.names),
-        "b_blob": row.blob,
-        "b_updated": row.source_updated,
-    }
+def _record_changes(row: Row) -> tuple[Any, ...]:
+    names = " ".join(row.names)
+    return row.number, int(row.state), row.version, names, row.blob, row.source_updated
 
 
-def _key_values(row: Row) -> dict[str, Any]:
+def _key_values(row: Row) -> tuple[Any, ...]:
+    number, *rest = _key_changes(row)
+    return number, row.seller, *rest
+
+
+def _key_changes(row: Row) -> tuple[Any, ...]:
     facts = row.facts
-    return {
-        "record_number": row.number,
-        "seller_id": row.seller,
-        "period_id": row.period,
-        "wrapped_dek": row.wrapped,
-        "due_at": row.due_at,
-        "past_periods": " ".join(map(str, row.past)),
-        "status": int(facts.status),
-        "purchased_at": facts.purchased_at,
-        "shipped_at": facts.shipped_at,
-        "seen_open_at": facts.seen_open_at,
-    }
-
-
-def _key_update(row: Row) -> dict[str, Any]:
-    facts = row.facts
-    return {
-        "b_number": row.number,
-        "b_period": row.period,
-        "b_wrapped": row.wrapped,
-        "b_due": row.due_at,
-        "b_past": " ".join(map(str, row.past)),
-        "b_status": int(facts.status),
-        "b_purchased": facts.purchased_at,
-        "b_shipped": facts.shipped_at,
-        "b_open": facts.seen_open_at,
-    }
+    return (
+        row.number,
+        row.period,
+        row.wrapped,
+        row.due_at,
+        " ".join(map(str, row.past)),
+        int(facts.status),
+        facts.purchased_at,
+        facts.shipped_at,
+        facts.seen_open_at,
+    )
