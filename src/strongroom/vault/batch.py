@@ -8,6 +8,7 @@ gets no key [2.1]. This file decides nothing about who may read.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from hashlib import blake2b
 from typing import Final
 
 from strongroom.crypto import envelope
@@ -145,6 +146,42 @@ def tags_of(row: Row, period: PeriodKey, slots: Mapping[int, Scalar]) -> set[Tag
     return found
 
 
+class Recognised:
+    """Knows again what was merged before, by keyed fingerprints (BLAKE2b, RFC 7693) that live in memory only.
+
+    Merging the same view into the same version changes nothing, so an unchanged order needs neither its key nor its
+    values opened: two thirds of the cost of an unchanged page.
+    """
+
+    def __init__(self, key: bytes, *, most: int = 100_000) -> None:
+        self._key = key
+        self._most = most
+        self._known: dict[RecordNumber, tuple[int, set[bytes]]] = {}
+
+    def __repr__(self) -> str:
+        return "<recognised views>"
+
+    def fingerprint(self, slots: Mapping[int, Scalar]) -> bytes:
+        """Return the fingerprint of one view's values."""
+        view = repr(slots).encode("utf-8", "surrogatepass")
+        return blake2b(view, key=self._key, digest_size=16).digest()
+
+    def has(self, row: Row, fingerprint: bytes) -> bool:
+        """Say whether this view was merged into exactly this version."""
+        version, views = self._known.get(row.number, (0, frozenset()))
+        return version == row.version and fingerprint in views
+
+    def add(self, row: Row, fingerprint: bytes) -> None:
+        """Remember a view that is part of this version."""
+        version, views = self._known.get(row.number, (0, set()))
+        if version == row.version:
+            views.add(fingerprint)
+            return
+        if len(self._known) >= self._most:
+            self._known.clear()
+        self._known[row.number] = (row.version, {fingerprint})
+
+
 @dataclass(slots=True)
 class Tally:
     """What one batch did, for its event."""
@@ -165,6 +202,7 @@ class Batch:
         keystore: Keystore,
         copy_lifetime: timedelta,
         now: datetime,
+        recognised: Recognised | None = None,
     ) -> None:
         self.changes = Changes()
         self.tally = Tally()
@@ -175,6 +213,7 @@ class Batch:
         self._keystore = keystore
         self._copy_lifetime = copy_lifetime
         self._now = now
+        self._recognised = recognised
         self._seconds = int(now.timestamp())
         self._periods: dict[int | None, PeriodKey] = {}
 
@@ -326,11 +365,16 @@ class Batch:
         self, row: Row, slots: dict[int, Scalar], day: int | None, *, stale: bool
     ) -> tuple[bool, bool]:
         """Merge values into a sealed record and move it where it belongs; return (resealed, moved)."""
+        period = self.period_for(day)
+        moved = period.id != row.period
+        known, view = self._recognised, b""
+        if known is not None and not stale:
+            view = known.fingerprint(slots)
+            if not moved and known.has(row, view):
+                return False, False
         dek = self._box.dek(row)
         old = self._box.open(row, dek)
         merged = {**slots, **old} if stale else _latest(old, slots)
-        period = self.period_for(day)
-        moved = period.id != row.period
         changed = merged != old
         if moved or changed:
             self._retag(row, old, merged, period)
@@ -340,6 +384,8 @@ class Batch:
             row.due_at = None if day is None else day * DAY
         if changed:
             self._box.seal(row, dek, merged)
+        if view and known is not None:
+            known.add(row, view)
         return changed, moved
 
     def _seal_new(

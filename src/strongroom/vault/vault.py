@@ -40,7 +40,7 @@ from strongroom.terms import (
     SellerId,
 )
 from strongroom.vault import store
-from strongroom.vault.batch import SUBJECT_ID, Batch, Placed, RecordBox, slot_spec
+from strongroom.vault.batch import SUBJECT_ID, Batch, Placed, Recognised, RecordBox, slot_spec
 from strongroom.vault.events import put_events, reveal_event
 from strongroom.vault.grants import GrantStore
 from strongroom.vault.keystore import Keystore
@@ -98,6 +98,7 @@ class Vault:
         self._subject_keys: dict[SellerId, SubjectKey] = {}
         self._numbers: dict[SellerId, range] = {}
         self._numbers_lock = threading.Lock()
+        self._recognised = Recognised(envelope.new_key())
 
     def __repr__(self) -> str:
         return "<vault>"
@@ -121,7 +122,9 @@ class Vault:
         did not know. All of it is durable on return, or none of it happened.
         """
         drift = list(drift)
-        batch = Batch(seller, self._box(seller), self._keystore, self._copy_lifetime, now)
+        batch = Batch(
+            seller, self._box(seller), self._keystore, self._copy_lifetime, now, self._recognised
+        )
         refs = [self._ref(seller, sighting.kind, sighting.id) for sighting in sightings]
         fresh = self._reserve(seller, len(sightings))
         with self._database.write() as tx:
