@@ -104,7 +104,7 @@ class RecordTokens:
         inner.update(self._number + _BLOCKS[block])
         outer = outer_state()
         outer.update(inner.digest())
-        macs = str(outer.digest().translate(_LOW_FIVE_BITS), "ascii")
+        macs = outer.digest().translate(_LOW_FIVE_BITS).decode("ascii")
         self._blocks[block] = macs
         return macs
 
