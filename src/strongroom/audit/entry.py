@@ -7,7 +7,7 @@ The bytes follow RFC 8785; docs/formats/audit-log.md gives them field by field.
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
 
@@ -27,6 +27,8 @@ _ID: Final = re.compile(r"[A-Za-z0-9_.:/-]{1,64}", re.ASCII)
 _HMAC: Final = re.compile(r"[0-9a-f]{32}(?:[0-9a-f]{32})?", re.ASCII)
 _MAX_INTEGER: Final = 2**53 - 1  # RFC 8785 numbers are IEEE 754 doubles
 _MAX_RECORD: Final = 2**40 - 1
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
 _PLAIN: Final = (
     ("op", "op"),
     ("n", "n"),
@@ -259,7 +261,7 @@ class Stamp:
 
 def micros(at: datetime) -> int:
     """Return an aware instant as microseconds since 1970."""
-    return int(at.timestamp()) * 1_000_000 + at.microsecond
+    return (at - _EPOCH) // _MICROSECOND
 
 
 def canonical(event: Event, stamp: Stamp) -> bytes:
@@ -340,7 +342,7 @@ def _change(change: Change) -> dict[str, str]:
 
 def _uuid7(at: datetime, entropy: bytes) -> str:
     """Return a time-ordered UUID (RFC 9562 section 5.7)."""
-    head = int(at.timestamp()) * 1000 + at.microsecond // 1000
+    head = micros(at) // 1000
     tail = int.from_bytes(entropy, "big")
     number = head << 80 | 7 << 76 | (tail >> 68) << 64 | 2 << 62 | tail & (2**62 - 1)
     text = f"{number:032x}"

@@ -337,15 +337,15 @@ class AuditLog:
         return Head(*row) if row is not None else None
 
     def _first_head(self, tx: Transaction) -> Head:
-        if tx.execute(sa.select(audit_event.c.seq).limit(1)).first() is not None:
-            raise Tampered("audit log: there are events but no head")
         empty = Frontier()
         first = {"epoch": EPOCH, "frontier": empty.serialize(), "note": self._sign(empty)}
         tx.execute(_FIRST_HEAD, first)
-        # Another node may have been first: its row counts.
+        # Another thread or node may have been first: then its row counts.
         head = self._read_head(tx, _LOCKED_HEAD)
         if head is None:
-            raise Tampered("audit log: the head can't be stored")
+            raise Tampered("audit log: the head can't be stored", hint=HINT)
+        if head.size == 0 and tx.execute(sa.select(audit_event.c.seq).limit(1)).first():
+            raise Tampered("audit log: there are events but no head", hint=HINT)
         return head
 
     def _next_number(self, tx: Transaction, first: int, size: int) -> int:

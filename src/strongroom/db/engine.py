@@ -9,7 +9,7 @@ holds a plaintext.
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from operator import itemgetter
 from pathlib import Path
 from typing import Any, Final
@@ -26,6 +26,8 @@ Transaction = Connection
 """One open transaction: what `read()` and `write()` give and every store's method takes."""
 
 _BUSY_TIMEOUT_MS: Final = 5_000
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
 
 
 class UtcDateTime(sa.TypeDecorator[datetime]):
@@ -41,7 +43,7 @@ class UtcDateTime(sa.TypeDecorator[datetime]):
             return None
         if value.tzinfo is None:
             raise ValueError("an instant must carry its time zone")
-        return int(value.timestamp()) * 1_000_000 + value.microsecond
+        return (value - _EPOCH) // _MICROSECOND
 
     def process_result_value(self, value: int | None, dialect: sa.Dialect) -> datetime | None:
         """Return the instant in UTC."""
@@ -72,6 +74,7 @@ class Database:
             )
         self.path = Path(parsed.database) if self.is_sqlite and parsed.database else None
         self._lock = threading.RLock()
+        self._is_writing = False
         if self.is_sqlite:
             arguments: dict[str, Any] = {
                 "connect_args": {
@@ -91,8 +94,10 @@ class Database:
             event.listen(self._writer, "begin", _begin_immediate)
             event.listen(self._reader, "begin", _begin_deferred)
         else:
-            self._writer = self._reader = sa.create_engine(
-                url, hide_parameters=True, pool_pre_ping=True
+            self._writer = sa.create_engine(url, hide_parameters=True, pool_pre_ping=True)
+            # Its default gives each statement a state of its own.
+            self._reader = self._writer.execution_options(
+                isolation_level="REPEATABLE READ", postgresql_readonly=True
             )
 
     @contextmanager
@@ -115,7 +120,7 @@ class Database:
             with _named_failures(), self._writer.begin() as connection:
                 yield connection
             return
-        with self._lock, _named_failures(), self._writer.begin() as connection:
+        with self._alone(), _named_failures(), self._writer.begin() as connection:
             yield connection
 
     def truncate_wal(self) -> bool:
@@ -126,7 +131,7 @@ class Database:
         """
         if not self.is_sqlite:
             return True
-        with self._lock, self._writer.connect() as connection:
+        with self._alone(), self._writer.connect() as connection:
             raw = connection.connection.driver_connection
             if raw is None:
                 return False
@@ -137,6 +142,22 @@ class Database:
                 raw.execute(f"PRAGMA busy_timeout={_BUSY_TIMEOUT_MS}")
             busy, log_frames, _moved = row
             return bool(busy == 0 and log_frames == 0)
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Hold SQLite's one writing connection.
+
+        A second use of it by the same thread would end the first one's transaction, and that one's
+        commit would then succeed and keep nothing.
+        """
+        with self._lock:
+            if self._is_writing:
+                raise RuntimeError("another write of this thread is open")
+            self._is_writing = True
+            try:
+                yield
+            finally:
+                self._is_writing = False
 
     def close(self) -> None:
         """Close every connection; the last SQLite connection also folds the log into the file."""
