@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from strongroom.errors import Denied, Gone, Malformed, NotFound
+from strongroom.errors import Denied, Gone, Malformed, NotFound, Unavailable
 from strongroom.policy.retention import Progress
 from strongroom.terms import Action, Category, Purpose, SellerId
 from strongroom.vault import store
@@ -137,6 +137,24 @@ def test_what_did_not_change_is_not_written_again(world: World) -> None:
     world.put(order())
 
     assert _row(world) == before
+
+
+def test_a_merge_that_was_undone_is_not_taken_for_done(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.grant()
+    (token,) = world.put(order(slots={NAME: "First"}))
+    world.put(order(slots={NAME: "First"}))
+    with monkeypatch.context() as patched:
+        patched.setattr(world.audit, "append", _disk_full)
+        with pytest.raises(Unavailable):
+            world.put(order(slots={NAME: "Second"}))
+    assert world.read(token) == "First"
+
+    world.put(order(slots={NAME: "Third"}))
+    world.put(order(slots={NAME: "Second"}))
+
+    assert world.read(token) == "Second"
 
 
 @pytest.mark.clause("2.1")
@@ -346,6 +364,10 @@ def test_no_value_stands_in_any_file(make_world: Callable[[str], World]) -> None
 
     assert marker.encode() not in content
     assert marker.lower().encode() not in content
+
+
+def _disk_full(*_args: object, **_options: object) -> None:
+    raise Unavailable("disk full")
 
 
 def _row(world: World) -> store.Row:

@@ -214,8 +214,15 @@ class Batch:
         self._copy_lifetime = copy_lifetime
         self._now = now
         self._recognised = recognised
+        self._views: list[tuple[Row, bytes]] = []
         self._seconds = int(now.timestamp())
         self._periods: dict[int | None, PeriodKey] = {}
+
+    def committed(self) -> None:
+        """Remember the views that are now part of their records; call it once the transaction is durable."""
+        if self._recognised is not None:
+            for row, view in self._views:
+                self._recognised.add(row, view)
 
     def create(
         self, number: RecordNumber, ref: bytes, sighting: Sighting
@@ -384,8 +391,8 @@ class Batch:
             row.due_at = None if day is None else day * DAY
         if changed:
             self._box.seal(row, dek, merged)
-        if view and known is not None:
-            known.add(row, view)
+        if view:
+            self._views.append((row, view))
         return changed, moved
 
     def _seal_new(

@@ -146,6 +146,7 @@ class Vault:
             self._audit.append(
                 tx, *put_events(batch, sightings, caller, op, seller, drift, req), now=now
             )
+        batch.committed()
         return placed
 
     def unknown(self, seller: SellerId, sightings: Sequence[Sighting]) -> list[Sighting]:
