@@ -18,6 +18,7 @@ from typing import Any, Final, TypeVar
 from strongroom.accounts import NewPerson, Principal
 from strongroom.app import System
 from strongroom.audit import Event, EventType, ObjKind, Outcome, Reason
+from strongroom.doctor import open_checks
 from strongroom.errors import Malformed
 from strongroom.terms import Action, Caller, Category, PrincipalKind, Purpose, SellerId
 from strongroom.vault import GrantRow, LwaCredentials, Revealed, Seller
@@ -411,6 +412,11 @@ def _catalogue_drift(call: Call) -> Json:
             for row in rows
         ]
     }
+
+
+@_operation("doctor")
+def _doctor(call: Call) -> Json:
+    return {"checks": [asdict(check) for check in open_checks(call.system, call.now)]}
 
 
 # -- private ---------------------------------------------------------------------------------------

@@ -87,6 +87,14 @@ def serve(
 class _Server(uvicorn.Server):
     """A listener that leaves the signals to us: two of them share the process."""
 
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.listening = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.listening.set()
+
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
@@ -99,6 +107,7 @@ class _Serving:
         self._system = system
         self._stop = asyncio.Event()
         self._faults: set[str] = set()
+        self._published = -1
 
     async def run(self, ready: Callable[[Ready], None]) -> None:
         loop = asyncio.get_running_loop()
@@ -122,8 +131,8 @@ class _Serving:
                 tasks.create_task(self._sweeps())
                 tasks.create_task(self._checkpoints())
                 tasks.create_task(self._heartbeats())
-                while not all(server.started for server, _ in servers):
-                    await asyncio.sleep(0.01)
+                for server, _ in servers:
+                    await server.listening.wait()
                 base = _url(gateway)
                 self._tell(ready, base, _url(health))
                 await self._stop.wait()
@@ -172,8 +181,6 @@ class _Serving:
         if last and last[-1].seq != self._published:
             self._system.audit.checkpoint(self._system.clock())
             self._published = last[-1].seq
-
-    _published = -1
 
     async def _heartbeats(self) -> None:
         while not await self._stopped_within(HEARTBEAT_SECONDS):

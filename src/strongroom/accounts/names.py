@@ -6,7 +6,7 @@ Pure: text in, the canonical name out, or an error that does not repeat the text
 import re
 from typing import Final
 
-from strongroom.errors import Malformed
+from strongroom.errors import Denied, Malformed
 
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{1,62}")
 
@@ -27,7 +27,8 @@ def canonical(name: str) -> str:
     """Return the name in lower case, the only form that is stored.
 
     Raises:
-        Malformed: it has the wrong form, or is generic (`admin`, also with a number: `user2`).
+        Malformed: it has the wrong form.
+        Denied: it is generic (`admin`, also with a number: `user2`).
 
     """
     lowered = name.lower()
@@ -36,7 +37,7 @@ def canonical(name: str) -> str:
             "a name is 2 to 63 of a-z, 0-9, '.', '_' and '-', and begins with a letter or digit"
         )
     if lowered in GENERIC or _TRAILING.sub("", lowered) in GENERIC:
-        raise Malformed(
+        raise Denied(
             "a generic name is refused: no account may be shared [1.2]",
             hint="name the one person or app that it stands for",
         )

@@ -88,7 +88,8 @@ class Accounts:
         """Register a person, with a credential of their own where one is asked for.
 
         Raises:
-            Malformed: the name's form, or a generic name [1.2].
+            Malformed: the name's form.
+            Denied: a generic name [1.2].
             Conflict: the name was ever used.
 
         """
@@ -115,7 +116,8 @@ class Accounts:
         """Register an app that `owner` answers for; an unknown owner becomes a person of this home.
 
         Raises:
-            Malformed: a name's form, or a generic name [1.2].
+            Malformed: a name's form.
+            Denied: a generic name [1.2].
             Conflict: the app's name was ever used, or the owner is no person with a living account.
 
         """

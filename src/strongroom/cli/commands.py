@@ -1,0 +1,122 @@
+"""Puts the commands together and runs one: `main`."""
+
+import os
+import re
+import resource
+import sys
+from importlib.metadata import version as installed_version
+from typing import Annotated, Final
+
+import typer
+
+from strongroom.cli import access, data, evidence, installation
+from strongroom.cli.session import (
+    EXIT_INTERRUPTED,
+    EXIT_REFUSED,
+    Common,
+    HomeOption,
+    JsonOption,
+    NowOption,
+    fail,
+    fail_unexpectedly,
+    fail_usage,
+)
+from strongroom.errors import StrongroomError
+
+_OPTION: Final = re.compile(r"--?[a-z][a-z-]{0,30}")
+
+app = typer.Typer(
+    name="strongroom",
+    help="Keeps Amazon SP-API personal data in a vault, and lets your software work with tokens.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+def main() -> None:
+    """Run the command of this process and exit with its code."""
+    # Whatever is made is for its owner alone, and no crash writes memory to a disk.
+    os.umask(0o077)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command and return its exit code."""
+    try:
+        code = app(arguments, prog_name="strongroom", standalone_mode=False)
+    except typer.Exit as exc:
+        return exc.exit_code
+    except (Exception, KeyboardInterrupt) as exc:  # noqa: BLE001 - a message may repeat what was typed
+        return _failed(exc, as_json="--json" in arguments)
+    return code if isinstance(code, int) else 0
+
+
+def _failed(error: BaseException, *, as_json: bool) -> int:
+    match error:
+        case StrongroomError():
+            return fail(error, as_json=as_json)
+        case typer.TyperException():
+            return _fail_usage(error, as_json=as_json)
+        case typer.Abort() | KeyboardInterrupt():
+            return EXIT_INTERRUPTED
+        case BrokenPipeError():
+            # The reader went away; Python would say so once more when it closes the stream.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return EXIT_REFUSED
+        case _:
+            return fail_unexpectedly(error, as_json=as_json)
+
+
+def _fail_usage(error: typer.TyperException, *, as_json: bool) -> int:
+    if type(error).__name__ == "NoArgsIsHelpError":
+        sys.stderr.write(error.format_message() + "\n")
+        return error.exit_code
+    return fail_usage(_without_values(error), as_json=as_json)
+
+
+def _without_values(error: typer.TyperException) -> str:
+    """Return what is wrong with the command line, by option and never by value."""
+    kind = type(error).__name__
+    if isinstance(error, typer.BadParameter):
+        parameter = error.param
+        name = "an argument" if parameter is None else parameter.get_error_hint().strip("'\"")
+        return f"{name} is missing" if kind == "MissingParameter" else f"{name} has a wrong value"
+    option = str(getattr(error, "option_name", None) or "")
+    if kind == "NoSuchOption":
+        shown = option if _OPTION.fullmatch(option) else "of that name"
+        return f"there is no option {shown}"
+    if kind == "BadOptionUsage" and _OPTION.fullmatch(option):
+        return f"{option} needs a value, or takes none"
+    return "there is no such command, or it takes fewer arguments"
+
+
+def _print_version(value: bool) -> None:
+    if value:
+        sys.stdout.write(f"strongroom {installed_version('strongroom')}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def _common(  # the options that may also stand first
+    context: typer.Context,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+    now: NowOption = None,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Print the version.", is_eager=True, callback=_print_version
+        ),
+    ] = False,
+) -> None:
+    del version
+    context.obj = Common(home, as_json, now)
+
+
+installation.register(app)
+access.register(app)
+data.register(app)
+evidence.register(app)

@@ -1,0 +1,106 @@
+"""What holds and what happened: `retention`, `audit`, `catalogue`, `keys`."""
+
+from typing import Annotated
+
+import typer
+
+from strongroom.cli.session import EXIT_REFUSED, Session, table, verb
+from strongroom.policy.catalogue import Catalogue
+
+retention = typer.Typer(help="What is destroyed when.", no_args_is_help=True)
+audit = typer.Typer(help="The log of everything.", no_args_is_help=True)
+catalogue = typer.Typer(help="What carries personal data.", no_args_is_help=True)
+keys = typer.Typer(help="The keystore.", no_args_is_help=True)
+
+_PERIOD = ("id", "seller", "kind", "day", "generation", "created_at", "destroyed_at")
+
+
+def register(root: typer.Typer) -> None:
+    """Add these nouns to the command line."""
+    root.add_typer(retention, name="retention")
+    root.add_typer(audit, name="audit")
+    root.add_typer(catalogue, name="catalogue")
+    root.add_typer(keys, name="keys")
+
+
+@verb(retention, "sweep", example="strongroom retention sweep --json")
+def retention_sweep(session: Session) -> None:
+    """Destroy what is due now, and move on what is not yet delivered."""
+    session.say(session.call("retention.sweep"))
+
+
+@verb(retention, "show", example="strongroom retention show")
+def retention_show(session: Session) -> None:
+    """Show the live periods: a day's records become unreadable together."""
+    found = session.call("retention.show")
+    session.say(found, table(found["periods"], _PERIOD[:-1]))
+
+
+@verb(audit, "verify", example="strongroom audit verify --json")
+def audit_verify(session: Session) -> None:
+    """Verify the whole log; exit code 1 when anything was changed."""
+    report = session.call("audit.verify")
+    session.say(report)
+    if not report["ok"]:
+        raise typer.Exit(EXIT_REFUSED)
+
+
+@verb(audit, "tail", example="strongroom audit tail --lines 50")
+def audit_tail(
+    session: Session,
+    *,
+    lines: Annotated[int, typer.Option("--lines", "-n", help="How many events.")] = 20,
+) -> None:
+    """Show the last events."""
+    found = session.call("audit.tail", limit=lines)
+    rows = [
+        {**event, "actor": event["actor"]["id"], "object": _object(event.get("obj"))}
+        for event in found["events"]
+        if "actor" in event
+    ]
+    columns = ("seq", "t", "type", "outcome", "reason", "actor", "object", "op")
+    session.say(found, table(rows, columns))
+
+
+@verb(catalogue, "show", example="strongroom catalogue show getOrders")
+def catalogue_show(
+    session: Session,
+    *,
+    operation: Annotated[
+        str | None, typer.Argument(metavar="OPERATION", show_default=False)
+    ] = None,
+) -> None:
+    """Show the operations that the catalogue knows; others are refused."""
+    known = Catalogue.load().operations.values()
+    rows = [
+        {
+            "id": entry.id,
+            "method": entry.method,
+            "path": entry.template,
+            "restricted": entry.restricted,
+            "read_only": entry.read_only,
+            "rdt_elements": sorted(entry.rdt_elements),
+        }
+        for entry in known
+        if operation in (None, entry.id, entry.name)
+    ]
+    session.say({"operations": rows}, table(rows, ("id", "method", "path", "restricted")))
+
+
+@verb(catalogue, "drift", example="strongroom catalogue drift --json")
+def catalogue_drift(session: Session) -> None:
+    """Show where Amazon's answers differed from its models; such values became tokens."""
+    found = session.call("catalogue.drift")
+    columns = ("operation", "path", "kind", "count", "last_seen_at")
+    session.say(found, table(found["drift"], columns))
+
+
+@verb(keys, "list", example="strongroom keys list --json")
+def keys_list(session: Session) -> None:
+    """List the period keys, destroyed ones too; never a key."""
+    found = session.call("keys.list")
+    session.say(found, table(found["periods"], _PERIOD))
+
+
+def _object(named: dict[str, str] | None) -> str | None:
+    return None if named is None else f"{named['kind']} {named['ref']}"

@@ -1,0 +1,224 @@
+"""Checks an installation and says what to do: each check has an id that stays the same.
+
+`closed_checks` look at files and the machine, and work on a home that does not open; `open_checks`
+ask an open one. A failed check is something the policy or the promise of erasure rests on; a warning
+is worth a person's look.
+"""
+
+import resource
+import socket
+import sqlite3
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Final
+
+from strongroom import settings as settings_file
+from strongroom.app import System, database_urls, machine_clock, passphrase_path
+from strongroom.audit import EventType
+from strongroom.errors import Conflict, Misconfigured, StrongroomError
+from strongroom.home import Layout, certificates, locked, making, too_open
+from strongroom.settings import Settings
+from strongroom.terms import Environment
+from strongroom.vault import PeriodKind
+
+VERIFY_EVERY: Final = timedelta(days=7)
+RENEW_CERTIFICATE: Final = timedelta(days=14)
+_CLOCK_SLACK: Final = timedelta(seconds=5)
+_WAL_RESET_FIXED: Final = (3, 51, 3)
+_TAIL: Final = 10_000
+
+
+class State(StrEnum):
+    """How a check ended."""
+
+    OK = "ok"
+    WARNING = "warning"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One check: its id, how it ended, what was seen, and what to do where it is not well."""
+
+    id: str
+    state: State
+    detail: str
+    hint: str | None = None
+
+
+def closed_checks(home: Layout) -> list[Check]:
+    """Return what can be told of a home without opening it."""
+    checks = [_core_dumps(), _sqlite()]
+    try:
+        making.refuse_unfinished(home)
+        settings = settings_file.load(home.root)
+    except Misconfigured as exc:
+        return [*checks, Check("settings.valid", State.FAILED, exc.message, exc.hint)]
+    checks.append(Check("settings.valid", State.OK, f"environment {settings.environment}"))
+    checks += [_modes(home), _owner(home), _separation(home, settings)]
+    checks += [_passphrase(home, settings), _certificate(home), *_ports(home, settings)]
+    return checks
+
+
+def open_checks(system: System, now: datetime) -> list[Check]:
+    """Return what an open home tells of itself at `now`."""
+    return [
+        Check("home.opens", State.OK, f"home {system.settings.home_id}"),
+        _log_head(system),
+        _log_verified(system, now),
+        _clock(system, now),
+        _retention(system, now),
+        Check(
+            "keys.copies",
+            State.OK,
+            f"copies of the keystore live {system.settings.keystore.copy_lifetime_hours} h at most",
+        ),
+    ]
+
+
+# -- without opening -------------------------------------------------------------------------------
+
+
+def _core_dumps() -> Check:
+    soft, _hard = resource.getrlimit(resource.RLIMIT_CORE)
+    if soft == 0:
+        return Check("process.core_dumps", State.OK, "off")
+    return Check("process.core_dumps", State.FAILED, "memory may reach a disk", "ulimit -c 0")
+
+
+def _sqlite() -> Check:
+    detail = f"SQLite {sqlite3.sqlite_version}"
+    if sqlite3.sqlite_version_info < _WAL_RESET_FIXED:
+        detail += ", safe because one connection alone writes (WAL-reset bug up to 3.51.2)"
+    return Check("sqlite.version", State.OK, detail)
+
+
+def _modes(home: Layout) -> Check:
+    faults = too_open(home)
+    if not faults:
+        return Check("home.modes", State.OK, "for its owner alone")
+    return Check(
+        "home.modes", State.FAILED, f"{faults[0].path} is open to others", faults[0].remedy
+    )
+
+
+def _owner(home: Layout) -> Check:
+    if home.root.stat().st_uid == 0:
+        hint = "run it as a user of its own, so that the log names who did what [1.2]"
+        return Check("home.owner", State.WARNING, "belongs to root", hint)
+    return Check("home.owner", State.OK, "a user of its own")
+
+
+def _separation(home: Layout, settings: Settings) -> Check:
+    try:
+        vault_url, keys_url = database_urls(home, settings)
+    except Misconfigured as exc:
+        return Check("keys.separate", State.FAILED, exc.message, exc.hint)
+    if vault_url.startswith("sqlite:") and keys_url.startswith("sqlite:"):
+        detail = "two files in one home: a backup must never take both"
+        return Check("keys.separate", State.OK, detail)
+    return Check("keys.separate", State.OK, "two databases")
+
+
+def _passphrase(home: Layout, settings: Settings) -> Check:
+    path = passphrase_path(settings)
+    name = "keys.passphrase_file"
+    serious = settings.environment is Environment.PRODUCTION
+    bad = State.FAILED if serious else State.WARNING
+    if path is None or not path.exists():
+        return Check(name, State.FAILED, "no passphrase file", "set keystore.passphrase_file")
+    if stat.S_IMODE(path.stat().st_mode) & 0o077:
+        return Check(name, bad, f"{path} is open to others", f"chmod 600 {path}")
+    if path.resolve().is_relative_to(home.root.resolve()):
+        return Check(name, bad, f"{path} lies beside the keys it opens", "keep it elsewhere [2.4]")
+    return Check(name, State.OK, str(path))
+
+
+def _certificate(home: Layout) -> Check:
+    paths = certificates.certificates(home)
+    try:
+        ends = min(certificates.expires_at(paths.chain), certificates.expires_at(paths.authority))
+    except Misconfigured as exc:
+        return Check("tls.certificate", State.FAILED, exc.message, "a start makes a new one")
+    left = ends - machine_clock()
+    detail = f"valid until {ends:%Y-%m-%d}"
+    if left <= timedelta(0):
+        return Check("tls.certificate", State.FAILED, detail, "a restart renews our own")
+    if left < RENEW_CERTIFICATE:
+        return Check("tls.certificate", State.WARNING, detail, "a restart renews our own")
+    return Check("tls.certificate", State.OK, detail)
+
+
+def _ports(home: Layout, settings: Settings) -> Iterator[Check]:
+    try:
+        with locked(home):
+            pass
+    except Conflict:
+        yield Check("ports.free", State.OK, "the home is being served")
+        return
+    except StrongroomError as exc:
+        yield Check("ports.free", State.FAILED, exc.message, exc.hint)
+        return
+    for section, listener in (("gateway", settings.gateway), ("health", settings.health)):
+        family = socket.AF_INET6 if ":" in listener.host else socket.AF_INET
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((listener.host, listener.port))
+            except OSError as exc:
+                detail = f"{section}: port {listener.port}: {exc.strerror}"
+                yield Check(f"ports.{section}", State.FAILED, detail, f"set {section}.port")
+            else:
+                yield Check(f"ports.{section}", State.OK, f"port {listener.port}")
+
+
+# -- open ------------------------------------------------------------------------------------------
+
+
+def _log_head(system: System) -> Check:
+    faults = system.audit.verify(full=False).faults
+    if faults:
+        hint = "stop, keep the files as they are, and run `strongroom audit verify`"
+        return Check("log.head", State.FAILED, "the log is not what its signer vouched for", hint)
+    return Check("log.head", State.OK, "signed, and continues what the signer remembers")
+
+
+def _log_verified(system: System, now: datetime) -> Check:
+    verified = [
+        entry for entry in system.audit.tail(_TAIL) if entry.type == EventType.LOG_VERIFIED.value
+    ]
+    hint = "strongroom audit verify"
+    if not verified:
+        return Check("log.verified", State.WARNING, "not verified in full lately", hint)
+    at = _instant(verified[-1].body["t"])
+    detail = f"verified in full at {at:%Y-%m-%d %H:%M} UTC"
+    state = State.OK if now - at <= VERIFY_EVERY else State.WARNING
+    return Check("log.verified", state, detail, None if state is State.OK else hint)
+
+
+def _clock(system: System, now: datetime) -> Check:
+    last = system.audit.tail(1)
+    if last and _instant(last[-1].body["t"]) - now > _CLOCK_SLACK:
+        hint = "set the clock: dates of disposal follow it"
+        return Check("clock.forward", State.FAILED, "earlier than the last event", hint)
+    return Check("clock.forward", State.OK, f"{now:%Y-%m-%d %H:%M:%S} UTC")
+
+
+def _retention(system: System, now: datetime) -> Check:
+    today = (now.astimezone(UTC).date() - datetime(1970, 1, 1, tzinfo=UTC).date()).days
+    overdue = [
+        period
+        for period in system.keystore.periods(live=True)
+        if period.kind is PeriodKind.DAY and period.day <= today
+    ]
+    if overdue:
+        detail = f"{len(overdue)} keys are past their day"
+        return Check("retention.swept", State.FAILED, detail, "strongroom retention sweep")
+    return Check("retention.swept", State.OK, "no key is past its day")
+
+
+def _instant(text: str) -> datetime:
+    return datetime.fromisoformat(text)
