@@ -3,6 +3,7 @@
 from strongroom.vault.batch import Placed
 from strongroom.vault.grants import GrantRow, GrantStore
 from strongroom.vault.keystore import Keystore, PeriodKey, PeriodKind, PeriodRow
+from strongroom.vault.openable import Openable, count_openable
 from strongroom.vault.sellers import LwaCredentials, Seller, SellerStore
 from strongroom.vault.sweep import SweepReport
 from strongroom.vault.vault import Found, Revealed, Vault
@@ -13,6 +14,7 @@ __all__ = [
     "GrantStore",
     "Keystore",
     "LwaCredentials",
+    "Openable",
     "PeriodKey",
     "PeriodKind",
     "PeriodRow",
@@ -22,4 +24,5 @@ __all__ = [
     "SellerStore",
     "SweepReport",
     "Vault",
+    "count_openable",
 ]

@@ -245,6 +245,26 @@ class Keystore:
                 for row in tx.execute(query)
             ]
 
+    def every_cipher(self) -> list[tuple[PeriodId | None, envelope.PeriodCipher]]:
+        """Return every key that still exists as a cipher, a period's with its number, to prove what none of them opens.
+
+        Raises:
+            Tampered: a key is not the one that was stored.
+
+        """
+        table = schema.keystore_secret
+        with self._database.read() as tx:
+            rows = tx.execute(sa.select(table.c.name, table.c.created_at)).all()
+        others = [self._opened(), *(self.secret(row.name, row.created_at) for row in rows)]
+        found: list[tuple[PeriodId | None, envelope.PeriodCipher]] = [
+            (None, envelope.PeriodCipher(key)) for key in others
+        ]
+        for listed in self.periods(live=True):
+            period = self.find_period(listed.id)
+            if period is not None:
+                found.append((period.id, period.cipher))
+        return found
+
     def destroy(self, ids: list[PeriodId], now: datetime) -> None:
         """Destroy period keys for good, whatever they lock: O(1) a key. On return no file of the keystore holds them.
 
