@@ -18,13 +18,13 @@ from typing import Final
 
 from strongroom import settings as settings_file
 from strongroom.accounts import Accounts
-from strongroom.audit import AuditLog, Event, EventType, ObjKind, Outcome
+from strongroom.audit import AuditLog, Event, EventType, ObjKind, Outcome, Reason
 from strongroom.crypto.note import Signer, Verifier
 from strongroom.crypto.root import RootProvider, root_for
-from strongroom.db import schema
+from strongroom.db import migrate
 from strongroom.db.engine import Database
 from strongroom.errors import Denied, Misconfigured
-from strongroom.home import Layout, certificates, check_modes, layout, locked, making
+from strongroom.home import Layout, certificates, check_modes, layout, locked, making, refusals
 from strongroom.settings import Settings
 from strongroom.terms import SYSTEM, Environment
 from strongroom.vault import GrantStore, Keystore, SellerStore, Vault
@@ -61,6 +61,8 @@ class System:
     grants: GrantStore
     vault: Vault
     ticket_key: bytes = field(repr=False)
+    sound: bool
+    """False: the log is not what its signer vouched for; it can be verified, and nothing else done."""
     _resources: ExitStack = field(repr=False)
 
     def at(self, now: datetime | None) -> datetime:
@@ -90,6 +92,8 @@ class System:
     def close(self) -> None:
         """Record the end, publish a last checkpoint, and let go of files and lock."""
         with self._resources:
+            if not self.sound:
+                return
             now = self.clock()
             self.record(EventType.HOME_CLOSED, now)
             self.audit.checkpoint(now)
@@ -152,8 +156,11 @@ def open_system(
     starts_at: datetime | None = None,
     passphrase: str | None = None,
     environ: Mapping[str, str] | None = None,
+    tolerant: bool = False,
 ) -> System:
     """Open a home and lock it; `starts_at` sets the clock of a home made for tests.
+
+    `tolerant` opens a home whose log was tampered with too, so that it can be verified.
 
     Raises:
         Conflict: another process has it open.
@@ -172,14 +179,16 @@ def open_system(
     check_modes(home)
     with ExitStack() as resources:
         resources.enter_context(locked(home))
-        given = passphrase if passphrase is not None else _passphrase(settings, environ)
-        root = root_for(
-            settings.keystore.root, settings.environment, passphrase=given, home=home.root
-        )
-        system = _wire(home, settings, root, clock, resources, fresh=False)
-        now = clock()
-        with system.database.write() as tx:
-            system.audit.append(tx, *_opening(settings), now=now)
+        try:
+            given = passphrase if passphrase is not None else _passphrase(settings, environ)
+            root = root_for(
+                settings.keystore.root, settings.environment, passphrase=given, home=home.root
+            )
+            system = _wire(home, settings, root, clock, resources, fresh=False)
+        except (Misconfigured, Tampered):
+            refusals.add(home, clock())
+            raise
+        system = replace(system, sound=_record_opening(system, clock(), tolerant=tolerant))
         return replace(system, _resources=resources.pop_all())
 
 
@@ -262,7 +271,8 @@ def _wire(
         grants,
         vault,
         keystore.secret("gateway-tickets", now),
-        ExitStack(),
+        sound=True,
+        _resources=ExitStack(),
     )
 
 
@@ -293,13 +303,14 @@ def _open_database(url: str, what: str, resources: ExitStack, *, fresh: bool) ->
             raise Misconfigured(
                 f"the {what} {database.path} is missing", hint="restore it from its own copy"
             )
-    with database.write() as tx:
-        (schema.vault if what == "vault" else schema.keystore).create_all(tx)
+    migrate.upgrade(database, migrate.Schema(what))
     return database
 
 
-def _opening(settings: Settings) -> tuple[Event, Event]:
-    return (
+def _record_opening(system: System, now: datetime, *, tolerant: bool) -> bool:
+    """Record that the keys and the home were opened, and how often they were refused before."""
+    refused = refusals.count(system.home)
+    events = [
         Event(
             EventType.MASTER_KEY_OPENED,
             Outcome.SUCCESS,
@@ -312,9 +323,31 @@ def _opening(settings: Settings) -> tuple[Event, Event]:
             Outcome.SUCCESS,
             SYSTEM,
             obj_kind=ObjKind.HOME,
-            obj_ref=settings.home_id,
+            obj_ref=system.settings.home_id,
         ),
-    )
+    ]
+    if refused:
+        events.insert(
+            0,
+            Event(
+                EventType.CONFIG_REFUSED,
+                Outcome.FAILURE,
+                SYSTEM,
+                reason=Reason.MISCONFIGURED,
+                obj_kind=ObjKind.HOME,
+                obj_ref=system.settings.home_id,
+                n=refused,
+            ),
+        )
+    try:
+        with system.database.write() as tx:
+            system.audit.append(tx, *events, now=now)
+    except Tampered:
+        if not tolerant:
+            raise
+        return False
+    refusals.clear(system.home)
+    return True
 
 
 def _passphrase(settings: Settings, environ: Mapping[str, str] | None) -> str:
