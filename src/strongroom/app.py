@@ -23,7 +23,7 @@ from strongroom.crypto.note import Signer, Verifier
 from strongroom.crypto.root import RootProvider, root_for
 from strongroom.db import migrate
 from strongroom.db.engine import Database
-from strongroom.errors import Denied, Misconfigured
+from strongroom.errors import Denied, Misconfigured, Tampered
 from strongroom.home import Layout, certificates, check_modes, layout, locked, making, refusals
 from strongroom.settings import Settings
 from strongroom.terms import SYSTEM, Environment
@@ -214,12 +214,12 @@ def _wire(
 
     # Two databases: a key never lies beside the data it opens [2.4].
     vault_url, keys_url = database_urls(home, settings)
-    keys_database = _open_database(keys_url, "keystore", resources, fresh=fresh)
+    keys_database = _open_database(keys_url, migrate.Schema.KEYSTORE, resources, fresh=fresh)
     keystore = Keystore(keys_database, root, environment, settings.home_id)
     if fresh:
         keystore.create_master(now)
     keystore.open()
-    database = _open_database(vault_url, "vault", resources, fresh=fresh)
+    database = _open_database(vault_url, migrate.Schema.VAULT, resources, fresh=fresh)
 
     # Nothing below works without a log to record it in.
     origin = f"strongroom.invalid/audit/{settings.home_id}/1"
@@ -292,7 +292,9 @@ def database_urls(home: Layout, settings: Settings) -> tuple[str, str]:
     return vault_url, keys_url
 
 
-def _open_database(url: str, what: str, resources: ExitStack, *, fresh: bool) -> Database:
+def _open_database(
+    url: str, which: migrate.Schema, resources: ExitStack, *, fresh: bool
+) -> Database:
     database = Database(url)
     resources.callback(database.close)
     if database.path is not None:
@@ -301,7 +303,7 @@ def _open_database(url: str, what: str, resources: ExitStack, *, fresh: bool) ->
         elif not database.path.exists():
             # SQLite would make an empty one, and the loss would show as something else.
             raise Misconfigured(
-                f"the {what} {database.path} is missing", hint="restore it from its own copy"
+                f"the {which.value} {database.path} is missing", hint="restore it from its own copy"
             )
     migrate.upgrade(database, migrate.Schema(what))
     return database

@@ -29,6 +29,10 @@ Progress = Callable[[int, int | None], None]
 _M = TypeVar("_M", bound=StrEnum)
 
 
+VERIFY: Final = "audit.verify"
+"""The one operation for which a home with a broken log is opened too."""
+
+
 @dataclass(frozen=True, slots=True)
 class Call:
     """Who calls, when, and where progress is told: things done and, where known, in all."""
@@ -367,7 +371,7 @@ def _keys_list(call: Call) -> Json:
     return {"root": call.system.settings.keystore.root, "periods": _periods(call, live=None)}
 
 
-@_operation("audit.verify")
+@_operation(VERIFY)
 def _audit_verify(call: Call) -> Json:
     audit = call.system.audit
     report = audit.verify(progress=call.progress)

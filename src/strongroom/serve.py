@@ -38,6 +38,7 @@ GRACE_SECONDS: Final = 30
 
 _BACKLOG: Final = 1024
 _KEEP_ALIVE_SECONDS: Final = 60
+_HANG_UP_SECONDS: Final = 0.05
 
 
 class Face(StrEnum):
@@ -236,6 +237,7 @@ def _server(app: Any, context: ssl.SSLContext, *, lifespan: Any) -> _Server:  # 
         uvicorn.Config(
             app,
             lifespan=lifespan,
+            interface="asgi3",
             http="httptools",
             ws="none",
             log_config=None,

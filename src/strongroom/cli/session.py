@@ -38,6 +38,9 @@ EXIT_MISCONFIGURED: Final = os.EX_CONFIG
 _WAIT_SECONDS: Final = 10.0
 """How long a command waits for another short one that has the home open."""
 
+_FILE_WIDTH: Final = 240
+"""Columns of a table that no person's terminal cuts."""
+
 HomeOption = Annotated[
     Path | None,
     typer.Option(
@@ -130,9 +133,10 @@ class Session:
         elif isinstance(text, str):
             sys.stdout.write(text + "\n")
         else:
-            Console(highlight=False, soft_wrap=True).print(
-                _lines(document) if text is None else text
-            )
+            console = Console(highlight=False, soft_wrap=True)
+            if not console.is_terminal:
+                console = Console(highlight=False, soft_wrap=True, width=_FILE_WIDTH)
+            console.print(_lines(document) if text is None else text)
         sys.stdout.flush()
 
     def warn(self, text: str) -> None:
@@ -143,7 +147,11 @@ class Session:
     def _run_here(self, request: Request, progress: operations.Progress) -> Json:
         starts_at = None if self.now is None else operations.instant(self.now)
         try:
-            system = open_system(self.home.root, starts_at=starts_at)
+            system = open_system(
+                self.home.root,
+                starts_at=starts_at,
+                tolerant=request.operation == operations.VERIFY,
+            )
         except Conflict as exc:
             raise _InUseError(exc) from None
         logs.harden(production=system.settings.environment is Environment.PRODUCTION)

@@ -1,6 +1,6 @@
 """A home's files: where they are, how they come to be, and the certificates among them."""
 
-from strongroom.home import certificates, making
+from strongroom.home import certificates, making, refusals
 from strongroom.home.layout import (
     Layout,
     TooOpen,
@@ -19,6 +19,7 @@ __all__ = [
     "layout",
     "locked",
     "making",
+    "refusals",
     "too_open",
     "write_durably",
 ]
