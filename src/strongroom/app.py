@@ -305,7 +305,7 @@ def _open_database(
             raise Misconfigured(
                 f"the {which.value} {database.path} is missing", hint="restore it from its own copy"
             )
-    migrate.upgrade(database, migrate.Schema(what))
+    migrate.upgrade(database, which)
     return database
 
 
