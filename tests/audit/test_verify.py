@@ -25,8 +25,12 @@ def kinds(report: VerifyReport) -> list[str]:
 
 
 @pytest.fixture
-def log(bench: Bench) -> AuditLog:
+def log(sqlite_bench: Bench) -> AuditLog:
     """A log of 600 events with checkpoints at 10, 300 and 600."""
+    return filled(sqlite_bench)
+
+
+def filled(bench: Bench) -> AuditLog:
     log = bench.start()
     for start, number in ((0, 10), (10, 290), (300, 300)):
         bench.fill(log, number, start=start)
@@ -304,11 +308,11 @@ def delete_everything(tx: Transaction) -> None:
     ],
     ids=lambda value: value.__name__ if callable(value) else "",
 )
-def test_tampering_is_found_and_named(bench, log, tamper, named, told):
+def test_tampering_is_found_and_named(sqlite_bench, log, tamper, named, told):
     assert log.verify().faults == []
-    with bench.database.write() as tx:
+    with sqlite_bench.database.write() as tx:
         tamper(tx)
-    report = bench.start("auditor").verify()
+    report = sqlite_bench.start("auditor").verify()
     assert not report.ok
     assert set(named) <= set(kinds(report)), report.faults[:5]
     assert any(told in fault for fault in report.faults), report.faults[:5]
@@ -319,11 +323,22 @@ def test_tampering_is_found_and_named(bench, log, tamper, named, told):
     "tamper",
     [edit_body, edit_body_and_leaf, delete_event, delete_body, edit_a_column, flip_a_bit_of_a_tile],
 )
-def test_one_change_is_one_fault(bench, log, tamper):
+def test_one_change_is_one_fault(sqlite_bench, log, tamper):
     """What else is wrong must not drown in what follows from it."""
-    with bench.database.write() as tx:
+    with sqlite_bench.database.write() as tx:
         tamper(tx)
     assert len(log.verify().faults) == 1
+
+
+@pytest.mark.clause("2.6")
+def test_tampering_is_found_on_either_engine(bench):
+    log = filled(bench)
+    assert log.verify().faults == []
+    with bench.database.write() as tx:
+        edit_body(tx)
+        delete_a_tile(tx)
+        delete_event_in_the_open_tile(tx)
+    assert kinds(log.verify()) == ["event.edited", "tile.missing", "event.missing"]
 
 
 @pytest.mark.clause("2.6")
@@ -349,9 +364,9 @@ def test_a_log_cut_back_to_an_earlier_signed_state_is_found(bench):
 
 
 @pytest.mark.clause("2.6")
-def test_a_checkpoint_ahead_of_the_log_shows_that_it_was_cut(bench, log):
-    note = bench.signer.sign(checkpoint_text(ORIGIN, 700, bytes(32)))
-    with bench.database.write() as tx:
+def test_a_checkpoint_ahead_of_the_log_shows_that_it_was_cut(sqlite_bench, log):
+    note = sqlite_bench.signer.sign(checkpoint_text(ORIGIN, 700, bytes(32)))
+    with sqlite_bench.database.write() as tx:
         row = {"size": 700, "note": note, "stored_at": NOW}
         tx.execute(sa.insert(audit_checkpoint), row)
     (fault,) = log.verify().faults
@@ -359,18 +374,18 @@ def test_a_checkpoint_ahead_of_the_log_shows_that_it_was_cut(bench, log):
 
 
 @pytest.mark.clause("2.6")
-def test_a_signer_that_vouched_for_other_events_is_heard(bench, log):
-    bench.memory.remember(256, bytes(32))
+def test_a_signer_that_vouched_for_other_events_is_heard(sqlite_bench, log):
+    sqlite_bench.memory.remember(256, bytes(32))
     (fault,) = log.verify().faults
     assert fault == "signer.root: the signer vouched for other 256 events"
 
 
-def test_the_quick_verification_checks_head_and_memory_only(bench, log):
+def test_the_quick_verification_checks_head_and_memory_only(sqlite_bench, log):
     assert log.verify(full=False).faults == []
-    with bench.database.write() as tx:
+    with sqlite_bench.database.write() as tx:
         edit_body(tx)
     assert log.verify(full=False).faults == []
-    with bench.database.write() as tx:
+    with sqlite_bench.database.write() as tx:
         forge_the_head(tx)
     (fault,) = log.verify(full=False).faults
     assert "head.forged" in fault
@@ -387,15 +402,15 @@ def test_faults_are_listed_up_to_a_bound(sqlite_bench):
     assert report.faults[-1].startswith("more:")
 
 
-def test_the_report_gives_the_root_that_was_signed(bench, log):
+def test_the_report_gives_the_root_that_was_signed(sqlite_bench, log):
     report = log.verify()
     assert (report.events, report.size) == (SIZE, SIZE)
-    assert bench.memory.remembered == (SIZE, report.root)
+    assert sqlite_bench.memory.remembered == (SIZE, report.root)
 
 
-def test_an_export_is_verified_without_a_database(bench, log):
+def test_an_export_is_verified_without_a_database(sqlite_bench, log):
     """`check` takes plain values: what an auditor has on paper, so to speak."""
-    with bench.database.read() as tx:
+    with sqlite_bench.database.read() as tx:
         rows = tx.execute(sa.select(audit_event).order_by(audit_event.c.seq)).all()
         head = tx.execute(sa.select(audit_head)).one()
         tiles = {(t.level, t.n): t.hashes for t in tx.execute(sa.select(audit_tile))}
@@ -410,7 +425,7 @@ def test_an_export_is_verified_without_a_database(bench, log):
             checkpoints=[],
             tiles={key: len(split(hashes)) for key, hashes in tiles.items()},
             tile=lambda level, n: tiles.get((level, n)),
-            verifier=Verifier(bench.signer.vkey),
+            verifier=Verifier(sqlite_bench.signer.vkey),
             memory=None,
         )
 
