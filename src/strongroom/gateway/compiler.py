@@ -22,24 +22,31 @@ from strongroom.policy.catalogue import (
 from strongroom.policy.catalogue.slots import SAFE_ID
 from strongroom.policy.sighting import Sighting
 
+_FEW: Final = 3
+_PASSING: Final = frozenset({Class.PUBLIC, Class.BUSINESS})
+_TYPE_NAMES: Final = {Type.STRING: "str", Type.INTEGER: "int", Type.BOOLEAN: "bool"}
 _NO_BODY: Final = Node("", "")
 
 _NAMES: Final[dict[str, Any]] = {
     "COUNTRIES": COUNTRY_CODES,
     "Cursor": extraction.Cursor,
     "Extraction": extraction.Extraction,
-    "MISS": shapes.MISS,
+    "GONE": extraction.GONE,
     "Malformed": Malformed,
     "STRINGS": {str},
     "Sighting": Sighting,
     "Sink": shapes.Sink,
     "ident": extraction.ident,
-    "keep_whole": shapes.keep_whole,
     "neutral_list": neutral.neutral_list,
-    "plain": extraction.plain,
+    "no_layout": shapes.NO_LAYOUT,
     "safe_id": SAFE_ID.fullmatch,
     "scalars": shapes.scalars,
-    "special": shapes.special,
+    "spare_empty": shapes.spare_empty,
+    "whole": shapes.whole,
+    "as_email": shapes.RENDERS[Render.EMAIL],
+    "as_ip": shapes.RENDERS[Render.IP],
+    "as_token": shapes.RENDERS[Render.TOKEN],
+    "as_url": shapes.RENDERS[Render.URL],
 }
 
 
@@ -91,8 +98,11 @@ class _Writer:
         self._line("x = Extraction(document)")
         self._line("slots, writes = None, []")
         self._refuse_unless("document", "dict", "the response")
+        first = len(self.lines)
         self._object(self._operation.response or _NO_BODY, "document", _Scope())
         self._line("return x")
+        # The layout each node had last, most often the next one's too.
+        self.lines[first:first] = [f"    layout{n} = no_layout" for n in self._shapes.values()]
 
     # -- objects --
 
@@ -114,6 +124,9 @@ class _Writer:
             if isinstance(rule, Branch):
                 self._branch(name, rule, o, view, scope)
         if subject is not None and begins:
+            self._open('if "" in slots.values():')
+            self._line("spare_empty(slots, holes, writes)")
+            self._close()
             sighting = f"Sighting({subject.kind!r}, subject, slots, read_facts({view}))"
             self._line(f"x.sightings.append({sighting})")
             self._line("x.changes.append((holes, writes))")
@@ -122,12 +135,22 @@ class _Writer:
     def _guard(self, node: Node, o: str, scope: _Scope) -> str:
         """Write the look-up of a layout; return the variable with what of the object is as declared."""
         n, view = self._shape(node), self._new("v")
+        where = f"x, slots, writes, {scope.prefix}, {scope.path!r}, {_f(scope.place)}"
         self._line(f"# {scope.path or 'root'}: {node.definition or 'nothing'}")
         self._line(f"{view} = {o}")
-        self._line(f"lay = known{n}((*{o},), MISS)")
-        self._open(f"if lay.types != [*map(type, {o}.values())]:")
-        where = f"{scope.prefix}, {scope.path!r}, {_f(scope.place)}"
-        self._line(f"{view}, lay = admit{n}({o}, x, slots, writes, {where})")
+        if plain := _plain_types(node):
+            # Few members, none personal: count those that are as declared.
+            right = " + ".join(f"(type({o}.get({n!r})) is {t})" for n, t in plain.items())
+            self._open(f"if len({o}) != {right}:")
+            self._line(f"{view}, _ = admit{n}({o}, {where})")
+            self._close()
+            return view
+        self._line(f"signature = [*{o}, *map(type, {o}.values())]")
+        self._open(f"if signature != layout{n}.signature:")
+        self._line(f"layout{n} = known{n}((*signature,))")
+        self._open(f"if layout{n} is None:")
+        self._line(f"{view}, layout{n} = admit{n}({o}, {where})")
+        self._close()
         self._close()
         return view
 
@@ -148,12 +171,14 @@ class _Writer:
             )
             self._close()
             return
-        position = self._new("i")
-        self._open(f"for {position}, {child} in enumerate({view}.get({name!r}) or ()):")
+        listed, position = self._new("l"), self._new("i")
+        self._line(f"{listed} = {view}.get({name!r})")
+        self._open(f"if {listed}:")
+        self._open(f"for {position}, {child} in enumerate({listed}):")
         place = f"{scope.place}{name}[{{{position}}}]"
         self._open(f"if type({child}) is not dict:")
         sink = "Sink(x, MODEL, slots, writes)"
-        self._line(f"{sink}.wrong({o}[{name!r}], {position}, {path!r}, {_f(place)})")
+        self._line(f"{sink}.wrong({listed}, {position}, {path!r}, {_f(place)})")
         self._line("continue")
         self._close()
         below = self._below(rule, child, position, inner)
@@ -161,6 +186,7 @@ class _Writer:
         which = below.ident if rule.ident else position
         place = f"{scope.place}{name}[{{{which}}}]."
         self._object(rule.node, child, replace(below, place=place))
+        self._close()
         self._close()
 
     def _spine(self, name: str, rule: Branch, o: str, scope: _Scope) -> None:
@@ -221,10 +247,9 @@ class _Writer:
                 self._list(name, leaf, view, scope)
             elif leaf.type is Type.JSON:
                 self._open(f"if {view}.get({name!r}):")
-                self._line(f"keep_whole({o}, {name!r}, {_key(leaf, scope)}, x, slots)")
+                self._line(f"slots[{_key(leaf, scope)}] = whole({o}[{name!r}])")
+                self._line(f"x.fixes.append(({o}, {name!r}, GONE))")
                 self._close()
-            elif leaf.clear:
-                self._clear_leaf(name, leaf, o, view, scope)
 
     def _move(
         self, node: Node, o: str, view: str, scope: _Scope, personal: dict[str, Leaf]
@@ -240,23 +265,37 @@ class _Writer:
             self._line(
                 f"#   {name} -> {slot}{'' if leaf.render is Render.TOKEN else f', {leaf.render}'}"
             )
-        self._open("if lay.slots:")
-        self._line(f"values = lay.values({view})")
-        self._open('if "" in values:')
-        self._line(f"lay = spoken{self._shape(node)}({view})")
-        self._line(f"values = lay.values({view})")
-        self._close()
-        prefix = scope.prefix
+        layout, prefix = f"layout{self._shape(node)}", scope.prefix
+        self._open(f"if {layout}.places:")
+        self._open(f"for member, slot in {layout}.places:")
         if node.prefix.endswith(":"):
-            self._line(f"slots.update(zip([{prefix} + key for key in lay.slots], values))")
-            self._line(f"holes.append(({o}, lay.members, [{prefix} + key for key in lay.keys]))")
-        else:
-            self._line("slots.update(zip(lay.slots, values))")
-            self._line(f"holes.append(({o}, lay.members, lay.keys))")
-        if any(leaf.render is not Render.TOKEN for leaf in single.values()):
-            self._open("if lay.special:")
-            self._line(f"special({o}, lay, {prefix}, x, writes)")
+            self._line(f"slots[{prefix} + slot] = {view}[member]")
             self._close()
+            pairs = f"[(member, {prefix} + slot) for member, slot in {layout}.tokens]"
+        else:
+            self._line(f"slots[slot] = {view}[member]")
+            self._close()
+            pairs = f"{layout}.tokens"
+        self._line(f"holes.append(({o}, {pairs}))")
+        for name, leaf in single.items():
+            self._rendered(name, leaf, o, view, scope)
+        self._close()
+
+    def _rendered(self, name: str, leaf: Leaf, o: str, view: str, scope: _Scope) -> None:
+        """Write what becomes of a member that no bare token replaces."""
+        if leaf.render in (Render.OMIT, Render.CONSTANT):
+            value = "GONE" if leaf.render is Render.OMIT else repr(leaf.constant)
+            self._open(f"if {view}.get({name!r}) is not None:")
+            self._line(f"x.fixes.append(({o}, {name!r}, {value}))")
+        elif leaf.clear and self._clear:
+            self._line(f"value = {view}.get({name!r})")
+            self._open("if value and value not in COUNTRIES:")
+            self._line(f"writes.append(({o}, {name!r}, {_key(leaf, scope)}, as_token))")
+        elif leaf.clear or leaf.render is not Render.TOKEN:
+            self._open(f"if {view}.get({name!r}):")
+            self._line(f"writes.append(({o}, {name!r}, {_key(leaf, scope)}, as_{leaf.render}))")
+        else:
+            return
         self._close()
 
     def _list(self, name: str, leaf: Leaf, view: str, scope: _Scope) -> None:
@@ -277,12 +316,6 @@ class _Writer:
         )
         self._close()
 
-    def _clear_leaf(self, name: str, leaf: Leaf, o: str, view: str, scope: _Scope) -> None:
-        self._line(f"value = {view}.get({name!r})")
-        self._open(f"if value{' and value not in COUNTRIES' if self._clear else ''}:")
-        self._line(f"writes.append(({o}, {name!r}, {_key(leaf, scope)}, plain))")
-        self._close()
-
     def _check(self, name: str, leaf: Leaf, scope: _Scope) -> None:
         where = f"{self._operation.id}: {shapes.joined(scope.path, name)}"
         if leaf.slot is None or not scope.inside:
@@ -300,7 +333,6 @@ class _Writer:
             self.names |= {
                 f"known{n}": shape.layouts.get,
                 f"admit{n}": shape.admit,
-                f"spoken{n}": shape.without_empty,
             }
         return n
 
@@ -325,6 +357,19 @@ class _Writer:
 
     def _malformed(self, message: str) -> None:
         self._line(f"raise Malformed({f'{self._operation.id}: {message}'!r})")
+
+
+def _plain_types(node: Node) -> dict[str, str]:
+    """Return the types of a node that has a few business leaves and nothing else."""
+    plain = {
+        name: _TYPE_NAMES[rule.type]
+        for name, rule in node.members.items()
+        if isinstance(rule, Leaf)
+        and rule.class_ in _PASSING
+        and not rule.many
+        and rule.type in _TYPE_NAMES
+    }
+    return plain if len(plain) == len(node.members) <= _FEW else {}
 
 
 def _key(leaf: Leaf, scope: _Scope) -> str:

@@ -19,8 +19,11 @@ Object = dict[str, Json]
 Slots = dict[SlotKey, Scalar]
 Render = Callable[[str], str]
 
-Hole = tuple[Object, Sequence[str], Sequence[SlotKey]]
-"""An object, its members that become bare tokens, and the slots of these."""
+Pairs = Sequence[tuple[str, SlotKey]]
+"""Members of an object and their slots."""
+
+Hole = tuple[Object, Pairs]
+"""An object and its members that become bare tokens."""
 
 Write = tuple[Json, str | int, SlotKey, Render]
 """A place of its own: an object or a list, the member, its slot and how its token is written there."""
@@ -114,8 +117,9 @@ class Extraction:
         """Write the tokens and all other changes into the document. Use once."""
         for (holes, writes), record in zip(self.changes, placed, strict=True):
             token = record.token
-            for holder, members, keys in holes:
-                holder.update(zip(members, map(token, keys)))  # noqa: B905 - made in pairs
+            for holder, pairs in holes:
+                for member, slot in pairs:
+                    holder[member] = token(slot)
             for place, key, slot, render in writes:
                 place[key] = render(token(slot))
         # Backwards: taking an element out of a list moves those behind it.

@@ -3,12 +3,13 @@
 Reads Amazon's own statements only; a promise of a date is none. Anything unreadable counts as not said.
 """
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Final
 
 from strongroom.gateway.extraction import Json, Object
-from strongroom.policy.retention import Progress, SightedFacts
+from strongroom.policy.retention import DAY, Progress, SightedFacts
 
 _STATUS_V0: Final[Mapping[str, Progress]] = {
     "Pending": Progress.PENDING,
@@ -43,6 +44,20 @@ _STATUS_2026: Final[Mapping[str, Progress]] = {
     "UNFULFILLABLE": Progress.CANCELLED,
 }
 
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+# An instant in Amazon's usual form, 2026-08-01T12:13:14Z, is the sum of three look-ups: a third of the price of
+# parsing it, and every order has two.
+_USUAL: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
+_DAYS: Final[dict[str, int]] = {}
+_MINUTES: Final = {f"T{m // 60:02d}:{m % 60:02d}": m * 60 for m in range(24 * 60)}
+_SECONDS: Final = {f":{second:02d}Z": second for second in range(60)}
+_MANY_DAYS: Final = 4096
+
+# Looking a member up in its enumeration is slow.
+_UNKNOWN: Final = Progress.UNKNOWN
+_SHIPPED: Final = Progress.SHIPPED
+
 _UNDER_WAY: Final = frozenset({"PENDING", "IN_TRANSIT"})
 _ARRIVED: Final = "DELIVERED"
 _NEVER: Final = "CANCELLED"
@@ -55,11 +70,11 @@ def nothing(order: Object) -> SightedFacts:
 
 
 def order_v0(order: Object) -> SightedFacts:
-    """Return the facts of an order of Orders v0."""
+    """Return the facts of an order of Orders v0, whose own members have the types they should have."""
     get = order.get
-    status = _STATUS_V0.get(_word(get("OrderStatus")), Progress.UNKNOWN)
-    if status is Progress.SHIPPED and "EasyShipShipmentStatus" in order:
-        status = _EASY_SHIP.get(_word(get("EasyShipShipmentStatus")), status)
+    status = _STATUS_V0.get(get("OrderStatus", ""), _UNKNOWN)
+    if status is _SHIPPED and "EasyShipShipmentStatus" in order:
+        status = _EASY_SHIP.get(get("EasyShipShipmentStatus", ""), status)
     return SightedFacts(status, seconds(get("PurchaseDate")), 0, seconds(get("LastUpdateDate")))
 
 
@@ -82,15 +97,25 @@ def order_2026(order: Object) -> SightedFacts:
 
 def seconds(text: Json) -> int:
     """Return an instant of Amazon's (ISO 8601) as whole seconds since 1970; 0 for anything else."""
-    if type(text) is not str:
-        return 0
+    try:
+        return _DAYS[text[:10]] + _MINUTES[text[10:16]] + _SECONDS[text[16:]]
+    except (KeyError, TypeError):
+        return _parsed(text)
+
+
+def _parsed(text: Json) -> int:
+    """Return what `seconds` does, for any form, and remember the day."""
     try:
         moment = datetime.fromisoformat(text)
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=UTC)
-        return max(int(moment.timestamp()), 0)
-    except (ValueError, OverflowError):
+        stamp = int((moment - _EPOCH).total_seconds())
+    except (TypeError, ValueError, OverflowError):
         return 0
+    midnight = stamp - stamp % DAY
+    if _USUAL.fullmatch(text) and midnight > 0 and len(_DAYS) < _MANY_DAYS:
+        _DAYS[text[:10]] = midnight
+    return max(stamp, 0)
 
 
 def _carried(packages: Iterable[Json]) -> Progress:

@@ -6,8 +6,7 @@ member by member here, and what the catalogue does not know is tokenized or drop
 """
 
 import re
-from collections.abc import Callable, Mapping
-from operator import itemgetter
+from collections.abc import Mapping
 from typing import Final
 
 import orjson
@@ -16,8 +15,10 @@ from strongroom.crypto.token import as_email, as_ip
 from strongroom.errors import Malformed
 from strongroom.gateway.extraction import (
     Extraction,
+    Hole,
     Json,
     Object,
+    Pairs,
     Render,
     Slots,
     Write,
@@ -27,7 +28,6 @@ from strongroom.gateway.extraction import (
 from strongroom.policy.catalogue import Branch, Class, Leaf, Node, Type, unknown_slot
 from strongroom.policy.catalogue import Render as Form
 from strongroom.policy.sighting import SlotKey
-from strongroom.terms import Scalar
 
 MAX_LAYOUTS: Final = 2048
 """Layouts remembered of one node; more would be somebody's attack on our memory."""
@@ -64,19 +64,17 @@ _LIST: Final = frozenset({list})
 class Layout:
     """One list of members with their types, in the document's order, and what is personal among them."""
 
-    __slots__ = ("keys", "members", "slots", "special", "types", "values")
+    __slots__ = ("places", "signature", "tokens")
 
-    def __init__(self, types: list[type], personal: Mapping[str, Leaf]) -> None:
-        """Build from the types of all members and the leaves that hold one personal value each."""
-        self.types = types
-        self.slots: tuple[SlotKey, ...] = tuple(map(key_of, personal.values()))
-        self.values = _getter(tuple(personal))
-        tokens = {name: leaf for name, leaf in personal.items() if _becomes_token(leaf)}
-        self.members = tuple(tokens)
-        self.keys: tuple[SlotKey, ...] = tuple(map(key_of, tokens.values()))
-        self.special = tuple(
-            (name, leaf) for name, leaf in personal.items() if leaf.render is not Form.TOKEN
+    def __init__(self, signature: list[object], personal: Mapping[str, Leaf]) -> None:
+        """Build from an object's signature and the leaves that hold one personal value each."""
+        self.signature = signature
+        self.places: Pairs = tuple((name, key_of(leaf)) for name, leaf in personal.items())
+        """Every personal member with its slot."""
+        self.tokens: Pairs = tuple(
+            (name, key) for name, key in self.places if _becomes_token(personal[name])
         )
+        """Those that a bare token replaces."""
 
 
 class Sink:
@@ -144,7 +142,7 @@ class Shape:
     __slots__ = ("_accepts", "_model", "_node", "layouts")
 
     def __init__(self, model: str, node: Node) -> None:
-        self.layouts: dict[tuple[str, ...], Layout] = {}
+        self.layouts: dict[tuple[object, ...], Layout] = {}
         self._model = model
         self._node = node
         self._accepts = {name: _accepted(rule) for name, rule in node.members.items()}
@@ -177,10 +175,6 @@ class Shape:
                 self._refuse(o, key, sink, prefix, joined(path, key), place + key)
         return right, self._layout(right)
 
-    def without_empty(self, o: Object) -> Layout:
-        """Return the layout of what says something: an empty string is about nobody and stays."""
-        return self._layout({name: value for name, value in o.items() if value != ""})
-
     def _refuse(self, o: Object, key: str, sink: Sink, prefix: str, path: str, place: str) -> None:
         rule = self._node.members[key]
         one = isinstance(rule, Leaf) and not rule.many and rule.type is not Type.JSON
@@ -194,18 +188,17 @@ class Shape:
         sink.x.drop(o, key)
 
     def _layout(self, o: Object) -> Layout:
-        members, types = tuple(o), list(map(type, o.values()))
-        known = self.layouts.get(members)
-        if known is not None and known.types == types:
-            return known
-        personal: dict[str, Leaf] = {}
-        for name, value in o.items():
-            rule = self._node.members[name]
-            if value is not None and isinstance(rule, Leaf) and _holds_value(rule):
-                personal[name] = rule
-        layout = Layout(types, personal)
-        if known is not None or len(self.layouts) < MAX_LAYOUTS:
-            self.layouts[members] = layout
+        signature = [*o, *map(type, o.values())]
+        layout = self.layouts.get((*signature,))
+        if layout is None:
+            personal: dict[str, Leaf] = {}
+            for name, value in o.items():
+                rule = self._node.members[name]
+                if value is not None and isinstance(rule, Leaf) and _holds_value(rule):
+                    personal[name] = rule
+            layout = Layout(signature, personal)
+            if len(self.layouts) < MAX_LAYOUTS:
+                self.layouts[(*signature,)] = layout
         return layout
 
 
@@ -227,24 +220,21 @@ def joined(path: str, key: str) -> str:
     return f"{path}.{key}" if path else key
 
 
-def special(o: Object, layout: Layout, prefix: str, x: Extraction, writes: list[Write]) -> None:
-    """Note what becomes of the members that no bare token replaces."""
-    for name, leaf in layout.special:
-        if leaf.render is Form.OMIT:
-            x.drop(o, name)
-        elif leaf.render is Form.CONSTANT:
-            x.fixes.append((o, name, leaf.constant))
-        else:
-            writes.append((o, name, named(prefix, key_of(leaf)), RENDERS[leaf.render]))
-
-
-def keep_whole(o: Object, name: str, slot: SlotKey, x: Extraction, slots: Slots) -> None:
-    """Move an object or a list out of the document and into its slot, as JSON text."""
+def whole(value: Json) -> str:
+    """Return the JSON text of an object or a list that moves into its slot whole."""
     try:
-        slots[slot] = orjson.dumps(o[name]).decode()
+        return orjson.dumps(value).decode()
     except orjson.JSONEncodeError:
         raise Malformed("the document is nested too deeply") from None
-    x.drop(o, name)
+
+
+def spare_empty(slots: Slots, holes: list[Hole], writes: list[Write]) -> None:
+    """Leave empty strings where they stand: they are about nobody, and must not hide what an earlier view showed."""
+    empty = {key for key, value in slots.items() if value == ""}
+    for key in empty:
+        del slots[key]
+    holes[:] = [(o, tuple(pair for pair in pairs if pair[1] not in empty)) for o, pairs in holes]
+    writes[:] = [write for write in writes if write[2] not in empty]
 
 
 def scalars(
@@ -285,11 +275,5 @@ def _accepted(rule: Leaf | Branch) -> frozenset[type]:
     return _OBJECT if isinstance(rule, Branch) else TYPES[rule.type]
 
 
-def _getter(names: tuple[str, ...]) -> Callable[[Object], tuple[Scalar, ...]]:
-    if len(names) > 1:
-        return itemgetter(*names)
-    return lambda o: tuple(o[name] for name in names)
-
-
-MISS: Final = Layout([object], {})
+NO_LAYOUT: Final = Layout([object], {})
 """The layout of no object: nothing in JSON has this type."""
