@@ -25,6 +25,9 @@ _PUBLIC_BYTES: Final = 32
 _LONGEST_NOTE: Final = 1_000_000
 _MOST_SIGNATURES: Final = 100
 _MARK: Final = "\N{EM DASH} "
+# Patterns, not loops: every append to the log signs a note.
+_CONTROL: Final = re.compile("[\x00-\x09\x0b-\x1f]")
+_NOT_IN_NAME: Final = re.compile(r"[\s+]")
 _SIZE: Final = re.compile("0|[1-9][0-9]{0,18}")
 
 
@@ -176,14 +179,12 @@ def parse_checkpoint(text: str) -> Checkpoint:
 
 
 def _check_name(name: str) -> None:
-    spaced = any(character.isspace() for character in name)
-    if not name or "+" in name or spaced or not _is_unicode(name):
+    if not name or _NOT_IN_NAME.search(name) or not _is_unicode(name):
         raise Malformed("a note's key name is not empty and has no spaces and no plus")
 
 
 def _check_text(text: str) -> None:
-    controls = any(character < " " and character != "\n" for character in text)
-    if not text.endswith("\n") or controls or not _is_unicode(text):
+    if not text.endswith("\n") or _CONTROL.search(text) or not _is_unicode(text):
         raise Malformed("a note's text is lines without control characters")
 
 
