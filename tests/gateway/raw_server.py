@@ -32,6 +32,7 @@ class RawServer:
     pause: float = 0.0
     repeat: int = 1
     requests: list[bytes] = field(default_factory=list)
+    open: list[asyncio.StreamWriter] = field(default_factory=list)
     port: int = 0
     ca: str = ""
 
@@ -44,6 +45,7 @@ class RawServer:
         return self.endpoint + "/auth/o2/token"
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.open.append(writer)
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
             while True:
                 head = await reader.readuntil(b"\r\n\r\n")
@@ -66,8 +68,6 @@ class RawServer:
                             await asyncio.sleep(self.pause)
                 break
         writer.close()
-        with contextlib.suppress(ConnectionError, OSError):
-            await writer.wait_closed()
 
 
 @contextmanager
@@ -85,8 +85,11 @@ def raw_server(directory: Path, **options: object) -> Iterator[RawServer]:
         ready.set()
         await stop.wait()
         listener.close()
+        for writer in server.open:
+            writer.transport.abort()
         for task in asyncio.all_tasks() - {asyncio.current_task()}:
             task.cancel()
+        await asyncio.sleep(0.05)
 
     thread = threading.Thread(target=lambda: loop.run_until_complete(run()), daemon=True)
     thread.start()

@@ -269,8 +269,10 @@ def test_a_refused_connection_ends_in_502_and_a_silent_one_in_504(tmp_path: Path
 
     async def silent() -> None:
         async def hold(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            await reader.read()
-            writer.close()
+            try:
+                await reader.read()
+            finally:
+                writer.transport.abort()
 
         listener = await asyncio.start_server(hold, "127.0.0.1", 0)
         entry = seller(f"https://127.0.0.1:{listener.sockets[0].getsockname()[1]}", None)
@@ -280,6 +282,7 @@ def test_a_refused_connection_ends_in_502_and_a_silent_one_in_504(tmp_path: Path
         finally:
             await lines.close()
             listener.close()
+            await asyncio.sleep(0.05)
 
     assert refused(lambda: asyncio.run(silent())).answer.status == 504
 

@@ -11,7 +11,7 @@ from typing import Final
 import orjson
 
 from strongroom.audit.entry import EventType, Outcome, Reason
-from strongroom.errors import StrongroomError, Throttled
+from strongroom.errors import Misconfigured, StrongroomError, Tampered, Throttled, Unavailable
 from strongroom.terms import Caller
 from strongroom.web import SECURITY_HEADERS, status_of
 
@@ -19,6 +19,7 @@ Header = tuple[bytes, bytes]
 
 DENIED: Final = "Access to requested resource is denied."
 _JSON: Final[Header] = (b"content-type", b"application/json")
+_SERVER_ERROR: Final = 500
 _CODES: Final = {
     400: "InvalidInput",
     401: "Unauthorized",
@@ -33,6 +34,16 @@ _CODES: Final = {
     503: "ServiceUnavailable",
     504: "GatewayTimeout",
 }
+_REASONS: Final[dict[type[StrongroomError], Reason]] = {
+    Throttled: Reason.RATE_LIMITED,
+    Tampered: Reason.TAMPERED,
+    Unavailable: Reason.UNAVAILABLE,
+    Misconfigured: Reason.MISCONFIGURED,
+}
+
+_PROOFS: Final = frozenset({Reason.WRONG_CREDENTIAL, Reason.EXPIRED_CREDENTIAL, Reason.REVOKED})
+"""Reasons that say that a proof failed, where the others say what somebody may not do."""
+
 # Amazon's are UUIDs. Anything else could carry what it likes, so it does not pass.
 _REQUEST_ID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _RATE_LIMIT: Final = re.compile(r"[0-9]{1,6}(\.[0-9]{1,12})?")
@@ -80,7 +91,7 @@ def amazon_error(
     status: int, message: str, details: str = "", *, headers: tuple[Header, ...] = ()
 ) -> Answer:
     """Return an error in SP-API's shape."""
-    code = _CODES.get(status, "InternalFailure" if status >= 500 else "InvalidInput")  # noqa: PLR2004
+    code = _CODES.get(status, "InternalFailure" if status >= _SERVER_ERROR else "InvalidInput")
     entry = {"code": code, "message": message, "details": details}
     return json_answer(status, {"errors": [entry]}, headers)
 
@@ -98,7 +109,8 @@ def bad_request(message: str, reason: Reason = Reason.MALFORMED_REQUEST) -> Refu
 
 def denied(details: str, reason: Reason) -> Refusal:
     """Return Amazon's 403, which it gives for a bad token as well as for a missing right."""
-    return Refusal(amazon_error(403, DENIED, details), reason)
+    outcome = Outcome.FAILURE if reason in _PROOFS else Outcome.DENIED
+    return Refusal(amazon_error(403, DENIED, details), reason, outcome=outcome)
 
 
 def upstream_failed(
@@ -113,13 +125,14 @@ def upstream_failed(
     )
 
 
-def refusal_for(error: StrongroomError, reason: Reason) -> Refusal:
+def refusal_for(error: StrongroomError) -> Refusal:
     """Return how an error from a lower room ends a request. Our messages name no value, so they may be shown."""
     status = status_of(error)
+    reason = _REASONS.get(type(error), Reason.INTERNAL)
     headers: tuple[Header, ...] = ()
     if isinstance(error, Throttled) and error.retry_after is not None:
         headers = ((b"retry-after", str(max(int(error.retry_after), 1)).encode()),)
-    if status >= 500:  # noqa: PLR2004
+    if status >= _SERVER_ERROR:
         return our_fault(status, reason)
     if status in (401, 403):
         return Refusal(amazon_error(403, DENIED, error.message), reason)

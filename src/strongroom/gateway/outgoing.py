@@ -32,9 +32,24 @@ _MAX_FIELDS: Final = 200
 _MAX_DEPTH: Final = 64
 _SAFE_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9]{0,39}")
 
-# python-amazon-sp-api puts all four on every call, whether or not the operation knows them.
+_DATED_VIEW: Final = "/orders/v0/orders"
+"""Amazon's plainest view of one order with its dates."""
+
+_DATASETS: Final = "includedData"
+_DATED_SETS: Final = "FULFILLMENT,PACKAGES"
+"""Orders 2026-01-01: the datasets of a view that hold status and ship time."""
+
+# python-amazon-sp-api puts the first four on every call, whether or not the operation knows them, and leaves the last
+# two in the query of a call that it fetched a Restricted Data Token for.
 _HABITUAL: Final = frozenset(
-    {"MarketplaceId", "MarketplaceIds", "marketplaceIds", "marketplace_ids"}
+    {
+        "MarketplaceId",
+        "MarketplaceIds",
+        "marketplaceIds",
+        "marketplace_ids",
+        "RestrictedResources",
+        "path",
+    }
 )
 
 
@@ -175,6 +190,17 @@ def purpose_of(header: str | None) -> Purpose:
         return Purpose(header)
     except ValueError:
         raise bad_request("The header x-strongroom-purpose names no known purpose.") from None
+
+
+def dated_views(
+    operation: Operation, path: str, query: str, orders: frozenset[str]
+) -> list[tuple[str, str]]:
+    """Return path and query of the calls that tell the dates of orders which a view showed without."""
+    if _DATASETS not in operation.parameters:
+        return [(f"{_DATED_VIEW}/{order}", "") for order in sorted(orders)]
+    # The same page again, with the datasets that hold status and ship time.
+    pairs = [pair for pair in parse_qsl(query, keep_blank_values=True) if pair[0] != _DATASETS]
+    return [(path, urlencode([*pairs, (_DATASETS, _DATED_SETS)], quote_via=quote, safe=",:"))]
 
 
 def refuse_token_in_path(path: str) -> None:

@@ -7,7 +7,10 @@ missing role makes Amazon refuse all of them.
 
 import asyncio
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
+from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -61,9 +64,12 @@ class _Wallet:
 class Permits:
     """The tokens of every line. Belongs to one event loop."""
 
-    def __init__(self, sellers: SellerStore, elements: frozenset[str]) -> None:
+    def __init__(
+        self, sellers: SellerStore, elements: frozenset[str], clock: Callable[[], datetime]
+    ) -> None:
         self._sellers = sellers
         self._elements = elements
+        self._clock = clock
         self._wallets: dict[SellerId, _Wallet] = {}
 
     async def access(self, line: Line) -> str:
@@ -170,7 +176,7 @@ class Permits:
                 wallet.refused.pop(element, None)
         # Only an operation that takes all elements tells the whole truth about the roles.
         if operation.rdt_elements >= self._elements:
-            self._sellers.learn_elements(wallet.line.seller.id, frozenset(allowed))
+            self._sellers.learn_elements(wallet.line.seller.id, frozenset(allowed), self._clock())
         return frozenset(allowed)
 
     async def _restricted(
@@ -182,7 +188,7 @@ class Permits:
             return known.token
         # Not under the lock: two that ask at once cost one call too many, not a wrong answer.
         reply = await self._ask(wallet.line, operation, elements)
-        if reply.status == 403:  # noqa: PLR2004
+        if reply.status == HTTPStatus.FORBIDDEN:
             raise RoleMissing
         permit = _parse(reply, "restrictedDataToken", "expiresIn")
         wallet.restricted[key] = permit
@@ -203,7 +209,7 @@ class Permits:
             self.forget_access(line, token)
         if reply.status in (200, 403):
             return reply
-        if reply.status == 429:  # noqa: PLR2004
+        if reply.status == HTTPStatus.TOO_MANY_REQUESTS:
             raise upstream_failed(
                 429, "You exceeded your quota for the requested resource.", Reason.RATE_LIMITED
             )
@@ -212,7 +218,7 @@ class Permits:
 
 def says_expired(reply: Reply) -> bool:
     """Tell whether Amazon refused a call because its token has ended."""
-    return reply.status == 403 and _EXPIRED.search(reply.body) is not None  # noqa: PLR2004
+    return reply.status == HTTPStatus.FORBIDDEN and _EXPIRED.search(reply.body) is not None
 
 
 async def _fetch_access(line: Line) -> _Permit:
@@ -239,7 +245,7 @@ async def _fetch_access(line: Line) -> _Permit:
 def _parse(reply: Reply, token_name: str, life_name: str) -> _Permit:
     """Return the token of an answer. Nothing of a wrong one is repeated."""
     fault = upstream_failed(502, "Amazon gave no usable token.", Reason.MALFORMED_UPSTREAM)
-    if reply.status != 200:  # noqa: PLR2004
+    if reply.status != HTTPStatus.OK:
         status = 503 if reply.status in (429, 503) else 502
         raise upstream_failed(status, "Amazon gave no token.", Reason.UPSTREAM_ERROR)
     try:

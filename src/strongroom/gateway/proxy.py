@@ -12,6 +12,7 @@ import uuid
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from http import HTTPStatus
 from typing import Any, Final
 
 import orjson
@@ -23,8 +24,15 @@ from strongroom.db.engine import Database
 from strongroom.errors import StrongroomError
 from strongroom.gateway import answers, transform
 from strongroom.gateway.answers import Answer, Refusal
+from strongroom.gateway.extraction import Json
 from strongroom.gateway.lwa import Doorman, FailedCheck, Pass, elements_for, parse_resources
-from strongroom.gateway.outgoing import Asking, Outgoing, purpose_of, refuse_token_in_path
+from strongroom.gateway.outgoing import (
+    Asking,
+    Outgoing,
+    dated_views,
+    purpose_of,
+    refuse_token_in_path,
+)
 from strongroom.gateway.permits import RESTRICTED_TOKEN_PATH, Permits, says_expired
 from strongroom.gateway.sealing import Sealing
 from strongroom.gateway.upstream import Deadline, Line, Lines, Reply, UpstreamLimits
@@ -43,10 +51,13 @@ _BODY_SECONDS: Final = 10.0
 """How long a client may take to send its request."""
 
 _MAX_ERROR_BYTES: Final = 256 * 1024
+_MAX_ADDRESSES: Final = 1024
 
 _UNRECORDED: Final = answers.amazon_error(
     503, "Strongroom can't record this request now, so it does not answer it."
 )
+
+_JSON: Final = (b"content-type", b"application/json")
 
 _log = logging.getLogger(__name__)
 
@@ -104,7 +115,7 @@ class Gateway:
         self._sealing = Sealing(catalogue, vault, self._outgoing, limits)
         self._lines = Lines(sellers, limits)
         elements = frozenset[str]().union(*(o.rdt_elements for o in catalogue.operations.values()))
-        self._permits = Permits(sellers, elements)
+        self._permits = Permits(sellers, elements, clock)
         self._addresses: dict[str, str] = {}
 
     async def startup(self) -> None:
@@ -163,7 +174,7 @@ class Gateway:
     def _pseudonym(self, address: str) -> str:
         known = self._addresses.get(address)
         if known is None:
-            if len(self._addresses) >= 1024:  # noqa: PLR2004 - far more than apps there are
+            if len(self._addresses) >= _MAX_ADDRESSES:
                 self._addresses.clear()
             known = self._addresses[address] = self._audit.pseudonym("ip", address)
         return known
@@ -178,7 +189,7 @@ class Gateway:
         except Refusal as end:
             return self._record_refusal(exchange, end)
         except StrongroomError as exc:
-            return self._record_refusal(exchange, answers.refusal_for(exc, Reason.INTERNAL))
+            return self._record_refusal(exchange, answers.refusal_for(exc))
         except _Gone:
             raise
         except Exception as exc:  # noqa: BLE001 - the last line: all else ends in 500, never in a traceback
@@ -268,10 +279,11 @@ class Gateway:
         body = self._outgoing.body(asking, exchange.body)
         async with deadline.enforce():
             line = await self._lines.line(bearer.seller)
-            path = f"{exchange.path}?{query}" if query else exchange.path
-            reply = await self._call(line, operation, path, body, elements)
-            if 200 <= reply.status < 300 and reply.body and operation.response is not None:  # noqa: PLR2004
-                return await self._seal(exchange, asking, line, reply)
+            reply = await self._call(
+                line, operation, exchange.path, query, body=body, elements=elements
+            )
+            if reply.succeeded and reply.body and operation.response is not None:
+                return await self._seal(exchange, asking, line, query, reply)
         return self._pass_on(exchange, asking, reply)
 
     async def _call(
@@ -279,11 +291,14 @@ class Gateway:
         line: Line,
         operation: Operation,
         path: str,
-        body: bytes | None,
-        elements: frozenset[str] | None,
+        query: str,
+        *,
+        body: bytes | None = None,
+        elements: frozenset[str] | None = None,
     ) -> Reply:
         """Return Amazon's answer; a token that Amazon calls expired is renewed once."""
         headers = {} if body is None else {"content-type": "application/json"}
+        url = f"{line.endpoint}{path}?{query}" if query else line.endpoint + path
         for last in (False, True):
             if elements is None:
                 token = await self._permits.access(line)
@@ -292,7 +307,7 @@ class Gateway:
             headers["x-amz-access-token"] = token
             reply = await line.send(
                 operation.method,
-                line.endpoint + path,
+                url,
                 headers=headers,
                 body=body,
                 repeatable=operation.read_only,
@@ -305,60 +320,65 @@ class Gateway:
                 self._permits.forget_restricted(line, operation, shown, token)
         return reply
 
-    async def _seal(self, exchange: _Exchange, asking: Asking, line: Line, reply: Reply) -> Answer:
+    async def _seal(
+        self, exchange: _Exchange, asking: Asking, line: Line, query: str, reply: Reply
+    ) -> Answer:
         """Return Amazon's success with its personal data in the vault and tokens in its place."""
-        document = self._sealing.parse(reply)
-        found = self._sealing.extract(asking.operation, document)
+        found = self._sealing.extract(asking.operation, self._sealing.parse(reply))
         dated: list[Sighting] = []
-        for path in self._sealing.views_to_date(asking, found):
-            dated += await self._dates(line, path)
+        unknown = self._sealing.undated(asking, found)
+        if unknown:
+            calls = dated_views(asking.operation, exchange.path, query, unknown)
+            for path, its_query in calls:
+                dated += await self._dates(line, path, its_query, unknown)
         body = self._sealing.seal(asking, found, dated)
         exchange.recorded = True
-        headers = ((b"content-type", b"application/json"), *answers.passed_headers(reply.headers))
+        headers = (_JSON, *answers.passed_headers(reply.headers))
         return Answer(reply.status, body, headers, answers.request_id_of(reply.headers))
 
-    async def _dates(self, line: Line, path: str) -> list[Sighting]:
-        """Return an order as the view with its dates shows it: without them nothing of it may be kept."""
+    async def _dates(
+        self, line: Line, path: str, query: str, orders: frozenset[str]
+    ) -> list[Sighting]:
+        """Return what Amazon says of the dates of these orders.
+
+        Raises:
+            Refusal: it says nothing. The client tries again: tokens of values that were thrown away would stay with it.
+
+        """
         match = self._catalogue.match("GET", path)
         if match is None:
-            return []
-        reply = await self._call(line, match.operation, path, None, None)
-        if reply.status == 200:  # noqa: PLR2004
-            document = self._sealing.parse(reply)
-            return self._sealing.extract(match.operation, document).sightings
-        if reply.status == 429 or reply.status >= 500:  # noqa: PLR2004
-            # The client tries again; tokens of values that were thrown away would stay with it.
+            raise answers.our_fault()
+        reply = await self._call(line, match.operation, path, query)
+        if reply.status != HTTPStatus.OK:
+            status = reply.status if reply.failed else 502
             raise answers.upstream_failed(
-                429 if reply.status == 429 else 502,  # noqa: PLR2004
-                "Amazon did not tell the order's dates.",
-                Reason.UPSTREAM_ERROR,
+                status, "Amazon did not tell the order's dates.", Reason.UPSTREAM_ERROR
             )
-        return []
+        return self._sealing.facts(match.operation, self._sealing.parse(reply), orders)
 
     def _pass_on(self, exchange: _Exchange, asking: Asking, reply: Reply) -> Answer:
         """Return what carries no personal data: an empty success, or an error made neutral."""
         status = reply.status
-        if not (200 <= status < 300 or 400 <= status < 600):  # noqa: PLR2004
+        if not (reply.succeeded or reply.failed):
             raise answers.upstream_failed(
                 502, "Amazon's answer is not one that passes.", Reason.MALFORMED_UPSTREAM
             )
-        failed = status >= 400  # noqa: PLR2004
         headers = answers.passed_headers(reply.headers)
         request_id = answers.request_id_of(reply.headers)
-        if failed:
+        if reply.failed:
             body = orjson.dumps(transform.neutral_errors(_error_document(reply.body), status))
-            answer = Answer(
-                status, body, ((b"content-type", b"application/json"), *headers), request_id
-            )
+            answer = Answer(status, body, (_JSON, *headers), request_id)
         else:
             # What no model describes does not pass.
             answer = Answer(status, b"", headers, request_id)
         reason = None
-        if failed:
-            reason = Reason.RATE_LIMITED if status == 429 else Reason.UPSTREAM_ERROR  # noqa: PLR2004
+        if status == HTTPStatus.TOO_MANY_REQUESTS:
+            reason = Reason.RATE_LIMITED
+        elif reply.failed:
+            reason = Reason.UPSTREAM_ERROR
         event = Event(
             EventType.GATEWAY_REQUEST_FORWARDED,
-            Outcome.FAILURE if failed else Outcome.SUCCESS,
+            Outcome.FAILURE if reply.failed else Outcome.SUCCESS,
             asking.bearer.caller,
             reason=reason,
             op=asking.operation.id,
@@ -434,7 +454,7 @@ async def _read_body(exchange: _Exchange, receive: Receive, limit: int) -> bytes
         ) from None
 
 
-def _error_document(body: bytes) -> Any:  # noqa: ANN401 - any JSON
+def _error_document(body: bytes) -> Json:
     """Return an error's body as far as it can be read; only its codes are of use."""
     if len(body) > _MAX_ERROR_BYTES:
         return None

@@ -6,7 +6,7 @@ answer that is not what the operation's model says ends the request; none of its
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
 import orjson
 
@@ -14,7 +14,7 @@ from strongroom.audit.entry import Reason
 from strongroom.errors import StrongroomError, Tampered, Unavailable
 from strongroom.gateway import transform
 from strongroom.gateway.answers import Refusal, upstream_failed
-from strongroom.gateway.extraction import Extraction
+from strongroom.gateway.extraction import Extraction, Json
 from strongroom.gateway.outgoing import Asking, Outgoing
 from strongroom.gateway.upstream import Reply, UpstreamLimits, too_many_containers
 from strongroom.policy.catalogue import Catalogue, Operation
@@ -23,12 +23,6 @@ from strongroom.policy.sighting import Sighting
 from strongroom.vault import Vault
 
 _JSON_TYPE: Final = re.compile(r"application/(?:[a-z0-9.]+\+)?json\s*(?:;.*)?", re.IGNORECASE)
-
-_DATED_VIEW: Final = "/orders/v0/orders"
-"""Amazon's cheapest view of one order that has its dates."""
-
-_MAX_DATED: Final = 1
-"""A view without dates shows one order. One that showed more would cost a call to Amazon each."""
 
 
 class Sealing:
@@ -46,7 +40,7 @@ class Sealing:
             if operation.response is not None
         }
 
-    def parse(self, reply: Reply) -> Any:  # noqa: ANN401 - any JSON
+    def parse(self, reply: Reply) -> Json:
         """Return the document of an answer. Raises: Refusal where it is not the JSON it should be."""
         if not _JSON_TYPE.fullmatch(reply.headers.get("content-type", "")):
             raise unreadable()
@@ -58,7 +52,7 @@ class Sealing:
         except orjson.JSONDecodeError:
             raise unreadable() from None
 
-    def extract(self, operation: Operation, document: Any) -> Extraction:  # noqa: ANN401 - any JSON
+    def extract(self, operation: Operation, document: Json) -> Extraction:
         """Return the personal data of a document, each with its place. Raises: Refusal."""
         try:
             return self._plans[operation.id].extract(document)
@@ -72,22 +66,35 @@ class Sealing:
         ):
             raise unreadable() from None
 
-    def views_to_date(self, asking: Asking, found: Extraction) -> list[str]:
-        """Return the paths that tell the dates of orders nobody has seen before, where this view has none.
+    def undated(self, asking: Asking, found: Extraction) -> frozenset[str]:
+        """Return the ids of orders that nobody has seen before and whose dates this view does not show.
 
-        What the vault knows nothing of the age of it must not keep, so its tokens would answer Gone at once [2.1].
+        What the vault knows no age of it must not keep: the tokens would answer Gone at once [2.1].
         """
         undated = [
             sighting
             for sighting in found.sightings
-            if sighting.kind == "order"
+            if sighting.facts.status is Progress.UNKNOWN
             and sighting.slots
-            and sighting.facts.status is Progress.UNKNOWN
+            and sighting.kind == "order"
         ]
         if not undated:
-            return []
+            return frozenset()
         unknown = self._vault.unknown(asking.bearer.seller, undated)
-        return [f"{_DATED_VIEW}/{sighting.id}" for sighting in unknown[:_MAX_DATED]]
+        return frozenset(sighting.id for sighting in unknown)
+
+    def facts(
+        self,
+        operation: Operation,
+        document: Json,
+        orders: frozenset[str],
+    ) -> list[Sighting]:
+        """Return what a view with dates says of these orders: dates alone, nothing that no app has asked for."""
+        return [
+            Sighting(sighting.kind, sighting.id, {}, sighting.facts)
+            for sighting in self.extract(operation, document).sightings
+            if sighting.id in orders
+        ]
 
     def seal(self, asking: Asking, found: Extraction, dated: Sequence[Sighting] = ()) -> bytes:
         """Return the document as the app gets it; its personal data and its event are durable by then.

@@ -13,6 +13,7 @@ import zlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -27,7 +28,6 @@ from strongroom.vault.sellers import Seller, SellerStore
 
 _AGENT: Final = "strongroom/0.1 (Language=Python)"
 _RETRY_PAUSE_MS: Final = (50, 200)
-_SERVICE_UNAVAILABLE: Final = 503
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +53,16 @@ class Reply:
     status: int
     headers: dict[str, str]
     body: bytes
+
+    @property
+    def succeeded(self) -> bool:
+        """Say whether this is a success."""
+        return 200 <= self.status < 300  # noqa: PLR2004 - RFC 9110, 15.3
+
+    @property
+    def failed(self) -> bool:
+        """Say whether this is an error; what is neither this nor a success does not pass."""
+        return 400 <= self.status < 600  # noqa: PLR2004 - RFC 9110, 15.5 and 15.6
 
 
 class Deadline:
@@ -147,7 +157,7 @@ class Line:
         """Send, and where no server was found, or an unwilling one, send once more."""
         try:
             reply = await self._send_once(method, url, headers, body)
-            if reply.status != _SERVICE_UNAVAILABLE:
+            if reply.status != HTTPStatus.SERVICE_UNAVAILABLE:
                 return reply
         except Refusal as refusal:
             if not isinstance(refusal.__cause__, _WORTH_ANOTHER_TRY):
