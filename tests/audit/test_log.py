@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -215,11 +216,28 @@ def test_a_checkpoint_is_stored_published_and_remembered(bench):
     assert bench.memory.remembered[0] == 10
     assert log.checkpoint(NOW) == note, "an unchanged log keeps its checkpoint"
     bench.fill(log, 300)
-    later = log.checkpoint(NOW)
+    later = log.checkpoint(NOW + timedelta(minutes=1))
     assert later != note
+    assert stored_checkpoints(bench) == [(10, note), (310, later)]
+    assert log.verify().faults == []
+
+
+def stored_checkpoints(bench: Bench) -> list[tuple[int, str]]:
     with bench.database.read() as tx:
-        stored = tx.execute(sa.select(audit_checkpoint).order_by(audit_checkpoint.c.size)).all()
-    assert [(row.size, row.note) for row in stored] == [(10, note), (310, later)]
+        stored = tx.execute(sa.select(audit_checkpoint).order_by(audit_checkpoint.c.size))
+        return [(row.size, row.note) for row in stored]
+
+
+def test_of_the_checkpoints_of_a_minute_one_is_stored(bench):
+    """Each is published and remembered; a row a second would cost more to verify than the events."""
+    log = bench.start()
+    for seconds in (0, 1, 59, 60, 61, 30, 31):  # the clock is set back once
+        bench.fill(log, 1)
+        note = log.checkpoint(NOW + timedelta(seconds=seconds))
+        assert bench.checkpoint_path.read_text() == note
+    assert [size for size, _ in stored_checkpoints(bench)] == [1, 4, 6]
+    assert bench.memory.remembered is not None
+    assert bench.memory.remembered[0] == 7
     assert log.verify().faults == []
 
 

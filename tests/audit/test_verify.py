@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
@@ -34,7 +35,7 @@ def filled(bench: Bench) -> AuditLog:
     log = bench.start()
     for start, number in ((0, 10), (10, 290), (300, 300)):
         bench.fill(log, number, start=start)
-        log.checkpoint(NOW)
+        log.checkpoint(NOW + start * timedelta(minutes=1))
     return log
 
 
