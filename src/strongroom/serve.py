@@ -39,6 +39,7 @@ GRACE_SECONDS: Final = 30
 _BACKLOG: Final = 1024
 _KEEP_ALIVE_SECONDS: Final = 60
 _HANG_UP_SECONDS: Final = 0.05
+_HANG_UP_SECONDS: Final = 0.05
 
 
 class Face(StrEnum):
@@ -96,9 +97,27 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
         self.listening.set()
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Finish what was begun, and leave idle connections without waiting for their goodbye."""
+        async with asyncio.TaskGroup() as tasks:
+            hanging_up = tasks.create_task(self._hang_up())
+            await super().shutdown(sockets)
+            hanging_up.cancel()
+
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+    async def _hang_up(self) -> None:
+        # Clients that pool connections answer TLS's close only when they next use one: every stop
+        # would take the whole grace.
+        while True:
+            await asyncio.sleep(_HANG_UP_SECONDS)
+            for connection in list(self.server_state.connections):
+                transport = connection.transport
+                answered = connection.cycle is None or connection.cycle.response_complete
+                if answered and transport.is_closing():
+                    transport.abort()
 
 
 class _Serving:
