@@ -134,6 +134,17 @@ def slot_spec(row: Row, number: int) -> SlotSpec | None:
     return spec_of(row.names[index]) if index < len(row.names) else None
 
 
+def refuse_other_subject(row: Row, slots: Mapping[int, Scalar], subject: str) -> None:
+    """Refuse a record that belongs to another subject than the one it was found by.
+
+    Raises:
+        Tampered: it does; the reference from subject to record is outside the seal and was changed.
+
+    """
+    if slots.get(SUBJECT_ID) != subject:
+        raise Tampered(f"record {row.number} belongs to another subject")
+
+
 def tags_of(row: Row, period: PeriodKey, slots: Mapping[int, Scalar]) -> set[Tag]:
     """Return the search tags of a record's values under a period."""
     found: set[Tag] = set()
@@ -285,6 +296,10 @@ class Batch:
         if row.blob is not None:
             self._drop_tags(row, self._box.open(row, self._box.dek(row)))
         self._leave_period(row, day)
+        self.bury(row)
+
+    def bury(self, row: Row) -> None:
+        """Empty a record without opening it; tags that stay behind go with their period."""
         row.state, row.blob, row.period, row.wrapped, row.due_at = (
             RecordState.GONE,
             None,
@@ -353,7 +368,7 @@ class Batch:
                 self._seal_new(row, sighting.id, slots, day)
                 record_changed = key_changed = True
         else:
-            sealed, moved = self._update(row, slots, day, stale=stale)
+            sealed, moved = self._update(row, sighting.id, slots, day, stale=stale)
             record_changed = record_changed or sealed
             key_changed = key_changed or moved
         if record_changed:
@@ -369,7 +384,7 @@ class Batch:
             self.tally.unchanged += 1
 
     def _update(
-        self, row: Row, slots: dict[int, Scalar], day: int | None, *, stale: bool
+        self, row: Row, subject_id: str, slots: dict[int, Scalar], day: int | None, *, stale: bool
     ) -> tuple[bool, bool]:
         """Merge values into a sealed record and move it where it belongs; return (resealed, moved)."""
         period = self.period_for(day)
@@ -381,6 +396,7 @@ class Batch:
                 return False, False
         dek = self._box.dek(row)
         old = self._box.open(row, dek)
+        refuse_other_subject(row, old, subject_id)
         merged = {**slots, **old} if stale else _latest(old, slots)
         changed = merged != old
         if moved or changed:

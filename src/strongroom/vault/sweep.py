@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from strongroom.audit.entry import Event, EventType, ObjKind, Outcome
+from strongroom.audit.entry import Event, EventType, ObjKind, Outcome, Reason
 from strongroom.audit.log import AuditLog
 from strongroom.db.engine import Database
+from strongroom.errors import Tampered
 from strongroom.policy.retention import DAY, disposal_day, pending_ends
 from strongroom.terms import SYSTEM, SellerId
 from strongroom.vault import store
@@ -142,13 +143,15 @@ class Sweeper:
                     self._copy_lifetime,
                     now,
                 )
-                for row in rows:
-                    place(batch, row)
+                spoilt = [row for row in rows if not self._moves(place, batch, row)]
+                for row in spoilt:
+                    batch.bury(row)
                 batch.changes.write(tx)
                 disposed = sum(row.state == RecordState.GONE for row in rows)
                 moved = _rows_event(EventType.RECORD_MOVED, period, len(rows) - disposed)
                 gone = _rows_event(EventType.RECORD_DISPOSED, period, disposed)
                 events = [event for event in (moved, gone) if event.n]
+                events.extend(_spoilt_event(row) for row in spoilt)
                 events.extend(
                     _key_event(EventType.PERIOD_KEY_CREATED, made) for made in batch.made_periods
                 )
@@ -156,6 +159,25 @@ class Sweeper:
             self._report.moved += len(rows) - disposed
             self._report.purged += disposed
             tell(len(rows))
+
+    def _moves(self, place: Callable[[Batch, Row], None], batch: Batch, row: Row) -> bool:
+        """Place a row; False where it does not open, which must not keep the others past their day."""
+        try:
+            place(batch, row)
+        except Tampered:
+            if self._opens(row):
+                # Then it is the key it should go under: no reason to lose the record.
+                raise
+            return False
+        return True
+
+    def _opens(self, row: Row) -> bool:
+        box = self._box(row.seller)
+        try:
+            box.open(row, box.dek(row))
+        except Tampered:
+            return False
+        return True
 
     def _purge(self, period: PeriodRow, now: datetime, tell: _Progress) -> None:
         """Remove the rows that a destroyed key had locked, in bounded steps."""
@@ -193,6 +215,18 @@ def _key_event(type_: EventType, period: PeriodRow | PeriodKey) -> Event:
         obj_kind=ObjKind.PERIOD,
         obj_ref=str(period.id),
         seller=period.seller,
+    )
+
+
+def _spoilt_event(row: Row) -> Event:
+    return Event(
+        EventType.RECORD_TAMPERED,
+        Outcome.ERROR,
+        SYSTEM,
+        reason=Reason.TAMPERED,
+        obj_kind=ObjKind.RECORD,
+        obj_ref=str(row.number),
+        seller=row.seller,
     )
 
 

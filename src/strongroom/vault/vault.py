@@ -26,6 +26,7 @@ from strongroom.db.engine import Database, Transaction
 from strongroom.errors import Denied, Gone, Malformed, NotFound, Tampered
 from strongroom.policy.catalogue.slots import FIXED, OVERFLOW
 from strongroom.policy.grants import Allow, Decision, Deny, decide
+from strongroom.policy.retention import DAY
 from strongroom.policy.sighting import Sighting
 from strongroom.terms import (
     Action,
@@ -40,10 +41,18 @@ from strongroom.terms import (
     SellerId,
 )
 from strongroom.vault import store
-from strongroom.vault.batch import SUBJECT_ID, Batch, Placed, Recognised, RecordBox, slot_spec
+from strongroom.vault.batch import (
+    SUBJECT_ID,
+    Batch,
+    Placed,
+    Recognised,
+    RecordBox,
+    refuse_other_subject,
+    slot_spec,
+)
 from strongroom.vault.events import put_events, reveal_event
 from strongroom.vault.grants import GrantStore
-from strongroom.vault.keystore import Keystore
+from strongroom.vault.keystore import Keystore, PeriodKind
 from strongroom.vault.store import RecordState, Row
 from strongroom.vault.sweep import Sweeper, SweepReport
 
@@ -207,7 +216,7 @@ class Vault:
                 decision: Decision | None = None
             else:
                 decision = self._decide(tx, caller, action, purpose, spec.category, row.seller, now)
-                gone = _is_gone(row, now)
+                gone = self._is_gone(row, now)
                 event = reveal_event(
                     caller, row, decision, purpose, (spec.category,), req, gone=gone
                 )
@@ -273,17 +282,17 @@ class Vault:
                 )
             else:
                 shown = covered if isinstance(decision, Allow) else tuple(sorted(wanted))
-                gone = _is_gone(row, now)
+                gone = self._is_gone(row, now)
                 event = reveal_event(caller, row, decision, purpose, shown, req, gone=gone)
                 self._audit.append(tx, event, now=now)
         if row is None:
             if isinstance(decision, Deny):
                 raise Denied(f"{caller.name} may not read this order: {decision.reason}")
             raise NotFound("no such order is known for this seller")
-        self._enforce(caller, decision, f"record {row.number}", row, now)
+        self._enforce(caller, decision, "this order", row, now)
         return [
             found
-            for found in self._values(row, self._open(caller, row, now))
+            for found in self._values(row, self._open(caller, row, now, order))
             if found.category in covered
         ]
 
@@ -418,14 +427,41 @@ class Vault:
     ) -> None:
         if isinstance(decision, Deny):
             raise Denied(f"{caller.name} may not read {what}: {decision.reason}")
-        if _is_gone(row, now):
+        if self._is_gone(row, now):
             raise Gone(f"{what}: its data was destroyed on its day")
 
-    def _open(self, caller: Caller, row: Row, now: datetime) -> dict[int, Scalar]:
-        """Decrypt, after the event was committed; what does not open is recorded as well."""
+    def _is_gone(self, row: Row, now: datetime) -> bool:
+        """Say whether a record's day has come, whether or not the sweep has been there yet [2.1].
+
+        The key's own day counts besides the row's: a row is easier to edit.
+        """
+        if row.state != RecordState.LIVE or (
+            row.due_at is not None and row.due_at <= now.timestamp()
+        ):
+            return True
+        try:
+            period = None if row.period is None else self._keystore.find_period(row.period)
+        except Tampered:
+            return False  # opening it will say so, and record it
+        return (
+            period is not None
+            and period.kind is PeriodKind.DAY
+            and period.day * DAY <= now.timestamp()
+        )
+
+    def _open(
+        self, caller: Caller, row: Row, now: datetime, subject: str | None = None
+    ) -> dict[int, Scalar]:
+        """Decrypt, after the event was committed; what does not open is recorded as well.
+
+        `subject` is whose record it was looked up as: the reference that led here is not sealed.
+        """
         box = self._box(row.seller)
         try:
-            return box.open(row, box.dek(row)) if row.blob is not None else {}
+            slots = box.open(row, box.dek(row)) if row.blob is not None else {}
+            if subject is not None and slots:
+                refuse_other_subject(row, slots, subject)
+            return slots  # noqa: TRY300 - the check belongs inside
         except Tampered:
             with self._database.write() as tx:
                 event = Event(
@@ -469,16 +505,16 @@ class Vault:
         return [
             row
             for row in store.by_numbers(tx, numbers)
-            if row.seller == seller and not _is_gone(row, now)
+            if row.seller == seller and not self._is_gone(row, now)
         ]
 
     def _found(
         self, caller: Caller, row: Row, kind: str, wanted: str, now: datetime
     ) -> Found | None:
         """Confirm a candidate by its own values, inside the door, and give its tokens."""
-        if _is_gone(row, now):
+        if self._is_gone(row, now):
             return Found(row.number, row.seller, "gone", wanted if kind == "order" else None, {})
-        slots = self._open(caller, row, now)
+        slots = self._open(caller, row, now, wanted.strip() if kind == "order" else None)
         if kind != "order":
             values = (slots.get(number) for number, spec in FIXED.items() if spec.search == kind)
             if not any(isinstance(value, str) and _same(kind, value, wanted) for value in values):
@@ -512,13 +548,6 @@ class _Numbers:
 
     def __next__(self) -> RecordNumber:
         return RecordNumber(next(self._all))
-
-
-def _is_gone(row: Row, now: datetime) -> bool:
-    """Say whether a record's day has come, whether or not the sweep has been there yet [2.1]."""
-    return row.state != RecordState.LIVE or (
-        row.due_at is not None and row.due_at <= now.timestamp()
-    )
 
 
 def _one_of(**values: str | None) -> tuple[str, str]:
