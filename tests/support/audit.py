@@ -56,7 +56,9 @@ class Bench:
     memory: Memory = field(default_factory=Memory)
     _draws: Iterator[int] = field(default_factory=count)
 
-    def start(self, boot: str = "boot-1", node: str = "node-1") -> AuditLog:
+    def start(
+        self, boot: str = "boot-1", node: str = "node-1", pseudonym_key: bytes = bytes(32)
+    ) -> AuditLog:
         """Return the log as a newly started process has it."""
         return AuditLog(
             self.database,
@@ -65,7 +67,7 @@ class Bench:
             memory=self.memory,
             node=node,
             boot=boot,
-            pseudonym_key=bytes(32),
+            pseudonym_key=pseudonym_key,
             monotonic=lambda: 2**60,
             entropy=self._entropy,
             checkpoint_path=self.checkpoint_path,
