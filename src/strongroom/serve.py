@@ -19,6 +19,7 @@ from typing import Any, Final
 
 import uvicorn
 import uvloop
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from strongroom import logs
 from strongroom.app import System, open_system
@@ -38,7 +39,6 @@ GRACE_SECONDS: Final = 30
 
 _BACKLOG: Final = 1024
 _KEEP_ALIVE_SECONDS: Final = 60
-_HANG_UP_SECONDS: Final = 0.05
 _HANG_UP_SECONDS: Final = 0.05
 
 
@@ -114,10 +114,11 @@ class _Server(uvicorn.Server):
         while True:
             await asyncio.sleep(_HANG_UP_SECONDS)
             for connection in list(self.server_state.connections):
-                transport = connection.transport
+                if not isinstance(connection, HttpToolsProtocol):
+                    continue
                 answered = connection.cycle is None or connection.cycle.response_complete
-                if answered and transport.is_closing():
-                    transport.abort()
+                if answered and connection.transport.is_closing():
+                    connection.transport.abort()
 
 
 class _Serving:
