@@ -23,7 +23,7 @@ help: ## Show these targets
 
 setup: $(STAMP)-project ## Make .venv with the pinned packages and .venv/bin/strongroom
 
-demo: setup ## Run the main job end to end with a pretend SP-API; ARGS="--once --json"
+demo: $(STAMP)-demo ## Run the main job end to end with a pretend SP-API; ARGS="--once --json"
 	@$(BIN)/strongroom demo $(ARGS)
 
 test: lint postgres ## Lint, then the whole test suite (installs PostgreSQL when root on Debian)
@@ -46,9 +46,10 @@ faults: $(STAMP)-dev postgres ## The long slice of the fault tests: kills, full 
 	@$(BIN)/python -m pytest --long tests/faults $(ARGS)
 
 lock: $(STAMP)-dev ## Renew requirements/*.txt from *.in; ARGS=--upgrade takes newer versions
-	cd requirements && for name in build runtime test lint; do \
+	cd requirements && for name in build runtime demo test lint; do \
 		case $$name in \
-			test) others="-c runtime.txt" ;; \
+			demo) others="-c runtime.txt" ;; \
+			test) others="-c runtime.txt -c demo.txt" ;; \
 			lint) others="-c runtime.txt -c test.txt" ;; \
 			*) others= ;; \
 		esac; \
@@ -75,6 +76,11 @@ $(STAMP)-runtime: $(STAMP)-venv requirements/build.txt requirements/runtime.txt
 # Built with the setuptools just installed: nothing is fetched unpinned.
 $(STAMP)-project: $(STAMP)-runtime pyproject.toml requirements/runtime.in
 	@$(PIP) --no-deps --no-build-isolation --no-index --editable .
+	@touch $@
+
+$(STAMP)-demo: $(STAMP)-project requirements/demo.txt
+	@echo "installing the pinned packages of the demo" >&2
+	@$(PIP) --require-hashes -r requirements/demo.txt
 	@touch $@
 
 $(STAMP)-dev: $(STAMP)-project requirements/test.txt requirements/lint.txt
