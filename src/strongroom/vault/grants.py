@@ -13,7 +13,15 @@ from strongroom.db.engine import Database, Transaction
 from strongroom.errors import Conflict, Denied, Malformed, NotFound
 from strongroom.policy.grants import Grant
 from strongroom.policy.limits import GRANT_LIFETIME
-from strongroom.terms import Action, Caller, Category, PrincipalId, Purpose, SellerId
+from strongroom.terms import (
+    Action,
+    Caller,
+    Category,
+    PrincipalId,
+    PrincipalKind,
+    Purpose,
+    SellerId,
+)
 
 _ALL = "*"
 
@@ -96,14 +104,17 @@ class GrantStore:
         """Make a pending grant active.
 
         Raises:
-            Denied: the approver asked for it, or is who gets it [1.3]. The attempt is recorded.
+            Denied: the approver asked for it, is who gets it, or is no person [1.3]. The attempt is recorded.
             Conflict: it is not pending any more.
 
         """
         with self._database.write() as tx:
             row = self._one(tx, grant_id)
             grant = row.grant
-            allowed = caller.principal not in (row.requested_by, grant.principal)
+            allowed = caller.kind is PrincipalKind.PERSON and caller.principal not in (
+                row.requested_by,
+                grant.principal,
+            )
             if not allowed:
                 self._record(
                     tx,

@@ -118,11 +118,17 @@ class SellerStore:
                     endpoint=endpoint,
                     lwa_url=lwa_url,
                     upstream_ca=upstream_ca,
-                    secrets=envelope.seal(self._key, payload, context=self._context(name)),
+                    secrets=b"",
                     created_at=now,
                 )
             )
             id_ = SellerId(result.inserted_primary_key[0] if result.inserted_primary_key else 0)
+            context = self._context(id_, name, endpoint, lwa_url, upstream_ca)
+            tx.execute(
+                schema.seller.update()
+                .where(schema.seller.c.id == id_)
+                .values(secrets=envelope.seal(self._key, payload, context=context))
+            )
             event = Event(
                 EventType.SELLER_ADDED,
                 Outcome.SUCCESS,
@@ -139,6 +145,7 @@ class SellerStore:
 
         Raises:
             NotFound: no such number.
+            Tampered: its name, addresses or CA are not those it was added with.
 
         """
         found = self._known.get(id_)
@@ -155,8 +162,7 @@ class SellerStore:
             NotFound: no such name.
 
         """
-        shown = name if _NAME.fullmatch(name) else "of that name"
-        return self._load(schema.seller.c.name == name, f"there is no seller {shown}")
+        return self._load(schema.seller.c.name == name, "there is no seller of this name")
 
     def all(self) -> list[Seller]:
         """Return every selling partner, oldest first."""
@@ -186,8 +192,12 @@ class SellerStore:
             self._audit.append(tx, event, now=now)
         self._known.pop(id_, None)
 
-    def _context(self, name: str) -> bytes:
-        return aad(_CONTEXT, self._environment, name)
+    def _context(
+        self, id_: SellerId, name: str, endpoint: str, lwa_url: str, upstream_ca: str | None
+    ) -> bytes:
+        # Where they go is bound to them: whoever writes to the database alone could otherwise have
+        # them sent to a server, and trusted to a CA, of their own.
+        return aad(_CONTEXT, self._environment, id_, name, endpoint, lwa_url, upstream_ca or "")
 
     def _load(self, condition: sa.ColumnElement[bool], missing: str) -> Seller:
         with self._database.read() as tx:
@@ -197,11 +207,14 @@ class SellerStore:
         return self._open(row)
 
     def _open(self, row: sa.Row[tuple[object, ...]]) -> Seller:
-        secrets = orjson.loads(
-            envelope.open_(self._key, row.secrets, context=self._context(row.name))
+        id_ = SellerId(row.id)
+        context = self._context(id_, row.name, row.endpoint, row.lwa_url, row.upstream_ca)
+        opened = envelope.open_(
+            self._key, row.secrets, context=context, name=f"the entry of seller {id_}"
         )
+        secrets = orjson.loads(opened)
         return Seller(
-            SellerId(row.id),
+            id_,
             row.name,
             row.region,
             tuple(row.marketplaces.split(",")),
