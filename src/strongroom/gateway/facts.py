@@ -75,7 +75,9 @@ def order_v0(order: Object) -> SightedFacts:
     status = _STATUS_V0.get(get("OrderStatus", ""), _UNKNOWN)
     if status is _SHIPPED and "EasyShipShipmentStatus" in order:
         status = _EASY_SHIP.get(get("EasyShipShipmentStatus", ""), status)
-    return SightedFacts(status, seconds(get("PurchaseDate")), 0, seconds(get("LastUpdateDate")))
+    said = status, seconds(get("PurchaseDate")), 0, seconds(get("LastUpdateDate"))
+    # Every order of every page passes here; a named tuple's own constructor takes twice as long.
+    return tuple.__new__(SightedFacts, said)
 
 
 def order_2026(order: Object) -> SightedFacts:
