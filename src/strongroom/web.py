@@ -40,13 +40,6 @@ SECURITY_HEADERS: Final[tuple[tuple[bytes, bytes], ...]] = (
 )
 """On every answer of every listener, in the form ASGI takes."""
 
-PAGE_SECURITY_HEADERS: Final[tuple[tuple[bytes, bytes], ...]] = (
-    *SECURITY_HEADERS,
-    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'; base-uri 'none'"),
-    (b"referrer-policy", b"no-referrer"),
-)
-"""Besides, where a browser may be the client."""
-
 
 def status_of(error: StrongroomError) -> int:
     """Return the HTTP status of the nearest kind; a kind not in the table is a fault of ours."""
