@@ -65,10 +65,9 @@ class _Trap:
         if not self.armed or point != self._point:
             return
         self._left -= 1
-        if self._left > 0:
+        if self._left != 0:
             return
         if self._text:
-            self.armed = False
             raise ValueError(f"{self._text}: {data!r}")
         os.kill(os.getpid(), signal.SIGKILL)
 

@@ -14,7 +14,7 @@ import ssl
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -66,6 +66,9 @@ class Home:
         self.now = now
         self.outputs: list[bytes] = []
         """What every `serve` of this home printed, standard error included."""
+        self.work = path.with_name("work")
+        """Where `serve` runs: a core file would be left here."""
+        self.work.mkdir(exist_ok=True)
         self._secrets = secrets
         self._serving: _Serving | None = None
         self._written = 0
@@ -138,9 +141,12 @@ class Home:
         path.write_text(text)
         return path
 
-    def ask(self, operation: str, **arguments: object) -> Any:
+    def ask(self, operation: str, *, as_: App | None = None, **arguments: object) -> Any:
         """Do one operation in the process that serves the home, as a command would have it done."""
-        answer = control.ask(layout(self.path), Request(operation, arguments), lambda *_: None)
+        request = Request(
+            operation, arguments, as_.name if as_ else None, as_.client_secret if as_ else None
+        )
+        answer = control.ask(layout(self.path), request, lambda *_: None)
         if answer is None:
             raise AssertionError("the home is not served")
         return answer
@@ -255,7 +261,6 @@ class Home:
         *,
         wrapper: Sequence[str] | None = None,
         extra: Mapping[str, str] | None = None,
-        on_exit: Callable[[int], None] | None = None,
     ) -> None:
         """Serve the home; returns when its listeners are ready.
 
@@ -265,7 +270,7 @@ class Home:
             raise AssertionError("the home is served already")
         at = [] if self.now is None else ["--now", self.now.isoformat()]
         command = [*(wrapper or [str(COMMAND)]), "serve", *at, "--json"]
-        serving = _Serving(command, self.environment() | dict(extra or {}), on_exit)
+        serving = _Serving(command, self.environment() | dict(extra or {}), self.work)
         self._serving = serving
         try:
             serving.wait_until_ready()
@@ -338,14 +343,10 @@ class Home:
 class _Serving:
     """One process of `serve` and what it prints."""
 
-    def __init__(
-        self,
-        command: Sequence[str],
-        environment: Mapping[str, str],
-        on_exit: Callable[[int], None] | None,
-    ) -> None:
+    def __init__(self, command: Sequence[str], environment: Mapping[str, str], work: Path) -> None:
         self.process = subprocess.Popen(
             command,
+            cwd=work,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -356,7 +357,6 @@ class _Serving:
         self.out = _Reader(self.process.stdout)
         self.err = _Reader(self.process.stderr)
         self.ready: Any = None
-        self._on_exit = on_exit
 
     def wait_until_ready(self) -> None:
         line = self.out.first_line(_START_SECONDS)
@@ -378,8 +378,6 @@ class _Serving:
         finally:
             self.out.finish()
             self.err.finish()
-        if self._on_exit is not None:
-            self._on_exit(code)
         return code
 
 
