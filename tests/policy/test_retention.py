@@ -1,0 +1,130 @@
+"""When an order's data must be gone, from what was seen of it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from strongroom.policy.limits import (
+    KEYSTORE_COPY_LIFETIME,
+    PENDING_LIFETIME,
+    PENDING_WINDOW,
+    RETENTION_AFTER_DELIVERY,
+)
+from strongroom.policy.retention import (
+    DAY,
+    DeliveryFacts,
+    Progress,
+    SightedFacts,
+    disposal_day,
+    learn,
+    pending_ends,
+    pending_window,
+)
+
+COPY = KEYSTORE_COPY_LIFETIME
+NOON = 20_000 * DAY + DAY // 2
+OPEN = (Progress.PENDING, Progress.UNSHIPPED, Progress.PARTIAL, Progress.UNDELIVERED)
+
+instants = st.integers(min_value=19_000 * DAY, max_value=21_000 * DAY)
+sightings = st.builds(
+    SightedFacts, st.sampled_from(Progress), instants | st.just(0), instants | st.just(0), instants
+)
+
+
+def seen(status: Progress, *, purchased: int = NOON - 9 * DAY, shipped: int = 0) -> DeliveryFacts:
+    """Return what is known after one view at noon."""
+    return learn(DeliveryFacts(), SightedFacts(status, purchased, shipped), NOON)
+
+
+@pytest.mark.clause("2.1")
+@pytest.mark.parametrize("status", OPEN)
+def test_an_order_just_seen_undelivered_has_no_day_yet(status: Progress) -> None:
+    assert disposal_day(seen(status), NOON, COPY) is None
+
+
+@pytest.mark.clause("2.1")
+def test_a_shipped_order_counts_from_its_purchase_when_nothing_better_is_known() -> None:
+    facts = seen(Progress.SHIPPED, purchased=NOON - 9 * DAY)
+
+    assert disposal_day(facts, NOON, timedelta(0)) == (NOON + 21 * DAY) // DAY
+
+
+@pytest.mark.clause("2.1")
+def test_the_last_time_it_was_seen_open_postpones_and_the_moment_of_looking_does_not() -> None:
+    first = seen(Progress.UNSHIPPED, purchased=NOON - 9 * DAY)
+    later = NOON + 12 * DAY
+    shipped = learn(first, SightedFacts(Progress.SHIPPED, NOON - 9 * DAY), later)
+
+    assert disposal_day(shipped, later, timedelta(0)) == NOON // DAY + 30
+
+
+@pytest.mark.clause("2.1")
+def test_a_carriers_ship_time_postpones() -> None:
+    facts = seen(Progress.DELIVERED, purchased=NOON - 9 * DAY, shipped=NOON - 2 * DAY)
+
+    assert disposal_day(facts, NOON, timedelta(0)) == NOON // DAY + 28
+
+
+@pytest.mark.clause("2.1")
+def test_shipped_never_takes_back_that_a_carrier_still_has_it() -> None:
+    facts = learn(
+        seen(Progress.UNDELIVERED), SightedFacts(Progress.SHIPPED, NOON - 9 * DAY), NOON + DAY
+    )
+
+    assert facts.status is Progress.UNDELIVERED
+
+
+@pytest.mark.clause("2.1")
+def test_a_cancelled_order_is_due_now_and_stays_cancelled() -> None:
+    facts = learn(
+        seen(Progress.CANCELLED), SightedFacts(Progress.UNSHIPPED, NOON - DAY), NOON + DAY
+    )
+
+    assert facts.status is Progress.CANCELLED
+    assert disposal_day(facts, NOON, COPY) == NOON // DAY
+
+
+@pytest.mark.clause("2.1")
+def test_an_order_of_which_nothing_is_known_is_long_due() -> None:
+    day = disposal_day(DeliveryFacts(Progress.SHIPPED), NOON, COPY)
+
+    assert day is not None
+    assert day * DAY < NOON
+
+
+@pytest.mark.clause("2.1")
+@given(st.lists(sightings, min_size=1, max_size=8), instants)
+def test_no_day_is_later_than_thirty_days_after_it_was_last_seen_open_or_moving(
+    views: list[SightedFacts], now: int
+) -> None:
+    """Whatever was seen in whatever order, a copy of the keystore's life included."""
+    facts = DeliveryFacts()
+    for view in views:
+        facts = learn(facts, view, now)
+    day = disposal_day(facts, now, COPY)
+
+    if day is not None:
+        latest = max(facts.purchased_at, facts.shipped_at, facts.seen_open_at, now - DAY)
+        limit = latest + RETENTION_AFTER_DELIVERY.total_seconds()
+        assert day * DAY + COPY.total_seconds() <= limit + DAY
+
+
+@given(instants)
+def test_a_pending_window_contains_its_instants_and_ends_within_the_week(now: int) -> None:
+    first = pending_window(now)
+    life = timedelta(seconds=pending_ends(first) - first * DAY)
+
+    assert first * DAY <= now < pending_ends(first)
+    assert life == PENDING_WINDOW
+    assert life + COPY < PENDING_LIFETIME
+
+
+@given(sightings, instants)
+def test_learning_the_same_again_changes_nothing(view: SightedFacts, now: int) -> None:
+    once = learn(DeliveryFacts(), view, now)
+
+    assert learn(once, view, now) == once
