@@ -11,8 +11,10 @@ from typing import Any
 import orjson
 
 from strongroom.gateway import shapes
+from strongroom.gateway.extraction import Pairs
 from strongroom.gateway.transform import Plan
 from strongroom.policy.catalogue import Catalogue
+from strongroom.policy.sighting import SlotKey
 
 Admit = Callable[..., tuple[Any, shapes.Layout]]
 
@@ -94,8 +96,15 @@ class Tokens:
     """Tokens already minted."""
 
     def __init__(self) -> None:
-        self._tokens = {slot: f"ST{slot:018d}" for slot in range(128)}
-        self.token = self._tokens.__getitem__
+        self._tokens: dict[SlotKey, str] = {slot: f"ST{slot:018d}" for slot in range(128)}
+
+    def token(self, key: SlotKey, /) -> str:
+        return self._tokens[key]
+
+    def fill(self, holder: dict[str, Any], places: Pairs, /) -> None:
+        tokens = self._tokens
+        for member, key in places:
+            holder[member] = tokens[key]
 
 
 def measure(plan: Plan, body: bytes) -> tuple[float, float, int]:
