@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from strongroom.audit.entry import Reason
-from strongroom.errors import Denied, Gone, NotFound
+from strongroom.errors import Denied, Gone, NotFound, Unavailable
 from strongroom.gateway.answers import Refusal
 from strongroom.gateway.lwa import Pass, parse_resources
 from strongroom.gateway.outgoing import (
@@ -97,6 +97,8 @@ class FakeVault:
             raise Gone(f"token {token} is gone")
         if bare == SECRET:
             raise Denied(f"no grant for {token}")
+        if bare.endswith("FFFFFFFF"):
+            raise Unavailable("database: disk is full")
         category, seller, value = {
             NAME: (Category.NAME, 1, "Anna Berg"),
             EMAIL: (Category.EMAIL, 1, "anna@example.org"),
@@ -187,6 +189,11 @@ def test_a_token_that_may_not_be_used_looks_the_same_whatever_the_cause(
     assert caught.value.answer.status == 403
     assert b"may not be used by this application" in caught.value.answer.body
     assert token.encode() not in caught.value.answer.body
+
+
+def test_a_vault_that_does_not_answer_is_no_refusal(outgoing: Outgoing) -> None:
+    with pytest.raises(Unavailable):
+        body(outgoing, {"to": {"name": "ST0000000000FFFFFFFF"}})
 
 
 @pytest.mark.parametrize("raw", [b"{", b"[]", b'"a"', b"\xff", b"[" * 2000])

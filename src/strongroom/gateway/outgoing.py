@@ -17,7 +17,7 @@ import orjson
 from strongroom.audit.entry import Reason
 from strongroom.crypto.ticket import TicketBox, TicketKind
 from strongroom.crypto.token import find_tokens, looks_like_token
-from strongroom.errors import StrongroomError, Unauthenticated
+from strongroom.errors import StrongroomError, Tampered, Unauthenticated, Unavailable
 from strongroom.gateway.answers import Refusal, bad_request, denied
 from strongroom.gateway.lwa import Pass
 from strongroom.policy.catalogue import Branch, Class, Leaf, Node, Operation
@@ -142,6 +142,8 @@ class Outgoing:
                 action=Action.RELAY,
                 req=asking.request_id,
             )
+        except (Tampered, Unavailable):
+            raise
         except StrongroomError as exc:
             # One answer for all: whether a token exists is nothing to a caller without a grant.
             raise denied(

@@ -28,8 +28,8 @@ RESTRICTED_TOKEN_PATH: Final = "/tokens/2021-03-01/restrictedDataToken"  # noqa:
 _EARLY_SECONDS: Final = 60.0
 """A token is renewed this long before it ends."""
 
-_REFUSED_SECONDS: Final = 3600.0
-"""How long a refused element is not asked for again: a role granted at Amazon works within the hour."""
+_REFUSED_SECONDS: Final = 600.0
+"""How long a refused element is not asked for again: a role granted at Amazon works within this."""
 
 _TOKEN: Final = re.compile(r"[!-~]{1,4096}")
 _EXPIRED: Final = re.compile(rb"access token you provided (has expired|is revoked)", re.IGNORECASE)
