@@ -124,7 +124,7 @@ class _Writer:
             if isinstance(rule, Branch):
                 self._branch(name, rule, o, view, scope)
         if subject is not None and begins:
-            self._open('if "" in slots.values():')
+            self._open("if not all(slots.values()):")
             self._line("spare_empty(slots, holes, writes)")
             self._close()
             sighting = f"Sighting({subject.kind!r}, subject, slots, read_facts({view}))"
