@@ -67,8 +67,9 @@ def learn(
     open_now = seen.status in _OPEN and not stale
     return DeliveryFacts(
         status=status,
-        purchased_at=seen.purchased_at or known.purchased_at,
-        shipped_at=max(seen.shipped_at, known.shipped_at),
+        # A date still to come is a promise or an error, and would postpone: it counts as now.
+        purchased_at=min(seen.purchased_at, now) or known.purchased_at,
+        shipped_at=max(min(seen.shipped_at, now), known.shipped_at),
         seen_open_at=max(known.seen_open_at, now - now % DAY) if open_now else known.seen_open_at,
     )
 
