@@ -33,6 +33,8 @@ Clock = Callable[[], datetime]
 """Returns the present instant, aware, in UTC."""
 
 _SYSTEMD_CREDENTIAL: Final = "strongroom-passphrase"
+_ONE_PERSON: Final = "init.one_person"
+"""How the log's first event says what was declared at `init`: a setting alone could be edited."""
 
 
 def machine_clock() -> datetime:
@@ -77,12 +79,13 @@ class System:
         _refuse_chosen_time(self.settings.environment)
         return now
 
-    def record(self, type_: EventType, now: datetime) -> None:
+    def record(self, type_: EventType, now: datetime, op: str | None = None) -> None:
         """Append an event about the home itself; durable on return."""
         event = Event(
             type_,
             Outcome.SUCCESS,
             SYSTEM,
+            op=op,
             obj_kind=ObjKind.HOME,
             obj_ref=self.settings.home_id,
         )
@@ -144,7 +147,8 @@ def initialize(
         with ExitStack() as resources:
             system = _wire(home, settings, root, clock, resources, fresh=True)
             if not system.audit.tail(1):
-                system.record(EventType.HOME_INITIALIZED, clock())
+                mode = _ONE_PERSON if request.one_person else None
+                system.record(EventType.HOME_INITIALIZED, clock(), mode)
             system.audit.checkpoint(clock())
         making.finish(home, request)
     return settings_file.load(path, environ)
@@ -185,6 +189,8 @@ def open_system(
                 settings.keystore.root, settings.environment, passphrase=given, home=home.root
             )
             system = _wire(home, settings, root, clock, resources, fresh=False)
+            if not tolerant:
+                _refuse_other_mode(system)
         except (Misconfigured, Tampered):
             refusals.add(home, clock())
             raise
@@ -350,6 +356,22 @@ def _record_opening(system: System, now: datetime, *, tolerant: bool) -> bool:
         return False
     refusals.clear(system.home)
     return True
+
+
+def _refuse_other_mode(system: System) -> None:
+    """Refuse settings that do without the second person where `init` did not declare it [1.3]."""
+    if not system.settings.one_person:
+        return
+    try:
+        events = system.audit.events()
+        made = next((e for e in events if e.type == EventType.HOME_INITIALIZED.value), None)
+    except ValueError:  # an entry that is no JSON any more
+        made = None
+    if made is None or made.body.get("op") != _ONE_PERSON:
+        raise Misconfigured(
+            "the settings say one_person, but the home was made for more than one",
+            hint="remove one_person from strongroom.toml and the environment",
+        )
 
 
 def _passphrase(settings: Settings, environ: Mapping[str, str] | None) -> str:

@@ -17,6 +17,7 @@ from typing import Any, Final, Protocol, cast
 
 import orjson
 import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
 
 from strongroom.audit.continuity import HINT, prove_growth, reread_growth, trusted
 from strongroom.audit.entry import ENTROPY_BYTES, Event, Stamp, canonical, is_id, micros
@@ -292,7 +293,12 @@ class AuditLog:
         }
         if self._move_head.run(tx, values).rowcount != 1:
             return False
-        self._add_events.run_many(tx, rows)
+        try:
+            self._add_events.run_many(tx, rows)
+        except IntegrityError:
+            raise Tampered(
+                "audit log: event.beyond: there are events behind the head", hint=HINT
+            ) from None
         store_whole_tiles(tx, at.size, after.size)
         self._mine = after
         return True

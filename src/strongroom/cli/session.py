@@ -24,10 +24,10 @@ from rich.text import Text
 
 from strongroom import control, logs, operations
 from strongroom.app import open_system
-from strongroom.errors import Conflict, Malformed, Misconfigured, StrongroomError
+from strongroom.errors import Conflict, Malformed, Misconfigured, StrongroomError, Tampered
 from strongroom.home import Layout, layout
 from strongroom.operations import Json, Request
-from strongroom.settings import read_secret
+from strongroom.settings import load, read_secret
 from strongroom.terms import Environment
 
 EXIT_REFUSED: Final = 1
@@ -146,6 +146,9 @@ class Session:
 
     def _run_here(self, request: Request, progress: operations.Progress) -> Json:
         starts_at = None if self.now is None else operations.instant(self.now)
+        # Before a key is read, not after.
+        world = load(self.home.root).environment
+        logs.harden(production=world is Environment.PRODUCTION)
         try:
             system = open_system(
                 self.home.root,
@@ -154,11 +157,15 @@ class Session:
             )
         except Conflict as exc:
             raise _InUseError(exc) from None
-        logs.harden(production=system.settings.environment is Environment.PRODUCTION)
         try:
             return operations.run(system, request, control.os_user(os.geteuid()), progress)
         finally:
-            system.close()
+            try:
+                system.close()
+            except Tampered:
+                # The report of a verification says the same, and where.
+                if request.operation != operations.VERIFY:
+                    raise
 
     @contextmanager
     def _progress(self) -> Iterator[operations.Progress]:
