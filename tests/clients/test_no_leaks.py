@@ -182,8 +182,7 @@ def test_a_wrong_answer_of_amazons_shows_no_mark(story: Story, fault: Fault) -> 
 
 def test_an_error_of_our_own_shows_no_mark(story: Story) -> None:
     """An exception that holds the whole document, raised between sealing and answering."""
-    story.home.stop()
-    story.home.start(
+    story.home.restart(
         wrapper=[sys.executable, dying.__file__],
         extra={
             "STRONGROOM_TEST_POINT": "answer.replace.before",
@@ -205,7 +204,7 @@ def test_an_error_of_our_own_shows_no_mark(story: Story) -> None:
 
 def test_a_crash_leaves_no_mark(story: Story) -> None:
     """Aborted in the middle of its work, with a fault handler and cores allowed by its parent."""
-    story.home.start(wrapper=CORES, extra={"PYTHONFAULTHANDLER": "1"})
+    story.home.restart(wrapper=CORES, extra={"PYTHONFAULTHANDLER": "1"})
     limits = Path(f"/proc/{story.home.pid}/limits")
     if limits.exists():
         # Where the system hands cores to a program, none would lie in the working directory.
@@ -235,7 +234,7 @@ def test_a_crash_leaves_no_mark(story: Story) -> None:
 
 def test_nothing_was_printed_that_holds_a_mark(story: Story) -> None:
     """Standard output and error of every run, and the files of the home after all of it."""
-    story.home.start()
+    story.home.restart()
     assert story.home.verify()["ok"]
     assert story.home.stop() == 0
     assert story.needles().search(b"\n".join(story.home.outputs)) == []
