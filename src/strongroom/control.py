@@ -15,7 +15,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
-from typing import Final
+from typing import Any, Final
 
 import orjson
 
@@ -28,6 +28,7 @@ from strongroom.operations import Json, Progress, Request
 MAX_REQUEST_BYTES: Final = 1024 * 1024
 _MAX_ANSWER_BYTES: Final = 256 * 1024 * 1024
 _READ_SECONDS: Final = 10.0
+_OPTIONAL: Final = ("as_name", "credential", "now")
 _PROGRESS_SECONDS: Final = 0.1
 
 _KINDS: Final[dict[str, type[StrongroomError]]] = {
@@ -169,9 +170,14 @@ def _rebuilt(described: Json) -> StrongroomError:
 
 def _request(line: bytes) -> Request:
     try:
-        return Request(**orjson.loads(line))
+        fields: Any = orjson.loads(line)
+        request = Request(**fields)
     except (orjson.JSONDecodeError, TypeError):
-        raise errors.Malformed("the request is not a control request") from None
+        raise errors.Malformed("this is not a control request") from None
+    texts = [fields["operation"], *(fields.get(name) or "" for name in _OPTIONAL)]
+    if not isinstance(fields["arguments"], dict) or not all(isinstance(t, str) for t in texts):
+        raise errors.Malformed("this is not a control request")
+    return request
 
 
 def _line(document: Json) -> bytes:
