@@ -37,6 +37,12 @@ HEARTBEAT_SECONDS: Final = 60.0
 GRACE_SECONDS: Final = 30
 """How long a stop waits for requests that were begun."""
 
+REQUEST_SECONDS: Final = 15.0
+"""How long a client may take from connecting, or from its request's first byte, to the last one."""
+
+HEAD_BYTES: Final = 512 * 1024
+"""How long a request's line and headers may be together; a body has the gateway's own limit."""
+
 _BACKLOG: Final = 1024
 _KEEP_ALIVE_SECONDS: Final = 60
 _HANG_UP_SECONDS: Final = 0.05
@@ -84,6 +90,58 @@ def serve(
     finally:
         system.close()
     logs.say(logs.Happening.SERVE_STOPPED, pid=os.getpid())
+
+
+class _BoundedProtocol(HttpToolsProtocol):
+    """One connection. uvicorn itself bounds neither a request's time nor the size of its head."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._timer: asyncio.TimerHandle | None = None
+        self._between = True
+        self._in_head = True
+        self._head_bytes = 0
+        self._end_in(REQUEST_SECONDS)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._end_in(None)
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        # After the parser: what it left in the head is all that counts.
+        if self._in_head:
+            self._head_bytes += len(data)
+            if self._head_bytes > HEAD_BYTES:
+                self.transport.abort()
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._between = False
+        self._end_in(REQUEST_SECONDS)
+
+    def on_headers_complete(self) -> None:
+        self._in_head, self._head_bytes = False, 0
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        super().on_message_complete()
+        self._between = self._in_head = True
+        self._end_in(_KEEP_ALIVE_SECONDS if self.cycle.response_complete else None)
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        # Answered before the body was whole: the request's own time still runs.
+        if self._between:
+            self._end_in(_KEEP_ALIVE_SECONDS)
+
+    def _end_in(self, seconds: float | None) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        # Dropped, not closed: who was slow so far would be slow with TLS's goodbye as well.
+        self._timer = (
+            None if seconds is None else self.loop.call_later(seconds, self.transport.abort)
+        )
 
 
 class _Server(uvicorn.Server):
@@ -258,7 +316,7 @@ def _server(app: Any, context: ssl.SSLContext, *, lifespan: Any) -> _Server:  # 
             app,
             lifespan=lifespan,
             interface="asgi3",
-            http="httptools",
+            http=_BoundedProtocol,
             ws="none",
             log_config=None,
             access_log=False,
