@@ -36,7 +36,7 @@ merging, mostly. The long slice kills at all points, several times."""
 def shop(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Shop]:
     """Give a shop with the number of sellers that the test asks for."""
     with ExitStack() as stack:
-        yield open_shop(tmp_path, stack, sellers=request.param, orders_each=50)
+        yield open_shop(tmp_path, stack, sellers=request.param, orders_each=40)
 
 
 def kill_at(shop: Shop, seller: str, point: str, times: int) -> list[str]:
@@ -56,7 +56,7 @@ def kill_at(shop: Shop, seller: str, point: str, times: int) -> list[str]:
         shop.home.kill()
         # The only way to survive: the point is reached less often than asked for.
         assert times > len(CHOSEN) * 2
-    return faults_of(shop)
+    return faults_of(shop, seller)
 
 
 def pull_all(shop: Shop) -> None:
@@ -110,3 +110,18 @@ def test_no_token_is_lost_in_random_kills_of_concurrent_pulls(shop: Shop, kills:
     assert sum(map(len, shop.received.values())) > 1000
     pull_all(shop)
     assert missing_of(shop) == {}
+
+
+@pytest.mark.parametrize("shop", [2], indirect=True)
+def test_a_stop_in_the_middle_of_pulls_is_orderly(shop: Shop) -> None:
+    """Requests that were begun get whole answers or none, and the log ends with its last checkpoint."""
+    shop.home.start()
+    with ThreadPoolExecutor(len(shop.apps)) as pool:
+        pulls = [pool.submit(shop.pull_until_it_dies, seller) for seller in shop.apps]
+        time.sleep(0.6)
+        began = time.monotonic()
+        assert shop.home.stop() == 0
+        assert time.monotonic() - began < 10
+        assert [pull.exception() for pull in pulls] == [None] * len(pulls)
+    assert sum(map(len, shop.received.values())) > 100
+    assert faults_of(shop) == []
