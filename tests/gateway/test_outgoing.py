@@ -88,6 +88,7 @@ class FakeVault:
         purpose: Purpose,
         now: datetime,
         action: Action,
+        seller: SellerId,
         req: str,
     ) -> Revealed:
         assert (caller, now, req) == (APP, NOW, "r-1")
@@ -99,14 +100,16 @@ class FakeVault:
             raise Denied(f"no grant for {token}")
         if bare.endswith("FFFFFFFF"):
             raise Unavailable("database: disk is full")
-        category, seller, value = {
+        category, owner, value = {
             NAME: (Category.NAME, 1, "Anna Berg"),
             EMAIL: (Category.EMAIL, 1, "anna@example.org"),
             FOREIGN: (Category.NAME, 2, "Otto Tal"),
         }.get(bare, (None, 0, ""))
         if category is None:
             raise NotFound("no such token")
-        return Revealed(bare, "x", category, SellerId(seller), RecordNumber(1), Plaintext(value))
+        if owner != seller:
+            raise Denied("another selling partner's")
+        return Revealed(bare, "x", category, SellerId(owner), RecordNumber(1), Plaintext(value))
 
 
 @pytest.fixture

@@ -78,6 +78,17 @@ def test_a_reveal_is_recorded_before_it_is_answered(world: World) -> None:
     assert world.events()[before:] == [("vault.record.revealed", "success", None)]
 
 
+@pytest.mark.clause("1.3")
+def test_a_token_of_another_selling_partner_is_refused_before_it_is_opened(world: World) -> None:
+    world.grant()
+    (token,) = world.put(order(), seller=2)
+
+    with pytest.raises(Denied, match="wrong_seller"):
+        world.vault.reveal(APP, token, purpose=Purpose.FULFILMENT, seller=SELLER, now=NOW)
+
+    assert world.events()[-1] == ("vault.record.revealed", "denied", "wrong_seller")
+
+
 def test_views_meet_in_one_record_and_the_latest_value_wins(world: World) -> None:
     world.grant()
     (name,) = world.put(order(slots={NAME: "Old Name"}))

@@ -62,6 +62,8 @@ class Asking:
     purpose: Purpose
     now: datetime
     request_id: str
+    src_ip: str | None = None
+    """The client's address as the log's pseudonym."""
 
 
 class Outgoing:
@@ -140,6 +142,7 @@ class Outgoing:
                 purpose=asking.purpose,
                 now=asking.now,
                 action=Action.RELAY,
+                seller=asking.bearer.seller,
                 req=asking.request_id,
             )
         except (Tampered, Unavailable):
@@ -149,10 +152,6 @@ class Outgoing:
             raise denied(
                 "A token in the request may not be used by this application.", Reason.NO_GRANT
             ) from exc
-        if revealed.seller != asking.bearer.seller:
-            raise denied(
-                "A token in the request may not be used by this application.", Reason.WRONG_SELLER
-            )
         if rule.category is not None and revealed.category is not rule.category:
             raise _misplaced()
         return revealed.value.unwrap()

@@ -50,6 +50,8 @@ TOKEN_PATHS: Final = frozenset({"/auth/o2/token", "/auth/O2/token"})
 _BODY_SECONDS: Final = 10.0
 """How long a client may take to send its request."""
 
+_ONCE: Final = (b"x-amz-access-token", b"x-strongroom-purpose", b"content-length")
+
 _MAX_ERROR_BYTES: Final = 256 * 1024
 _MAX_ADDRESSES: Final = 1024
 
@@ -167,7 +169,7 @@ class Gateway:
             method=scope["method"],
             path=raw_path.decode("latin-1").partition("?")[0],
             query=scope.get("query_string", b""),
-            headers=dict(scope["headers"]),
+            headers=_unambiguous(scope["headers"]),
             src_ip=self._pseudonym(client[0]) if client else None,
         )
 
@@ -273,7 +275,9 @@ class Gateway:
     ) -> Answer:
         """Pass a call of a known operation on to Amazon, and its answer back through the vault."""
         purpose = purpose_of(exchange.header(b"x-strongroom-purpose"))
-        asking = Asking(bearer, operation, purpose, exchange.now, exchange.request_id)
+        asking = Asking(
+            bearer, operation, purpose, exchange.now, exchange.request_id, exchange.src_ip
+        )
         elements = elements_for(bearer, operation, exchange.path)
         query = self._outgoing.query(asking, exchange.query)
         body = self._outgoing.body(asking, exchange.body)
@@ -424,6 +428,18 @@ class InternalFault(Exception):
 def _report(exc: BaseException) -> None:
     fault = InternalFault(type(exc).__name__).with_traceback(exc.__traceback__)
     _log.error("a request failed", exc_info=fault)
+
+
+def _unambiguous(pairs: list[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
+    """Return the headers by name; what must stand there once and stands there twice counts as empty.
+
+    Whoever checked the request before us may have looked at the other one.
+    """
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        names = [name for name, _value in pairs]
+        found |= {name: b"" for name in _ONCE if names.count(name) > 1}
+    return found
 
 
 async def _read_body(exchange: _Exchange, receive: Receive, limit: int) -> bytes:

@@ -120,6 +120,7 @@ class Sealing:
             now=asking.now,
             drift=found.drift,
             req=asking.request_id,
+            src_ip=asking.src_ip,
         )
         found.replace(placed[len(dated) :])
         for cursor in found.cursors:

@@ -19,6 +19,7 @@ def put_events(
     seller: SellerId,
     drift: Sequence[tuple[str, str]],
     req: str | None,
+    src_ip: str | None,
 ) -> list[Event]:
     """Return what happened in one document's merge: the response itself, keys made for it, and drift."""
     keys = set().union(*(sighting.slots for sighting in sightings)) if sightings else set()
@@ -36,6 +37,7 @@ def put_events(
             records=tuple(batch.touched[:MAX_RECORDS]),
             seller=seller,
             req=req,
+            src_ip=src_ip,
         )
     ]
     events.extend(

@@ -4,10 +4,10 @@ Every way out goes through the same four steps: decide, record, commit, and only
 the same way. There is no vault without a log, and no plaintext without its event [1.3, 2.6].
 """
 
-import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 from strongroom.audit.entry import Event, EventType, ObjKind, Outcome, Reason
 from strongroom.audit.log import AuditLog
@@ -25,7 +25,7 @@ from strongroom.crypto.token import ForeignToken, ForgedToken, Mint
 from strongroom.db.engine import Database, Transaction
 from strongroom.errors import Denied, Gone, Malformed, NotFound, Tampered
 from strongroom.policy.catalogue.slots import FIXED, OVERFLOW
-from strongroom.policy.grants import Allow, Decision, Deny, decide
+from strongroom.policy.grants import Allow, Decision, Deny, DenyReason, decide
 from strongroom.policy.retention import DAY
 from strongroom.policy.sighting import Sighting
 from strongroom.terms import (
@@ -53,10 +53,13 @@ from strongroom.vault.batch import (
 from strongroom.vault.events import put_events, reveal_event
 from strongroom.vault.grants import GrantStore
 from strongroom.vault.keystore import Keystore, PeriodKind
+from strongroom.vault.numbers import Numbers
 from strongroom.vault.store import RecordState, Row
 from strongroom.vault.sweep import Sweeper, SweepReport
 
 _MAX_FOUND = 100
+_RECORDS_AT_HAND = 20_000
+"""Records whose minted tokens are kept: an order is pulled again and again while it is open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,10 +106,10 @@ class Vault:
         self._copy_lifetime = copy_lifetime
         self._subject_key = subject_key
         self._mint = Mint(token_key, environment)
+        self._tokens_of = lru_cache(_RECORDS_AT_HAND)(self._mint.record)
         self._boxes: dict[SellerId, RecordBox] = {}
         self._subject_keys: dict[SellerId, SubjectKey] = {}
-        self._numbers: dict[SellerId, range] = {}
-        self._numbers_lock = threading.Lock()
+        self._numbers = Numbers(database)
         self._recognised = Recognised(envelope.new_key())
 
     def __repr__(self) -> str:
@@ -124,6 +127,7 @@ class Vault:
         now: datetime,
         drift: Iterable[tuple[str, str]] = (),
         req: str | None = None,
+        src_ip: str | None = None,
     ) -> list[Placed]:
         """Seal what one document showed, merge it with what is known, and return where each sighting's values went.
 
@@ -135,7 +139,7 @@ class Vault:
             seller, self._box(seller), self._keystore, self._copy_lifetime, now, self._recognised
         )
         refs = [self._ref(seller, sighting.kind, sighting.id) for sighting in sightings]
-        fresh = self._reserve(seller, len(sightings))
+        fresh = self._numbers.take(seller, len(sightings))
         with self._database.write() as tx:
             store.lock_seller(tx, seller)
             rows = store.by_subject(tx, seller, list(dict.fromkeys(refs))) if refs else {}
@@ -148,14 +152,15 @@ class Vault:
                 else:
                     names = batch.merge(row, sighting)
                 gone = row.state != RecordState.LIVE
-                placed.append(Placed(row.number, self._mint.record(row.number), names, gone=gone))
+                placed.append(Placed(row.number, self._tokens_of(row.number), names, gone=gone))
             batch.changes.write(tx)
             if drift:
                 store.count_drift(tx, op, drift, now)
             self._audit.append(
-                tx, *put_events(batch, sightings, caller, op, seller, drift, req), now=now
+                tx, *put_events(batch, sightings, caller, op, seller, drift, req, src_ip), now=now
             )
         batch.committed()
+        self._numbers.give_back(seller, fresh)
         return placed
 
     def unknown(self, seller: SellerId, sightings: Sequence[Sighting]) -> list[Sighting]:
@@ -175,9 +180,10 @@ class Vault:
         purpose: Purpose,
         now: datetime,
         action: Action = Action.REVEAL,
+        seller: SellerId | None = None,
         req: str | None = None,
     ) -> Revealed:
-        """Return the latest value behind a token.
+        """Return the latest value behind a token; `seller` refuses a token of any other selling partner.
 
         Raises:
             Malformed: it is not a token.
@@ -216,6 +222,8 @@ class Vault:
                 decision: Decision | None = None
             else:
                 decision = self._decide(tx, caller, action, purpose, spec.category, row.seller, now)
+                if seller not in (None, row.seller):
+                    decision = Deny(DenyReason.WRONG_SELLER)
                 gone = self._is_gone(row, now)
                 event = reveal_event(
                     caller, row, decision, purpose, (spec.category,), req, gone=gone
@@ -391,22 +399,6 @@ class Vault:
             self._subject_keys[seller] = key
         return subject_ref(key, kind, id_)
 
-    def _reserve(self, seller: SellerId, count: int) -> "_Numbers":
-        """Take `count` numbers of the seller's block; a block is durable before any number of it is used."""
-        with self._numbers_lock:
-            free = self._numbers.get(seller, range(0))
-            taken: list[range] = []
-            wanted = count
-            while wanted > 0:
-                if not free:
-                    with self._database.write() as tx:
-                        free = store.reserve_block(tx, seller)
-                taken.append(free[:wanted])
-                free = free[wanted:]
-                wanted -= len(taken[-1])
-            self._numbers[seller] = free
-        return _Numbers(taken)
-
     def _decide(
         self,
         tx: Transaction,
@@ -538,16 +530,6 @@ class Vault:
                 req=req,
             )
             self._audit.append(tx, event, now=now)
-
-
-class _Numbers:
-    """Record numbers taken for one batch; those it does not use stay unused."""
-
-    def __init__(self, taken: list[range]) -> None:
-        self._all = (number for part in taken for number in part)
-
-    def __next__(self) -> RecordNumber:
-        return RecordNumber(next(self._all))
 
 
 def _one_of(**values: str | None) -> tuple[str, str]:
