@@ -20,7 +20,9 @@ from typing import Any, Final
 import orjson
 
 from strongroom import errors, logs, operations
+from strongroom.accounts import ANONYMOUS
 from strongroom.app import System
+from strongroom.audit import Event, EventType, ObjKind, Outcome, Reason
 from strongroom.errors import Conflict, StrongroomError, Unavailable
 from strongroom.home import Layout
 from strongroom.operations import Json, Progress, Request
@@ -85,6 +87,8 @@ class ControlServer:
                     line = await reader.readline()
                 writer.write(await self._answer(line, uid, writer))
                 await writer.drain()
+            else:
+                await asyncio.to_thread(self._record_stranger, uid)
         except (OSError, TimeoutError, ValueError):
             pass  # the peer went away, said nothing, or too much
         except Exception as exc:  # noqa: BLE001 - one command's failure is not the others'
@@ -116,6 +120,20 @@ class ControlServer:
             logs.say_error(logs.Happening.CONTROL_FAILED, exc)
             failure = Unavailable("the command failed inside `serve`", hint="its log says where")
             return _line({"error": describe(failure)})
+
+    def _record_stranger(self, uid: int) -> None:
+        """Record that another user of the machine came this far: the home's mode should forbid it."""
+        system = self._system
+        event = Event(
+            EventType.CREDENTIAL_CHECKED,
+            Outcome.DENIED,
+            ANONYMOUS,
+            reason=Reason.WRONG_CREDENTIAL,
+            obj_kind=ObjKind.PRINCIPAL,
+            obj_ref=system.audit.pseudonym("uid", str(uid)),
+        )
+        with system.database.write() as tx:
+            system.audit.append(tx, event, now=system.clock())
 
     def _run(self, request: Request, uid: int, tell: Progress) -> Json:
         return operations.run(self._system, request, os_user(uid), tell)
