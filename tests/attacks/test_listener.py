@@ -41,9 +41,10 @@ def recorded(shop: Shop, since: int) -> list[tuple[str, str | None]]:
 
 def client_hello(version: bytes) -> bytes:
     """Return the greeting of a client that speaks nothing newer than this version."""
-    suites = b"\xc0\x13\xc0\x14\x00\x2f\x00\x35\xc0\x2f"
+    suites = b"\xc0\x09\xc0\x13\xc0\x0a\xc0\x14\x00\x2f\x00\x35\xc0\x2b\xc0\x2f"
     name = b"\x00\x00\x00\x0e\x00\x0c\x00\x00\x09localhost"
     groups = b"\x00\x0a\x00\x04\x00\x02\x00\x17" + b"\x00\x0b\x00\x02\x01\x00"
+    groups += b"\x00\x0d\x00\x06\x00\x04\x04\x03\x04\x01"
     extensions = name + groups
     body = version + bytes(32) + b"\x00" + len(suites).to_bytes(2) + suites + b"\x01\x00"
     body += len(extensions).to_bytes(2) + extensions
