@@ -63,6 +63,9 @@ class _Operation:
 
 _TABLE: Final[dict[str, _Operation]] = {}
 
+_LARGEST: Final = 999_999_999
+"""Of any number an operation takes: beyond it neither a column nor a span of days holds it."""
+
 
 def run(system: System, request: Request, os_user: str, progress: Progress | None = None) -> Json:
     """Run one operation for the machine's user `os_user`, or for whom the request proves to be.
@@ -453,7 +456,8 @@ def _fits(value: object, hint: Any) -> bool:  # noqa: ANN401 - a type
         (inner,) = typing.get_args(hint)
         return isinstance(value, list) and all(_fits(item, inner) for item in value)
     # bool is an int to Python, and an answer to another question.
-    return isinstance(value, hint) and (hint is bool or not isinstance(value, bool))
+    fits = isinstance(value, hint) and (hint is bool or not isinstance(value, bool))
+    return fits and not (isinstance(value, int) and abs(value) > _LARGEST)
 
 
 def _member(kind: type[_M], name: str, what: str) -> _M:
