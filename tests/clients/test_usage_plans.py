@@ -20,7 +20,7 @@ from tests.clients.views import AmazonClient, CommunityClient
 
 from strongroom.simulator import SellerAccount
 
-PACE = 2000
+PACE = 1000
 PLAN = 0.1  # of the published plan: two calls at once, then one every ten minutes
 
 
@@ -47,7 +47,7 @@ def test_the_library_s_own_retries_reach_the_last_page(busy: Shop) -> None:
     # Without RDT: the library asks for the next one with the last one when a call in between failed.
     client = busy.client(CommunityClient, "alpha")
     pages = list(
-        client.pages(restricted=False, tries=12, CreatedAfter=TWO_YEARS_BACK, MaxResultsPerPage=10)
+        client.pages(restricted=False, tries=20, CreatedAfter=TWO_YEARS_BACK, MaxResultsPerPage=10)
     )
     assert len(pages) == 6
     got = [order["AmazonOrderId"] for page in pages for order in page]

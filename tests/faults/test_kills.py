@@ -125,3 +125,8 @@ def test_a_stop_in_the_middle_of_pulls_is_orderly(shop: Shop) -> None:
         assert [pull.exception() for pull in pulls] == [None] * len(pulls)
     assert sum(map(len, shop.received.values())) > 100
     assert faults_of(shop) == []
+    # The yardstick itself notices a token that nobody was given.
+    pulled = [order.order_id for seller in shop.apps for order in shop.live(seller)]
+    order_id = next(order_id for order_id in pulled if shop.received.get(order_id))
+    shop.received[order_id].add("ST" + "0" * 18)
+    assert faults_of(shop) == [f"{order_id}: token {'ST' + '0' * 18} stands for nothing"]
