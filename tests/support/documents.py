@@ -2,7 +2,7 @@
 
 import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from strongroom.policy.sighting import Sighting, SlotKey
@@ -53,6 +53,11 @@ class FakePlaced:
         """Return 20 characters that name the place of a known slot; asking for another one is a mistake."""
         self.asked.append(key)
         return f"ST{self._number:09d}{self._known.index(key):09d}"
+
+    def fill(self, holder: Json, places: Iterable[tuple[str, SlotKey]]) -> None:
+        """Write such tokens into members of an object."""
+        for member, key in places:
+            holder[member] = self.token(key)
 
 
 def placed(sightings: list[Sighting]) -> list[FakePlaced]:

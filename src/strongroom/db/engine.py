@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from operator import itemgetter
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import sqlalchemy as sa
 from sqlalchemy import Connection, event
@@ -179,6 +179,7 @@ class Bulk:
         self._parameters = tuple(parameters)
         self._sql = ""
         self._order: Callable[[Sequence[Any]], tuple[Any, ...]] | None = None
+        self._is_ordered = False
 
     def run(self, tx: Transaction, rows: Sequence[Sequence[Any]]) -> None:
         """Execute the statement once for each row; each value is what the column's own type stores."""
@@ -191,7 +192,10 @@ class Bulk:
             wanted = [self._parameters.index(name) for name in compiled.positiontup or ()]
             self._sql = str(compiled)
             self._order = itemgetter(*wanted)
-        tx.exec_driver_sql(self._sql, [self._order(row) for row in rows])
+            self._is_ordered = wanted == list(range(len(self._parameters)))
+        if not self._is_ordered:
+            rows = [self._order(row) for row in rows]
+        tx.exec_driver_sql(self._sql, cast("list[tuple[Any, ...]]", rows))
 
 
 def _begin_immediate(connection: Connection) -> None:

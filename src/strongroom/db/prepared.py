@@ -4,13 +4,18 @@ Measured on SQLite: 13 µs instead of 30 for one execution. Values pass as they 
 column types' conversions: only for integers, text and bytes.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.sql.compiler import SQLCompiler
 
 from strongroom.db.engine import Transaction
+
+_LENGTHS: Final = (1, 10, 100, 400)
+"""Of lists: a shorter one repeats its last member, a longer one is asked for in parts."""
+
+_NAMES: Final = tuple(f"member_{number}" for number in range(_LENGTHS[-1]))
 
 
 class Prepared:
@@ -52,3 +57,41 @@ class Prepared:
         if self._order is None:
             return values
         return tuple([values[name] for name in self._order])
+
+
+class PreparedList:
+    """A select of the rows whose `column` is in a list, compiled for a few lengths of the list. Safe between threads.
+
+    Measured on SQLite: 100 rows by an expanding IN take twice as long. One database, as `Prepared`.
+    """
+
+    __slots__ = ("_column", "_prepared", "_statement")
+
+    def __init__(self, statement: sa.Select[Any], column: sa.ColumnElement[Any]) -> None:
+        self._statement = statement
+        self._column = column
+        self._prepared: dict[tuple[str, int], Prepared] = {}
+
+    def run(
+        self, tx: Transaction, values: Mapping[str, Any], members: Sequence[Any]
+    ) -> Iterator[Sequence[Any]]:
+        """Yield the rows, in no order; `values` are what else the statement names."""
+        longest = _LENGTHS[-1]
+        for start in range(0, len(members), longest):
+            part = members[start : start + longest]
+            length = next(length for length in _LENGTHS if length >= len(part))
+            filled = [*part, *[part[-1]] * (length - len(part))]
+            named = {**values, **dict(zip(_NAMES, filled))}  # noqa: B905 - there are names for the longest
+            result = self._of_length(tx, length).run(tx, named)
+            # The driver's own tuples: SQLAlchemy's rows cost a quarter more, and nothing here asks for names.
+            yield from result.cursor.fetchall()
+            result.close()
+
+    def _of_length(self, tx: Transaction, length: int) -> Prepared:
+        key = tx.dialect.name, length
+        found = self._prepared.get(key)
+        if found is None:
+            wanted: list[sa.BindParameter[Any]] = [sa.bindparam(name) for name in _NAMES[:length]]
+            found = Prepared(self._statement.where(self._column.in_(wanted)))
+            self._prepared[key] = found
+        return found

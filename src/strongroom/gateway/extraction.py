@@ -58,6 +58,9 @@ class Placed(Protocol):
     def token(self, key: SlotKey, /) -> str:
         """Return the token of a slot of the sighting."""
 
+    def fill(self, holder: Object, places: Pairs, /) -> None:
+        """Write tokens into members of an object."""
+
 
 class Cursor:
     """Amazon's opaque place in a list, still standing in the document."""
@@ -116,12 +119,10 @@ class Extraction:
     def replace(self, placed: Sequence[Placed]) -> None:
         """Write the tokens and all other changes into the document. Use once."""
         for (holes, writes), record in zip(self.changes, placed, strict=True):
-            token = record.token
-            for holder, pairs in holes:
-                for member, slot in pairs:
-                    holder[member] = token(slot)
+            for holder, places in holes:
+                record.fill(holder, places)
             for place, key, slot, render in writes:
-                place[key] = render(token(slot))
+                place[key] = render(record.token(slot))
         # Backwards: taking an element out of a list moves those behind it.
         for place, key, value in reversed(self.fixes):
             if value is GONE:

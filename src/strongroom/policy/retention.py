@@ -30,9 +30,9 @@ class Progress(IntEnum):
     CANCELLED = 7
 
 
-_OPEN: Final = frozenset(
-    {Progress.PENDING, Progress.UNSHIPPED, Progress.PARTIAL, Progress.UNDELIVERED}
-)
+_PENDING_SECONDS: Final = int(PENDING_WINDOW.total_seconds())
+# A tuple: finding a member by identity is quicker than by its hash.
+_OPEN: Final = (Progress.PENDING, Progress.UNSHIPPED, Progress.PARTIAL, Progress.UNDELIVERED)
 
 
 class SightedFacts(NamedTuple):
@@ -66,11 +66,11 @@ def learn(
             status = seen.status
     open_now = seen.status in _OPEN and not stale
     return DeliveryFacts(
-        status=status,
+        status,
         # A date still to come is a promise or an error, and would postpone: it counts as now.
-        purchased_at=min(seen.purchased_at, now) or known.purchased_at,
-        shipped_at=max(min(seen.shipped_at, now), known.shipped_at),
-        seen_open_at=max(known.seen_open_at, now - now % DAY) if open_now else known.seen_open_at,
+        min(seen.purchased_at, now) or known.purchased_at,
+        max(min(seen.shipped_at, now), known.shipped_at),
+        max(known.seen_open_at, now - now % DAY) if open_now else known.seen_open_at,
     )
 
 
@@ -83,7 +83,7 @@ def disposal_day(facts: DeliveryFacts, now: int, copy_lifetime: timedelta) -> in
     """
     if facts.status is Progress.CANCELLED:
         return now // DAY
-    if facts.status in _OPEN and now - facts.seen_open_at < int(PENDING_WINDOW.total_seconds()):
+    if facts.status in _OPEN and now - facts.seen_open_at < _PENDING_SECONDS:
         return None
     delivered = max(facts.purchased_at, facts.shipped_at, facts.seen_open_at)
     due = delivered + int((RETENTION_AFTER_DELIVERY - copy_lifetime).total_seconds())

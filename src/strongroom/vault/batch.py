@@ -9,7 +9,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import blake2b
-from typing import Final
+from typing import Any, Final, cast
+
+import orjson
 
 from strongroom.crypto import envelope
 from strongroom.crypto.index import normalize_email, normalize_phone, tag
@@ -27,6 +29,7 @@ from strongroom.policy.retention import (
     DAY,
     DeliveryFacts,
     Progress,
+    SightedFacts,
     disposal_day,
     learn,
     pending_ends,
@@ -58,6 +61,7 @@ def _groups() -> dict[int, frozenset[int]]:
 
 
 _GROUPS: Final = _groups()
+_ONLY_FIXED: Final = {int}
 
 
 class Placed:
@@ -76,6 +80,16 @@ class Placed:
     def token(self, key: SlotKey) -> str:
         """Return the token of a slot of this sighting."""
         return self._tokens.token(key if isinstance(key, int) else self._names[key])
+
+    def fill(self, holder: dict[str, Any], places: Iterable[tuple[str, SlotKey]]) -> None:
+        """Write tokens into an object of the document, given members and their slots."""
+        names = self._names
+        if names:
+            places = [
+                (member, key if isinstance(key, int) else names[key]) for member, key in places
+            ]
+        # Without names of its own, a sighting has fixed slots only.
+        self._tokens.fill(holder, cast("Iterable[tuple[str, int]]", places))
 
 
 class RecordBox:
@@ -157,40 +171,55 @@ def tags_of(row: Row, period: PeriodKey, slots: Mapping[int, Scalar]) -> set[Tag
     return found
 
 
+View = tuple[bytes, SightedFacts]
+"""What tells one view of a record from another: the fingerprint of its values, and its facts."""
+
+
 class Recognised:
     """Knows again what was merged before, by keyed fingerprints (BLAKE2b, RFC 7693) that live in memory only.
 
-    Merging the same view into the same version changes nothing, so an unchanged order needs neither its key nor its
-    values opened: two thirds of the cost of an unchanged page.
+    On one day, merging the same view into a record that stands as it stood changes nothing, so an unchanged order
+    needs neither its key nor its values opened.
     """
 
     def __init__(self, key: bytes, *, most: int = 100_000) -> None:
-        self._key = key
+        self._keyed = blake2b(key=key, digest_size=16)
         self._most = most
-        self._known: dict[RecordNumber, tuple[int, set[bytes]]] = {}
+        self._known: dict[RecordNumber, tuple[tuple[object, ...], set[View]]] = {}
 
     def __repr__(self) -> str:
         return "<recognised views>"
 
-    def fingerprint(self, slots: Mapping[int, Scalar]) -> bytes:
-        """Return the fingerprint of one view's values."""
-        view = repr(slots).encode("utf-8", "surrogatepass")
-        return blake2b(view, key=self._key, digest_size=16).digest()
+    def view(self, sighting: Sighting) -> View | None:
+        """Return how this view is known again; None where it cannot be."""
+        state = self._keyed.copy()
+        try:
+            state.update(orjson.dumps(list(sighting.slots.items())))
+        except TypeError:
+            # Not valid Unicode, say; sealing it will tell.
+            return None
+        return state.digest(), sighting.facts
 
-    def has(self, row: Row, fingerprint: bytes) -> bool:
-        """Say whether this view was merged into exactly this version."""
-        version, views = self._known.get(row.number, (0, frozenset()))
-        return version == row.version and fingerprint in views
+    def has(self, row: Row, view: View, today: int) -> bool:
+        """Say whether this view was merged today into the record as it stands."""
+        known = self._known.get(row.number)
+        return known is not None and view in known[1] and known[0] == _standing(row, today)
 
-    def add(self, row: Row, fingerprint: bytes) -> None:
-        """Remember a view that is part of this version."""
-        version, views = self._known.get(row.number, (0, set()))
-        if version == row.version:
-            views.add(fingerprint)
+    def add(self, row: Row, view: View, today: int) -> None:
+        """Remember a view that is part of the record as it stands."""
+        standing = _standing(row, today)
+        known = self._known.get(row.number)
+        if known is not None and known[0] == standing:
+            known[1].add(view)
             return
         if len(self._known) >= self._most:
             self._known.clear()
-        self._known[row.number] = (row.version, {fingerprint})
+        self._known[row.number] = (standing, {view})
+
+
+def _standing(row: Row, today: int) -> tuple[object, ...]:
+    """Return all that decides what a merge does, beside the view."""
+    return today, row.ref, row.version, row.facts, row.source_updated, row.period, row.due_at
 
 
 @dataclass(slots=True)
@@ -225,7 +254,7 @@ class Batch:
         self._copy_lifetime = copy_lifetime
         self._now = now
         self._recognised = recognised
-        self._views: list[tuple[Row, bytes]] = []
+        self._views: list[tuple[Row, View]] = []
         self._seconds = int(now.timestamp())
         self._periods: dict[int | None, PeriodKey] = {}
 
@@ -233,7 +262,7 @@ class Batch:
         """Remember the views that are now part of their records; call it once the transaction is durable."""
         if self._recognised is not None:
             for row, view in self._views:
-                self._recognised.add(row, view)
+                self._recognised.add(row, view, self._seconds // DAY)
 
     def create(
         self, number: RecordNumber, ref: bytes, sighting: Sighting
@@ -272,6 +301,10 @@ class Batch:
 
     def merge(self, row: Row, sighting: Sighting) -> dict[str, int]:
         """Merge a sighting into a stored record."""
+        view = None if self._recognised is None else self._recognised.view(sighting)
+        if view is not None and self._is_known(row, view):
+            self.tally.unchanged += 1
+            return self._numbered(row, sighting.slots)[1]
         stale = 0 < sighting.facts.updated_at < row.source_updated
         known = len(row.names)
         slots, names = self._numbered(row, sighting.slots)
@@ -289,6 +322,8 @@ class Batch:
                 return names
             return self._renamed(row, names, changed=renamed)
         self._merge_live(row, sighting, slots, facts, day, stale=stale, renamed=renamed)
+        if view is not None and row.blob is not None and not stale:
+            self._views.append((row, view))
         return names
 
     def dispose(self, row: Row, day: int) -> None:
@@ -336,6 +371,16 @@ class Batch:
 
     # -- private ---------------------------------------------------------------------------------------------------
 
+    def _is_known(self, row: Row, view: View) -> bool:
+        """Say whether merging a view would change nothing; a replaced period key takes the record away."""
+        if self._recognised is None or row.state != RecordState.LIVE or row.blob is None:
+            return False
+        day = None if row.due_at is None else row.due_at // DAY
+        return (
+            self._recognised.has(row, view, self._seconds // DAY)
+            and self.period_for(day).id == row.period
+        )
+
     def _day(self, facts: DeliveryFacts) -> int | None:
         # Nothing known of the delivery means that nothing may be stored: fail toward not having it.
         return (
@@ -348,7 +393,7 @@ class Batch:
         self,
         row: Row,
         sighting: Sighting,
-        slots: dict[int, Scalar],
+        slots: Mapping[int, Scalar],
         facts: DeliveryFacts,
         day: int | None,
         *,
@@ -384,16 +429,17 @@ class Batch:
             self.tally.unchanged += 1
 
     def _update(
-        self, row: Row, subject_id: str, slots: dict[int, Scalar], day: int | None, *, stale: bool
+        self,
+        row: Row,
+        subject_id: str,
+        slots: Mapping[int, Scalar],
+        day: int | None,
+        *,
+        stale: bool,
     ) -> tuple[bool, bool]:
         """Merge values into a sealed record and move it where it belongs; return (resealed, moved)."""
         period = self.period_for(day)
         moved = period.id != row.period
-        known, view = self._recognised, b""
-        if known is not None and not stale:
-            view = known.fingerprint(slots)
-            if not moved and known.has(row, view):
-                return False, False
         dek = self._box.dek(row)
         old = self._box.open(row, dek)
         refuse_other_subject(row, old, subject_id)
@@ -407,12 +453,10 @@ class Batch:
             row.due_at = None if day is None else day * DAY
         if changed:
             self._box.seal(row, dek, merged)
-        if view:
-            self._views.append((row, view))
         return changed, moved
 
     def _seal_new(
-        self, row: Row, subject_id: str, slots: dict[int, Scalar], day: int | None
+        self, row: Row, subject_id: str, slots: Mapping[int, Scalar], day: int | None
     ) -> None:
         period = self.period_for(day)
         complete = {SUBJECT_ID: subject_id, **slots}
@@ -421,12 +465,12 @@ class Batch:
 
     def _numbered(
         self, row: Row, slots: Mapping[SlotKey, Scalar]
-    ) -> tuple[dict[int, Scalar], dict[str, int]]:
+    ) -> tuple[Mapping[int, Scalar], dict[str, int]]:
         """Return the values by slot number, and the numbers of the dynamic names, adding new names to the row."""
-        fixed = {key: value for key, value in slots.items() if isinstance(key, int)}
         names: dict[str, int] = {}
-        if len(fixed) == len(slots):
-            return fixed, names
+        if {*map(type, slots)} <= _ONLY_FIXED:
+            return cast("Mapping[int, Scalar]", slots), names
+        fixed = {key: value for key, value in slots.items() if isinstance(key, int)}
         known = {name: FIRST_DYNAMIC + index for index, name in enumerate(row.names)}
         for key, value in slots.items():
             if isinstance(key, int):
@@ -481,7 +525,7 @@ class Batch:
                 )
 
 
-def _latest(old: dict[int, Scalar], new: dict[int, Scalar]) -> dict[int, Scalar]:
+def _latest(old: dict[int, Scalar], new: Mapping[int, Scalar]) -> dict[int, Scalar]:
     """Merge values; a changed first line means another address, of which the old one's other lines are no part."""
     for first_line, members in _GROUPS.items():
         if first_line in new and first_line in old and new[first_line] != old[first_line]:

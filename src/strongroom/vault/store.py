@@ -11,6 +11,7 @@ from sqlalchemy import bindparam
 
 from strongroom.db import schema
 from strongroom.db.engine import Bulk, Transaction
+from strongroom.db.prepared import PreparedList
 from strongroom.policy.retention import DeliveryFacts, Progress
 from strongroom.terms import PeriodId, RecordNumber, SellerId
 
@@ -70,8 +71,8 @@ _SELECT: Final = sa.select(
     _k.seen_open_at,
 ).select_from(schema.record.outerjoin(schema.record_key, _r.number == _k.record_number))
 
-_BY_SUBJECT: Final = _SELECT.where(
-    _r.seller_id == bindparam("seller"), _r.subject_ref.in_(bindparam("refs", expanding=True))
+_BY_SUBJECT: Final = PreparedList(
+    _SELECT.where(_r.seller_id == bindparam("seller")), _r.subject_ref
 )
 _BY_NUMBER: Final = _SELECT.where(_r.number == bindparam("number"))
 _BY_NUMBERS: Final = _SELECT.where(_r.number.in_(bindparam("numbers", expanding=True))).order_by(
@@ -174,13 +175,13 @@ class Changes:
     def write(self, tx: Transaction) -> None:
         """Write everything gathered, in the caller's transaction."""
         if self.new:
-            _NEW_RECORDS.run(tx, [_record_values(row) for row in self.new])
+            _NEW_RECORDS.run(tx, _record_values(self.new))
         if self.records:
-            _CHANGED_RECORDS.run(tx, [_record_changes(row) for row in self.records])
+            _CHANGED_RECORDS.run(tx, _record_changes(self.records))
         if self.new_keys:
-            _NEW_KEYS.run(tx, [_key_values(row) for row in self.new_keys])
+            _NEW_KEYS.run(tx, _key_values(self.new_keys))
         if self.keys:
-            _CHANGED_KEYS.run(tx, [_key_changes(row) for row in self.keys])
+            _CHANGED_KEYS.run(tx, _key_changes(self.keys))
         for chunk in _chunks(self.dead_keys):
             tx.execute(schema.record_key.delete().where(_k.record_number.in_(chunk)))
         if self.dead_tags:
@@ -206,12 +207,8 @@ def lock_seller(tx: Transaction, seller: SellerId) -> None:
 
 def by_subject(tx: Transaction, seller: SellerId, refs: Sequence[bytes]) -> dict[bytes, Row]:
     """Return the seller's records by their subjects' references."""
-    found: dict[bytes, Row] = {}
-    for chunk in _chunks(refs):
-        for values in tx.execute(_BY_SUBJECT, {"seller": seller, "refs": chunk}):
-            row = _row(values)
-            found[row.ref] = row
-    return found
+    rows = (_row(values) for values in _BY_SUBJECT.run(tx, {"seller": seller}, refs))
+    return {row.ref: row for row in rows}
 
 
 def by_number(tx: Transaction, number: RecordNumber) -> Row | None:
@@ -372,40 +369,47 @@ def _row(values: Any) -> Row:  # noqa: ANN401 - a SQLAlchemy row of _SELECT
     )
 
 
-def _record_values(row: Row) -> tuple[Any, ...]:
-    names = " ".join(row.names)
-    return (
-        row.number,
-        row.seller,
-        row.ref,
-        int(row.state),
-        row.version,
-        names,
-        row.blob,
-        row.source_updated,
-    )
+def _record_values(rows: Iterable[Row]) -> list[tuple[Any, ...]]:
+    return [
+        (
+            row.number,
+            row.seller,
+            row.ref,
+            int(row.state),
+            row.version,
+            " ".join(row.names),
+            row.blob,
+            row.source_updated,
+        )
+        for row in rows
+    ]
 
 
-def _record_changes(row: Row) -> tuple[Any, ...]:
-    names = " ".join(row.names)
-    return row.number, int(row.state), row.version, names, row.blob, row.source_updated
+def _record_changes(rows: Iterable[Row]) -> list[tuple[Any, ...]]:
+    return [(number, *rest) for number, _seller, _ref, *rest in _record_values(rows)]
 
 
-def _key_values(row: Row) -> tuple[Any, ...]:
-    number, *rest = _key_changes(row)
-    return number, row.seller, *rest
+def _key_values(rows: Iterable[Row]) -> list[tuple[Any, ...]]:
+    values = []
+    for row in rows:
+        status, purchased_at, shipped_at, seen_open_at = row.facts
+        past = " ".join(map(str, row.past)) if row.past else ""
+        values.append(
+            (
+                row.number,
+                row.seller,
+                row.period,
+                row.wrapped,
+                row.due_at,
+                past,
+                int(status),
+                purchased_at,
+                shipped_at,
+                seen_open_at,
+            )
+        )
+    return values
 
 
-def _key_changes(row: Row) -> tuple[Any, ...]:
-    facts = row.facts
-    return (
-        row.number,
-        row.period,
-        row.wrapped,
-        row.due_at,
-        " ".join(map(str, row.past)),
-        int(facts.status),
-        facts.purchased_at,
-        facts.shipped_at,
-        facts.seen_open_at,
-    )
+def _key_changes(rows: Iterable[Row]) -> list[tuple[Any, ...]]:
+    return [(number, *rest) for number, _seller, *rest in _key_values(rows)]
