@@ -10,7 +10,7 @@ import inspect
 import types
 import typing
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final, TypeVar
@@ -48,9 +48,9 @@ class Request:
     """One call as it comes over the socket. `as_name` with `credential` stands for `--as`."""
 
     operation: str
-    arguments: Mapping[str, Any]
+    arguments: Mapping[str, Any] = field(repr=False)
     as_name: str | None = None
-    credential: str | None = None
+    credential: str | None = field(default=None, repr=False)
     now: str | None = None
 
 

@@ -45,6 +45,9 @@ class LwaCredentials:
     client_secret: str = field(repr=False)
     refresh_token: str = field(repr=False)
 
+    def __reduce__(self) -> str | tuple[object, ...]:
+        raise TypeError("credentials cannot be pickled")
+
 
 @dataclass(frozen=True, slots=True)
 class Seller:
