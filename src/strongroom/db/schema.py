@@ -68,6 +68,7 @@ credential = sa.Table(
     _column("secret_hash", sa.LargeBinary, "key"),
     _column("created_at", UtcDateTime, "business"),
     _column("revoked_at", UtcDateTime, "business", nullable=True),
+    _column("expires_at", UtcDateTime, "business", nullable=True),  # rotated: good until then
 )
 
 authorization = sa.Table(
@@ -97,7 +98,76 @@ grant = sa.Table(
     _column("approved_at", UtcDateTime, "business", nullable=True),
     _column("expires_at", UtcDateTime, "business"),
     _column("revoked_at", UtcDateTime, "business", nullable=True),
+    _column("kind", sa.Text, "business", nullable=True),  # break_glass; null: asked for
+    _column("budget", _Id, "business", nullable=True),  # records a UTC day; null: not limited
+    _column("reason", sa.Text, "business", nullable=True),  # of a form no personal datum has
+    _column("role", sa.Text, "business", nullable=True),  # name@digest of the role it came from
+    _column("review_by", UtcDateTime, "business", nullable=True),
+    _column("reviewed_at", UtcDateTime, "business", nullable=True),
     sa.Index("access_grant_principal", "principal_id"),
+)
+
+grant_use = sa.Table(
+    "grant_use",
+    vault,
+    _column("grant_id", _Id, "reference", primary_key=True, autoincrement=False),
+    _column("day", _Id, "business", primary_key=True, autoincrement=False),  # since 1970
+    _column("record_number", _Id, "reference", primary_key=True, autoincrement=False),
+    sqlite_with_rowid=False,
+)
+
+role = sa.Table(
+    "access_role",
+    vault,
+    _column("name", sa.Text, "business", primary_key=True),
+    _column("revision", _Id, "business", primary_key=True, autoincrement=False),
+    _column("content", sa.Text, "business"),  # canonical JSON of its lines
+    _column("created_by", _Id, "reference"),
+    _column("created_at", UtcDateTime, "business"),
+)
+
+# -- reviews of access -------------------------------------------------------------------------------------------------
+
+review_campaign = sa.Table(
+    "review_campaign",
+    vault,
+    _column("id", _Id, "reference", primary_key=True),
+    _column("started_at", UtcDateTime, "business"),
+    _column("started_by", _Id, "reference"),
+    _column("query", sa.Text, "business"),  # what made the population
+    _column("row_count", _Id, "business"),
+    _column("population_hash", sa.Text, "reference"),  # SHA-256 of the items' content
+    _column("closed_at", UtcDateTime, "business", nullable=True),
+    _column("closed_by", _Id, "reference", nullable=True),
+)
+
+review_item = sa.Table(
+    "review_item",
+    vault,
+    _column("id", _Id, "reference", primary_key=True),
+    _column(
+        "campaign_id", _Id, "reference", sa.ForeignKey("review_campaign.id"), nullable=True
+    ),  # null: a glass that was broken, reviewed by itself
+    _column("grant_id", _Id, "reference"),
+    _column("content", sa.Text, "business"),  # canonical JSON of the grant as it was
+    _column("marks", sa.Text, "business"),  # comma separated
+    _column("reads", _Id, "business"),
+    _column("last_read_at", UtcDateTime, "business", nullable=True),
+    _column("created_at", UtcDateTime, "business"),
+    _column("due_at", UtcDateTime, "business"),
+    _column("decision", sa.Text, "business", nullable=True),
+    _column("decided_by", _Id, "reference", nullable=True),
+    _column("decided_at", UtcDateTime, "business", nullable=True),
+    _column("proved_at", UtcDateTime, "business", nullable=True),
+)
+
+baseline = sa.Table(
+    "access_baseline",
+    vault,
+    _column("campaign_id", _Id, "reference", primary_key=True, autoincrement=False),
+    _column("taken_at", UtcDateTime, "business"),
+    _column("content", sa.Text, "business"),  # canonical JSON: who had access after the review
+    _column("digest", sa.Text, "reference"),  # SHA-256 of the content
 )
 
 # -- records -----------------------------------------------------------------------------------------------------------

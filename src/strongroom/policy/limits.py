@@ -20,6 +20,30 @@ PENDING_LIFETIME: Final = timedelta(days=7)
 GRANT_LIFETIME: Final = timedelta(days=90)
 """DPP 1.2: access is reviewed every 90 days, so no grant outlives that without being asked for again."""
 
+BREAK_GLASS_LIFETIME: Final = timedelta(hours=4)
+"""Our own: what somebody takes without a second person's approval ends within a shift [1.3]."""
+
+BREAK_GLASS_REVIEW: Final = timedelta(days=3)
+"""Our own: a broken glass is reviewed by then; until it is, the same person breaks no other [1.2]."""
+
+REVIEW_EVERY: Final = timedelta(days=90)
+"""DPP 1.2: the list of people and services with access is reviewed every 90 days (2024-06: "at least quarterly")."""
+
+REVIEW_GRACE: Final = timedelta(days=1)
+"""What no review confirmed is suspended on day 91 [1.2]."""
+
+REVIEW_OPENS: Final = timedelta(days=75)
+"""Our own: from this day of a cycle on, `doctor` asks for the next review [1.2]."""
+
+DORMANT_AFTER: Final = timedelta(days=30)
+"""Our own: who did nothing for so long is marked in a review; a grant unused since the last review is as well [1.3]."""
+
+APP_SECRET_LIFETIME: Final = timedelta(days=90)
+"""DPP 1.4: secrets of apps and nodes change at least quarterly; 2024-06 and later keep the quarter."""
+
+APP_SECRET_OVERLAP: Final = timedelta(days=7)
+"""Our own: how long the secret before a rotation stays good, at most [1.4]."""
+
 RESTRICTED_TOKEN_LIFETIME: Final = timedelta(hours=1)
 """As Amazon's Restricted Data Tokens."""
 

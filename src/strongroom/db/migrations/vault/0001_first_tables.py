@@ -57,6 +57,55 @@ def upgrade() -> None:
         sa.Column("last_seen_at", _INSTANT, nullable=False),
     )
     op.create_table(
+        "grant_use",
+        sa.Column("grant_id", _ID, primary_key=True, autoincrement=False, nullable=False),
+        sa.Column("day", _ID, primary_key=True, autoincrement=False, nullable=False),
+        sa.Column("record_number", _ID, primary_key=True, autoincrement=False, nullable=False),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "access_role",
+        sa.Column("name", sa.Text(), primary_key=True, nullable=False),
+        sa.Column("revision", _ID, primary_key=True, autoincrement=False, nullable=False),
+        sa.Column("content", sa.Text(), nullable=False),
+        sa.Column("created_by", _ID, nullable=False),
+        sa.Column("created_at", _INSTANT, nullable=False),
+    )
+    op.create_table(
+        "review_campaign",
+        sa.Column("id", _ID, primary_key=True, nullable=False),
+        sa.Column("started_at", _INSTANT, nullable=False),
+        sa.Column("started_by", _ID, nullable=False),
+        sa.Column("query", sa.Text(), nullable=False),
+        sa.Column("row_count", _ID, nullable=False),
+        sa.Column("population_hash", sa.Text(), nullable=False),
+        sa.Column("closed_at", _INSTANT, nullable=True),
+        sa.Column("closed_by", _ID, nullable=True),
+    )
+    op.create_table(
+        "review_item",
+        sa.Column("id", _ID, primary_key=True, nullable=False),
+        sa.Column("campaign_id", _ID, sa.ForeignKey("review_campaign.id"), nullable=True),
+        sa.Column("grant_id", _ID, nullable=False),
+        sa.Column("content", sa.Text(), nullable=False),
+        sa.Column("marks", sa.Text(), nullable=False),
+        sa.Column("reads", _ID, nullable=False),
+        sa.Column("last_read_at", _INSTANT, nullable=True),
+        sa.Column("created_at", _INSTANT, nullable=False),
+        sa.Column("due_at", _INSTANT, nullable=False),
+        sa.Column("decision", sa.Text(), nullable=True),
+        sa.Column("decided_by", _ID, nullable=True),
+        sa.Column("decided_at", _INSTANT, nullable=True),
+        sa.Column("proved_at", _INSTANT, nullable=True),
+    )
+    op.create_table(
+        "access_baseline",
+        sa.Column("campaign_id", _ID, primary_key=True, autoincrement=False, nullable=False),
+        sa.Column("taken_at", _INSTANT, nullable=False),
+        sa.Column("content", sa.Text(), nullable=False),
+        sa.Column("digest", sa.Text(), nullable=False),
+    )
+    op.create_table(
         "period_replacement",
         sa.Column("period_id", _ID, primary_key=True, autoincrement=False, nullable=False),
         sa.Column("replace_by", _ID, nullable=False),
@@ -131,6 +180,12 @@ def upgrade() -> None:
         sa.Column("approved_at", _INSTANT, nullable=True),
         sa.Column("expires_at", _INSTANT, nullable=False),
         sa.Column("revoked_at", _INSTANT, nullable=True),
+        sa.Column("kind", sa.Text(), nullable=True),
+        sa.Column("budget", _ID, nullable=True),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("role", sa.Text(), nullable=True),
+        sa.Column("review_by", _INSTANT, nullable=True),
+        sa.Column("reviewed_at", _INSTANT, nullable=True),
     )
     op.create_index("access_grant_principal", "access_grant", ["principal_id"])
     op.create_table(
@@ -150,6 +205,7 @@ def upgrade() -> None:
         sa.Column("secret_hash", sa.LargeBinary(), nullable=False),
         sa.Column("created_at", _INSTANT, nullable=False),
         sa.Column("revoked_at", _INSTANT, nullable=True),
+        sa.Column("expires_at", _INSTANT, nullable=True),
     )
     op.create_table(
         "record_block",
