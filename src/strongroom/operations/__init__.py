@@ -1,0 +1,12 @@
+"""Everything a command does to an open home, by name, with JSON for arguments and results.
+
+Each file registers the operations of its nouns. A result may hold a revealed value or a credential
+shown once; an error never does.
+"""
+
+from strongroom.operations import data, evidence, grants, principals
+from strongroom.operations.registry import VERIFY, Json, Progress, Request, instant, names, run
+
+__all__ = ["VERIFY", "Json", "Progress", "Request", "instant", "names", "run"]
+
+_REGISTERED = (data, evidence, grants, principals)

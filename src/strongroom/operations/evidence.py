@@ -1,0 +1,96 @@
+"""What commands ask of calendar, keys, log, catalogue, and the installation's own checks."""
+
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+
+from strongroom.audit import Event, EventType, ObjKind, Outcome, Reason
+from strongroom.doctor import open_checks
+from strongroom.operations.registry import VERIFY, Call, Json, iso, operation
+from strongroom.vault.drift import seen_drift
+
+
+@operation("retention.sweep")
+def _retention_sweep(call: Call) -> Json:
+    report = call.system.vault.sweep(call.now, progress=lambda done: call.progress(done, None))
+    return asdict(report)
+
+
+@operation("retention.show")
+def _retention_show(call: Call) -> Json:
+    """Return the live periods: what is destroyed when."""
+    return {"periods": _periods(call, live=True)}
+
+
+@operation("keys.list")
+def _keys_list(call: Call) -> Json:
+    return {"root": call.system.settings.keystore.root, "periods": _periods(call, live=None)}
+
+
+@operation(VERIFY)
+def _audit_verify(call: Call) -> Json:
+    audit = call.system.audit
+    report = audit.verify(progress=call.progress)
+    sound = not report.faults
+    event = Event(
+        EventType.LOG_VERIFIED,
+        Outcome.SUCCESS if sound else Outcome.FAILURE,
+        call.caller,
+        reason=None if sound else Reason.TAMPERED,
+        obj_kind=ObjKind.LOG,
+        obj_ref=str(report.size),
+        n=report.events,
+    )
+    if sound:
+        with call.system.database.write() as tx:
+            audit.append(tx, event, now=call.now)
+    return {
+        "ok": sound,
+        "events": report.events,
+        "size": report.size,
+        "root": report.root.hex() if report.root else None,
+        "faults": list(report.faults),
+    }
+
+
+@operation("audit.tail")
+def _audit_tail(call: Call, *, limit: int = 20) -> Json:
+    entries = call.system.audit.tail(max(1, min(limit, 1000)))
+    return {"events": [{"seq": entry.seq, **entry.body} for entry in entries]}
+
+
+@operation("catalogue.drift")
+def _catalogue_drift(call: Call) -> Json:
+    rows = seen_drift(call.system.database)
+    return {
+        "drift": [
+            {
+                **asdict(row),
+                "first_seen_at": row.first_seen_at.isoformat(),
+                "last_seen_at": row.last_seen_at.isoformat(),
+            }
+            for row in rows
+        ]
+    }
+
+
+@operation("doctor")
+def _doctor(call: Call) -> Json:
+    return {"checks": [asdict(check) for check in open_checks(call.system, call.now)]}
+
+
+def _periods(call: Call, *, live: bool | None) -> list[Json]:
+    sellers = {seller.id: seller.name for seller in call.system.sellers.all()}
+    return [
+        {
+            "id": period.id,
+            "seller": sellers.get(period.seller),
+            "kind": period.kind.value,
+            "day": (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(days=period.day))
+            .date()
+            .isoformat(),
+            "generation": period.generation,
+            "created_at": period.created_at.isoformat(),
+            "destroyed_at": iso(period.destroyed_at),
+        }
+        for period in call.system.keystore.periods(live=live)
+    ]

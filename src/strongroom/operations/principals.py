@@ -1,0 +1,155 @@
+"""What commands do to selling partners, apps and people [1.2]."""
+
+from strongroom.accounts import NewPerson, Principal
+from strongroom.errors import Malformed
+from strongroom.operations.registry import Call, Json, iso, operation
+from strongroom.terms import PrincipalKind
+from strongroom.vault import LwaCredentials, Seller
+
+# -- selling partners ------------------------------------------------------------------------------
+
+
+@operation("seller.add")
+def _seller_add(  # noqa: PLR0913 - the contract's options
+    call: Call,
+    *,
+    name: str,
+    region: str,
+    marketplaces: list[str],
+    client_id: str,
+    client_secret: str,
+    refresh_token: str,
+    endpoint: str | None = None,
+    lwa_url: str | None = None,
+    upstream_ca: str | None = None,
+) -> Json:
+    return _seller(
+        call.system.sellers.add(
+            call.caller,
+            name=name,
+            region=region,
+            marketplaces=tuple(marketplaces),
+            credentials=LwaCredentials(client_id, client_secret, refresh_token),
+            now=call.now,
+            endpoint=endpoint,
+            lwa_url=lwa_url,
+            upstream_ca=upstream_ca,
+        )
+    )
+
+
+@operation("seller.list")
+def _seller_list(call: Call) -> Json:
+    return {"sellers": [_seller(seller) for seller in call.system.sellers.all()]}
+
+
+@operation("seller.show")
+def _seller_show(call: Call, *, name: str) -> Json:
+    return _seller(call.system.sellers.by_name(name))
+
+
+# -- apps and people -------------------------------------------------------------------------------
+
+
+@operation("app.add")
+def _app_add(call: Call, *, name: str, owner: str) -> Json:
+    added = call.system.accounts.add_app(name, owner, caller=call.caller, now=call.now)
+    return {
+        **_principal(added.app),
+        "owner_registered": added.owner_registered,
+        "client_id": added.client_id,
+        "client_secret": added.client_secret,
+    }
+
+
+@operation("app.authorize")
+def _app_authorize(call: Call, *, name: str, seller: str) -> Json:
+    partner = call.system.sellers.by_name(seller)
+    made = call.system.accounts.authorize(name, partner.id, caller=call.caller, now=call.now)
+    return {
+        "app": name.lower(),
+        "seller": partner.name,
+        "authorization": made.id,
+        "refresh_token": made.refresh_token,
+    }
+
+
+@operation("app.list")
+def _app_list(call: Call) -> Json:
+    sellers = {seller.id: seller.name for seller in call.system.sellers.all()}
+    apps = []
+    for app in call.system.accounts.listed(PrincipalKind.APP):
+        living = call.system.accounts.authorizations(app.name)
+        apps.append({**_principal(app), "sellers": sorted({sellers[a.seller] for a in living})})
+    return {"apps": apps}
+
+
+@operation("app.end")
+def _app_end(call: Call, *, name: str) -> Json:
+    return _end(call, name, PrincipalKind.APP)
+
+
+@operation("user.add")
+def _user_add(call: Call, *, name: str) -> Json:
+    accounts = call.system.accounts
+    return _new_person(accounts.add_person(name, caller=call.caller, now=call.now, credential=True))
+
+
+@operation("user.credential")
+def _user_credential(call: Call, *, name: str) -> Json:
+    return _new_person(
+        call.system.accounts.renew_credential(name, caller=call.caller, now=call.now)
+    )
+
+
+@operation("user.list")
+def _user_list(call: Call) -> Json:
+    people = call.system.accounts.listed(PrincipalKind.PERSON)
+    return {"users": [_principal(person) for person in people]}
+
+
+@operation("user.end")
+def _user_end(call: Call, *, name: str) -> Json:
+    return _end(call, name, PrincipalKind.PERSON)
+
+
+# -- private ---------------------------------------------------------------------------------------
+
+
+def _end(call: Call, name: str, kind: PrincipalKind) -> Json:
+    if call.system.accounts.find(name).kind is not kind:
+        raise Malformed(f"this is no {kind}")
+    return _principal(call.system.accounts.end(name, caller=call.caller, now=call.now))
+
+
+def _principal(principal: Principal) -> Json:
+    return {
+        "id": principal.id,
+        "name": principal.name,
+        "kind": principal.kind.value,
+        "owner": principal.owner,
+        "created_at": principal.created_at.isoformat(),
+        "ended_at": iso(principal.ended_at),
+    }
+
+
+def _new_person(made: NewPerson) -> Json:
+    return {
+        **_principal(made.person),
+        "client_id": made.client_id,
+        "client_secret": made.client_secret,
+    }
+
+
+def _seller(seller: Seller) -> Json:
+    elements = seller.rdt_elements
+    return {
+        "id": seller.id,
+        "name": seller.name,
+        "region": seller.region,
+        "marketplaces": list(seller.marketplaces),
+        "endpoint": seller.endpoint,
+        "lwa_url": seller.lwa_url,
+        "own_ca": seller.upstream_ca is not None,
+        "rdt_elements": None if elements is None else sorted(elements),
+    }

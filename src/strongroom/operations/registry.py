@@ -1,0 +1,177 @@
+"""The table of operations: who calls, whether the arguments fit, and which function it is.
+
+The command line calls these itself when nothing serves the home, and through the control socket when
+something does; both come through `run`, which finds out who calls and checks the arguments' types.
+Rules are not here: each operation calls the room that holds them.
+"""
+
+import inspect
+import types
+import typing
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, Final, TypeVar
+
+from strongroom.app import System
+from strongroom.errors import Malformed, Tampered
+from strongroom.terms import SYSTEM, Caller, SellerId
+
+Json = dict[str, Any]
+Progress = Callable[[int, int | None], None]
+_M = TypeVar("_M", bound=StrEnum)
+
+
+VERIFY: Final = "audit.verify"
+"""The one operation for which a home with a broken log is opened too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Who calls, when, and where progress is told: things done and, where known, in all."""
+
+    system: System
+    caller: Caller
+    now: datetime
+    progress: Progress
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One call as it comes over the socket. `as_name` with `credential` stands for `--as`."""
+
+    operation: str
+    arguments: Mapping[str, Any] = field(repr=False)
+    as_name: str | None = None
+    credential: str | None = field(default=None, repr=False)
+    now: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Operation:
+    function: Callable[..., Json]
+    hints: Mapping[str, Any]
+    required: frozenset[str]
+
+
+_TABLE: Final[dict[str, _Operation]] = {}
+
+_LARGEST: Final = 999_999_999
+"""Of any number an operation takes: beyond it neither a column nor a span of days holds it."""
+
+
+def run(system: System, request: Request, os_user: str, progress: Progress | None = None) -> Json:
+    """Run one operation for the machine's user `os_user`, or for whom the request proves to be.
+
+    Raises:
+        Malformed: no such operation, or arguments of other names or types.
+        Unauthenticated: the credential is not that principal's.
+        Denied: the request chooses the time in a production home.
+
+    """
+    operation = _TABLE.get(request.operation)
+    if operation is None:
+        raise Malformed("no such operation")
+    _check(operation, request.arguments)
+    now = system.at(None if request.now is None else instant(request.now))
+    call = Call(
+        system,
+        _caller(system, request, os_user, now),
+        now,
+        progress or (lambda _done, _total: None),
+    )
+    return operation.function(call, **request.arguments)
+
+
+def names() -> frozenset[str]:
+    """Return the name of every operation."""
+    return frozenset(_TABLE)
+
+
+def instant(text: str) -> datetime:
+    """Return the instant of an ISO 8601 text; one without a zone is UTC.
+
+    Raises:
+        Malformed: it is none.
+
+    """
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise Malformed("an instant has the form 2026-01-31T12:00:00Z") from None
+    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+
+
+def operation(name: str) -> Callable[[Callable[..., Json]], Callable[..., Json]]:
+    """Register a function under a name: its keyword arguments are the operation's."""
+
+    def register(function: Callable[..., Json]) -> Callable[..., Json]:
+        parameters = dict(inspect.signature(function).parameters)
+        parameters.pop("call")
+        hints = typing.get_type_hints(function)
+        _TABLE[name] = _Operation(
+            function,
+            {name: hints[name] for name in parameters},
+            frozenset(n for n, p in parameters.items() if p.default is inspect.Parameter.empty),
+        )
+        return function
+
+    return register
+
+
+def member(kind: type[_M], name: str, what: str) -> _M:
+    """Return the member of an enumeration that a text names. Raises: Malformed."""
+    try:
+        return kind(name)
+    except ValueError:
+        allowed = ", ".join(member.value for member in kind)
+        raise Malformed(f"no such {what}", hint=f"one of {allowed}") from None
+
+
+def sellers_of(system: System, wanted: list[str]) -> list[SellerId]:
+    """Return the numbers of selling partners. Raises: Malformed where none is named."""
+    if not wanted:
+        raise Malformed("no seller is named")
+    return [system.sellers.by_name(name).id for name in wanted]
+
+
+def reason_of(call: Call, reason: str | None) -> str | None:
+    """Return what the log keeps of a stated reason."""
+    # The log takes no free text: it keeps an HMAC, against which a stated reason can be held later.
+    return None if reason is None else call.system.audit.pseudonym("reason", reason)
+
+
+def iso(at: datetime | None) -> str | None:
+    """Return an instant as text."""
+    return None if at is None else at.isoformat()
+
+
+def _caller(system: System, request: Request, os_user: str, now: datetime) -> Caller:
+    if not system.sound:
+        # Nothing can be recorded, so nobody is registered or checked; the service itself looks.
+        if request.operation != VERIFY:
+            raise Tampered("the audit log is not the one its signer vouched for")
+        return SYSTEM
+    if request.as_name is None:
+        return system.accounts.console(os_user, now)
+    return system.accounts.check_credential(request.as_name, request.credential or "", now)
+
+
+def _check(operation: _Operation, arguments: Mapping[str, Any]) -> None:
+    if operation.required - arguments.keys() or arguments.keys() - operation.hints.keys():
+        raise Malformed("the operation takes other arguments")
+    for name, value in arguments.items():
+        if not _fits(value, operation.hints[name]):
+            raise Malformed(f"argument {name} has another type")
+
+
+def _fits(value: object, hint: Any) -> bool:  # noqa: ANN401 - a type
+    if isinstance(hint, types.UnionType):
+        return any(_fits(value, option) for option in typing.get_args(hint))
+    if typing.get_origin(hint) is list:
+        (inner,) = typing.get_args(hint)
+        return isinstance(value, list) and all(_fits(item, inner) for item in value)
+    # bool is an int to Python, and an answer to another question.
+    fits = isinstance(value, hint) and (hint is bool or not isinstance(value, bool))
+    return fits and not (isinstance(value, int) and abs(value) > _LARGEST)
