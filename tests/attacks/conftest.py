@@ -10,7 +10,15 @@ from tests.gateway.conftest import clean_simulator, make_door, shop, simulator
 from tests.support.offline import Offline
 from tests.vault.conftest import make_world, sqlite_world
 
+from strongroom import logs
+
 __all__ = ["clean_simulator", "make_door", "make_world", "shop", "simulator", "sqlite_world"]
+
+
+@pytest.fixture(autouse=True)
+def _soft(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep commands that run in the tests' own process from hardening it for good."""
+    monkeypatch.setattr(logs, "harden", lambda **_: None)
 
 
 @pytest.fixture(scope="session")

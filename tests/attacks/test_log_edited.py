@@ -19,12 +19,22 @@ from strongroom.cli.commands import run
 pytestmark = pytest.mark.clause("2.6")
 
 
-@pytest.fixture
-def home(offline: Offline) -> Offline:
-    """Give a home whose log holds a dozen events, nobody's keys at hand."""
+@pytest.fixture(scope="module")
+def used(made_home: Offline, tmp_path_factory: pytest.TempPathFactory) -> Offline:
+    """Give a home whose log holds a dozen events."""
+    path = tmp_path_factory.mktemp("used") / "home"
+    shutil.copytree(made_home.path, path)
+    home = Offline(path)
     for name in ("erp", "reports"):
-        offline.command("app", "add", name, "--owner", "ada")
-    return offline
+        home.command("app", "add", name, "--owner", "ada")
+    return home
+
+
+@pytest.fixture
+def home(used: Offline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Offline:
+    monkeypatch.delenv("STRONGROOM_HOME", raising=False)
+    shutil.copytree(used.path, tmp_path / "home")
+    return Offline(tmp_path / "home")
 
 
 Edit = Callable[[sqlite3.Connection], object]

@@ -33,54 +33,56 @@ def refused(door: Door, answer: Any, since: int, reason: str) -> None:
 # -- addresses -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "url",
-    [
-        "http://sellingpartnerapi-eu.amazon.com",
-        "HTTP://sellingpartnerapi-eu.amazon.com",
-        "ftp://sellingpartnerapi-eu.amazon.com",
-        "file:///etc/passwd",
-        "//sellingpartnerapi-eu.amazon.com",
-        "https://",
-        "https:sellingpartnerapi-eu.amazon.com",
-        "https://user:word@sellingpartnerapi-eu.amazon.com",
-        "https://sellingpartnerapi-eu.amazon.com:99999",
-        "sellingpartnerapi-eu.amazon.com",
-    ],
-)
+UNSAFE = [
+    "http://sellingpartnerapi-eu.amazon.com",
+    "HTTP://sellingpartnerapi-eu.amazon.com",
+    "ftp://sellingpartnerapi-eu.amazon.com",
+    "file:///etc/passwd",
+    "//sellingpartnerapi-eu.amazon.com",
+    "https://",
+    "https:sellingpartnerapi-eu.amazon.com",
+    "https://user:word@sellingpartnerapi-eu.amazon.com",
+    "https://sellingpartnerapi-eu.amazon.com:99999",
+    "sellingpartnerapi-eu.amazon.com",
+]
+
+
 @pytest.mark.parametrize("which", ["endpoint", "lwa_url"])
-def test_an_address_without_tls_is_not_added(shop: Shop, which: str, url: str) -> None:
+def test_an_address_without_tls_is_not_added(shop: Shop, which: str) -> None:
     account = shop.simulator.seller("acme")
     before = shop.door.count()
-    with pytest.raises(Malformed) as caught:
-        shop.door.add_seller(shop.simulator, account, name="third", **{which: url})
-    assert "https://" in str(caught.value)
-    assert "word" not in str(caught.value)
+    for url in UNSAFE:
+        with pytest.raises(Malformed) as caught:
+            shop.door.add_seller(shop.simulator, account, name="third", **{which: url})
+        assert "https://" in str(caught.value)
+        assert "word" not in str(caught.value)
     assert shop.door.count() == before
 
 
-@pytest.mark.parametrize(
-    "edit",
-    [
-        {"endpoint": "http://127.0.0.1:1"},
-        {"endpoint": "https://evil.example"},
-        {"lwa_url": "https://evil.example/auth/o2/token"},
-        {"upstream_ca": None},
-        {"upstream_ca": "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----"},
-        {"name": "renamed"},
-        {"secrets": b"\x01" + bytes(60)},
-    ],
-    ids=lambda edit: next(iter(edit)),
-)
-def test_an_edited_entry_sends_nothing_anywhere(shop: Shop, edit: dict[str, Any]) -> None:
+EDITS: list[dict[str, Any]] = [
+    {"endpoint": "http://127.0.0.1:1"},
+    {"endpoint": "https://evil.example"},
+    {"lwa_url": "https://evil.example/auth/o2/token"},
+    {"upstream_ca": None},
+    {"upstream_ca": "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----"},
+    {"name": "renamed"},
+    {"secrets": b"\x01" + bytes(60)},
+]
+
+
+def test_an_edited_entry_sends_nothing_anywhere(shop: Shop) -> None:
     """The real credentials are sealed for their addresses: moved to another, they do not open."""
     token = shop.door.token(shop.app)
-    with shop.door.database.write() as tx:
-        row = schema.seller.c.id == shop.app.seller
-        tx.execute(schema.seller.update().where(row).values(**edit))
-    shop.door.sellers._known.clear()
-    before, calls = shop.door.count(), len(shop.simulator.requests)
-    refused(shop.door, shop.door.get(shop.app, SEARCH, token), before, "tampered")
+    row = schema.seller.c.id == shop.app.seller
+    with shop.door.database.read() as tx:
+        good = dict(tx.execute(sa.select(schema.seller).where(row)).mappings().one())
+    calls = len(shop.simulator.requests)
+    for edit in EDITS:
+        with shop.door.database.write() as tx:
+            tx.execute(schema.seller.update().where(row).values(**{**good, **edit}))
+        shop.door.sellers._known.clear()
+        before = shop.door.count()
+        refused(shop.door, shop.door.get(shop.app, SEARCH, token), before, "tampered")
     assert len(shop.simulator.requests) == calls
 
 
@@ -203,17 +205,17 @@ def test_an_upstream_that_speaks_old_tls_gets_nothing(
 # -- answers ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_a_redirect_is_not_followed(shop: Shop, status: int) -> None:
+def test_a_redirect_is_not_followed(shop: Shop) -> None:
     """Whoever answers in Amazon's place gets no token sent on to a place of theirs."""
     shop.door.get(shop.app, SEARCH)
-    shop.simulator.add_fault(Fault(FaultKind.BODY, status=status, body=b"", count=1))
-    before, calls = shop.door.count(), len(shop.simulator.requests)
-    answer = shop.door.get(shop.app, SEARCH)
-    assert answer.status == 502
-    assert "location" not in answer.headers
-    assert len(shop.simulator.requests) == calls + 1
-    assert shop.door.gateway_events(before)[-1][0] == "gateway.upstream.failed"
+    for status in (301, 302, 303, 307, 308):
+        shop.simulator.add_fault(Fault(FaultKind.BODY, status=status, body=b"", count=1))
+        before, calls = shop.door.count(), len(shop.simulator.requests)
+        answer = shop.door.get(shop.app, SEARCH)
+        assert answer.status == 502
+        assert "location" not in answer.headers
+        assert len(shop.simulator.requests) == calls + 1
+        assert shop.door.gateway_events(before)[-1][0] == "gateway.upstream.failed"
 
 
 def test_a_token_endpoint_that_turns_evil_gets_one_partners_credentials_only(shop: Shop) -> None:
