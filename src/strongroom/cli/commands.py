@@ -9,7 +9,7 @@ from typing import Annotated, Final
 
 import typer
 
-from strongroom.cli import access, data, demo, evidence, installation
+from strongroom.cli import access, data, demo, evidence, installation, measure
 from strongroom.cli.session import (
     EXIT_INTERRUPTED,
     EXIT_REFUSED,
@@ -120,4 +120,5 @@ installation.register(app)
 access.register(app)
 data.register(app)
 evidence.register(app)
+measure.register(app)
 demo.register(app)
