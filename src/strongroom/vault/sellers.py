@@ -247,7 +247,7 @@ def _checked(
         raise Malformed("a marketplace is Amazon's identifier, such as A1PA6795UKMFR9")
     if upstream_ca is not None:
         try:
-            ssl.create_default_context().load_verify_locations(cadata=upstream_ca)
+            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=upstream_ca)
         except (ssl.SSLError, ValueError):
             raise Malformed("the upstream CA is not a PEM certificate") from None
     return (
