@@ -229,7 +229,7 @@ def test_a_new_authorization_ends_the_one_before_for_that_seller_only(house: Hou
     erp = house.accounts.add_app("erp", "anna", caller=SYSTEM, now=NOW)
     first = house.accounts.authorize("erp", ACME, caller=SYSTEM, now=NOW)
     second = house.accounts.authorize("erp", OTHER, caller=SYSTEM, now=NOW)
-    house.accounts.check_authorization(first.id, erp.app.id, ACME)
+    house.accounts.check_authorization(first.id, erp.app.id, ACME, NOW)
     third = house.accounts.authorize("erp", ACME, caller=SYSTEM, now=NOW)
     assert {a.id for a in house.accounts.authorizations("erp")} == {second.id, third.id}
     caller = house.accounts.check_client(erp.client_id, erp.client_secret, NOW)
@@ -237,8 +237,8 @@ def test_a_new_authorization_ends_the_one_before_for_that_seller_only(house: Hou
         house.accounts.check_refresh(caller, first.refresh_token, NOW)
     assert house.events()[-1] == ("credential.checked", "failure", "revoked")
     with pytest.raises(Unauthenticated):
-        house.accounts.check_authorization(first.id, erp.app.id, ACME)
-    found = house.accounts.check_authorization(third.id, erp.app.id, ACME)
+        house.accounts.check_authorization(first.id, erp.app.id, ACME, NOW)
+    found = house.accounts.check_authorization(third.id, erp.app.id, ACME, NOW)
     assert (found.name, found.auth) == ("erp", AuthMethod.ACCESS_TOKEN)
 
 
@@ -247,14 +247,14 @@ def test_an_authorization_of_another_app_or_seller_is_refused(house: House) -> N
     made = house.accounts.authorize("erp", ACME, caller=SYSTEM, now=NOW)
     for principal, seller in ((PrincipalId(99), ACME), (erp.app.id, OTHER)):
         with pytest.raises(Unauthenticated):
-            house.accounts.check_authorization(made.id, principal, seller)
+            house.accounts.check_authorization(made.id, principal, seller, NOW)
 
 
 @pytest.mark.clause("1.2")
 def test_an_ended_app_is_out_at_once_from_memory_too(house: House) -> None:
     erp = house.accounts.add_app("erp", "anna", caller=SYSTEM, now=NOW)
     made = house.accounts.authorize("erp", ACME, caller=SYSTEM, now=NOW)
-    house.accounts.check_authorization(made.id, erp.app.id, ACME)
+    house.accounts.check_authorization(made.id, erp.app.id, ACME, NOW)
     with pytest.raises(Conflict, match="owns"):
         house.accounts.end("anna", caller=SYSTEM, now=NOW)
     assert house.accounts.end("erp", caller=SYSTEM, now=NOW).ended_at == NOW
@@ -264,7 +264,7 @@ def test_an_ended_app_is_out_at_once_from_memory_too(house: House) -> None:
         "principal.ended",
     ]
     for check in (
-        lambda: house.accounts.check_authorization(made.id, erp.app.id, ACME),
+        lambda: house.accounts.check_authorization(made.id, erp.app.id, ACME, NOW),
         lambda: house.accounts.check_client(erp.client_id, erp.client_secret, NOW),
         lambda: house.accounts.check_credential("erp", erp.client_secret, NOW),
     ):
@@ -315,3 +315,75 @@ def test_nothing_happened_where_the_log_refuses(house: House) -> None:
     with pytest.raises(StrongroomError):
         accounts.add_person("boris", caller=SYSTEM, now=NOW)
     assert [p.name for p in accounts.listed(PrincipalKind.PERSON)] == ["anna"]
+
+
+# -- ends that were planned, secrets that are rotated ------------------------------------------------
+
+
+@pytest.mark.clause("1.2")
+def test_a_planned_end_comes_by_itself(house: House) -> None:
+    """At that instant, and not before it, every check refuses; nothing has to run."""
+    erp = house.accounts.add_app("erp", "anna", caller=SYSTEM, now=NOW)
+    made = house.accounts.authorize("erp", ACME, caller=SYSTEM, now=NOW)
+    friday = NOW + timedelta(days=4)
+    house.accounts.end("erp", caller=SYSTEM, now=NOW, at=friday)
+    moment = timedelta(microseconds=1)
+    for now in (NOW, friday - moment):
+        house.accounts.check_client(erp.client_id, erp.client_secret, now)
+        house.accounts.check_authorization(made.id, erp.app.id, ACME, now)
+        house.accounts.check_credential("erp", erp.client_secret, now)
+    for now in (friday, friday + moment):
+        with pytest.raises(Unauthenticated):
+            house.accounts.check_client(erp.client_id, erp.client_secret, now)
+        with pytest.raises(Unauthenticated):
+            house.accounts.check_authorization(made.id, erp.app.id, ACME, now)
+        with pytest.raises(Unauthenticated):
+            house.accounts.check_credential("erp", erp.client_secret, now)
+    with pytest.raises(Conflict):
+        house.accounts.authorize("erp", ACME, caller=SYSTEM, now=friday)
+
+
+@pytest.mark.clause("1.2")
+def test_a_planned_end_can_be_moved_until_it_has_come_and_leaves_no_app_behind(
+    house: House,
+) -> None:
+    house.accounts.add_app("erp", "anna", caller=SYSTEM, now=NOW)
+    soon, later = NOW + timedelta(days=4), NOW + timedelta(days=9)
+    with pytest.raises(Conflict, match="owns erp"):
+        house.accounts.end("anna", caller=SYSTEM, now=NOW, at=later)
+    house.accounts.end("erp", caller=SYSTEM, now=NOW, at=soon)
+    assert house.accounts.end("anna", caller=SYSTEM, now=NOW, at=later).ended_at == later
+    house.accounts.end("anna", caller=SYSTEM, now=NOW, at=soon)
+    assert house.accounts.find("anna").ended_at == soon
+    with pytest.raises(Malformed):
+        house.accounts.end("anna", caller=SYSTEM, now=NOW, at=NOW - timedelta(days=1))
+    with pytest.raises(Conflict, match="has ended"):
+        house.accounts.end("anna", caller=SYSTEM, now=soon)
+
+
+@pytest.mark.clause("1.4")
+def test_a_rotated_secret_works_beside_the_old_one_until_its_day(house: House) -> None:
+    erp = house.accounts.add_app("erp", "anna", caller=SYSTEM, now=NOW)
+    fresh = house.accounts.rotate("erp", caller=SYSTEM, now=NOW + timedelta(days=80))
+    for now in (timedelta(days=80), timedelta(days=86)):
+        house.accounts.check_client(erp.client_id, erp.client_secret, NOW + now)
+        house.accounts.check_client(fresh.client_id, fresh.client_secret, NOW + now)
+    with pytest.raises(Conflict, match="two secrets"):
+        house.accounts.rotate("erp", caller=SYSTEM, now=NOW + timedelta(days=81))
+    with pytest.raises(Unauthenticated):
+        house.accounts.check_client(erp.client_id, erp.client_secret, NOW + timedelta(days=87))
+    house.accounts.check_client(fresh.client_id, fresh.client_secret, NOW + timedelta(days=100))
+    with pytest.raises(Malformed):
+        house.accounts.rotate("erp", caller=SYSTEM, now=NOW, overlap=timedelta(days=8))
+
+
+@pytest.mark.clause("1.4")
+def test_a_secret_older_than_a_quarter_is_refused(house: House) -> None:
+    erp = house.accounts.add_app("erp", "anna", caller=SYSTEM, now=NOW)
+    house.accounts.check_client(erp.client_id, erp.client_secret, NOW + timedelta(days=89))
+    with pytest.raises(Unauthenticated):
+        house.accounts.check_client(erp.client_id, erp.client_secret, NOW + timedelta(days=90))
+    # It can still be replaced.
+    late = NOW + timedelta(days=95)
+    fresh = house.accounts.rotate("erp", caller=SYSTEM, now=late)
+    house.accounts.check_client(fresh.client_id, fresh.client_secret, late)

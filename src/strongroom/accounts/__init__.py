@@ -3,18 +3,22 @@
 from strongroom.accounts.principals import ANONYMOUS, Accounts
 from strongroom.accounts.rows import (
     Authorization,
+    Holdings,
     NewApp,
     NewAuthorization,
     NewPerson,
     Principal,
+    Secret,
 )
 
 __all__ = [
     "ANONYMOUS",
     "Accounts",
     "Authorization",
+    "Holdings",
     "NewApp",
     "NewAuthorization",
     "NewPerson",
     "Principal",
+    "Secret",
 ]

@@ -12,39 +12,52 @@ import secrets
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final, NoReturn
 
-import orjson
 import sqlalchemy as sa
 
 from strongroom.accounts import names
+from strongroom.accounts.changes import Changes
 from strongroom.accounts.rows import (
     Authorization,
+    Holdings,
     NewApp,
     NewAuthorization,
     NewPerson,
     Principal,
+    authorizations_of,
     caller_of,
+    ends_at,
+    living_authorizations,
     principal_of,
+    secrets_of,
     select_credentials,
     select_principals,
 )
-from strongroom.audit import AuditLog, Event, EventType, ObjKind, Outcome, Reason
-from strongroom.crypto.derive import aad, derive
+from strongroom.accounts.shown import message, parse_credential, plain
+from strongroom.audit import (
+    AuditLog,
+    Change,
+    Event,
+    EventType,
+    Field,
+    ObjKind,
+    Outcome,
+    Reason,
+)
+from strongroom.crypto.derive import derive
 from strongroom.db import schema
 from strongroom.db.engine import Database, Transaction
 from strongroom.errors import Conflict, Malformed, NotFound, Unauthenticated
+from strongroom.policy.leaving import has_ended
+from strongroom.policy.limits import APP_SECRET_OVERLAP
 from strongroom.terms import AuthMethod, Caller, Environment, PrincipalId, PrincipalKind, SellerId
-
-PERSON_CREDENTIAL_LIFETIME: Final = timedelta(days=90)
-"""DPP 1.4: what a person shows is renewed at least every quarter."""
 
 ANONYMOUS: Final = Caller(PrincipalId(0), PrincipalKind.SERVICE, "unknown", AuthMethod.CREDENTIAL)
 """The actor of a failed check: whoever it was has proved nothing."""
 
-_MAX_SECRET_CHARACTERS: Final = 4096
 _MAX_CACHED: Final = 4096
 
 _people: Final = schema.principal
@@ -75,7 +88,7 @@ class Accounts:
         self._entropy = entropy
         self._lock = threading.Lock()
         self._generation = 0
-        self._live: dict[tuple[int, PrincipalId, SellerId], Caller] = {}
+        self._live: dict[tuple[int, PrincipalId, SellerId], tuple[Caller, datetime | None]] = {}
 
     def __repr__(self) -> str:
         return "<accounts>"
@@ -108,7 +121,7 @@ class Accounts:
 
         """
         with self._change(caller, now) as change:
-            person = _living(change.tx, name, PrincipalKind.PERSON)
+            person = _living(change, name, PrincipalKind.PERSON)
             self._revoke_credentials(change, person)
             return NewPerson(person, *self._issue(change, person))
 
@@ -124,7 +137,7 @@ class Accounts:
         with self._change(caller, now) as change:
             known = _find(change.tx, names.canonical(owner))
             person = known or self._add(change, owner, PrincipalKind.PERSON, None)
-            if person.kind is not PrincipalKind.PERSON or person.ended_at is not None:
+            if person.kind is not PrincipalKind.PERSON or has_ended(person.ended_at, now):
                 raise Conflict(
                     f"{person.name} can own no app",
                     hint="an owner is a person with a living account",
@@ -133,31 +146,86 @@ class Accounts:
             client_id, secret = self._issue(change, app)
         return NewApp(app, client_id, secret, owner_registered=known is None)
 
-    def end(self, name: str, *, caller: Caller, now: datetime) -> Principal:
+    def end(
+        self, name: str, *, caller: Caller, now: datetime, at: datetime | None = None
+    ) -> Principal:
         """End an account for good, with all its credentials; its name is never used again.
 
+        `at` is an instant to come: from then on every check refuses it, whether or not anything runs
+        at that moment. An end that was planned can be moved until it has come.
+
         Raises:
+            Malformed: `at` has passed.
             NotFound: no such account.
-            Conflict: it has ended already, or a person still owns living apps.
+            Conflict: it has ended already, or a person still owns apps that live longer.
 
         """
+        last = at or now
+        if last < now:
+            raise Malformed("the end lies in the past", hint="without --at it ends now")
         with self._change(caller, now) as change:
-            principal = _living(change.tx, name, None)
+            principal = _living(change, name, None)
             owned = change.tx.execute(
                 sa.select(_people.c.name).where(
-                    _people.c.owner_id == principal.id, _people.c.ended_at.is_(None)
+                    _people.c.owner_id == principal.id,
+                    _people.c.ended_at.is_(None) | (_people.c.ended_at > last),
                 )
             ).first()
             if owned is not None:
                 raise Conflict(f"{principal.name} owns {owned.name}", hint="end the app first")
             change.tx.execute(
-                _people.update().where(_people.c.id == principal.id).values(ended_at=now)
+                _people.update().where(_people.c.id == principal.id).values(ended_at=last)
             )
+            if last > now:
+                planned = self._audit.pseudonym("ended_at", last.isoformat())
+                change.record(
+                    EventType.PRINCIPAL_END_PLANNED,
+                    ObjKind.PRINCIPAL,
+                    principal.id,
+                    changes=(Change(Field.ENDED_AT, after=planned),),
+                )
+                return replace(principal, ended_at=last)
             self._revoke_credentials(change, principal)
-            for authorization in _living_authorizations(change.tx, principal.id):
+            for authorization in living_authorizations(change.tx, principal.id):
                 self._revoke(change, authorization)
             change.record(EventType.PRINCIPAL_ENDED, ObjKind.PRINCIPAL, principal.id)
-        return self.find(name)
+        return replace(principal, ended_at=now)
+
+    def rotate(
+        self, name: str, *, caller: Caller, now: datetime, overlap: timedelta = APP_SECRET_OVERLAP
+    ) -> NewApp:
+        """Give an app a second secret, shown this once; the one before stays good for `overlap` [1.4].
+
+        Raises:
+            Malformed: the overlap is longer than a week.
+            NotFound: no such app.
+            Conflict: the app has ended, or two of its secrets are good already.
+
+        """
+        if not timedelta(0) <= overlap <= APP_SECRET_OVERLAP:
+            raise Malformed(f"the old secret stays good for 0 to {APP_SECRET_OVERLAP.days} days")
+        with self._change(caller, now) as change:
+            app = _living(change, name, PrincipalKind.APP)
+            live = [secret for secret in secrets_of(change.tx, app.id) if secret.works(now)]
+            if len(live) > 1:
+                raise Conflict(
+                    f"{app.name} has two secrets already",
+                    hint=f"the older one ends at {live[0].ends_at:%Y-%m-%d %H:%M} UTC",
+                )
+            change.tx.execute(
+                _credentials.update()
+                .where(_credentials.c.id.in_([secret.id for secret in live]))
+                .values(expires_at=now + overlap)
+            )
+            return NewApp(app, *self._issue(change, app), owner_registered=False)
+
+    def holdings(self, name: str) -> Holdings:
+        """Return a person's or app's credentials and authorizations, dead ones too. Raises: NotFound."""
+        principal = self.find(name)
+        with self._database.read() as tx:
+            return Holdings(
+                principal, secrets_of(tx, principal.id), authorizations_of(tx, principal.id)
+            )
 
     def listed(self, kind: PrincipalKind) -> list[Principal]:
         """Return every person, or every app, by name; ended ones too."""
@@ -210,7 +278,7 @@ class Accounts:
                     ),
                     now=now,
                 )
-        if found.kind is not PrincipalKind.PERSON or found.ended_at is not None:
+        if found.kind is not PrincipalKind.PERSON or has_ended(found.ended_at, now):
             raise Unauthenticated("this operating system user has no living account")
         return Caller(found.id, found.kind, found.name, AuthMethod.CONSOLE)
 
@@ -229,8 +297,8 @@ class Accounts:
         # 48 bytes are 64 characters of base 64 without padding.
         refresh_token = "Atzr|" + base64.urlsafe_b64encode(self._entropy(48)).decode()
         with self._change(caller, now) as change:
-            principal = _living(change.tx, app, PrincipalKind.APP)
-            for authorization in _living_authorizations(change.tx, principal.id):
+            principal = _living(change, app, PrincipalKind.APP)
+            for authorization in living_authorizations(change.tx, principal.id):
                 if authorization.seller == seller_id:
                     self._revoke(change, authorization)
             id_: int = change.tx.execute(
@@ -238,7 +306,7 @@ class Accounts:
                 .values(
                     principal_id=principal.id,
                     seller_id=seller_id,
-                    refresh_hash=self._refresh_hash(refresh_token),
+                    refresh_hash=self._refresh_hash(refresh_token, principal.id, seller_id),
                     created_at=now,
                 )
                 .returning(_authorizations.c.id)
@@ -252,7 +320,7 @@ class Accounts:
         """Return the living authorizations of an app. Raises: NotFound."""
         principal = self.find(app)
         with self._database.read() as tx:
-            return _living_authorizations(tx, principal.id)
+            return living_authorizations(tx, principal.id)
 
     # -- checks ----------------------------------------------------------------------------------
 
@@ -263,18 +331,19 @@ class Accounts:
             Unauthenticated: unknown, wrong, revoked or ended; recorded, and all look the same.
 
         """
-        client_id = _plain(client_id)
+        client_id = plain(client_id)
         with self._database.read() as tx:
             row = tx.execute(
                 select_credentials().where(_credentials.c.client_id == client_id)
             ).first()
         expected = b"\0" * 32 if row is None else bytes(row.secret_hash)
         # Always computed, so that an unknown client takes as long as a wrong secret.
-        same = hmac.compare_digest(self._secret_hash(client_id, client_secret), expected)
+        owner = PrincipalId(0 if row is None else row.principal_id)
+        same = hmac.compare_digest(self._secret_hash(client_id, owner, client_secret), expected)
         if row is None or not same or row.kind != PrincipalKind.APP:
             self._refuse(row, ("client", client_id), Reason.WRONG_CREDENTIAL, now)
-        if row.ended_at is not None or row.revoked_at is not None:
-            self._refuse(row, ("client", client_id), Reason.REVOKED, now)
+        if (dead := _dead(row, now)) is not None:
+            self._refuse(row, ("client", client_id), dead, now)
         return caller_of(row)
 
     def check_refresh(self, caller: Caller, refresh_token: str, now: datetime) -> Authorization:
@@ -284,16 +353,22 @@ class Accounts:
             Unauthenticated: unknown, another app's, or revoked; recorded, and all look the same.
 
         """
-        digest = self._refresh_hash(refresh_token)
+        place = self._refresh_place(refresh_token)
         with self._database.read() as tx:
             row = tx.execute(
-                sa.select(_authorizations).where(_authorizations.c.refresh_hash == digest)
+                sa.select(_authorizations).where(
+                    _authorizations.c.refresh_hash.between(place + bytes(16), place + b"\xff" * 16)
+                )
             ).first()
         reason = Reason.WRONG_CREDENTIAL
         if row is not None and row.principal_id == caller.principal:
-            if row.revoked_at is None:
+            issued = self._refresh_hash(refresh_token, row.principal_id, row.seller_id)
+            if not hmac.compare_digest(issued, bytes(row.refresh_hash)):
+                reason = Reason.TAMPERED
+            elif row.revoked_at is None:
                 return Authorization(row.id, caller.principal, SellerId(row.seller_id))
-            reason = Reason.REVOKED
+            else:
+                reason = Reason.REVOKED
         event = Event(
             EventType.CREDENTIAL_CHECKED,
             Outcome.FAILURE,
@@ -306,30 +381,32 @@ class Accounts:
             self._audit.append(tx, event, now=now)
         raise Unauthenticated("the refresh token is not valid for this client")
 
-    def check_authorization(self, id_: int, principal: PrincipalId, seller: SellerId) -> Caller:
+    def check_authorization(
+        self, id_: int, principal: PrincipalId, seller: SellerId, now: datetime
+    ) -> Caller:
         """Return the app behind an access token whose authorization lives; mostly from memory.
 
         Raises:
-            Unauthenticated: it was revoked or never was; record it with the refused request.
+            Unauthenticated: it was revoked or never was, or the account's end has come; record it
+                with the refused request.
 
         """
         known = self._live.get((id_, principal, seller))
-        if known is not None:
-            return known
+        if known is not None and not has_ended(known[1], now):
+            return known[0]
         generation = self._generation
         with self._database.read() as tx:
             row = tx.execute(
-                sa.select(_people.c.name, _people.c.kind)
+                sa.select(_people.c.name, _people.c.kind, _people.c.ended_at)
                 .join(_authorizations, _people.c.id == _authorizations.c.principal_id)
                 .where(
                     _authorizations.c.id == id_,
                     _authorizations.c.principal_id == principal,
                     _authorizations.c.seller_id == seller,
                     _authorizations.c.revoked_at.is_(None),
-                    _people.c.ended_at.is_(None),
                 )
             ).first()
-        if row is None:
+        if row is None or has_ended(row.ended_at, now):
             raise Unauthenticated(f"authorization {id_} is not valid any more")
         caller = Caller(principal, PrincipalKind(row.kind), row.name, AuthMethod.ACCESS_TOKEN)
         with self._lock:
@@ -337,7 +414,7 @@ class Accounts:
             if generation == self._generation:
                 if len(self._live) >= _MAX_CACHED:
                     self._live.clear()
-                self._live[id_, principal, seller] = caller
+                self._live[id_, principal, seller] = caller, row.ended_at
         return caller
 
     def check_credential(self, name: str, credential_text: str, now: datetime) -> Caller:
@@ -350,15 +427,15 @@ class Accounts:
             Unauthenticated: unknown, wrong, expired, revoked or ended: recorded, all alike.
 
         """
-        secret, client_id = _parse_credential(credential_text)
-        lowered = _plain(name.lower())
+        secret, client_id = parse_credential(credential_text)
+        lowered = plain(name.lower())
         query = select_credentials().where(_people.c.name == lowered)
         with self._database.read() as tx:
             rows = tx.execute(query.order_by(_credentials.c.id.desc())).all()
-        self._secret_hash("", secret)  # an unknown name costs a digest too
+        self._secret_hash("", PrincipalId(0), secret)  # an unknown name costs a digest too
         matched = None
         for row in rows:
-            digest = self._secret_hash(row.client_id, secret)
+            digest = self._secret_hash(row.client_id, row.principal_id, secret)
             if hmac.compare_digest(digest, bytes(row.secret_hash)) and client_id in (
                 None,
                 row.client_id,
@@ -367,19 +444,16 @@ class Accounts:
         claimed = ("name", lowered)
         if matched is None:
             self._refuse(rows[0] if rows else None, claimed, Reason.WRONG_CREDENTIAL, now)
-        if matched.ended_at is not None or matched.revoked_at is not None:
-            self._refuse(matched, claimed, Reason.REVOKED, now)
-        aged = now - matched.created_at >= PERSON_CREDENTIAL_LIFETIME
-        if matched.kind == PrincipalKind.PERSON and aged:
-            self._refuse(matched, claimed, Reason.EXPIRED_CREDENTIAL, now)
+        if (dead := _dead(matched, now)) is not None:
+            self._refuse(matched, claimed, dead, now)
         return caller_of(matched)
 
     # -- private ---------------------------------------------------------------------------------
 
     @contextmanager
-    def _change(self, caller: Caller, now: datetime) -> Iterator["_Change"]:
+    def _change(self, caller: Caller, now: datetime) -> Iterator[Changes]:
         with self._database.write() as tx:
-            change = _Change(tx, caller, now)
+            change = Changes(tx, caller, now)
             yield change
             # Last in the transaction: on PostgreSQL the log's head stays locked until the commit.
             self._audit.append(tx, *change.events, now=now)
@@ -388,7 +462,7 @@ class Accounts:
             self._live.clear()
 
     def _add(
-        self, change: "_Change", name: str, kind: PrincipalKind, owner: Principal | None
+        self, change: Changes, name: str, kind: PrincipalKind, owner: Principal | None
     ) -> Principal:
         name = names.canonical(name)
         if _find(change.tx, name) is not None:
@@ -397,7 +471,7 @@ class Accounts:
         change.record(EventType.PRINCIPAL_ADDED, ObjKind.PRINCIPAL, added.id)
         return added
 
-    def _issue(self, change: "_Change", principal: Principal) -> tuple[str, str]:
+    def _issue(self, change: Changes, principal: Principal) -> tuple[str, str]:
         client_id = "amzn1.application-oa2-client." + self._entropy(16).hex()
         secret = "amzn1.oa2-cs.v1." + self._entropy(32).hex()
         id_ = change.tx.execute(
@@ -405,7 +479,7 @@ class Accounts:
             .values(
                 principal_id=principal.id,
                 client_id=client_id,
-                secret_hash=self._secret_hash(client_id, secret),
+                secret_hash=self._secret_hash(client_id, principal.id, secret),
                 created_at=change.now,
             )
             .returning(_credentials.c.id)
@@ -413,7 +487,7 @@ class Accounts:
         change.record(EventType.CREDENTIAL_ISSUED, ObjKind.CREDENTIAL, id_)
         return client_id, secret
 
-    def _revoke_credentials(self, change: "_Change", principal: Principal) -> None:
+    def _revoke_credentials(self, change: Changes, principal: Principal) -> None:
         revoked = change.tx.execute(
             _credentials.update()
             .where(_credentials.c.principal_id == principal.id, _credentials.c.revoked_at.is_(None))
@@ -423,7 +497,7 @@ class Accounts:
         for row in revoked:
             change.record(EventType.CREDENTIAL_REVOKED, ObjKind.CREDENTIAL, row.id)
 
-    def _revoke(self, change: "_Change", authorization: Authorization) -> None:
+    def _revoke(self, change: Changes, authorization: Authorization) -> None:
         change.tx.execute(
             _authorizations.update()
             .where(_authorizations.c.id == authorization.id)
@@ -458,35 +532,26 @@ class Accounts:
             self._audit.append(tx, event, now=now)
         raise Unauthenticated("the name or its credential is not valid")
 
-    def _secret_hash(self, client_id: str, secret: str) -> bytes:
-        return hmac.digest(self._secret_key, _message(client_id, secret), "sha256")
+    def _secret_hash(self, client_id: str, owner: PrincipalId, secret: str) -> bytes:
+        # Whose it is belongs to it: a row that is given to another principal lets nobody in.
+        return hmac.digest(self._secret_key, message(client_id, str(owner), secret), "sha256")
 
-    def _refresh_hash(self, refresh_token: str) -> bytes:
-        return hmac.digest(self._refresh_key, _message(refresh_token), "sha256")
-
-
-@dataclass(slots=True)
-class _Change:
-    """One transaction, and the events that are appended at its end."""
-
-    tx: Transaction
-    caller: Caller
-    now: datetime
-    events: list[Event] = field(default_factory=list)
-
-    def record(
-        self, type_: EventType, obj_kind: ObjKind, id_: int, *, seller: SellerId | None = None
-    ) -> None:
-        self.events.append(
-            Event(
-                type_,
-                Outcome.SUCCESS,
-                self.caller,
-                obj_kind=obj_kind,
-                obj_ref=str(id_),
-                seller=seller,
-            )
+    def _refresh_hash(self, token: str, owner: PrincipalId, seller: SellerId) -> bytes:
+        """Return what is stored: half to find the row by, half to hold it to app and seller."""
+        bound = hmac.digest(
+            self._refresh_key, message("bound", token, str(owner), str(seller)), "sha256"
         )
+        return self._refresh_place(token) + bound[:16]
+
+    def _refresh_place(self, token: str) -> bytes:
+        return hmac.digest(self._refresh_key, message("place", token), "sha256")[:16]
+
+
+def _dead(row: sa.Row[tuple[object, ...]], now: datetime) -> Reason | None:
+    """Return why a credential that matched is good no more."""
+    if has_ended(row.ended_at, now) or has_ended(row.revoked_at, now):
+        return Reason.REVOKED
+    return Reason.EXPIRED_CREDENTIAL if has_ended(ends_at(row), now) else None
 
 
 def _find(tx: Transaction, name: str) -> Principal | None:
@@ -494,11 +559,11 @@ def _find(tx: Transaction, name: str) -> Principal | None:
     return None if row is None else principal_of(row)
 
 
-def _living(tx: Transaction, name: str, kind: PrincipalKind | None) -> Principal:
-    found = _find(tx, name.lower())
+def _living(change: Changes, name: str, kind: PrincipalKind | None) -> Principal:
+    found = _find(change.tx, name.lower())
     if found is None or kind not in (None, found.kind):
         raise NotFound(f"no {kind or 'person or app'} of this name")
-    if found.ended_at is not None:
+    if has_ended(found.ended_at, change.now):
         raise Conflict(f"the account {found.name} has ended")
     return found
 
@@ -513,36 +578,3 @@ def _insert(
         .returning(_people.c.id)
     ).scalar_one()
     return Principal(PrincipalId(id_), name, kind, owner.name if owner else None, now, None)
-
-
-def _living_authorizations(tx: Transaction, principal: PrincipalId) -> list[Authorization]:
-    rows = tx.execute(
-        sa.select(_authorizations.c.id, _authorizations.c.seller_id)
-        .where(_authorizations.c.principal_id == principal, _authorizations.c.revoked_at.is_(None))
-        .order_by(_authorizations.c.id)
-    )
-    return [Authorization(row.id, principal, SellerId(row.seller_id)) for row in rows]
-
-
-def _message(*parts: str) -> bytes:
-    return aad(*(_plain(part) for part in parts))
-
-
-def _plain(text: str) -> str:
-    """Return the text bounded, and without the lone surrogates that a hostile request may hold."""
-    return text[:_MAX_SECRET_CHARACTERS].encode(errors="replace").decode()
-
-
-def _parse_credential(text: str) -> tuple[str, str | None]:
-    """Return the secret and, from JSON, the client id it belongs to."""
-    text = text.strip()
-    if not text.startswith("{"):
-        return text, None
-    try:
-        document = orjson.loads(text)
-    except orjson.JSONDecodeError:
-        raise Malformed("the credential file is neither a client secret nor JSON") from None
-    secret, client_id = document.get("client_secret"), document.get("client_id")
-    if not isinstance(secret, str) or not isinstance(client_id, str | None):
-        raise Malformed("the credential file holds no client_secret")
-    return secret, client_id

@@ -5,12 +5,18 @@ nothing there.
 """
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
 import sqlalchemy as sa
 
 from strongroom.db import schema
+from strongroom.db.engine import Transaction
+from strongroom.policy.limits import APP_SECRET_LIFETIME
 from strongroom.terms import AuthMethod, Caller, PrincipalId, PrincipalKind, SellerId
+
+PERSON_CREDENTIAL_LIFETIME: Final = timedelta(days=90)
+"""DPP 1.4: what a person shows is renewed at least every quarter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +68,29 @@ class Authorization:
     seller: SellerId
 
 
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """A credential as listed: never what it proves. `ends_at` is when the quarter or its rotation ends it [1.4]."""
+
+    id: int
+    created_at: datetime
+    revoked_at: datetime | None
+    ends_at: datetime
+
+    def works(self, now: datetime) -> bool:
+        """Tell whether it still lets its holder in, as far as the credential itself goes."""
+        return self.revoked_at is None and now < self.ends_at
+
+
+@dataclass(frozen=True, slots=True)
+class Holdings:
+    """What a principal shows at our doors; authorizations with the instant they were revoked."""
+
+    principal: Principal
+    secrets: list[Secret]
+    authorizations: list[tuple[Authorization, datetime | None]]
+
+
 _owner = schema.principal.alias("owner")
 
 
@@ -93,3 +122,41 @@ def caller_of(row: sa.Row[tuple[object, ...]]) -> Caller:
     return Caller(
         PrincipalId(row.principal_id), PrincipalKind(row.kind), row.name, AuthMethod.CREDENTIAL
     )
+
+
+def secrets_of(tx: Transaction, principal: PrincipalId) -> list[Secret]:
+    """Return a principal's credentials, oldest first."""
+    query = (
+        select_credentials()
+        .where(schema.credential.c.principal_id == principal)
+        .order_by(schema.credential.c.id)
+    )
+    return [
+        Secret(row.id, row.created_at, row.revoked_at, ends_at(row)) for row in tx.execute(query)
+    ]
+
+
+def ends_at(row: sa.Row[tuple[object, ...]]) -> datetime:
+    """Return when a credential's quarter, or its rotation, ends it [1.4]."""
+    lifetime = (
+        PERSON_CREDENTIAL_LIFETIME if row.kind == PrincipalKind.PERSON else APP_SECRET_LIFETIME
+    )
+    quarter: datetime = row.created_at + lifetime
+    return quarter if row.expires_at is None else min(quarter, row.expires_at)
+
+
+def authorizations_of(
+    tx: Transaction, principal: PrincipalId
+) -> list[tuple[Authorization, datetime | None]]:
+    """Return a principal's authorizations, oldest first, each with the instant it was revoked."""
+    table = schema.authorization
+    query = sa.select(table).where(table.c.principal_id == principal).order_by(table.c.id)
+    return [
+        (Authorization(row.id, principal, SellerId(row.seller_id)), row.revoked_at)
+        for row in tx.execute(query)
+    ]
+
+
+def living_authorizations(tx: Transaction, principal: PrincipalId) -> list[Authorization]:
+    """Return those of a principal's authorizations that were not revoked."""
+    return [found for found, revoked_at in authorizations_of(tx, principal) if revoked_at is None]

@@ -160,7 +160,7 @@ class Doorman:
             raise denied(_INVALID, Reason.WRONG_CREDENTIAL) from None
         principal, seller = PrincipalId(payload["p"]), SellerId(payload["s"])
         try:
-            caller = self._accounts.check_authorization(payload["a"], principal, seller)
+            caller = self._accounts.check_authorization(payload["a"], principal, seller, now)
         except Unauthenticated:
             raise denied(_INVALID, Reason.REVOKED) from None
         if not is_restricted:
