@@ -13,6 +13,7 @@ from typing import Final
 from strongroom.bench import log, pages, records
 from strongroom.bench.figures import Part, Row
 from strongroom.bench.stage import Stage, stage
+from strongroom.serve import tune_memory
 
 _LIBRARIES: Final = ("aiohttp", "cryptography", "orjson", "sqlalchemy", "uvicorn", "uvloop")
 
@@ -46,6 +47,7 @@ def run(directory: Path, *, only: Part | None = None, quick: bool = False) -> It
         Part.LOG: lambda s: log.measure(s, rounds=size.rounds, batches=size.events),
         Part.REVEAL: lambda s: records.measure_reveal(s, reveals=size.reveals),
     }
+    tune_memory()  # as serve does
     for part, measure in parts.items():
         if only in (None, part):
             with stage(directory) as place:

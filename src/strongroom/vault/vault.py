@@ -138,7 +138,7 @@ class Vault:
         batch = Batch(
             seller, self._box(seller), self._keystore, self._copy_lifetime, now, self._recognised
         )
-        refs = [self._ref(seller, sighting.kind, sighting.id) for sighting in sightings]
+        refs = self._refs(seller, sightings)
         fresh = self._numbers.take(seller, len(sightings))
         with self._database.write() as tx:
             store.lock_seller(tx, seller)
@@ -165,7 +165,7 @@ class Vault:
 
     def unknown(self, seller: SellerId, sightings: Sequence[Sighting]) -> list[Sighting]:
         """Return the sightings of subjects never seen before, whose age a view without dates cannot tell."""
-        refs = [self._ref(seller, sighting.kind, sighting.id) for sighting in sightings]
+        refs = self._refs(seller, sightings)
         with self._database.read() as tx:
             rows = store.by_subject(tx, seller, refs)
         return [sighting for ref, sighting in zip(refs, sightings, strict=True) if ref not in rows]
@@ -392,12 +392,19 @@ class Vault:
             )
         return box
 
+    def _refs(self, seller: SellerId, sightings: Iterable[Sighting]) -> list[bytes]:
+        key = self._subject_key_of(seller)
+        return [subject_ref(key, sighting.kind, sighting.id) for sighting in sightings]
+
     def _ref(self, seller: SellerId, kind: str, id_: str) -> bytes:
+        return subject_ref(self._subject_key_of(seller), kind, id_)
+
+    def _subject_key_of(self, seller: SellerId) -> SubjectKey:
         key = self._subject_keys.get(seller)
         if key is None:
             key = SubjectKey(derive(self._subject_key, "strongroom/subject/v1", seller))
             self._subject_keys[seller] = key
-        return subject_ref(key, kind, id_)
+        return key
 
     def _decide(
         self,
