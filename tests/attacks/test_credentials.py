@@ -287,3 +287,31 @@ def test_a_credential_of_another_home_copied_into_the_database_is_no_use(
                 tx.execute(table.update().where(table.c.id == row["id"]).values(**changes))
     answer = shop.door.call("POST", "/auth/o2/token", FORM, elsewhere.app.form)
     assert (answer.status, answer.json["error"]) == (401, "invalid_client")
+
+
+@pytest.mark.parametrize("column", ["principal_id", "seller_id"])
+def test_an_authorization_edited_for_another_app_or_partner_lets_nobody_in(
+    shop: Shop, column: str
+) -> None:
+    """Who writes to the database cannot lead an app's refresh token to another selling partner."""
+    mine, theirs = shop.app, shop.other
+    value = theirs.seller if column == "seller_id" else theirs.principal
+    table = schema.authorization
+    with shop.door.database.write() as tx:
+        mine_alone = table.c.principal_id == mine.principal
+        tx.execute(table.update().where(mine_alone).values({column: value}))
+    form = {**(mine if column == "seller_id" else theirs).form, "refresh_token": mine.refresh_token}
+    before = shop.door.count()
+    answer = shop.door.call("POST", "/auth/o2/token", FORM, form)
+    assert (answer.status, answer.json["error"]) == (400, "invalid_grant")
+    (event,) = shop.door.events(before)
+    assert (event["type"], event["reason"]) == ("credential.checked", "tampered")
+
+
+def test_a_credential_given_to_another_principal_lets_nobody_in(shop: Shop) -> None:
+    table = schema.credential
+    with shop.door.database.write() as tx:
+        mine = table.c.principal_id == shop.app.principal
+        tx.execute(table.update().where(mine).values(principal_id=shop.other.principal))
+    answer = issue(shop)
+    assert (answer.status, answer.json["error"]) == (401, "invalid_client")

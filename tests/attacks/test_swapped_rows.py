@@ -14,7 +14,7 @@ from tests.vault.conftest import APP, EMAIL, LINE_1, NAME, NOW, World, order
 from strongroom.crypto.envelope import new_key
 from strongroom.db import schema
 from strongroom.db.engine import Database
-from strongroom.errors import Gone, Misconfigured, Tampered
+from strongroom.errors import Gone, Misconfigured, Tampered, Unavailable
 from strongroom.policy.retention import Progress
 from strongroom.terms import Action, Environment, Purpose, SellerId
 
@@ -322,3 +322,20 @@ def make_production(directory: Path) -> World:
     made.open()
     made.populate()
     return made
+
+
+@pytest.mark.clause("2.1")
+def test_a_reader_that_holds_the_keystore_open_does_not_hide_that_keys_were_destroyed(
+    world: World,
+) -> None:
+    """Old pages cannot be cut while it reads; what was destroyed is recorded nevertheless."""
+    world.put(order(A, status=Progress.SHIPPED, shipped=NOW))
+    later = NOW + timedelta(days=40)
+    with world.keys.read() as reading:
+        reading.execute(sa.select(schema.keystore_period)).all()
+        with pytest.raises(Unavailable):
+            world.vault.sweep(later)
+    destroyed = ("key.period.destroyed", "success", None)
+    assert world.events().count(destroyed) == 1
+    world.vault.sweep(later)
+    assert world.events().count(destroyed) == 1

@@ -20,6 +20,7 @@ import sqlalchemy as sa
 
 from strongroom.accounts import names
 from strongroom.accounts.changes import Changes
+from strongroom.accounts.digests import Digests
 from strongroom.accounts.rows import (
     Authorization,
     Holdings,
@@ -36,7 +37,7 @@ from strongroom.accounts.rows import (
     select_credentials,
     select_principals,
 )
-from strongroom.accounts.shown import message, parse_credential, plain
+from strongroom.accounts.shown import parse_credential, plain
 from strongroom.audit import (
     AuditLog,
     Change,
@@ -47,7 +48,6 @@ from strongroom.audit import (
     Outcome,
     Reason,
 )
-from strongroom.crypto.derive import derive
 from strongroom.db import schema
 from strongroom.db.engine import Database, Transaction
 from strongroom.errors import Conflict, Malformed, NotFound, Unauthenticated
@@ -83,8 +83,7 @@ class Accounts:
     ) -> None:
         self._database = database
         self._audit = audit
-        self._secret_key = derive(key, "strongroom/client-secret/v1", environment)
-        self._refresh_key = derive(key, "strongroom/refresh-token/v1", environment)
+        self._digests = Digests(key, environment)
         self._entropy = entropy
         self._lock = threading.Lock()
         self._generation = 0
@@ -306,7 +305,7 @@ class Accounts:
                 .values(
                     principal_id=principal.id,
                     seller_id=seller_id,
-                    refresh_hash=self._refresh_hash(refresh_token, principal.id, seller_id),
+                    refresh_hash=self._digests.of_refresh_token(refresh_token, principal.id, seller_id),
                     created_at=now,
                 )
                 .returning(_authorizations.c.id)
@@ -339,7 +338,7 @@ class Accounts:
         expected = b"\0" * 32 if row is None else bytes(row.secret_hash)
         # Always computed, so that an unknown client takes as long as a wrong secret.
         owner = PrincipalId(0 if row is None else row.principal_id)
-        same = hmac.compare_digest(self._secret_hash(client_id, owner, client_secret), expected)
+        same = hmac.compare_digest(self._digests.of_secret(client_id, owner, client_secret), expected)
         if row is None or not same or row.kind != PrincipalKind.APP:
             self._refuse(row, ("client", client_id), Reason.WRONG_CREDENTIAL, now)
         if (dead := _dead(row, now)) is not None:
@@ -353,7 +352,7 @@ class Accounts:
             Unauthenticated: unknown, another app's, or revoked; recorded, and all look the same.
 
         """
-        place = self._refresh_place(refresh_token)
+        place = self._digests.place(refresh_token)
         with self._database.read() as tx:
             row = tx.execute(
                 sa.select(_authorizations).where(
@@ -362,7 +361,7 @@ class Accounts:
             ).first()
         reason = Reason.WRONG_CREDENTIAL
         if row is not None and row.principal_id == caller.principal:
-            issued = self._refresh_hash(refresh_token, row.principal_id, row.seller_id)
+            issued = self._digests.of_refresh_token(refresh_token, row.principal_id, row.seller_id)
             if not hmac.compare_digest(issued, bytes(row.refresh_hash)):
                 reason = Reason.TAMPERED
             elif row.revoked_at is None:
@@ -432,10 +431,10 @@ class Accounts:
         query = select_credentials().where(_people.c.name == lowered)
         with self._database.read() as tx:
             rows = tx.execute(query.order_by(_credentials.c.id.desc())).all()
-        self._secret_hash("", PrincipalId(0), secret)  # an unknown name costs a digest too
+        self._digests.of_secret("", PrincipalId(0), secret)  # an unknown name costs a digest too
         matched = None
         for row in rows:
-            digest = self._secret_hash(row.client_id, row.principal_id, secret)
+            digest = self._digests.of_secret(row.client_id, row.principal_id, secret)
             if hmac.compare_digest(digest, bytes(row.secret_hash)) and client_id in (
                 None,
                 row.client_id,
@@ -479,7 +478,7 @@ class Accounts:
             .values(
                 principal_id=principal.id,
                 client_id=client_id,
-                secret_hash=self._secret_hash(client_id, principal.id, secret),
+                secret_hash=self._digests.of_secret(client_id, principal.id, secret),
                 created_at=change.now,
             )
             .returning(_credentials.c.id)
@@ -531,20 +530,6 @@ class Accounts:
         with self._database.write() as tx:
             self._audit.append(tx, event, now=now)
         raise Unauthenticated("the name or its credential is not valid")
-
-    def _secret_hash(self, client_id: str, owner: PrincipalId, secret: str) -> bytes:
-        # Whose it is belongs to it: a row that is given to another principal lets nobody in.
-        return hmac.digest(self._secret_key, message(client_id, str(owner), secret), "sha256")
-
-    def _refresh_hash(self, token: str, owner: PrincipalId, seller: SellerId) -> bytes:
-        """Return what is stored: half to find the row by, half to hold it to app and seller."""
-        bound = hmac.digest(
-            self._refresh_key, message("bound", token, str(owner), str(seller)), "sha256"
-        )
-        return self._refresh_place(token) + bound[:16]
-
-    def _refresh_place(self, token: str) -> bytes:
-        return hmac.digest(self._refresh_key, message("place", token), "sha256")[:16]
 
 
 def _dead(row: sa.Row[tuple[object, ...]], now: datetime) -> Reason | None:

@@ -16,7 +16,7 @@ from typing import Final
 from strongroom.audit.entry import Event, EventType, ObjKind, Outcome, Reason
 from strongroom.audit.log import AuditLog
 from strongroom.db.engine import Database
-from strongroom.errors import Tampered
+from strongroom.errors import Tampered, Unavailable
 from strongroom.policy.retention import DAY, disposal_day, pending_ends
 from strongroom.terms import SYSTEM, SellerId
 from strongroom.vault import store
@@ -92,7 +92,16 @@ class Sweeper:
             self._destroy(due, now)
 
     def _destroy(self, periods: list[PeriodRow], now: datetime) -> None:
-        self._keystore.destroy([period.id for period in periods], now)
+        try:
+            self._keystore.destroy([period.id for period in periods], now)
+        except Unavailable:
+            # The keys are gone; only the log's old pages could not be cut yet. It is recorded now:
+            # the next run no longer sees them as due.
+            self._record_destroyed(periods, now)
+            raise
+        self._record_destroyed(periods, now)
+
+    def _record_destroyed(self, periods: list[PeriodRow], now: datetime) -> None:
         self._report.destroyed_periods += len(periods)
         with self._database.write() as tx:
             for period in periods:
