@@ -1,6 +1,8 @@
 """What a transaction promises on either engine, and what SQLite is made to promise."""
 
 import sqlite3
+import subprocess
+import sys
 import threading
 import traceback
 from datetime import UTC, datetime, timedelta, timezone
@@ -11,7 +13,7 @@ import sqlalchemy as sa
 
 from strongroom.db import schema
 from strongroom.db.engine import Database, UtcDateTime
-from strongroom.errors import Misconfigured, StrongroomError, Unavailable
+from strongroom.errors import Misconfigured, StrongroomError, Tampered, Unavailable
 
 SECRET = "ada.lovelace@example.com"
 NOTE = schema.drift
@@ -275,3 +277,76 @@ def test_naive_instants_are_refused():
     naive = datetime(2026, 1, 1)  # noqa: DTZ001 - the point
     with pytest.raises(ValueError, match="time zone"):
         UtcDateTime().process_bind_param(naive, sa.create_engine("sqlite://").dialect)
+
+
+@pytest.mark.clause("2.6")
+@pytest.mark.parametrize("name", ["test.db", "test.db-wal"])
+@pytest.mark.parametrize("replaced", [True, False])
+def test_a_file_removed_or_replaced_under_us_is_not_written_to_any_more(
+    tmp_path: Path, name: str, replaced: bool
+) -> None:
+    """What is committed into a file without a name is lost in silence."""
+    database = Database(f"sqlite:///{tmp_path / 'test.db'}")
+    with database.write() as tx:
+        tx.exec_driver_sql("CREATE TABLE t (x)")
+    (tmp_path / name).unlink()
+    if replaced:
+        (tmp_path / name).write_bytes(b"")
+
+    with pytest.raises(Tampered, match="removed or replaced"), database.write() as tx:
+        tx.exec_driver_sql("INSERT INTO t VALUES (1)")
+    database.close()
+
+
+def test_reading_the_files_leaves_the_locks_of_the_connections_in_place(tmp_path: Path) -> None:
+    """Else another program that closes the file removes the log under us."""
+    path = tmp_path / "test.db"
+    database = Database(f"sqlite:///{path}")
+    with database.write() as tx:
+        tx.exec_driver_sql("CREATE TABLE t (x)")
+
+    assert {name for name, _ in database.raw_bytes()} == {"test.db", "test.db-wal"}
+    other = "import sqlite3,sys; c=sqlite3.connect(sys.argv[1]); c.execute('SELECT * FROM t'); c.close()"
+    subprocess.run([sys.executable, "-c", other, str(path)], check=True)
+    with database.write() as tx:
+        tx.exec_driver_sql("INSERT INTO t VALUES (1)")
+
+    with sqlite3.connect(path) as elsewhere:
+        assert elsewhere.execute("SELECT count(*) FROM t").fetchone() == (1,)
+    elsewhere.close()
+    database.close()
+
+
+@pytest.mark.clause("1.5")
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql+psycopg://u@db.example/x",
+        "postgresql+psycopg://u@db.example/x?sslmode=require",
+        "postgresql+psycopg://u@127.0.0.1/x",
+        "postgresql+psycopg:///x?host=/run/pg,db.example",
+    ],
+)
+def test_postgresql_over_a_network_without_verified_tls_is_refused(url: str) -> None:
+    with pytest.raises(Misconfigured, match="verify-full"):
+        Database(url)
+
+
+@pytest.mark.clause("1.5")
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql+psycopg://u@db.example/x?sslmode=verify-full",
+        "postgresql+psycopg://u@/x?host=/run/postgresql",
+        "postgresql+psycopg:///x",
+    ],
+)
+def test_postgresql_behind_verified_tls_or_a_local_socket_is_taken(url: str) -> None:
+    Database(url).close()
+
+
+def test_a_url_of_the_wrong_form_is_named_without_its_password() -> None:
+    with pytest.raises(Misconfigured) as refused:
+        Database("no://:hunter2:@@")
+
+    assert "hunter2" not in str(refused.value)

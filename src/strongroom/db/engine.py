@@ -6,6 +6,7 @@ versions up to 3.51.2 can corrupt the WAL when several do. Nothing outside this 
 holds a plaintext.
 """
 
+import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -16,11 +17,11 @@ from typing import Any, Final, cast
 
 import sqlalchemy as sa
 from sqlalchemy import Connection, event
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlalchemy.pool import NullPool, StaticPool
 
-from strongroom.errors import Misconfigured, Unavailable
+from strongroom.errors import Misconfigured, Tampered, Unavailable
 
 Transaction = Connection
 """One open transaction: what `read()` and `write()` give and every store's method takes."""
@@ -60,21 +61,27 @@ class Database:
     Safe to share between threads: on SQLite writers queue on a lock, readers each have a connection of their own.
 
     Raises:
-        Misconfigured: the engine is not one of the two, or refuses a setting that durability or erasure needs.
+        Misconfigured: the engine is not one of the two, refuses a setting that durability or erasure needs, or would
+            be reached over a network without verified TLS [1.5].
 
     """
 
     def __init__(self, url: str) -> None:
-        parsed = make_url(url)
+        parsed = _parse(url)
         self.is_sqlite = parsed.get_backend_name() == "sqlite"
         if not self.is_sqlite and parsed.drivername != "postgresql+psycopg":
             raise Misconfigured(
                 f"database driver {parsed.drivername} is not supported",
                 hint="use sqlite:///PATH or postgresql+psycopg://…",
             )
+        if not self.is_sqlite:
+            _refuse_open_network(parsed)
         self.path = Path(parsed.database) if self.is_sqlite and parsed.database else None
         self._lock = threading.RLock()
         self._is_writing = False
+        self._files = () if self.path is None else (str(self.path), f"{self.path}-wal")
+        self._inodes: tuple[int, ...] = ()
+        self._handles: dict[str, int] = {}
         if self.is_sqlite:
             arguments: dict[str, Any] = {
                 "connect_args": {
@@ -114,6 +121,7 @@ class Database:
 
         Raises:
             Unavailable: the database does not answer or its disk is full; nothing of the block was kept.
+            Tampered: the SQLite file was removed or replaced under us; nothing more is written.
 
         """
         if not self.is_sqlite:
@@ -121,6 +129,7 @@ class Database:
                 yield connection
             return
         with self._alone(), _named_failures(), self._writer.begin() as connection:
+            self._refuse_replaced_file()
             yield connection
 
     def truncate_wal(self) -> bool:
@@ -159,10 +168,41 @@ class Database:
             finally:
                 self._is_writing = False
 
+    def raw_bytes(self) -> Iterator[tuple[str, bytes]]:
+        """Give name and bytes of each file of a SQLite database, as they lie on the disk; nothing on PostgreSQL.
+
+        The handles stay open as long as the connections. Closing any handle on a file drops every lock that this
+        process has on it (POSIX); the next program that closes the file then takes itself for the last one and removes
+        the write-ahead log under ours (sqlite.org/howtocorrupt.html, 2.2).
+        """
+        for file in self._files:
+            handle = self._handles.get(file)
+            if handle is None and Path(file).exists():
+                handle = self._handles[file] = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
+            if handle is not None:
+                yield Path(file).name, _whole(handle)
+
+    def _refuse_replaced_file(self) -> None:
+        """Refuse to write into a file that no longer has its name: what is committed there is lost in silence."""
+        try:
+            inodes = tuple(os.stat(file).st_ino for file in self._files)  # noqa: PTH116 - twice a write: a Path costs more than the call
+        except FileNotFoundError:
+            inodes = ()
+        if not self._inodes:
+            self._inodes = inodes
+        elif inodes != self._inodes:
+            raise Tampered(
+                f"{self.path} was removed or replaced while it was open",
+                hint="stop, find out by whom, and restore it from a copy",
+            )
+
     def close(self) -> None:
         """Close every connection; the last SQLite connection also folds the log into the file."""
         self._writer.dispose()
         self._reader.dispose()
+        while self._handles:
+            os.close(self._handles.popitem()[1])
+        self._inodes = ()
 
 
 class Bulk:
@@ -196,6 +236,39 @@ class Bulk:
         if not self._is_ordered:
             rows = [self._order(row) for row in rows]
         tx.exec_driver_sql(self._sql, cast("list[tuple[Any, ...]]", rows))
+
+
+def _parse(url: str) -> URL:
+    try:
+        return make_url(url)
+    except (ArgumentError, ValueError):
+        # Its own message repeats the URL, password included.
+        raise Misconfigured(
+            "a database URL has the wrong form",
+            hint="use sqlite:///PATH or postgresql+psycopg://…",
+        ) from None
+
+
+def _refuse_open_network(url: URL) -> None:
+    """Refuse a PostgreSQL server that is neither behind a local socket nor behind verified TLS [1.5]."""
+    given = url.query.get("host", url.host or "")
+    hosts = given.split(",") if isinstance(given, str) else given
+    is_local = all(not host or host.startswith("/") for host in hosts)
+    if not is_local and url.query.get("sslmode") != "verify-full":
+        raise Misconfigured(
+            "PostgreSQL over a network needs sslmode=verify-full",
+            hint="add ?sslmode=verify-full&sslrootcert=FILE, or use its local socket",
+        )
+
+
+def _whole(handle: int) -> bytes:
+    size = os.fstat(handle).st_size
+    parts: list[bytes] = []
+    done = 0
+    while done < size and (part := os.pread(handle, size - done, done)):
+        parts.append(part)
+        done += len(part)
+    return b"".join(parts)
 
 
 def _begin_immediate(connection: Connection) -> None:

@@ -306,14 +306,12 @@ class Keystore:
                 "the keystore's log could not be cut: a reader holds it open",
                 hint="close other programs on keys.db",
             )
-        path = self._database.path
-        if path is None or not doomed:
+        if not doomed:
             return
-        for file in (path, path.with_name(path.name + "-wal")):
-            content = file.read_bytes() if file.exists() else b""
+        for name, content in self._database.raw_bytes():
             if any(key in content for key in doomed):
                 raise Tampered(
-                    f"a destroyed key is still in {file.name}",
+                    f"a destroyed key is still in {name}",
                     hint="is secure_delete off in this SQLite?",
                 )
 
