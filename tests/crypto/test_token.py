@@ -15,6 +15,7 @@ from strongroom.crypto.token import (
     Mint,
     as_email,
     as_ip,
+    as_url,
     find_tokens,
     looks_like_token,
 )
@@ -53,7 +54,14 @@ def test_a_token_names_its_record_and_slot(
     token = mint.record(number).token(slot)
     assert len(token) == 20
     assert token[12:] == _reference(number, slot, token[:2])
-    for spelling in (token, token.lower(), token.swapcase(), as_email(token), as_ip(token)):
+    for spelling in (
+        token,
+        token.lower(),
+        token.swapcase(),
+        as_email(token),
+        as_ip(token),
+        as_url(token),
+    ):
         parsed = mint.parse(spelling)
         assert (parsed.number, parsed.slot, parsed.token) == (number, slot, token)
 

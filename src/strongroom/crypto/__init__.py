@@ -56,6 +56,7 @@ from strongroom.crypto.token import (
     RecordTokens,
     as_email,
     as_ip,
+    as_url,
     find_tokens,
     looks_like_token,
 )
@@ -87,6 +88,7 @@ __all__ = [
     "aad",
     "as_email",
     "as_ip",
+    "as_url",
     "checkpoint_text",
     "create_file_root",
     "decode_slots",

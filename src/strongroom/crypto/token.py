@@ -46,6 +46,8 @@ _CHARACTERS: Final = "[0-9A-HJKMNP-TV-Za-hjkmnp-tv-z]"
 _FORM: Final = re.compile(f"[Ss][RrTt]{_CHARACTERS}{{18}}")
 _IN_TEXT: Final = re.compile(rf"[Ss](?<![^\W_].)[RrTt]{_CHARACTERS}{{18}}(?![^\W_])")
 
+_URL_HEAD: Final = f"https://{EMAIL_DOMAIN}/"
+_URL_LENGTH: Final = len(_URL_HEAD) + TOKEN_LENGTH
 _LONGEST_RENDERING: Final = 39  # an IPv6 address written in full
 _ADDRESS_BITS: Final = 100
 _ADDRESS_HEAD: Final = 0xFD53520  # fd: unique local (RFC 4193); then "SR" and four zero bits
@@ -190,9 +192,16 @@ def as_ip(token: str) -> str:
     return str(IPv6Address(_ADDRESS_HEAD << _ADDRESS_BITS | _bits(token)))
 
 
+def as_url(token: str) -> str:
+    """Return the rendering for places that must hold a web address."""
+    return _URL_HEAD + token
+
+
 def _canonical(text: str) -> str | None:
     if len(text) == TOKEN_LENGTH and _FORM.fullmatch(text):
         return text.upper()
+    if text.startswith(_URL_HEAD):
+        return _canonical(text[len(_URL_HEAD) :]) if len(text) == _URL_LENGTH else None
     if len(text) > _LONGEST_RENDERING:
         return None
     if "@" in text:

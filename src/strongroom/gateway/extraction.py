@@ -136,11 +136,6 @@ def plain(token: str) -> str:
     return token
 
 
-def as_url(token: str) -> str:
-    """Return the rendering for places that must hold an address of the web; nobody answers there (RFC 2606)."""
-    return f"https://token.invalid/{token}"
-
-
 def ident(value: object, position: int) -> str:
     """Return the id of a dynamic slot: Amazon's own where it is plain, else a hash, else the position."""
     if type(value) is not str:

@@ -11,7 +11,7 @@ from typing import Final
 
 import orjson
 
-from strongroom.crypto.token import as_email, as_ip
+from strongroom.crypto.token import as_email, as_ip, as_url
 from strongroom.errors import Malformed
 from strongroom.gateway.extraction import (
     Extraction,
@@ -22,7 +22,6 @@ from strongroom.gateway.extraction import (
     Render,
     Slots,
     Write,
-    as_url,
     plain,
 )
 from strongroom.policy.catalogue import Branch, Class, Leaf, Node, Type, unknown_slot
