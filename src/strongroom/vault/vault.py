@@ -7,7 +7,7 @@ the same way. There is no vault without a log, and no plaintext without its even
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from strongroom.audit.entry import Event, EventType, ObjKind, Outcome, Reason
 from strongroom.audit.log import AuditLog
@@ -25,7 +25,7 @@ from strongroom.crypto.token import ForeignToken, ForgedToken, Mint
 from strongroom.db.engine import Database, Transaction
 from strongroom.errors import Denied, Gone, Malformed, NotFound, Tampered
 from strongroom.policy.catalogue.slots import FIXED, OVERFLOW
-from strongroom.policy.grants import Allow, Decision, Deny, DenyReason, decide
+from strongroom.policy.grants import Allow, Decision, Deny, DenyReason
 from strongroom.policy.retention import DAY
 from strongroom.policy.sighting import Sighting
 from strongroom.terms import (
@@ -50,7 +50,8 @@ from strongroom.vault.batch import (
     refuse_other_subject,
     slot_spec,
 )
-from strongroom.vault.events import put_events, reveal_event
+from strongroom.vault.deciding import as_one, choose, choose_each, choose_for_search
+from strongroom.vault.events import put_events, reveal_event, reveal_events
 from strongroom.vault.grants import GrantStore
 from strongroom.vault.keystore import Keystore, PeriodKind
 from strongroom.vault.numbers import Numbers
@@ -221,10 +222,20 @@ class Vault:
                 row = None
                 decision: Decision | None = None
             else:
-                decision = self._decide(tx, caller, action, purpose, spec.category, row.seller, now)
+                gone = self._is_gone(row, now)
                 if seller not in (None, row.seller):
                     decision = Deny(DenyReason.WRONG_SELLER)
-                gone = self._is_gone(row, now)
+                else:
+                    decision = choose(
+                        tx,
+                        GrantStore.of(tx, caller.principal),
+                        action=action,
+                        purpose=purpose,
+                        category=spec.category,
+                        seller=row.seller,
+                        now=now,
+                        records=() if gone else (row.number,),
+                    )
                 event = reveal_event(
                     caller, row, decision, purpose, (spec.category,), req, gone=gone
                 )
@@ -264,15 +275,14 @@ class Vault:
         with self._database.write() as tx:
             ref = self._ref(seller, "order", order)
             row = store.by_subject(tx, seller, [ref]).get(ref)
-            decisions = {
-                c: self._decide(tx, caller, Action.REVEAL, purpose, c, seller, now)
-                for c in sorted(wanted)
-            }
-            refused = [d for d in decisions.values() if isinstance(d, Deny)]
-            allowed = [d for d in decisions.values() if isinstance(d, Allow)]
-            decision: Decision = (
-                allowed[0] if allowed and (categories is None or not refused) else refused[0]
-            )
+            grants = GrantStore.of(tx, caller.principal)
+            ask = partial(choose_each, tx, grants, wanted, purpose, seller, now)
+            decisions = ask()
+            decision = as_one(decisions, all_of_them=categories is not None)
+            if row is not None and isinstance(decision, Allow) and not self._is_gone(row, now):
+                # It will be read: now it counts, and a budget may say no.
+                decisions = ask(records=(row.number,))
+                decision = as_one(decisions, all_of_them=categories is not None)
             covered = tuple(c for c, d in decisions.items() if isinstance(d, Allow))
             if row is None:
                 self._audit.append(
@@ -289,10 +299,13 @@ class Vault:
                     now=now,
                 )
             else:
-                shown = covered if isinstance(decision, Allow) else tuple(sorted(wanted))
                 gone = self._is_gone(row, now)
-                event = reveal_event(caller, row, decision, purpose, shown, req, gone=gone)
-                self._audit.append(tx, event, now=now)
+                if isinstance(decision, Allow):
+                    events = reveal_events(caller, row, decisions, purpose, req, gone=gone)
+                else:
+                    asked = tuple(sorted(wanted))
+                    events = [reveal_event(caller, row, decision, purpose, asked, req, gone=gone)]
+                self._audit.append(tx, *events, now=now)
         if row is None:
             if isinstance(decision, Deny):
                 raise Denied(f"{caller.name} may not read this order: {decision.reason}")
@@ -334,14 +347,15 @@ class Vault:
         with self._database.write() as tx:
             rows: dict[RecordNumber, Row] = {}
             decision: Decision | None = None
+            grants = GrantStore.of(tx, caller.principal)
             for seller in sellers:
-                verdict = self._decide(tx, caller, Action.SEARCH, purpose, category, seller, now)
-                if isinstance(verdict, Deny) and category is None:
-                    verdict = self._decide(tx, caller, Action.REVEAL, purpose, None, seller, now)
+                ask = partial(choose_for_search, tx, grants, purpose, category, seller, now)
+                verdict = ask()
                 if isinstance(verdict, Allow):
-                    rows.update(
-                        (row.number, row) for row in self._candidates(tx, seller, kind, normal, now)
-                    )
+                    candidates = self._candidates(tx, seller, kind, normal, now)
+                    verdict = ask([row.number for row in candidates])
+                    if isinstance(verdict, Allow):
+                        rows.update((row.number, row) for row in candidates)
                 if decision is None or isinstance(verdict, Allow):
                     decision = verdict
             denied = not isinstance(decision, Allow)
@@ -405,21 +419,6 @@ class Vault:
             key = SubjectKey(derive(self._subject_key, "strongroom/subject/v1", seller))
             self._subject_keys[seller] = key
         return key
-
-    def _decide(
-        self,
-        tx: Transaction,
-        caller: Caller,
-        action: Action,
-        purpose: Purpose,
-        category: Category | None,
-        seller: SellerId,
-        now: datetime,
-    ) -> Decision:
-        grants = GrantStore.of(tx, caller.principal)
-        return decide(
-            grants, action=action, purpose=purpose, category=category, seller=seller, now=now
-        )
 
     def _enforce(
         self, caller: Caller, decision: Decision, what: str, row: Row, now: datetime
