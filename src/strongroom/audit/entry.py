@@ -114,7 +114,7 @@ class Reason(StrEnum):
     BUDGET_SPENT = "budget_spent"
     PRINCIPAL_ENDED = "principal_ended"
     SELF_REVIEW = "self_review"
-    SELF_APPROVAL = "self_approval"
+    REVIEW_OVERDUE = "review_overdue"
     NOT_AUTHORIZED = "not_authorized"
     WRONG_ACTION = "wrong_action"
     WRONG_PURPOSE = "wrong_purpose"

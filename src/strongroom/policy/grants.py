@@ -2,14 +2,21 @@
 
 Nothing is allowed that no row allows. A row names a principal, an action, a purpose, categories of data and selling
 partners, was approved by somebody else than its requester (or by the one person of a home that declared having one),
-and ends.
+and ends. It also stops counting when its principal's end has come, when no review confirmed it in
+time, and when its records of the day are spent [1.2].
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
+import orjson
+
+from strongroom.errors import Malformed
+from strongroom.policy.leaving import has_ended
+from strongroom.policy.reviews import suspended_from
 from strongroom.terms import Action, Category, PrincipalId, Purpose, SellerId
 
 
@@ -22,16 +29,33 @@ class DenyReason(StrEnum):
     WRONG_PURPOSE = "wrong_purpose"
     WRONG_CATEGORY = "wrong_category"
     REVOKED = "revoked"
+    PRINCIPAL_ENDED = "principal_ended"
     GRANT_EXPIRED = "grant_expired"
     GRANT_PENDING = "grant_pending"
+    GRANT_SUSPENDED = "grant_suspended"
+    BUDGET_SPENT = "budget_spent"
 
 
 _NEARNESS = tuple(DenyReason)
 
+BREAK_GLASS: Final = "break_glass"
+"""The kind of a grant that somebody took without approval; reviewed by itself."""
+
+_SHORTEST_REASON: Final = 3
+_LONGEST_REASON: Final = 120
+_MOST_DIGITS: Final = 6
+
+READING: Final = (Action.REVEAL, Action.SEARCH, Action.RELAY, Action.EXPORT)
+"""What brings personal data out. `administer` is not among them and implies none of them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """One row. `sellers` None means every selling partner."""
+    """One row. `sellers` None means every selling partner; `budget` is records a UTC day, None without limit.
+
+    `review_by` is the instant by which a review must have confirmed it; `principal_ends_at` its
+    principal's own end.
+    """
 
     id: int
     principal: PrincipalId
@@ -42,6 +66,11 @@ class Grant:
     approved_at: datetime | None
     expires_at: datetime
     revoked_at: datetime | None = None
+    kind: str | None = None
+    budget: int | None = None
+    review_by: datetime | None = None
+    reviewed_at: datetime | None = None
+    principal_ends_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,15 +98,19 @@ def decide(
     category: Category | None,
     seller: SellerId,
     now: datetime,
+    spent: Collection[int] = (),
 ) -> Decision:
     """Return the first grant that covers all of the request, or why none does.
 
     `category` None asks for no category's value, only whether the principal may act at all. `grants` are those of one
-    principal: the caller fetched them by the principal it authenticated.
+    principal: the caller fetched them by the principal it authenticated. `spent` are the numbers of grants whose
+    records of the day do not suffice.
     """
     nearest = DenyReason.NO_GRANT
     for grant in grants:
         missing = _missing(grant, action, purpose, category, seller, now)
+        if missing is None and grant.id in spent:
+            missing = DenyReason.BUDGET_SPENT
         if missing is None:
             return Allow(grant.id)
         if _NEARNESS.index(missing) > _NEARNESS.index(nearest):
@@ -85,7 +118,77 @@ def decide(
     return Deny(nearest)
 
 
-def _missing(  # noqa: PLR0911 - one line for each thing that a grant says
+def state(grant: Grant, now: datetime) -> str:
+    """Return `rejected`, `revoked`, `ended`, `expired`, `pending`, `suspended` or `active`."""
+    missing = _unusable(grant, now)
+    if missing is DenyReason.REVOKED and grant.approved_at is None:
+        return "rejected"
+    return "active" if missing is None else _STATES[missing]
+
+
+def may_break_glass(grants: Iterable[Grant], sellers: Collection[SellerId], now: datetime) -> bool:
+    """Tell whether a person is trusted with emergencies: who administers all of these selling partners."""
+    covering = [
+        grant.sellers
+        for grant in grants
+        if grant.action is Action.ADMINISTER and _unusable(grant, now) is None
+    ]
+    return bool(sellers) and all(any(s is None or id_ in s for s in covering) for id_ in sellers)
+
+
+def is_narrower(after: Grant, before: Grant) -> bool:
+    """Tell whether a changed grant allows nothing that it did not allow before, and less in something."""
+    same = (after.id, after.principal, after.action, after.purpose)
+    return (
+        same == (before.id, before.principal, before.action, before.purpose)
+        and after != before
+        and after.categories <= before.categories
+        and bool(after.categories)
+        and _is_within(after.sellers, before.sellers)
+        and after.expires_at <= before.expires_at
+        and (before.budget is None or (after.budget is not None and after.budget <= before.budget))
+    )
+
+
+def terms(grant: Grant) -> str:
+    """Return all that a grant allows, as one canonical text: equal texts allow the same."""
+    sellers = grant.sellers
+    document = {
+        "grant": grant.id,
+        "principal": grant.principal,
+        "action": grant.action.value,
+        "purpose": grant.purpose.value,
+        "categories": sorted(category.value for category in grant.categories),
+        "sellers": None if sellers is None else sorted(sellers),
+        "budget": grant.budget,
+        "kind": grant.kind,
+        "expires_at": grant.expires_at.isoformat(),
+    }
+    return orjson.dumps(document, option=orjson.OPT_SORT_KEYS).decode()
+
+
+def check_reason(text: str) -> str:
+    """Return a stated reason as it is kept in the row.
+
+    Raises:
+        Malformed: it is longer than a line, or has an `@` or as many digits as an order id or a phone
+            number: a reason says what the work is, never whom it is about.
+
+    """
+    text = " ".join(text.split())
+    digits = sum(character.isdigit() for character in text)
+    if not _SHORTEST_REASON <= len(text) <= _LONGEST_REASON or not text.isprintable():
+        raise Malformed(f"a reason has {_SHORTEST_REASON} to {_LONGEST_REASON} characters")
+    if "@" in text or digits > _MOST_DIGITS:
+        raise Malformed("a reason names no person and no order", hint="say what the work is")
+    return text
+
+
+def _is_within(inner: frozenset[SellerId] | None, outer: frozenset[SellerId] | None) -> bool:
+    return outer is None or (inner is not None and bool(inner) and inner <= outer)
+
+
+def _missing(
     grant: Grant,
     action: Action,
     purpose: Purpose,
@@ -101,10 +204,27 @@ def _missing(  # noqa: PLR0911 - one line for each thing that a grant says
         return DenyReason.WRONG_PURPOSE
     if category is not None and category not in grant.categories:
         return DenyReason.WRONG_CATEGORY
-    if grant.revoked_at is not None and grant.revoked_at <= now:
+    return _unusable(grant, now)
+
+
+def _unusable(grant: Grant, now: datetime) -> DenyReason | None:
+    if has_ended(grant.revoked_at, now):
         return DenyReason.REVOKED
+    if has_ended(grant.principal_ends_at, now):
+        return DenyReason.PRINCIPAL_ENDED
     if grant.expires_at <= now:
         return DenyReason.GRANT_EXPIRED
     if grant.approved_at is None or grant.approved_at > now:
         return DenyReason.GRANT_PENDING
+    if suspended_from(grant.approved_at, grant.reviewed_at, grant.review_by) <= now:
+        return DenyReason.GRANT_SUSPENDED
     return None
+
+
+_STATES: Final = {
+    DenyReason.REVOKED: "revoked",
+    DenyReason.PRINCIPAL_ENDED: "ended",
+    DenyReason.GRANT_EXPIRED: "expired",
+    DenyReason.GRANT_PENDING: "pending",
+    DenyReason.GRANT_SUSPENDED: "suspended",
+}

@@ -10,6 +10,9 @@ KEYSTORE_COPY_LIFETIME: Final = timedelta(hours=24)
 """How long a copy of the keystore may live, by default. Whoever holds one can read on until it expires, so this span is
 taken off every date of disposal [2.1]."""
 
+LONGEST_KEYSTORE_COPY_LIFETIME: Final = timedelta(hours=36)
+"""What may be set instead: a pending window, such a copy's life and half a day for a late sweep are seven days."""
+
 PENDING_WINDOW: Final = timedelta(days=5)
 """How long a pending period takes records whose delivery is not known. Its survivors then move to the next one and its
 key is destroyed."""
@@ -49,6 +52,3 @@ RESTRICTED_TOKEN_LIFETIME: Final = timedelta(hours=1)
 
 ACCESS_TOKEN_LIFETIME: Final = timedelta(hours=1)
 """As Login with Amazon's access tokens."""
-
-LOG_RETENTION: Final = timedelta(days=90)
-"""DPP 2.6: the least; clause 3 asks for the agreement and 12 months, which is what the log keeps."""

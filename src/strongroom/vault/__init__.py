@@ -1,7 +1,7 @@
 """Personal data at rest: sealed, found without opening, revealed through one door, destroyed on its day."""
 
 from strongroom.vault.batch import Placed
-from strongroom.vault.grants import GrantRow, GrantStore
+from strongroom.vault.grants import GrantRow, GrantStore, Wish
 from strongroom.vault.keystore import Keystore, PeriodKey, PeriodKind, PeriodRow
 from strongroom.vault.openable import Openable, count_openable
 from strongroom.vault.sellers import LwaCredentials, Seller, SellerStore
@@ -24,5 +24,6 @@ __all__ = [
     "SellerStore",
     "SweepReport",
     "Vault",
+    "Wish",
     "count_openable",
 ]

@@ -1,6 +1,6 @@
 """What the door writes into the log [2.6]: record numbers, categories, purposes and reasons, never a value."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from strongroom.audit.entry import MAX_RECORDS, Event, EventType, ObjKind, Outcome, Reason
 from strongroom.policy.catalogue.slots import FIXED, spec_of
@@ -99,3 +99,23 @@ def reveal_event(
         seller=row.seller,
         req=req,
     )
+
+
+def reveal_events(
+    caller: Caller,
+    row: Row,
+    decisions: Mapping[Category, Decision],
+    purpose: Purpose,
+    req: str | None,
+    *,
+    gone: bool,
+) -> list[Event]:
+    """Return one event for each grant under which an order is read, with the categories it let out."""
+    by_grant: dict[int, list[Category]] = {}
+    for category, decision in decisions.items():
+        if isinstance(decision, Allow):
+            by_grant.setdefault(decision.grant, []).append(category)
+    return [
+        reveal_event(caller, row, Allow(grant), purpose, tuple(categories), req, gone=gone)
+        for grant, categories in by_grant.items()
+    ]

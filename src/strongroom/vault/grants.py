@@ -1,20 +1,28 @@
 """Keeps the grants: rows that say who may do what with whose data [1.2, 1.3]. The rule itself is `policy.grants`."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
-from strongroom.audit.entry import Event, EventType, ObjKind, Outcome
+from strongroom.audit.entry import Change, Event, EventType, Field, ObjKind, Outcome, Reason
 from strongroom.audit.log import AuditLog
 from strongroom.db import schema
 from strongroom.db.engine import Database, Transaction
 from strongroom.errors import Conflict, Denied, Malformed, NotFound
-from strongroom.policy.grants import Grant
-from strongroom.policy.limits import GRANT_LIFETIME
+from strongroom.policy import grants as rules
+from strongroom.policy.grants import BREAK_GLASS, Grant
+from strongroom.policy.limits import (
+    BREAK_GLASS_LIFETIME,
+    BREAK_GLASS_REVIEW,
+    GRANT_LIFETIME,
+    REVIEW_EVERY,
+)
+from strongroom.policy.reviews import first_review
 from strongroom.terms import (
     Action,
+    AuthMethod,
     Caller,
     Category,
     PrincipalId,
@@ -36,14 +44,27 @@ class GrantRow:
     approved_by: PrincipalId | None
     one_person: bool
     created_at: datetime
+    reason: str | None
+    role: str | None
 
     def state(self, now: datetime) -> str:
-        """Return `pending`, `active`, `expired` or `revoked`."""
-        if self.grant.revoked_at is not None:
-            return "revoked"
-        if self.grant.expires_at <= now:
-            return "expired"
-        return "pending" if self.grant.approved_at is None else "active"
+        """Return `pending`, `active`, `suspended`, `expired`, `ended`, `rejected` or `revoked`."""
+        return rules.state(self.grant, now)
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What somebody asks a grant to say. `sellers` None means every selling partner."""
+
+    principal: PrincipalId
+    action: Action
+    purpose: Purpose
+    categories: frozenset[Category]
+    sellers: frozenset[SellerId] | None
+    lifetime: timedelta
+    budget: int | None = None
+    reason: str | None = None
+    role: str | None = None
 
 
 class GrantStore:
@@ -54,7 +75,12 @@ class GrantStore:
         self._audit = audit
         self._one_person = one_person
 
-    def add(
+    @property
+    def one_person(self) -> bool:
+        """Whether the home declared at `init` that it has one person only."""
+        return self._one_person
+
+    def add(  # noqa: PLR0913 - what a grant says
         self,
         caller: Caller,
         *,
@@ -65,40 +91,81 @@ class GrantStore:
         sellers: frozenset[SellerId] | None,
         lifetime: timedelta,
         now: datetime,
+        budget: int | None = None,
+        reason: str | None = None,
     ) -> GrantRow:
-        """Ask for a grant; it is active at once only in a home that declared having one person.
+        """Ask for one grant, as `request` does."""
+        wish = Wish(
+            principal, action, purpose, categories, sellers, lifetime, budget=budget, reason=reason
+        )
+        (row,) = self.request(caller, [wish], now)
+        return row
+
+    def request(self, caller: Caller, wishes: Sequence[Wish], now: datetime) -> list[GrantRow]:
+        """Ask for grants, all or none; active at once only in a home that declared having one person.
 
         Raises:
-            Malformed: no category is named, or the lifetime is not between nothing and 90 days [1.2].
+            Malformed: no category is named, the lifetime is not between nothing and 90 days [1.2], the
+                budget is not positive, or the reason could name a person.
 
         """
-        if not categories:
-            raise Malformed("a grant needs at least one category")
-        if not timedelta(0) < lifetime <= GRANT_LIFETIME:
-            raise Malformed(f"a grant lives between 1 and {GRANT_LIFETIME.days} days")
-        approved_at = now if self._one_person else None
+        for wish in wishes:
+            _check(wish, GRANT_LIFETIME)
         with self._database.write() as tx:
-            result = tx.execute(
-                schema.grant.insert().values(
-                    principal_id=principal,
-                    action=action.value,
-                    purpose=purpose.value,
-                    categories=",".join(sorted(categories)),
-                    sellers=_ALL
-                    if sellers is None
-                    else ",".join(str(id_) for id_ in sorted(sellers)),
-                    requested_by=caller.principal,
-                    one_person=self._one_person,
-                    created_at=now,
-                    approved_at=approved_at,
-                    expires_at=now + lifetime,
+            made = []
+            for wish in wishes:
+                approved_at = now if self._one_person else None
+                row = self._insert(tx, caller, wish, now, approved_at=approved_at)
+                self._record(tx, EventType.GRANT_REQUESTED, caller, row, now)
+                if approved_at is not None:
+                    self._record(tx, EventType.GRANT_APPROVED, caller, row, now)
+                made.append(row)
+            return made
+
+    def break_glass(self, caller: Caller, wish: Wish, now: datetime) -> GrantRow:
+        """Take a grant to reveal without approval, for hours, for oneself; recorded and reviewed.
+
+        Only a person may, whom an active grant lets administer these selling partners or who sits at
+        the home's own console, and who has no such grant waiting overdue for its review.
+
+        Raises:
+            Malformed: the lifetime is not between nothing and 4 hours, or no reason is stated.
+            Denied: the person may not; recorded.
+
+        """
+        wish = replace(wish, principal=caller.principal, action=Action.REVEAL, role=None)
+        _check(wish, BREAK_GLASS_LIFETIME)
+        if wish.reason is None:
+            raise Malformed("breaking the glass needs a reason")
+        with self._database.write() as tx:
+            refused = self._refuses_glass(tx, caller, wish, now)
+            if refused is None:
+                row = self._insert(tx, caller, wish, now, approved_at=now, kind=BREAK_GLASS)
+                tx.execute(
+                    schema.review_item.insert().values(
+                        grant_id=row.grant.id,
+                        content=rules.terms(row.grant),
+                        marks="",
+                        reads=0,
+                        created_at=now,
+                        due_at=now + BREAK_GLASS_REVIEW,
+                    )
                 )
+                self._record(tx, EventType.GRANT_GLASS_BROKEN, caller, row, now)
+                return row
+            event = Event(
+                EventType.GRANT_GLASS_BROKEN,
+                Outcome.DENIED,
+                caller,
+                reason=refused,
+                purpose=wish.purpose,
+                pii=tuple(sorted(wish.categories)),
             )
-            id_ = result.inserted_primary_key[0] if result.inserted_primary_key else 0
-            self._record(tx, EventType.GRANT_REQUESTED, caller, id_, now, purpose, categories)
-            if approved_at is not None:
-                self._record(tx, EventType.GRANT_APPROVED, caller, id_, now, purpose, categories)
-            return self._one(tx, id_)
+            self._audit.append(tx, event, now=now)
+        raise Denied(
+            f"{caller.name} may not break the glass: {refused}",
+            hint="it takes a grant to administer these sellers, and no overdue review of one's own",
+        )
 
     def approve(self, caller: Caller, grant_id: int, now: datetime) -> GrantRow:
         """Make a pending grant active.
@@ -116,67 +183,148 @@ class GrantStore:
                 grant.principal,
             )
             if not allowed:
-                self._record(
-                    tx,
-                    EventType.GRANT_APPROVED,
-                    caller,
-                    grant_id,
-                    now,
-                    grant.purpose,
-                    grant.categories,
-                    Outcome.DENIED,
-                )
+                self._record(tx, EventType.GRANT_APPROVED, caller, row, now, Outcome.DENIED)
             elif row.state(now) != "pending":
                 raise Conflict(f"grant {grant_id} is {row.state(now)}")
             else:
-                tx.execute(
-                    schema.grant.update()
-                    .where(schema.grant.c.id == grant_id)
-                    .values(approved_by=caller.principal, approved_at=now)
-                )
-                self._record(
+                return self._change(
                     tx,
                     EventType.GRANT_APPROVED,
                     caller,
                     grant_id,
                     now,
-                    grant.purpose,
-                    grant.categories,
+                    approved_by=caller.principal,
+                    approved_at=now,
+                    review_by=first_review(_cycles_from(tx, now), now),
                 )
-                return self._one(tx, grant_id)
         raise Denied(
             f"grant {grant_id} needs another person's approval",
             hint="requester and receiver may not approve",
         )
 
+    def reject(self, caller: Caller, grant_id: int, now: datetime) -> GrantRow:
+        """Refuse a pending grant. Raises: Conflict where it is not pending any more."""
+        with self._database.write() as tx:
+            row = self._one(tx, grant_id)
+            if row.state(now) != "pending":
+                raise Conflict(f"grant {grant_id} is {row.state(now)}")
+            return self._change(tx, EventType.GRANT_REJECTED, caller, grant_id, now, revoked_at=now)
+
     def revoke(self, caller: Caller, grant_id: int, now: datetime) -> GrantRow:
         """End a grant now."""
         with self._database.write() as tx:
-            grant = self._one(tx, grant_id).grant
-            if grant.revoked_at is None:
-                tx.execute(
-                    schema.grant.update()
-                    .where(schema.grant.c.id == grant_id)
-                    .values(revoked_at=now)
-                )
-                self._record(
-                    tx,
-                    EventType.GRANT_REVOKED,
-                    caller,
-                    grant_id,
-                    now,
-                    grant.purpose,
-                    grant.categories,
-                )
-            return self._one(tx, grant_id)
+            return self.revoke_in(tx, caller, grant_id, now)
+
+    # -- in a review's own transaction -----------------------------------------------------------
+
+    def revoke_in(self, tx: Transaction, caller: Caller, grant_id: int, now: datetime) -> GrantRow:
+        """End a grant now."""
+        row = self._one(tx, grant_id)
+        if row.grant.revoked_at is not None:
+            return row
+        return self._change(tx, EventType.GRANT_REVOKED, caller, grant_id, now, revoked_at=now)
+
+    def confirm_in(
+        self,
+        tx: Transaction,
+        caller: Caller,
+        grant_id: int,
+        now: datetime,
+        *,
+        lifetime: timedelta | None = None,
+    ) -> GrantRow:
+        """Confirm a grant for the next 90 days; `lifetime` counted from now also moves its end.
+
+        Raises:
+            Malformed: the lifetime is not between nothing and 90 days.
+            Conflict: it has no effect any more, and is to be asked for anew.
+            Denied: who asked for it may not prolong it.
+
+        """
+        row = self._one(tx, grant_id)
+        if row.state(now) not in {"active", "suspended"}:
+            raise Conflict(f"grant {grant_id} is {row.state(now)}", hint="ask for a new one")
+        if lifetime is None:
+            return self._change(
+                tx, None, caller, grant_id, now, reviewed_at=now, review_by=now + REVIEW_EVERY
+            )
+        if not timedelta(0) < lifetime <= GRANT_LIFETIME:
+            raise Malformed(f"a grant lives between 1 and {GRANT_LIFETIME.days} days")
+        if row.grant.kind == BREAK_GLASS:
+            raise Denied("a broken glass is not prolonged", hint="ask for a grant")
+        if caller.principal in (row.requested_by, row.grant.principal) and not self._one_person:
+            raise Denied(f"grant {grant_id} is prolonged by another person than its requester")
+        return self._change(
+            tx,
+            EventType.GRANT_RENEWED,
+            caller,
+            grant_id,
+            now,
+            reviewed_at=now,
+            review_by=now + REVIEW_EVERY,
+            expires_at=now + lifetime,
+        )
+
+    def narrow_in(
+        self,
+        tx: Transaction,
+        caller: Caller,
+        grant_id: int,
+        now: datetime,
+        *,
+        categories: frozenset[Category] | None = None,
+        sellers: frozenset[SellerId] | None = None,
+        budget: int | None = None,
+        lifetime: timedelta | None = None,
+    ) -> GrantRow:
+        """Confirm a grant for less than it said.
+
+        Raises:
+            Malformed: it would not be less in anything, or more in something.
+            Conflict: it has no effect any more.
+
+        """
+        row = self._one(tx, grant_id)
+        before = row.grant
+        if row.state(now) not in {"active", "suspended"}:
+            raise Conflict(f"grant {grant_id} is {row.state(now)}", hint="ask for a new one")
+        after = replace(
+            before,
+            categories=before.categories if categories is None else categories,
+            sellers=before.sellers if sellers is None else sellers,
+            budget=before.budget if budget is None else budget,
+            expires_at=before.expires_at if lifetime is None else now + lifetime,
+        )
+        if not rules.is_narrower(after, before) or (budget is not None and budget < 1):
+            raise Malformed("a review makes a grant narrower", hint="wider ones are asked for anew")
+        return self._change(
+            tx,
+            EventType.GRANT_NARROWED,
+            caller,
+            grant_id,
+            now,
+            categories=_joined(after.categories),
+            sellers=_sellers_text(after.sellers),
+            budget=after.budget,
+            expires_at=after.expires_at,
+            reviewed_at=now,
+            review_by=now + REVIEW_EVERY,
+        )
+
+    # -- reading ---------------------------------------------------------------------------------
 
     def all(self, principal: PrincipalId | None = None) -> list[GrantRow]:
         """Return all grants, or one principal's, oldest first."""
+        with self._database.read() as tx:
+            return self.all_in(tx, principal)
+
+    @staticmethod
+    def all_in(tx: Transaction, principal: PrincipalId | None = None) -> list[GrantRow]:
+        """Return all grants, or one principal's, oldest first, as the caller's transaction sees them."""
         query = _select()
         if principal is not None:
             query = query.where(schema.grant.c.principal_id == principal)
-        with self._database.read() as tx:
-            return [_grant_row(row) for row in tx.execute(query)]
+        return [_grant_row(row) for row in tx.execute(query)]
 
     @staticmethod
     def of(tx: Transaction, principal: PrincipalId) -> list[Grant]:
@@ -191,32 +339,146 @@ class GrantStore:
             raise NotFound(f"there is no grant {grant_id}")
         return _grant_row(row)
 
+    def _insert(
+        self,
+        tx: Transaction,
+        caller: Caller,
+        wish: Wish,
+        now: datetime,
+        *,
+        approved_at: datetime | None,
+        kind: str | None = None,
+    ) -> GrantRow:
+        review_by = None if approved_at is None else first_review(_cycles_from(tx, now), now)
+        id_: int = tx.execute(
+            schema.grant.insert()
+            .values(
+                principal_id=wish.principal,
+                action=wish.action.value,
+                purpose=wish.purpose.value,
+                categories=_joined(wish.categories),
+                sellers=_sellers_text(wish.sellers),
+                requested_by=caller.principal,
+                one_person=self._one_person,
+                created_at=now,
+                approved_at=approved_at,
+                expires_at=now + wish.lifetime,
+                kind=kind,
+                budget=wish.budget,
+                reason=None if wish.reason is None else rules.check_reason(wish.reason),
+                role=wish.role,
+                review_by=review_by,
+            )
+            .returning(schema.grant.c.id)
+        ).scalar_one()
+        return self._one(tx, id_)
+
+    def _change(
+        self,
+        tx: Transaction,
+        type_: EventType | None,
+        caller: Caller,
+        grant_id: int,
+        now: datetime,
+        **values: object,
+    ) -> GrantRow:
+        tx.execute(schema.grant.update().where(schema.grant.c.id == grant_id).values(**values))
+        row = self._one(tx, grant_id)
+        if type_ is not None:
+            self._record(tx, type_, caller, row, now)
+        return row
+
+    def _refuses_glass(
+        self, tx: Transaction, caller: Caller, wish: Wish, now: datetime
+    ) -> Reason | None:
+        if caller.kind is not PrincipalKind.PERSON:
+            return Reason.NOT_AUTHORIZED
+        if wish.sellers is None or not (
+            caller.auth is AuthMethod.CONSOLE
+            or rules.may_break_glass(self.of(tx, caller.principal), wish.sellers, now)
+        ):
+            return Reason.NOT_AUTHORIZED
+        item, grant = schema.review_item, schema.grant
+        overdue = tx.execute(
+            sa.select(item.c.id)
+            .join(grant, grant.c.id == item.c.grant_id)
+            .where(
+                grant.c.principal_id == caller.principal,
+                item.c.campaign_id.is_(None),
+                item.c.decision.is_(None),
+                item.c.due_at <= now,
+            )
+        ).first()
+        return None if overdue is None else Reason.REVIEW_OVERDUE
+
     def _record(
         self,
         tx: Transaction,
         type_: EventType,
         caller: Caller,
-        grant_id: int,
+        row: GrantRow,
         now: datetime,
-        purpose: Purpose,
-        categories: Iterable[Category],
         outcome: Outcome = Outcome.SUCCESS,
     ) -> None:
+        grant = row.grant
+        asked = type_ in {EventType.GRANT_REQUESTED, EventType.GRANT_GLASS_BROKEN}
+        why = row.reason if asked else None
         event = Event(
             type_,
             outcome,
             caller,
             obj_kind=ObjKind.GRANT,
-            obj_ref=str(grant_id),
-            purpose=purpose,
-            pii=tuple(sorted(categories)),
+            obj_ref=str(grant.id),
+            purpose=grant.purpose,
+            pii=tuple(sorted(grant.categories)),
+            # All it says, so that a row that is edited later can be told from the one recorded.
+            changes=(Change(Field.TERMS, after=self.seal(grant)),),
+            req=None if why is None else self._audit.pseudonym("reason", why),
         )
         self._audit.append(tx, event, now=now)
+
+    def seal(self, grant: Grant) -> str:
+        """Return the pseudonym under which the log knows all that a grant says."""
+        return self._audit.pseudonym("grant", rules.terms(grant))
+
+
+def _check(wish: Wish, longest: timedelta) -> None:
+    if not wish.categories:
+        raise Malformed("a grant needs at least one category")
+    if not timedelta(0) < wish.lifetime <= longest:
+        if longest < timedelta(days=1):
+            raise Malformed(f"it lives up to {longest // timedelta(hours=1)} hours")
+        raise Malformed(f"a grant lives between 1 and {longest.days} days")
+    if wish.budget is not None and wish.budget < 1:
+        raise Malformed("a budget is a number of records a day")
+    if wish.reason is not None:
+        rules.check_reason(wish.reason)
+
+
+def _cycles_from(tx: Transaction, now: datetime) -> datetime:
+    """Return the instant from which cycles of review count."""
+    campaign, grant = schema.review_campaign, schema.grant
+    last: datetime | None = tx.execute(sa.select(sa.func.max(campaign.c.started_at))).scalar()
+    if last is None:
+        last = tx.execute(sa.select(sa.func.min(grant.c.approved_at))).scalar()
+    return last or now
+
+
+def _joined(categories: Iterable[Category]) -> str:
+    return ",".join(sorted(categories))
+
+
+def _sellers_text(sellers: frozenset[SellerId] | None) -> str:
+    return _ALL if sellers is None else ",".join(str(id_) for id_ in sorted(sellers))
 
 
 def _select() -> sa.Select[tuple[object, ...]]:
     return (
-        sa.select(schema.grant, schema.principal.c.name.label("principal_name"))
+        sa.select(
+            schema.grant,
+            schema.principal.c.name.label("principal_name"),
+            schema.principal.c.ended_at.label("principal_ends_at"),
+        )
         .join(schema.principal, schema.principal.c.id == schema.grant.c.principal_id)
         .order_by(schema.grant.c.id)
     )
@@ -238,7 +500,19 @@ def _grant_row(row: sa.Row[tuple[object, ...]]) -> GrantRow:
         row.approved_at,
         row.expires_at,
         row.revoked_at,
+        row.kind,
+        row.budget,
+        row.review_by,
+        row.reviewed_at,
+        row.principal_ends_at,
     )
     return GrantRow(
-        grant, row.principal_name, row.requested_by, row.approved_by, row.one_person, row.created_at
+        grant,
+        row.principal_name,
+        row.requested_by,
+        row.approved_by,
+        row.one_person,
+        row.created_at,
+        row.reason,
+        row.role,
     )
