@@ -289,9 +289,11 @@ def database_urls(home: Layout, settings: Settings) -> tuple[str, str]:
         Misconfigured: they are one database.
 
     """
-    vault_url = settings.vault.url or f"sqlite:///{home.vault_database}"
-    keys_url = settings.keystore.url or f"sqlite:///{home.keys_database}"
-    if vault_url == keys_url:
+    vault_url = Database.within(home.root, settings.vault.url or f"sqlite:///{home.vault_database}")
+    keys_url = Database.within(
+        home.root, settings.keystore.url or f"sqlite:///{home.keys_database}"
+    )
+    if Database.place(vault_url) == Database.place(keys_url):
         raise Misconfigured(
             "vault and keystore are one database", hint="give the keystore one of its own [2.4]"
         )

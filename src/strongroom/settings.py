@@ -9,6 +9,7 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -21,6 +22,7 @@ from pydantic_settings import (
 )
 
 from strongroom.errors import Misconfigured
+from strongroom.policy.limits import KEYSTORE_COPY_LIFETIME, LONGEST_KEYSTORE_COPY_LIFETIME
 from strongroom.terms import Environment
 
 FILE_NAME: Final = "strongroom.toml"
@@ -68,6 +70,10 @@ class VaultSettings(_Section):
     )
 
 
+def _hours(span: timedelta) -> int:
+    return span // timedelta(hours=1)
+
+
 class KeystoreSettings(_Section):
     """Where the keys are: never in the records' database [2.4]."""
 
@@ -84,9 +90,11 @@ class KeystoreSettings(_Section):
         description="file with the passphrase of the root key; without it, the systemd credential "
         "`strongroom-passphrase`",
     )
-    copy_lifetime_hours: Annotated[int, Field(ge=0, le=24 * 5)] = Field(
-        24,
-        description="longest life of a keystore copy; taken off every date of disposal [2.1]",
+    copy_lifetime_hours: Annotated[int, Field(ge=0, le=_hours(LONGEST_KEYSTORE_COPY_LIFETIME))] = (
+        Field(
+            _hours(KEYSTORE_COPY_LIFETIME),
+            description="longest life of a keystore copy; taken off every date of disposal [2.1]",
+        )
     )
 
 

@@ -350,3 +350,22 @@ def test_a_url_of_the_wrong_form_is_named_without_its_password() -> None:
         Database("no://:hunter2:@@")
 
     assert "hunter2" not in str(refused.value)
+
+
+@pytest.mark.clause("2.4")
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("sqlite:////home/a.db", "sqlite:////home/x/../a.db", True),
+        ("sqlite:////home/a.db", "sqlite:////home/b.db", False),
+        ("postgresql+psycopg:///a", "postgresql+psycopg:///a?application_name=x", True),
+        ("postgresql+psycopg://u@/a?host=/run", "postgresql+psycopg://v@/a?host=/run", True),
+        ("postgresql+psycopg:///a", "postgresql+psycopg:///b", False),
+    ],
+)
+def test_two_urls_of_one_database_are_known_as_such(one: str, other: str, same: bool) -> None:
+    assert (Database.place(one) == Database.place(other)) is same
+
+
+def test_a_relative_path_is_taken_from_the_home(tmp_path: Path) -> None:
+    assert Database.within(tmp_path, "sqlite:///x.db") == f"sqlite:///{tmp_path}/x.db"

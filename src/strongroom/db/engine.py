@@ -107,6 +107,29 @@ class Database:
                 isolation_level="REPEATABLE READ", postgresql_readonly=True
             )
 
+    @staticmethod
+    def within(directory: Path, url: str) -> str:
+        """Return the URL with a relative SQLite path taken from `directory`, not from where the process was started.
+
+        Raises:
+            Misconfigured: it is no URL.
+
+        """
+        parsed = _parse(url)
+        if parsed.get_backend_name() != "sqlite" or not parsed.database:
+            return url
+        path = (directory / parsed.database).resolve()
+        return parsed.set(database=str(path)).render_as_string(hide_password=False)
+
+    @staticmethod
+    def place(url: str) -> tuple[object, ...]:
+        """Return where a URL leads: two that lead to one database give the same, whatever else they say."""
+        parsed = _parse(url)
+        if parsed.get_backend_name() == "sqlite":
+            return (str(Path(parsed.database or "").resolve()),)
+        host = parsed.query.get("host", parsed.host)
+        return host, parsed.query.get("port", str(parsed.port or 5432)), parsed.database
+
     @contextmanager
     def read(self) -> Iterator[Transaction]:
         """Give a transaction that sees one consistent state and writes nothing."""

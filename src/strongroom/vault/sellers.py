@@ -252,8 +252,13 @@ def _checked(
             raise Malformed("the upstream CA is not a PEM certificate") from None
     return (
         _https(endpoint or ENDPOINTS[region], "endpoint").rstrip("/"),
-        _https(lwa_url or LWA_URL, "LWA URL"),
+        _with_path(_https(lwa_url or LWA_URL, "LWA URL")),
     )
+
+
+def _with_path(url: str) -> str:
+    """Give a bare host the path that Login with Amazon has on every host."""
+    return url if urlsplit(url).path.strip("/") else url.rstrip("/") + urlsplit(LWA_URL).path
 
 
 def _https(url: str, what: str) -> str:

@@ -292,18 +292,6 @@ def forget_replacement(tx: Transaction, period: PeriodId) -> None:
     tx.execute(table.delete().where(table.c.period_id == period))
 
 
-def count_live(tx: Transaction) -> int:
-    """Return how many records hold personal data now."""
-    return tx.execute(sa.select(sa.func.count()).where(_r.blob.is_not(None))).scalar_one()
-
-
-def oldest_due(tx: Transaction) -> int | None:
-    """Return the earliest due instant, in seconds, of a record that still has a key."""
-    query = sa.select(sa.func.min(_k.due_at)).where(_k.wrapped_dek.is_not(None))
-    due: int | None = tx.execute(query).scalar_one()
-    return due
-
-
 def count_drift(
     tx: Transaction, operation: str, entries: Iterable[tuple[str, str]], now: datetime
 ) -> None:
