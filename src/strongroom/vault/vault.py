@@ -150,10 +150,13 @@ class Vault:
                 if row is None:
                     row, names = batch.create(next(fresh), ref, sighting)
                     rows[ref] = row
+                    tokens = self._mint.record(row.number)
                 else:
                     names = batch.merge(row, sighting)
+                    # Seen again, so probably once more; keeping those of new orders too would scatter the heap.
+                    tokens = self._tokens_of(row.number)
                 gone = row.state != RecordState.LIVE
-                placed.append(Placed(row.number, self._tokens_of(row.number), names, gone=gone))
+                placed.append(Placed(row.number, tokens, names, gone=gone))
             batch.changes.write(tx)
             if drift:
                 store.count_drift(tx, op, drift, now)
