@@ -135,6 +135,34 @@ def test_slots_with_ids_of_their_own_keep_their_tokens(world: World) -> None:
     assert world.read(first[0]) == "Alles Liebe"
 
 
+@pytest.mark.clause("2.4")
+def test_ids_of_items_stand_sealed_and_come_back_with_the_value(
+    make_world: Callable[[str], World],
+) -> None:
+    """Beside the sealed record they are keyed hashes, also when the record is gone."""
+    world = make_world("home")
+    world.grant(days=90)
+    (first,) = world.put(order(slots={"item:84265967429450.gift_message": "Hi", NAME: "A"}))
+    world.put(order(slots={"item:99999999999999.gift_message": "Ho"}))
+    world.put(order(slots={"item:84265967429450.gift_message": "Hey"}))
+
+    shown = world.vault.reveal_order(
+        APP, SELLER, "902-1000001-0000001", purpose=Purpose.FULFILMENT, now=NOW
+    )
+
+    assert {value.slot: value.value.unwrap() for value in shown} == {
+        "recipient.name": "A",
+        "item:84265967429450.gift_message": "Hey",
+        "item:99999999999999.gift_message": "Ho",
+    }
+    assert (
+        world.vault.reveal(APP, first, purpose=Purpose.FULFILMENT, now=NOW).slot
+        == "item:84265967429450.gift_message"
+    )
+    content = b"".join(path.read_bytes() for path in world.directory.iterdir())
+    assert b"84265967429450" not in content
+
+
 def test_numbers_come_back_as_numbers(world: World) -> None:
     world.grant()
     (token,) = world.put(order(slots={33: 52.520008}))

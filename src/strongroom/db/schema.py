@@ -189,7 +189,7 @@ record = sa.Table(
     ),  # HMAC of kind and id under the seller's key
     _column("state", sa.SmallInteger, "business"),  # RecordState
     _column("version", _Id, "business"),
-    _column("slot_names", sa.Text, "business"),  # names of slots 128, 129, … separated by spaces
+    _column("slot_names", sa.Text, "reference"),  # of slots 128, 129, …; ids as keyed hashes
     _column("blob", sa.LargeBinary, "sealed", nullable=True),
     _column(
         "source_updated", _Id, "business"

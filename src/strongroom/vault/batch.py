@@ -14,7 +14,7 @@ from typing import Any, Final, cast
 import orjson
 
 from strongroom.crypto import envelope
-from strongroom.crypto.index import normalize_email, normalize_phone, tag
+from strongroom.crypto.index import SubjectKey, normalize_email, normalize_phone, subject_ref, tag
 from strongroom.crypto.token import RecordTokens
 from strongroom.errors import Gone, Tampered
 from strongroom.policy.catalogue.slots import (
@@ -43,8 +43,15 @@ from strongroom.vault.store import Changes, RecordState, Row, Tag
 SUBJECT_ID: Final = 0
 """The slot that holds the subject's own id inside the sealed record; no token is ever made of it."""
 
+SLOT_NAMES: Final = OVERFLOW
+"""The slot that holds, sealed, the names of the record's dynamic slots by number; no token reveals it."""
+
 _SEARCHED: Final = {n: spec.search for n, spec in FIXED.items() if spec.search is not None}
 _NORMALIZE: Final = {"email": normalize_email, "phone": normalize_phone}
+
+
+_NAME_HASH_BYTES: Final = 8
+_MOST_NAMES: Final = 50_000
 
 
 def _groups() -> dict[int, frozenset[int]]:
@@ -95,9 +102,28 @@ class Placed:
 class RecordBox:
     """Opens and seals the records of one selling partner. What it returns is plaintext: it stays inside this room."""
 
-    def __init__(self, sealer: envelope.RecordSealer, keystore: Keystore) -> None:
+    def __init__(
+        self, sealer: envelope.RecordSealer, keystore: Keystore, subjects: SubjectKey
+    ) -> None:
         self._sealer = sealer
         self._keystore = keystore
+        self._subjects = subjects
+        self._outside: dict[str, str] = {}
+
+    def outside_name(self, name: str) -> str:
+        """Return a dynamic slot's name as it may stand beside the sealed record: its id as a keyed hash."""
+        known = self._outside.get(name)
+        if known is None:
+            kind, colon, rest = name.partition(":")
+            ident, _, field = rest.partition(".")
+            known = name
+            if colon:
+                hashed = subject_ref(self._subjects, f"slot:{kind}", ident)[:_NAME_HASH_BYTES]
+                known = f"{kind}:{hashed.hex()}.{field}"
+            if len(self._outside) >= _MOST_NAMES:
+                self._outside.clear()
+            self._outside[name] = known
+        return known
 
     def dek(self, row: Row) -> bytes:
         """Return the record's DEK.
@@ -146,6 +172,16 @@ def slot_spec(row: Row, number: int) -> SlotSpec | None:
         return FIXED.get(number)
     index = number - FIRST_DYNAMIC
     return spec_of(row.names[index]) if index < len(row.names) else None
+
+
+def names_of(slots: Mapping[int, Scalar]) -> dict[int, str]:
+    """Return the whole names of an opened record's dynamic slots, by number."""
+    sealed = slots.get(SLOT_NAMES)
+    return (
+        {int(number): name for number, name in orjson.loads(sealed).items()}
+        if isinstance(sealed, str)
+        else {}
+    )
 
 
 def refuse_other_subject(row: Row, slots: Mapping[int, Scalar], subject: str) -> None:
@@ -292,7 +328,7 @@ class Batch:
         else:
             row.due_at = None if day is None else day * DAY
             if slots:
-                self._seal_new(row, sighting.id, slots, day)
+                self._seal_new(row, sighting.id, slots, names, day)
             self.changes.new_keys.append(row)
             self.tally.created += 1
             self.touched.append(number)
@@ -321,7 +357,7 @@ class Batch:
                 self.dispose(row, day)
                 return names
             return self._renamed(row, names, changed=renamed)
-        self._merge_live(row, sighting, slots, facts, day, stale=stale, renamed=renamed)
+        self._merge_live(row, sighting, slots, names, facts, day, stale=stale, renamed=renamed)
         if view is not None and row.blob is not None and not stale:
             self._views.append((row, view))
         return names
@@ -394,6 +430,7 @@ class Batch:
         row: Row,
         sighting: Sighting,
         slots: Mapping[int, Scalar],
+        names: Mapping[str, int],
         facts: DeliveryFacts,
         day: int | None,
         *,
@@ -410,10 +447,10 @@ class Batch:
         if row.blob is None:
             row.due_at = None if day is None else day * DAY
             if slots:
-                self._seal_new(row, sighting.id, slots, day)
+                self._seal_new(row, sighting.id, slots, names, day)
                 record_changed = key_changed = True
         else:
-            sealed, moved = self._update(row, sighting.id, slots, day, stale=stale)
+            sealed, moved = self._update(row, sighting.id, slots, names, day, stale=stale)
             record_changed = record_changed or sealed
             key_changed = key_changed or moved
         if record_changed:
@@ -433,6 +470,7 @@ class Batch:
         row: Row,
         subject_id: str,
         slots: Mapping[int, Scalar],
+        names: Mapping[str, int],
         day: int | None,
         *,
         stale: bool,
@@ -444,6 +482,8 @@ class Batch:
         old = self._box.open(row, dek)
         refuse_other_subject(row, old, subject_id)
         merged = {**slots, **old} if stale else _latest(old, slots)
+        if names:
+            merged[SLOT_NAMES] = _with_names(old.get(SLOT_NAMES), names)
         changed = merged != old
         if moved or changed:
             self._retag(row, old, merged, period)
@@ -456,10 +496,17 @@ class Batch:
         return changed, moved
 
     def _seal_new(
-        self, row: Row, subject_id: str, slots: Mapping[int, Scalar], day: int | None
+        self,
+        row: Row,
+        subject_id: str,
+        slots: Mapping[int, Scalar],
+        names: Mapping[str, int],
+        day: int | None,
     ) -> None:
         period = self.period_for(day)
         complete = {SUBJECT_ID: subject_id, **slots}
+        if names:
+            complete[SLOT_NAMES] = _with_names(None, names)
         self._box.seal_new(row, period, complete)
         self.changes.tags.extend(tags_of(row, period, complete))
 
@@ -475,14 +522,15 @@ class Batch:
         for key, value in slots.items():
             if isinstance(key, int):
                 continue
-            number = known.get(key)
+            outside = self._box.outside_name(key)
+            number = known.get(outside)
             if number is None:
                 number = FIRST_DYNAMIC + len(row.names)
                 if number > LAST_DYNAMIC:
                     names[key] = OVERFLOW
                     continue
-                row.names.append(key)
-                known[key] = number
+                row.names.append(outside)
+                known[outside] = number
             names[key] = number
             fixed[number] = value
         return fixed, names
@@ -531,6 +579,13 @@ def _latest(old: dict[int, Scalar], new: Mapping[int, Scalar]) -> dict[int, Scal
         if first_line in new and first_line in old and new[first_line] != old[first_line]:
             old = {number: value for number, value in old.items() if number not in members}
     return {**old, **new}
+
+
+def _with_names(sealed: Scalar | None, names: Mapping[str, int]) -> str:
+    """Return the sealed text of slot names with these added: a JSON object from number to name."""
+    known = names_of({} if sealed is None else {SLOT_NAMES: sealed})
+    known.update({number: name for name, number in names.items() if number != OVERFLOW})
+    return orjson.dumps(known, option=orjson.OPT_NON_STR_KEYS).decode()
 
 
 def _unique(ids: Iterable[PeriodId]) -> list[PeriodId]:

@@ -47,6 +47,7 @@ from strongroom.vault.batch import (
     Placed,
     Recognised,
     RecordBox,
+    names_of,
     refuse_other_subject,
     slot_spec,
 )
@@ -252,9 +253,8 @@ class Vault:
             raise NotFound(
                 f"the latest version of record {row.number} has no value for token {parsed.token}"
             )
-        return Revealed(
-            parsed.token, spec.name, spec.category, row.seller, row.number, Plaintext(value)
-        )
+        name = names_of(slots).get(parsed.slot, spec.name)
+        return Revealed(parsed.token, name, spec.category, row.seller, row.number, Plaintext(value))
 
     def reveal_order(
         self,
@@ -405,7 +405,9 @@ class Vault:
         box = self._boxes.get(seller)
         if box is None:
             box = self._boxes[seller] = RecordBox(
-                envelope.RecordSealer(self._environment, seller), self._keystore
+                envelope.RecordSealer(self._environment, seller),
+                self._keystore,
+                self._subject_key_of(seller),
             )
         return box
 
@@ -479,15 +481,14 @@ class Vault:
 
     def _values(self, row: Row, slots: dict[int, Scalar]) -> list[Revealed]:
         tokens = self._mint.record(row.number)
+        names = names_of(slots)
         values = []
         for number, value in sorted(slots.items()):
             spec = slot_spec(row, number)
-            if number != SUBJECT_ID and spec is not None:
-                token = tokens.token(number)
+            if spec is not None:
+                token, name = tokens.token(number), names.get(number, spec.name)
                 values.append(
-                    Revealed(
-                        token, spec.name, spec.category, row.seller, row.number, Plaintext(value)
-                    )
+                    Revealed(token, name, spec.category, row.seller, row.number, Plaintext(value))
                 )
         return values
 
