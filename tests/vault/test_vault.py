@@ -11,7 +11,7 @@ import pytest
 from strongroom.errors import Denied, Gone, Malformed, NotFound, Unavailable
 from strongroom.policy.retention import Progress
 from strongroom.terms import Action, Category, Purpose, SellerId
-from strongroom.vault import store
+from strongroom.vault import Overtaken, store
 from tests.vault.conftest import (
     APP,
     CITY,
@@ -107,6 +107,25 @@ def test_an_older_view_fills_gaps_but_never_overwrites(world: World) -> None:
 
     assert world.read(name) == "New"
     assert world.read(city) == "Bonn"
+
+
+def test_an_undated_view_asked_for_before_a_change_is_not_taken_for_the_latest(
+    world: World,
+) -> None:
+    world.grant()
+    earlier, later = NOW, NOW + timedelta(seconds=2)
+    (token,) = world.put(order(slots={NAME: "Old"}))
+    world.put(order(slots={NAME: "New"}), now=later)
+    late = order(slots={NAME: "Old"}, status=Progress.UNKNOWN)
+
+    with pytest.raises(Overtaken):
+        world.vault.put(SELLER, [late], caller=APP, op="x", now=later, asked_at=earlier)
+    assert world.read(token) == "New"
+
+    same = order(slots={NAME: "New", CITY: "Bonn"}, status=Progress.UNKNOWN)
+    world.vault.put(SELLER, [same], caller=APP, op="x", now=later, asked_at=earlier)
+    world.vault.put(SELLER, [late], caller=APP, op="x", now=later, asked_at=later)
+    assert world.read(token) == "Old"
 
 
 def test_another_address_leaves_no_line_of_the_old_one_behind(world: World) -> None:

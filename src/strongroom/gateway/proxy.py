@@ -39,7 +39,7 @@ from strongroom.gateway.upstream import Deadline, Line, Lines, Reply, UpstreamLi
 from strongroom.policy.catalogue import Catalogue, Operation
 from strongroom.policy.sighting import Sighting
 from strongroom.terms import Caller, Environment, SellerId
-from strongroom.vault import SellerStore, Vault
+from strongroom.vault import Overtaken, SellerStore, Vault
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -283,11 +283,21 @@ class Gateway:
         body = self._outgoing.body(asking, exchange.body)
         async with deadline.enforce():
             line = await self._lines.line(bearer.seller)
-            reply = await self._call(
-                line, operation, exchange.path, query, body=body, elements=elements
-            )
-            if reply.succeeded and reply.body and operation.response is not None:
-                return await self._seal(exchange, asking, line, query, reply)
+            for last in (False, True):
+                asked_at = self._clock()
+                reply = await self._call(
+                    line, operation, exchange.path, query, body=body, elements=elements
+                )
+                if not (reply.succeeded and reply.body and operation.response is not None):
+                    break
+                try:
+                    return await self._seal(
+                        exchange, asking, line, query, reply, None if last else asked_at
+                    )
+                except Overtaken:
+                    # Amazon's next answer is the latest for sure; asking again changes nothing there.
+                    if not operation.read_only:
+                        raise
         return self._pass_on(exchange, asking, reply)
 
     async def _call(
@@ -325,7 +335,13 @@ class Gateway:
         return reply
 
     async def _seal(
-        self, exchange: _Exchange, asking: Asking, line: Line, query: str, reply: Reply
+        self,
+        exchange: _Exchange,
+        asking: Asking,
+        line: Line,
+        query: str,
+        reply: Reply,
+        asked_at: datetime | None,
     ) -> Answer:
         """Return Amazon's success with its personal data in the vault and tokens in its place."""
         found = self._sealing.extract(asking.operation, self._sealing.parse(reply))
@@ -335,7 +351,7 @@ class Gateway:
             calls = dated_views(asking.operation, exchange.path, query, unknown)
             for path, its_query in calls:
                 dated += await self._dates(line, path, its_query, unknown)
-        body = self._sealing.seal(asking, found, dated)
+        body = self._sealing.seal(asking, found, self._clock(), dated=dated, asked_at=asked_at)
         exchange.recorded = True
         headers = (_JSON, *answers.passed_headers(reply.headers))
         return Answer(reply.status, body, headers, answers.request_id_of(reply.headers))

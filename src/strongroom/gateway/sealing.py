@@ -6,6 +6,7 @@ answer that is not what the operation's model says ends the request; none of its
 
 import re
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Final
 
 import orjson
@@ -20,7 +21,7 @@ from strongroom.gateway.upstream import Reply, UpstreamLimits, too_many_containe
 from strongroom.policy.catalogue import Catalogue, Operation
 from strongroom.policy.retention import Progress
 from strongroom.policy.sighting import Sighting
-from strongroom.vault import Vault
+from strongroom.vault import Overtaken, Vault
 
 _JSON_TYPE: Final = re.compile(r"application/(?:[a-z0-9.]+\+)?json\s*(?:;.*)?", re.IGNORECASE)
 
@@ -96,31 +97,48 @@ class Sealing:
             if sighting.id in orders
         ]
 
-    def seal(self, asking: Asking, found: Extraction, dated: Sequence[Sighting] = ()) -> bytes:
+    def seal(
+        self,
+        asking: Asking,
+        found: Extraction,
+        now: datetime,
+        *,
+        dated: Sequence[Sighting] = (),
+        asked_at: datetime | None,
+    ) -> bytes:
         """Return the document as the app gets it; its personal data and its event are durable by then.
 
         Raises:
+            Overtaken: a record changed after `asked_at`, and this view cannot tell whether it is the older one.
             Refusal: anything at all went wrong; nothing of the document is in it.
 
         """
         try:
-            return self._seal(asking, found, dated)
-        except (Tampered, Unavailable):
+            return self._seal(asking, found, now, dated, asked_at)
+        except (Overtaken, Tampered, Unavailable):
             raise
         except Exception as exc:
             raise unreadable() from exc
 
-    def _seal(self, asking: Asking, found: Extraction, dated: Sequence[Sighting]) -> bytes:
+    def _seal(
+        self,
+        asking: Asking,
+        found: Extraction,
+        now: datetime,
+        dated: Sequence[Sighting],
+        asked_at: datetime | None,
+    ) -> bytes:
         bearer = asking.bearer
         placed = self._vault.put(
             bearer.seller,
             [*dated, *found.sightings],
             caller=bearer.caller,
             op=asking.operation.id,
-            now=asking.now,
+            now=now,
             drift=found.drift,
             req=asking.request_id,
             src_ip=asking.src_ip,
+            asked_at=asked_at,
         )
         found.replace(placed[len(dated) :])
         for cursor in found.cursors:

@@ -4,6 +4,7 @@ from strongroom.vault.batch import Placed
 from strongroom.vault.grants import GrantRow, GrantStore, Wish
 from strongroom.vault.keystore import Keystore, PeriodKey, PeriodKind, PeriodRow
 from strongroom.vault.openable import Openable, count_openable
+from strongroom.vault.recent import Overtaken
 from strongroom.vault.sellers import LwaCredentials, Seller, SellerStore
 from strongroom.vault.sweep import SweepReport
 from strongroom.vault.vault import Found, Revealed, Vault
@@ -15,6 +16,7 @@ __all__ = [
     "Keystore",
     "LwaCredentials",
     "Openable",
+    "Overtaken",
     "PeriodKey",
     "PeriodKind",
     "PeriodRow",

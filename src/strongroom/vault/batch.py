@@ -8,7 +8,6 @@ gets no key [2.1]. This file decides nothing about who may read.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from hashlib import blake2b
 from typing import Any, Final, cast
 
 import orjson
@@ -29,7 +28,6 @@ from strongroom.policy.retention import (
     DAY,
     DeliveryFacts,
     Progress,
-    SightedFacts,
     disposal_day,
     learn,
     pending_ends,
@@ -38,6 +36,7 @@ from strongroom.policy.retention import (
 from strongroom.policy.sighting import Sighting, SlotKey
 from strongroom.terms import PeriodId, RecordNumber, Scalar, SellerId
 from strongroom.vault.keystore import Keystore, PeriodKey, PeriodKind
+from strongroom.vault.recent import Overtaken, Recognised, View
 from strongroom.vault.store import Changes, RecordState, Row, Tag
 
 SUBJECT_ID: Final = 0
@@ -207,57 +206,6 @@ def tags_of(row: Row, period: PeriodKey, slots: Mapping[int, Scalar]) -> set[Tag
     return found
 
 
-View = tuple[bytes, SightedFacts]
-"""What tells one view of a record from another: the fingerprint of its values, and its facts."""
-
-
-class Recognised:
-    """Knows again what was merged before, by keyed fingerprints (BLAKE2b, RFC 7693) that live in memory only.
-
-    On one day, merging the same view into a record that stands as it stood changes nothing, so an unchanged order
-    needs neither its key nor its values opened.
-    """
-
-    def __init__(self, key: bytes, *, most: int = 100_000) -> None:
-        self._keyed = blake2b(key=key, digest_size=16)
-        self._most = most
-        self._known: dict[RecordNumber, tuple[tuple[object, ...], set[View]]] = {}
-
-    def __repr__(self) -> str:
-        return "<recognised views>"
-
-    def view(self, sighting: Sighting) -> View | None:
-        """Return how this view is known again; None where it cannot be."""
-        state = self._keyed.copy()
-        try:
-            state.update(orjson.dumps(list(sighting.slots.items())))
-        except TypeError:
-            # Not valid Unicode, say; sealing it will tell.
-            return None
-        return state.digest(), sighting.facts
-
-    def has(self, row: Row, view: View, today: int) -> bool:
-        """Say whether this view was merged today into the record as it stands."""
-        known = self._known.get(row.number)
-        return known is not None and view in known[1] and known[0] == _standing(row, today)
-
-    def add(self, row: Row, view: View, today: int) -> None:
-        """Remember a view that is part of the record as it stands."""
-        standing = _standing(row, today)
-        known = self._known.get(row.number)
-        if known is not None and known[0] == standing:
-            known[1].add(view)
-            return
-        if len(self._known) >= self._most:
-            self._known.clear()
-        self._known[row.number] = (standing, {view})
-
-
-def _standing(row: Row, today: int) -> tuple[object, ...]:
-    """Return all that decides what a merge does, beside the view."""
-    return today, row.ref, row.version, row.facts, row.source_updated, row.period, row.due_at
-
-
 @dataclass(slots=True)
 class Tally:
     """What one batch did, for its event."""
@@ -335,8 +283,13 @@ class Batch:
         self.changes.new.append(row)
         return row, names
 
-    def merge(self, row: Row, sighting: Sighting) -> dict[str, int]:
-        """Merge a sighting into a stored record."""
+    def merge(self, row: Row, sighting: Sighting, *, late: bool = False) -> dict[str, int]:
+        """Merge a sighting into a stored record; `late`: the record changed after the sighting was asked for.
+
+        Raises:
+            Overtaken: it is late, has no date to tell by, and would change a value.
+
+        """
         view = None if self._recognised is None else self._recognised.view(sighting)
         if view is not None and self._is_known(row, view):
             self.tally.unchanged += 1
@@ -357,6 +310,8 @@ class Batch:
                 self.dispose(row, day)
                 return names
             return self._renamed(row, names, changed=renamed)
+        if late and not sighting.facts.updated_at and row.blob is not None:
+            self._refuse_overtaken(row, slots)
         self._merge_live(row, sighting, slots, names, facts, day, stale=stale, renamed=renamed)
         if view is not None and row.blob is not None and not stale:
             self._views.append((row, view))
@@ -464,6 +419,11 @@ class Batch:
             self.touched.append(row.number)
         else:
             self.tally.unchanged += 1
+
+    def _refuse_overtaken(self, row: Row, slots: Mapping[int, Scalar]) -> None:
+        now = self._box.open(row, self._box.dek(row))
+        if any(number in now and now[number] != value for number, value in slots.items()):
+            raise Overtaken(f"record {row.number} changed after Amazon was asked")
 
     def _update(
         self,

@@ -45,7 +45,6 @@ from strongroom.vault.batch import (
     SUBJECT_ID,
     Batch,
     Placed,
-    Recognised,
     RecordBox,
     names_of,
     refuse_other_subject,
@@ -56,6 +55,7 @@ from strongroom.vault.events import put_events, reveal_event, reveal_events
 from strongroom.vault.grants import GrantStore
 from strongroom.vault.keystore import Keystore, PeriodKind
 from strongroom.vault.numbers import Numbers
+from strongroom.vault.recent import RecentChanges, Recognised
 from strongroom.vault.store import RecordState, Row
 from strongroom.vault.sweep import Sweeper, SweepReport
 
@@ -112,6 +112,7 @@ class Vault:
         self._boxes: dict[SellerId, RecordBox] = {}
         self._subject_keys: dict[SellerId, SubjectKey] = {}
         self._numbers = Numbers(database)
+        self._recent = RecentChanges()
         self._recognised = Recognised(envelope.new_key())
 
     def __repr__(self) -> str:
@@ -119,7 +120,7 @@ class Vault:
 
     # -- in --------------------------------------------------------------------------------------------------------
 
-    def put(
+    def put(  # noqa: PLR0913 - what was seen, by whom, when, in which call
         self,
         seller: SellerId,
         sightings: Sequence[Sighting],
@@ -130,16 +131,22 @@ class Vault:
         drift: Iterable[tuple[str, str]] = (),
         req: str | None = None,
         src_ip: str | None = None,
+        asked_at: datetime | None = None,
     ) -> list[Placed]:
         """Seal what one document showed, merge it with what is known, and return where each sighting's values went.
 
         One event is recorded with it, also where nothing was new. `drift` are (model path, kind) of what the catalogue
-        did not know. All of it is durable on return, or none of it happened.
+        did not know. All of it is durable on return, or none of it happened. `asked_at` is when Amazon was asked.
+
+        Raises:
+            Overtaken: a view without a date of its own differs from what its record became after `asked_at`.
+
         """
         drift = list(drift)
         batch = Batch(
             seller, self._box(seller), self._keystore, self._copy_lifetime, now, self._recognised
         )
+        overtaken = self._recent.overtaking(asked_at)
         refs = self._refs(seller, sightings)
         fresh = self._numbers.take(seller, len(sightings))
         with self._database.write() as tx:
@@ -153,7 +160,7 @@ class Vault:
                     rows[ref] = row
                     tokens = self._mint.record(row.number)
                 else:
-                    names = batch.merge(row, sighting)
+                    names = batch.merge(row, sighting, late=overtaken(row.number))
                     # Seen again, so probably once more; keeping those of new orders too would scatter the heap.
                     tokens = self._tokens_of(row.number)
                 gone = row.state != RecordState.LIVE
@@ -165,6 +172,7 @@ class Vault:
                 tx, *put_events(batch, sightings, caller, op, seller, drift, req, src_ip), now=now
             )
         batch.committed()
+        self._recent.note(batch.touched, now)
         self._numbers.give_back(seller, fresh)
         return placed
 
