@@ -120,6 +120,14 @@ def _separation(home: Layout, settings: Settings) -> Check:
     if vault_url.startswith("sqlite:") and keys_url.startswith("sqlite:"):
         detail = "two files in one home: a backup must never take both"
         return Check("keys.separate", State.OK, detail)
+    if not keys_url.startswith("sqlite:"):
+        # Its files and log keep a destroyed key's wrapped bytes until they are reused.
+        return Check(
+            "keys.separate",
+            State.WARNING,
+            "the keystore is on PostgreSQL, whose files keep old rows for a while [2.1]",
+            "a cluster of its own without WAL archiving or backups, or a SQLite file",
+        )
     return Check("keys.separate", State.OK, "two databases")
 
 

@@ -268,6 +268,9 @@ class Keystore:
     def destroy(self, ids: list[PeriodId], now: datetime) -> None:
         """Destroy period keys for good, whatever they lock: O(1) a key. On return no file of the keystore holds them.
 
+        That is checked on SQLite. PostgreSQL's files and log keep the old row, wrapped under the master key, until the
+        space is used again: such a keystore needs a cluster of its own without archived logs (docs/operating.md).
+
         Raises:
             Unavailable: a reader kept the log open so that its old pages could not be cut; call again.
             Tampered: the bytes are still in a file although every step succeeded.
