@@ -19,6 +19,7 @@ from typing import Final
 from strongroom import settings as settings_file
 from strongroom.accounts import Accounts
 from strongroom.audit import AuditLog, Event, EventType, ObjKind, Outcome, Reason
+from strongroom.compliance import AccessView, Reviews
 from strongroom.crypto.note import Signer, Verifier
 from strongroom.crypto.root import RootProvider, root_for
 from strongroom.db import migrate
@@ -28,6 +29,7 @@ from strongroom.home import Layout, certificates, check_modes, layout, locked, m
 from strongroom.settings import Settings
 from strongroom.terms import SYSTEM, Environment
 from strongroom.vault import GrantStore, Keystore, SellerStore, Vault
+from strongroom.vault.roles import RoleStore
 
 Clock = Callable[[], datetime]
 """Returns the present instant, aware, in UTC."""
@@ -62,6 +64,9 @@ class System:
     sellers: SellerStore
     grants: GrantStore
     vault: Vault
+    roles: RoleStore
+    reviews: Reviews
+    access: AccessView
     ticket_key: bytes = field(repr=False)
     sound: bool
     """False: the log is not what its signer vouched for; it can be verified, and nothing else done."""
@@ -246,6 +251,7 @@ def _wire(
     accounts = Accounts(database, keystore.secret("accounts", now), audit, environment)
     sellers = SellerStore(database, keystore.secret("sellers", now), audit, environment)
     grants = GrantStore(database, audit, one_person=settings.one_person)
+    roles = RoleStore(database, audit)
     vault = Vault(
         database,
         keystore,
@@ -276,6 +282,9 @@ def _wire(
         sellers,
         grants,
         vault,
+        roles,
+        Reviews(database, audit, grants),
+        AccessView(database, audit, grants, roles),
         keystore.secret("gateway-tickets", now),
         sound=True,
         _resources=ExitStack(),

@@ -288,6 +288,11 @@ def micros(at: datetime) -> int:
     return (at - _EPOCH) // _MICROSECOND
 
 
+def instant(number: int) -> datetime:
+    """Return the aware instant of microseconds since 1970."""
+    return _EPOCH + number * _MICROSECOND
+
+
 def canonical(event: Event, stamp: Stamp) -> bytes:
     """Return the entry's bytes: what is hashed, stored and never changed.
 

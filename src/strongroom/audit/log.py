@@ -9,7 +9,7 @@ lives in another database: a log that was set back to an earlier state is refuse
 import hmac
 import os
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -20,7 +20,16 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from strongroom.audit.continuity import HINT, prove_growth, reread_growth, trusted
-from strongroom.audit.entry import ENTROPY_BYTES, Event, Stamp, canonical, is_id, micros
+from strongroom.audit.entry import (
+    ENTROPY_BYTES,
+    Event,
+    EventType,
+    Stamp,
+    canonical,
+    instant,
+    is_id,
+    micros,
+)
 from strongroom.audit.tiles import read_tile, store_whole_tiles
 from strongroom.audit.tree import EMPTY_ROOT, Frontier, leaf_hash
 from strongroom.audit.verify import Head, StoredEvent, VerifyReport, check
@@ -252,6 +261,30 @@ class AuditLog:
             if len(page) < _PAGE:
                 return
             since = page[-1].seq + 1
+
+    def of_types(
+        self, types: Collection[EventType], since: datetime | None = None
+    ) -> Iterator[Entry]:
+        """Give the events of these types from an instant on, in order; as `events` otherwise."""
+        seq = 0
+        wanted = _EVENTS.where(audit_event.c.type.in_([type_.value for type_ in types]))
+        if since is not None:
+            wanted = wanted.where(audit_event.c.ts >= micros(since))
+        while True:
+            with self._database.read() as tx:
+                query = wanted.where(audit_event.c.seq >= seq).order_by(audit_event.c.seq)
+                page = [_entry(row) for row in tx.execute(query.limit(_PAGE))]
+            yield from page
+            if len(page) < _PAGE:
+                return
+            seq = page[-1].seq + 1
+
+    def last_active(self) -> dict[int, datetime]:
+        """Return when each principal last did anything that was recorded, by its number."""
+        query = sa.select(audit_event.c.actor, sa.func.max(audit_event.c.ts).label("ts"))
+        with self._database.read() as tx:
+            rows = tx.execute(query.group_by(audit_event.c.actor))
+            return {row.actor: instant(row.ts) for row in rows}
 
     def pseudonym(self, kind: str, value: str) -> str:
         """Return the keyed HMAC under which the log names a value it must not hold, as 32 hex digits.

@@ -1,17 +1,17 @@
-"""Who may come in, and for what: `seller`, `app`, `user`, `grant`."""
+"""Who may come in: `seller`, `app`, `user`."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from strongroom.cli.session import AsOption, CredentialOption, Session, secret, table, verb
+from strongroom.cli import grants, reviews
+from strongroom.cli.session import EXIT_REFUSED, Session, secret, table, verb
 from strongroom.errors import Malformed
 
 seller = typer.Typer(help="Selling partners and their real credentials.", no_args_is_help=True)
 app = typer.Typer(help="Apps that use the gateway.", no_args_is_help=True)
 user = typer.Typer(help="People.", no_args_is_help=True)
-grant = typer.Typer(help="Who may do what with whose data.", no_args_is_help=True)
 
 Name = Annotated[str, typer.Argument(metavar="NAME", show_default=False)]
 
@@ -21,7 +21,8 @@ def register(root: typer.Typer) -> None:
     root.add_typer(seller, name="seller")
     root.add_typer(app, name="app")
     root.add_typer(user, name="user")
-    root.add_typer(grant, name="grant")
+    grants.register(root)
+    reviews.register(root)
 
 
 @verb(
@@ -124,11 +125,29 @@ def app_end(
     session: Session,
     *,
     name: Name,
+    at: Annotated[
+        str | None, typer.Option("--at", metavar="INSTANT", help="Then, instead of now.")
+    ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="It cannot be undone.")] = False,
 ) -> None:
     """End an app for good: its credentials and tokens work no more."""
     _confirm(yes=yes)
-    session.say(session.call("app.end", name=name))
+    session.say(session.call("app.end", name=name, at=at))
+
+
+@verb(app, "rotate", example="strongroom app rotate erp --overlap-days 2 --json > erp.json")
+def app_rotate(
+    session: Session,
+    *,
+    name: Name,
+    overlap_days: Annotated[
+        int, typer.Option(help="How long the secret before stays good: 0 to 7 days.")
+    ] = 7,
+) -> None:
+    """Give an app a second secret, shown this once; the one before ends by itself."""
+    made = session.call("app.rotate", name=name, overlap_days=overlap_days)
+    session.warn("the client secret is shown this once: keep it now")
+    session.say(made)
 
 
 @verb(user, "add", example="strongroom user add anna --json > anna.json")
@@ -159,112 +178,23 @@ def user_end(
     session: Session,
     *,
     name: Name,
+    at: Annotated[
+        str | None, typer.Option("--at", metavar="INSTANT", help="Then, instead of now.")
+    ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="It cannot be undone.")] = False,
 ) -> None:
     """End a person's account for good."""
     _confirm(yes=yes)
-    session.say(session.call("user.end", name=name))
+    session.say(session.call("user.end", name=name, at=at))
 
 
-@verb(
-    grant,
-    "add",
-    example="strongroom grant add --principal erp --action reveal --purpose fulfilment "
-    "--categories name,address --seller acme --days 30",
-)
-def grant_add(  # noqa: PLR0913 - what a grant says
-    session: Session,
-    *,
-    principal: Annotated[str, typer.Option(metavar="NAME", help="The person or app.")],
-    action: Annotated[str, typer.Option(help="reveal, search, relay, export or administer.")],
-    purpose: Annotated[
-        str, typer.Option(help="fulfilment, tax, invoicing or one of the policy's.")
-    ],
-    categories: Annotated[str, typer.Option(help="Kinds of data, separated by commas.")],
-    days: Annotated[int, typer.Option(help="1 to 90.")],
-    seller: Annotated[list[str] | None, typer.Option(metavar="S", help="May be repeated.")] = None,
-    all_sellers: Annotated[
-        bool, typer.Option("--all-sellers", help="Instead of naming them.")
-    ] = False,
-    as_name: AsOption = None,
-    credential_file: CredentialOption = None,
-) -> None:
-    """Ask for a grant. It is pending until another person approves it, unless the home has one."""
-    if bool(seller) == all_sellers:
-        raise Malformed("name sellers with --seller, or give --all-sellers")
-    session.say(
-        session.call(
-            "grant.add",
-            as_name=as_name,
-            credential_file=credential_file,
-            principal=principal,
-            action=action,
-            purpose=purpose,
-            categories=split(categories),
-            sellers=seller or None,
-            days=days,
-        )
-    )
-
-
-@verb(
-    grant,
-    "approve",
-    example="strongroom grant approve 3 --as boris --credential-file boris.json",
-)
-def grant_approve(
-    session: Session,
-    *,
-    number: Annotated[int, typer.Argument(metavar="GRANT", show_default=False)],
-    as_name: AsOption = None,
-    credential_file: CredentialOption = None,
-) -> None:
-    """Approve a pending grant; who asked for it, or gets it, may not."""
-    session.say(
-        session.call(
-            "grant.approve", as_name=as_name, credential_file=credential_file, grant=number
-        )
-    )
-
-
-@verb(grant, "list", example="strongroom grant list --principal erp")
-def grant_list(
-    session: Session,
-    *,
-    principal: Annotated[str | None, typer.Option(metavar="NAME", help="Only theirs.")] = None,
-) -> None:
-    """List the grants."""
-    found = session.call("grant.list", principal=principal)
-    columns = (
-        "id",
-        "state",
-        "principal",
-        "action",
-        "purpose",
-        "categories",
-        "sellers",
-        "expires_at",
-    )
-    session.say(found, table(found["grants"], columns))
-
-
-@verb(grant, "revoke", example="strongroom grant revoke 3")
-def grant_revoke(
-    session: Session,
-    *,
-    number: Annotated[int, typer.Argument(metavar="GRANT", show_default=False)],
-    as_name: AsOption = None,
-    credential_file: CredentialOption = None,
-) -> None:
-    """End a grant now."""
-    session.say(
-        session.call("grant.revoke", as_name=as_name, credential_file=credential_file, grant=number)
-    )
-
-
-def split(text: str) -> list[str]:
-    """Return the parts of a comma-separated option."""
-    return [part.strip() for part in text.split(",") if part.strip()]
+@verb(user, "proof", example="strongroom user proof anna")
+def user_proof(session: Session, name: Name) -> None:
+    """List what a person or app held, and exit with 1 while anything of it still works."""
+    proof = session.call("user.proof", name=name)
+    session.say(proof, table(proof["held"], ("kind", "id", "dead", "by")))
+    if not proof["complete"]:
+        raise typer.Exit(EXIT_REFUSED)
 
 
 def _confirm(*, yes: bool) -> None:

@@ -5,8 +5,7 @@ from typing import Annotated
 
 import typer
 
-from strongroom.cli.access import split
-from strongroom.cli.session import AsOption, CredentialOption, Session, table, verb
+from strongroom.cli.session import AsOption, CredentialOption, Session, split, table, verb
 from strongroom.errors import Malformed
 
 PurposeOption = Annotated[

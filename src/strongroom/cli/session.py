@@ -240,6 +240,11 @@ def secret(path: Path, option: str) -> str:
         raise Malformed(exc.message) from None
 
 
+def split(text: str) -> list[str]:
+    """Return the parts of a comma-separated option."""
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
 def to_json(document: Mapping[str, object]) -> str:
     """Return one line of JSON."""
     return orjson.dumps(document, option=orjson.OPT_APPEND_NEWLINE, default=str).decode()

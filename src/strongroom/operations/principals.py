@@ -1,8 +1,10 @@
 """What commands do to selling partners, apps and people [1.2]."""
 
+from datetime import timedelta
+
 from strongroom.accounts import NewPerson, Principal
 from strongroom.errors import Malformed
-from strongroom.operations.registry import Call, Json, iso, operation
+from strongroom.operations.registry import Call, Json, instant, iso, operation
 from strongroom.terms import PrincipalKind
 from strongroom.vault import LwaCredentials, Seller
 
@@ -80,13 +82,32 @@ def _app_list(call: Call) -> Json:
     apps = []
     for app in call.system.accounts.listed(PrincipalKind.APP):
         living = call.system.accounts.authorizations(app.name)
-        apps.append({**_principal(app), "sellers": sorted({sellers[a.seller] for a in living})})
+        apps.append(
+            {
+                **_principal(app),
+                "sellers": sorted({sellers[a.seller] for a in living}),
+                "secrets": _secrets(call, app.name),
+            }
+        )
     return {"apps": apps}
 
 
 @operation("app.end")
-def _app_end(call: Call, *, name: str) -> Json:
-    return _end(call, name, PrincipalKind.APP)
+def _app_end(call: Call, *, name: str, at: str | None = None) -> Json:
+    return _end(call, name, PrincipalKind.APP, at)
+
+
+@operation("app.rotate")
+def _app_rotate(call: Call, *, name: str, overlap_days: int = 7) -> Json:
+    made = call.system.accounts.rotate(
+        name, caller=call.caller, now=call.now, overlap=timedelta(days=overlap_days)
+    )
+    return {
+        **_principal(made.app),
+        "client_id": made.client_id,
+        "client_secret": made.client_secret,
+        "secrets": _secrets(call, made.app.name),
+    }
 
 
 @operation("user.add")
@@ -109,17 +130,32 @@ def _user_list(call: Call) -> Json:
 
 
 @operation("user.end")
-def _user_end(call: Call, *, name: str) -> Json:
-    return _end(call, name, PrincipalKind.PERSON)
+def _user_end(call: Call, *, name: str, at: str | None = None) -> Json:
+    return _end(call, name, PrincipalKind.PERSON, at)
 
 
 # -- private ---------------------------------------------------------------------------------------
 
 
-def _end(call: Call, name: str, kind: PrincipalKind) -> Json:
-    if call.system.accounts.find(name).kind is not kind:
+def _end(call: Call, name: str, kind: PrincipalKind, at: str | None) -> Json:
+    accounts = call.system.accounts
+    if accounts.find(name).kind is not kind:
         raise Malformed(f"this is no {kind}")
-    return _principal(call.system.accounts.end(name, caller=call.caller, now=call.now))
+    when = None if at is None else instant(at)
+    return _principal(accounts.end(name, caller=call.caller, now=call.now, at=when))
+
+
+def _secrets(call: Call, app: str) -> list[Json]:
+    """Return an app's secrets that still work, oldest first: their age, never what they prove [1.4]."""
+    return [
+        {
+            "credential": secret.id,
+            "age_days": (call.now - secret.created_at).days,
+            "ends_at": secret.ends_at.isoformat(),
+        }
+        for secret in call.system.accounts.holdings(app).secrets
+        if secret.works(call.now)
+    ]
 
 
 def _principal(principal: Principal) -> Json:

@@ -1,0 +1,18 @@
+"""What the policy asks to be looked at again and proved: reviews of access, drift, leavers."""
+
+from strongroom.compliance.access import AccessView, Drift, Why
+from strongroom.compliance.leaving import LeaverProof, prove_leaving
+from strongroom.compliance.reviews import Campaign, Closed, Item, Narrowing, Reviews
+
+__all__ = [
+    "AccessView",
+    "Campaign",
+    "Closed",
+    "Drift",
+    "Item",
+    "LeaverProof",
+    "Narrowing",
+    "Reviews",
+    "Why",
+    "prove_leaving",
+]
