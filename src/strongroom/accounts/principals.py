@@ -305,7 +305,9 @@ class Accounts:
                 .values(
                     principal_id=principal.id,
                     seller_id=seller_id,
-                    refresh_hash=self._digests.of_refresh_token(refresh_token, principal.id, seller_id),
+                    refresh_hash=self._digests.of_refresh_token(
+                        refresh_token, principal.id, seller_id
+                    ),
                     created_at=now,
                 )
                 .returning(_authorizations.c.id)
@@ -338,7 +340,9 @@ class Accounts:
         expected = b"\0" * 32 if row is None else bytes(row.secret_hash)
         # Always computed, so that an unknown client takes as long as a wrong secret.
         owner = PrincipalId(0 if row is None else row.principal_id)
-        same = hmac.compare_digest(self._digests.of_secret(client_id, owner, client_secret), expected)
+        same = hmac.compare_digest(
+            self._digests.of_secret(client_id, owner, client_secret), expected
+        )
         if row is None or not same or row.kind != PrincipalKind.APP:
             self._refuse(row, ("client", client_id), Reason.WRONG_CREDENTIAL, now)
         if (dead := _dead(row, now)) is not None:
