@@ -20,12 +20,15 @@ from strongroom.app import System, database_urls, machine_clock, passphrase_path
 from strongroom.audit import EventType
 from strongroom.errors import Conflict, Misconfigured, StrongroomError
 from strongroom.home import Layout, certificates, locked, making, too_open
+from strongroom.policy.leaving import has_ended
+from strongroom.policy.limits import REVIEW_EVERY, REVIEW_OPENS
 from strongroom.settings import Settings
-from strongroom.terms import Environment
+from strongroom.terms import Environment, PrincipalKind
 from strongroom.vault import PeriodKind
 
 VERIFY_EVERY: Final = timedelta(days=7)
 RENEW_CERTIFICATE: Final = timedelta(days=14)
+ROTATE_SECRET: Final = timedelta(days=14)
 _CLOCK_SLACK: Final = timedelta(seconds=5)
 _WAL_RESET_FIXED: Final = (3, 51, 3)
 _TAIL: Final = 10_000
@@ -71,6 +74,9 @@ def open_checks(system: System, now: datetime) -> list[Check]:
         _log_verified(system, now),
         _clock(system, now),
         _retention(system, now),
+        _review(system, now),
+        _broken_glass(system, now),
+        _secrets(system, now),
         Check(
             "keys.copies",
             State.OK,
@@ -226,6 +232,50 @@ def _retention(system: System, now: datetime) -> Check:
         detail = f"{len(overdue)} keys are past their day"
         return Check("retention.swept", State.FAILED, detail, "strongroom retention sweep")
     return Check("retention.swept", State.OK, "no key is past its day")
+
+
+def _review(system: System, now: datetime) -> Check:
+    """Tell whether the list of who has access is due for its review [1.2]."""
+    due = [
+        row.grant.review_by
+        for row in system.grants.all()
+        if row.state(now) in {"active", "suspended"} and row.grant.review_by is not None
+    ]
+    if not due:
+        return Check("access.review", State.OK, "no grant waits for a review")
+    detail = f"the next grants are to be reviewed by {min(due):%Y-%m-%d}"
+    left = min(due) - now
+    if left <= timedelta(0):
+        return Check("access.review", State.FAILED, detail, "strongroom review start")
+    if left <= REVIEW_EVERY - REVIEW_OPENS:
+        return Check("access.review", State.WARNING, detail, "strongroom review start")
+    return Check("access.review", State.OK, detail)
+
+
+def _broken_glass(system: System, now: datetime) -> Check:
+    waiting = system.reviews.broken_glass()
+    hint = "strongroom review show --json"
+    if not waiting:
+        return Check("access.broken_glass", State.OK, "none waits for its review")
+    late = any(item.due_at <= now for item in waiting)
+    detail = f"{len(waiting)} to review by another person"
+    return Check("access.broken_glass", State.FAILED if late else State.WARNING, detail, hint)
+
+
+def _secrets(system: System, now: datetime) -> Check:
+    """Tell whether an app's newest secret is about to end, or has ended [1.4]."""
+    ends = []
+    for app in system.accounts.listed(PrincipalKind.APP):
+        secrets = system.accounts.holdings(app.name).secrets
+        if secrets and not has_ended(app.ended_at, now):
+            ends.append((max(secret.ends_at for secret in secrets), app.name))
+    if not ends or min(ends)[0] - now > ROTATE_SECRET:
+        return Check("apps.secrets", State.OK, "each is younger than a quarter")
+    at, name = min(ends)
+    state = State.FAILED if at <= now else State.WARNING
+    return Check(
+        "apps.secrets", state, f"{name}'s ends at {at:%Y-%m-%d}", f"strongroom app rotate {name}"
+    )
 
 
 def _instant(text: str) -> datetime:

@@ -47,6 +47,7 @@ class Task(StrEnum):
     SWEEP = "sweep"
     CHECKPOINT = "checkpoint"
     HEARTBEAT = "heartbeat"
+    DRIFT = "drift"
 
 
 _NAMES: Final = frozenset(happening.value for happening in Happening)

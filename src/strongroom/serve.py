@@ -27,7 +27,7 @@ from strongroom.app import System, open_system
 from strongroom.audit import Event as AuditEvent
 from strongroom.audit import EventType, Outcome
 from strongroom.control import ControlServer
-from strongroom.errors import Conflict, Misconfigured
+from strongroom.errors import Conflict, Misconfigured, Tampered
 from strongroom.gateway import create_gateway
 from strongroom.home import certificates
 from strongroom.policy.catalogue import Catalogue
@@ -223,6 +223,7 @@ class _Serving:
                 for server, listener in servers:
                     tasks.create_task(server.serve(sockets=[listener]))
                 tasks.create_task(self._sweeps())
+                tasks.create_task(self._drifts())
                 tasks.create_task(self._checkpoints())
                 tasks.create_task(self._heartbeats())
                 for server, _ in servers:
@@ -265,6 +266,20 @@ class _Serving:
             hour = now.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
             if await self._stopped_within((hour - now).total_seconds() + 1):
                 return
+
+    async def _drifts(self) -> None:
+        """Just after every midnight UTC, hold who has access against what was reviewed and recorded [1.2]."""
+        while True:
+            now = self._system.clock()
+            midnight = now.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
+            if await self._stopped_within((midnight - now).total_seconds() + 1):
+                return
+            await self._do(logs.Task.DRIFT, self._drift)
+
+    def _drift(self) -> None:
+        drift = self._system.access.drift(SYSTEM, self._system.clock())
+        if drift.tampered:
+            raise Tampered("grants are not what was recorded of them")
 
     async def _checkpoints(self) -> None:
         while not await self._stopped_within(CHECKPOINT_SECONDS):

@@ -102,6 +102,15 @@ def marks(review: Any) -> dict[int, list[str]]:
     return {item["grant"]["id"]: item["marks"] for item in review["items"]}
 
 
+def states(quarter: Quarter, day: float) -> dict[int, str]:
+    return {g["id"]: g["state"] for g in quarter.on(day, "grant", "list")["grants"]}
+
+
+def checks(quarter: Quarter, day: float) -> set[tuple[str, str]]:
+    """Return what `doctor` says on a day: each check's id and state."""
+    return {(check["id"], check["state"]) for check in quarter.attempt(day, "doctor")[1]["checks"]}
+
+
 def item(review: Any, number: int) -> str:
     (found,) = [str(i["item"]) for i in review["items"] if i["grant"]["id"] == number]
     return found
@@ -127,6 +136,7 @@ def test_a_quarter_of_reviews(quarter: Quarter) -> None:
     assert (cells[0]["why"][0]["budget"], cells[0]["why"][0]["used_today"]) == (5, 0)
     assert cells[0]["why"][0]["reason"] == "labels for the depot"
 
+    assert checks(quarter, 80) >= {("access.review", "warning"), ("apps.secrets", "warning")}
     # The population: by a query, with its count and hash; reads are the log's.
     review = quarter.on(80, "review", "start")
     assert (review["row_count"], review["state"]) == (3, "open")
@@ -149,11 +159,8 @@ def test_a_quarter_of_reviews(quarter: Quarter) -> None:
     assert "is decided" in quarter.refused(81, *decide, item(review, idle), "keep")
 
     # Day 91: nobody decided about one grant. Nothing ran; it counts no more.
-    states = lambda day: {  # noqa: E731
-        g["id"]: g["state"] for g in quarter.on(day, "grant", "list")["grants"]
-    }
-    assert states(90.9) == {kept: "active", idle: "revoked", late: "active"}
-    assert states(91) == {kept: "active", idle: "revoked", late: "suspended"}
+    assert states(quarter, 90.9) == {kept: "active", idle: "revoked", late: "active"}
+    assert states(quarter, 91) == {kept: "active", idle: "revoked", late: "suspended"}
     cells = quarter.on(91, "grant", "matrix")["cells"]
     assert [cell["principal"] for cell in cells] == ["erp"]
     fresh = quarter.on(91, "app", "rotate", "bi")
@@ -233,6 +240,7 @@ def test_the_glass_is_broken_for_hours_and_waits_for_a_reviewer(quarter: Quarter
     assert "grant_expired" in quarter.refused(0.09, *reveal, by="boris")
 
     (waiting,) = quarter.on(1, "review", "show")["break_glass"]
+    assert ("access.broken_glass", "failed") in checks(quarter, 3)
     decide = ("review", "decide", str(waiting["item"]), "keep")
     assert "their own" in quarter.refused(1, *decide, by="boris")
     # Overdue, it keeps its person from the next one.
