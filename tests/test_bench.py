@@ -24,6 +24,9 @@ ROWS = {
     "events verified, from the disk",
     "reveal one value with its durable event, p50",
     "reveal one value with its durable event, p99",
+    "reveal one value over the API with its durable event, p50",
+    "reveal one value over the API with its durable event, p99",
+    "reveal values over the API, 4 at a time",
 }
 
 

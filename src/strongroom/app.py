@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from strongroom import settings as settings_file
-from strongroom.accounts import Accounts
+from strongroom.accounts import Accounts, Channels
 from strongroom.audit import AuditLog, Event, EventType, ObjKind, Outcome, Reason
 from strongroom.compliance import AccessView, Reviews
 from strongroom.crypto.note import Signer, Verifier
@@ -61,6 +61,7 @@ class System:
     keystore: Keystore
     audit: AuditLog
     accounts: Accounts
+    channels: Channels
     sellers: SellerStore
     grants: GrantStore
     vault: Vault
@@ -68,6 +69,7 @@ class System:
     reviews: Reviews
     access: AccessView
     ticket_key: bytes = field(repr=False)
+    api_key: bytes = field(repr=False)
     sound: bool
     """False: the log is not what its signer vouched for; it can be verified, and nothing else done."""
     _resources: ExitStack = field(repr=False)
@@ -279,6 +281,7 @@ def _wire(
         keystore,
         audit,
         accounts,
+        Channels(database, audit, lambda: accounts.generation),
         sellers,
         grants,
         vault,
@@ -286,6 +289,7 @@ def _wire(
         Reviews(database, audit, grants),
         AccessView(database, audit, grants, roles),
         keystore.secret("gateway-tickets", now),
+        keystore.secret("api-tickets", now),
         sound=True,
         _resources=ExitStack(),
     )

@@ -176,17 +176,22 @@ def _ports(home: Layout, settings: Settings) -> Iterator[Check]:
     except StrongroomError as exc:
         yield Check("ports.free", State.FAILED, exc.message, exc.hint)
         return
-    for section, listener in (("gateway", settings.gateway), ("health", settings.health)):
-        family = socket.AF_INET6 if ":" in listener.host else socket.AF_INET
+    listeners = (
+        ("gateway", settings.gateway.host, settings.gateway.port),
+        ("api", settings.api.host, settings.api.port),
+        ("health", settings.health.host, settings.health.port),
+    )
+    for section, host, port in listeners:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
         with socket.socket(family, socket.SOCK_STREAM) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
-                probe.bind((listener.host, listener.port))
+                probe.bind((host, port))
             except OSError as exc:
-                detail = f"{section}: port {listener.port}: {exc.strerror}"
+                detail = f"{section}: port {port}: {exc.strerror}"
                 yield Check(f"ports.{section}", State.FAILED, detail, f"set {section}.port")
             else:
-                yield Check(f"ports.{section}", State.OK, f"port {listener.port}")
+                yield Check(f"ports.{section}", State.OK, f"port {port}")
 
 
 # -- open ------------------------------------------------------------------------------------------

@@ -11,18 +11,19 @@ import os
 import signal
 import socket
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import uvicorn
 import uvloop
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from strongroom import logs
+from strongroom.api import Api, ApiLimits, create_api
 from strongroom.app import System, open_system
 from strongroom.audit import Event as AuditEvent
 from strongroom.audit import EventType, Outcome
@@ -52,18 +53,28 @@ _HANG_UP_SECONDS: Final = 0.05
 
 
 class Face(StrEnum):
-    """What to serve; so far everything is the gateway, health and the control socket."""
+    """What to serve; health and the control socket come with each."""
 
     ALL = "all"
     GATEWAY = "gateway"
+    API = "api"
+
+
+class _Address(Protocol):
+    @property
+    def host(self) -> str: ...
+
+    @property
+    def port(self) -> int: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """The addresses of a home that is being served."""
+    """The addresses of a home that is being served; None for what is not."""
 
-    gateway: str
-    token_endpoint: str
+    gateway: str | None
+    token_endpoint: str | None
+    api: str | None
     health: str
     ca: Path
     pid: int
@@ -75,6 +86,7 @@ def serve(
     starts_at: datetime | None,
     passphrase: str | None,
     ready: Callable[[Ready], None],
+    face: Face = Face.ALL,
 ) -> None:
     """Serve the home in this thread, the main one, until SIGTERM or SIGINT; `ready` hears once.
 
@@ -90,7 +102,7 @@ def serve(
     tune_memory()
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_Serving(system).run(ready))
+            runner.run(_Serving(system, face).run(ready))
     finally:
         system.close()
     logs.say(logs.Happening.SERVE_STOPPED, pid=os.getpid())
@@ -197,8 +209,9 @@ class _Server(uvicorn.Server):
 class _Serving:
     """One run of `serve`."""
 
-    def __init__(self, system: System) -> None:
+    def __init__(self, system: System, face: Face) -> None:
         self._system = system
+        self._face = face
         self._stop = asyncio.Event()
         self._faults: set[str] = set()
         self._published = -1
@@ -209,12 +222,19 @@ class _Serving:
         settings = self._system.settings
         context = certificates.server_context(self._system.home)
         with contextlib.ExitStack() as sockets:
-            gateway = _listen(settings.gateway.host, settings.gateway.port, "gateway", sockets)
-            health = _listen(settings.health.host, settings.health.port, "health", sockets)
-            servers = [
-                (_server(self._gateway(), context, lifespan="on"), gateway),
-                (_server(self._health, context, lifespan="off"), health),
-            ]
+            servers: list[tuple[_Server, socket.socket]] = []
+            urls: dict[str, str] = {}
+
+            def add(name: str, at: _Address, app: Any, lifespan: str = "off") -> None:  # noqa: ANN401 - ASGI
+                listener = _listen(at.host, at.port, name, sockets)
+                servers.append((_server(app, context, lifespan=lifespan), listener))
+                urls[name] = _url(listener)
+
+            if self._face in (Face.ALL, Face.GATEWAY):
+                add("gateway", settings.gateway, self._gateway(), "on")
+            if self._face in (Face.ALL, Face.API):
+                add("api", settings.api, self._api())
+            add("health", settings.health, self._health)
             control = ControlServer(self._system)
             await control.start()
             for number in (signal.SIGTERM, signal.SIGINT):
@@ -228,19 +248,38 @@ class _Serving:
                 tasks.create_task(self._heartbeats())
                 for server, _ in servers:
                     await server.listening.wait()
-                base = _url(gateway)
-                self._tell(ready, base, _url(health))
+                self._tell(ready, urls)
                 await self._stop.wait()
                 logs.say(logs.Happening.SERVE_STOPPING, pid=os.getpid())
                 for server, _ in servers:
                     server.should_exit = True
             await control.stop()
 
-    def _tell(self, ready: Callable[[Ready], None], base: str, health: str) -> None:
+    def _tell(self, ready: Callable[[Ready], None], urls: Mapping[str, str]) -> None:
         authority = certificates.certificates(self._system.home).authority
         pid = os.getpid()
         logs.say(logs.Happening.SERVE_STARTED, pid=pid)
-        ready(Ready(base, f"{base}/auth/o2/token", f"{health}/health", authority, pid))
+        base = urls.get("gateway")
+        tokens = None if base is None else f"{base}/auth/o2/token"
+        health = urls["health"] + "/health"
+        ready(Ready(base, tokens, urls.get("api"), health, authority, pid))
+
+    def _api(self) -> Api:
+        system = self._system
+        limits = system.settings.api
+        return create_api(
+            vault=system.vault,
+            accounts=system.accounts,
+            channels=system.channels,
+            sellers=system.sellers,
+            grants=system.grants,
+            audit=system.audit,
+            database=system.database,
+            clock=system.clock,
+            ticket_key=system.api_key,
+            environment=system.settings.environment,
+            limits=ApiLimits(limits.requests_per_second, limits.burst, limits.records_per_day),
+        )
 
     def _gateway(self) -> Any:  # noqa: ANN401 - an ASGI application
         system = self._system

@@ -53,6 +53,22 @@ class GatewaySettings(_Section):
     port: Port = Field(8443, description="port; 0 picks a free one")
 
 
+class ApiSettings(_Section):
+    """The listener on which apps ask for values, and how much one of them may ask for."""
+
+    host: Host = Field("127.0.0.1", description="address to listen on; loopback by default [1.1]")
+    port: Port = Field(8444, description="port; 0 picks a free one")
+    requests_per_second: Annotated[int, Field(ge=1, le=100_000)] = Field(
+        50, description="what one app may ask for in the long run [1.3]"
+    )
+    burst: Annotated[int, Field(ge=1, le=100_000)] = Field(
+        200, description="how many requests of one app may come at once"
+    )
+    records_per_day: Annotated[int, Field(ge=0, le=100_000_000)] = Field(
+        10_000, description="different records that one app may see values of from midnight UTC on"
+    )
+
+
 class HealthSettings(_Section):
     """The listener for monitoring."""
 
@@ -121,6 +137,7 @@ class Settings(BaseSettings):
         description="declared at `init`: one person runs this home, so grants need no second one",
     )
     gateway: GatewaySettings = GatewaySettings()
+    api: ApiSettings = ApiSettings()
     health: HealthSettings = HealthSettings()
     vault: VaultSettings = VaultSettings()
     keystore: KeystoreSettings = KeystoreSettings()

@@ -130,6 +130,7 @@ class Home:
         return kept | {
             "STRONGROOM_HOME": str(self.path),
             "STRONGROOM_GATEWAY__PORT": "0",
+            "STRONGROOM_API__PORT": "0",
             "STRONGROOM_HEALTH__PORT": "0",
         }
 
@@ -261,6 +262,7 @@ class Home:
         *,
         wrapper: Sequence[str] | None = None,
         extra: Mapping[str, str] | None = None,
+        face: str | None = None,
     ) -> None:
         """Serve the home; returns when its listeners are ready.
 
@@ -269,7 +271,7 @@ class Home:
         if self._serving is not None:
             raise AssertionError("the home is served already")
         at = [] if self.now is None else ["--now", self.now.isoformat()]
-        command = [*(wrapper or [str(COMMAND)]), "serve", *at, "--json"]
+        command = [*(wrapper or [str(COMMAND)]), "serve", *([face] if face else []), *at, "--json"]
         serving = _Serving(command, self.environment() | dict(extra or {}), self.work)
         self._serving = serving
         try:

@@ -1,5 +1,6 @@
 """Who may come in: people, apps, their credentials and their authorizations [1.2]."""
 
+from strongroom.accounts.channels import Channel, Channels
 from strongroom.accounts.principals import ANONYMOUS, Accounts
 from strongroom.accounts.rows import (
     Authorization,
@@ -15,6 +16,8 @@ __all__ = [
     "ANONYMOUS",
     "Accounts",
     "Authorization",
+    "Channel",
+    "Channels",
     "Holdings",
     "NewApp",
     "NewAuthorization",

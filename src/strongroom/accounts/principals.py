@@ -92,6 +92,11 @@ class Accounts:
     def __repr__(self) -> str:
         return "<accounts>"
 
+    @property
+    def generation(self) -> int:
+        """Another number after every change: what was read before may be wrong since."""
+        return self._generation
+
     # -- people and apps -------------------------------------------------------------------------
 
     def add_person(

@@ -24,6 +24,7 @@ from strongroom.audit.entry import (
     ENTROPY_BYTES,
     Event,
     EventType,
+    Outcome,
     Stamp,
     canonical,
     instant,
@@ -38,6 +39,7 @@ from strongroom.db.engine import Database, Transaction
 from strongroom.db.prepared import Prepared
 from strongroom.db.schema import audit_checkpoint, audit_event, audit_head, audit_tile
 from strongroom.errors import Malformed, Tampered
+from strongroom.terms import PrincipalId
 
 EPOCH: Final = 1
 _PSEUDONYM_BYTES: Final = 16
@@ -285,6 +287,29 @@ class AuditLog:
         with self._database.read() as tx:
             rows = tx.execute(query.group_by(audit_event.c.actor))
             return {row.actor: instant(row.ts) for row in rows}
+
+    def objects(self, type_: EventType, actor: PrincipalId, since: datetime) -> frozenset[str]:
+        """Return what a principal's successful events of one type were about, from an instant on.
+
+        Reads back to that instant and no further, so it costs what has happened since.
+        """
+        column = audit_event.c
+        earlier = (
+            sa.select(column.seq)
+            .where(column.ts < micros(since))
+            .order_by(column.seq.desc())
+            .limit(1)
+        )
+        with self._database.read() as tx:
+            first = tx.execute(earlier).scalar()
+            query = sa.select(column.obj_ref).where(
+                column.seq > (-1 if first is None else first),
+                column.type == type_.value,
+                column.actor == actor,
+                column.outcome == Outcome.SUCCESS.value,
+                column.obj_ref.is_not(None),
+            )
+            return frozenset(tx.execute(query).scalars())
 
     def pseudonym(self, kind: str, value: str) -> str:
         """Return the keyed HMAC under which the log names a value it must not hold, as 32 hex digits.

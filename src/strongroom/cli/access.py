@@ -91,9 +91,13 @@ def app_add(
     *,
     name: Name,
     owner: Annotated[str, typer.Option(metavar="PERSON", help="Who answers for the app.")],
+    behind_proxy: Annotated[
+        bool,
+        typer.Option("--behind-proxy", help="Somebody else ends its TLS: answer it sealed only."),
+    ] = False,
 ) -> None:
     """Register an app and show its credential, this once."""
-    added = session.call("app.add", name=name, owner=owner)
+    added = session.call("app.add", name=name, owner=owner, behind_proxy=behind_proxy)
     if added["owner_registered"]:
         session.warn(f"{added['owner']} was not known and is now registered as a person")
     session.warn("the client secret is shown this once: keep it now")
@@ -111,6 +115,20 @@ def app_authorize(
     made = session.call("app.authorize", name=name, seller=seller)
     session.warn("the refresh token is shown this once: keep it now")
     session.say(made)
+
+
+@verb(app, "key", example="strongroom app key erp --public-key-file erp.pub.pem")
+def app_key(
+    session: Session,
+    *,
+    name: Name,
+    public_key_file: Annotated[
+        Path, typer.Option(metavar="FILE", help="JWK or PEM of a P-256 or X25519 public key.")
+    ],
+) -> None:
+    """Have the API seal its answers to an app for the holder of a key [1.5]."""
+    text = secret(public_key_file, "--public-key-file")
+    session.say(session.call("app.key", name=name, public_key=text))
 
 
 @verb(app, "list", example="strongroom app list")

@@ -79,19 +79,18 @@ def register(root: typer.Typer) -> None:
     def serve_(
         session: Session,
         *,
-        face: Annotated[Face, typer.Argument(metavar="[all|gateway]")] = Face.ALL,
+        face: Annotated[Face, typer.Argument(metavar="[all|gateway|api]")] = Face.ALL,
     ) -> None:
         """Serve the home until SIGTERM; prints the addresses once it is ready."""
-        del face  # there is one so far
         logs.configure(sys.stderr)
         logs.harden(production=load(session.home.root).environment is Environment.PRODUCTION)
         starts_at = None if session.now is None else instant(session.now)
 
         def announce(ready: Ready) -> None:
-            document = {name: str(value) for name, value in asdict(ready).items()}
+            document = {n: str(value) for n, value in asdict(ready).items() if value is not None}
             session.say({**document, "pid": ready.pid})
 
-        serve(session.home.root, starts_at=starts_at, passphrase=None, ready=announce)
+        serve(session.home.root, starts_at=starts_at, passphrase=None, ready=announce, face=face)
 
     @verb(root, "doctor", example="strongroom doctor --json")
     def doctor_(session: Session) -> None:

@@ -32,14 +32,20 @@ class TicketKind(StrEnum):
     RDT = "rdt"
     CURSOR = "cursor"
     DOCUMENT = "document"
+    API = "api"
 
 
-_PREFIXES: Final = {TicketKind.ACCESS: "Atza|", TicketKind.RDT: "Atz.sprdt|"}  # as Amazon's look
+_PREFIXES: Final = {
+    TicketKind.ACCESS: "Atza|",  # as Amazon's look
+    TicketKind.RDT: "Atz.sprdt|",
+    TicketKind.API: "srapi_",  # for scanners that look for secrets in the wrong place
+}
 _NAMES: Final = {
     TicketKind.ACCESS: "access token",
     TicketKind.RDT: "restricted data token",
     TicketKind.CURSOR: "page cursor",
     TicketKind.DOCUMENT: "document link",
+    TicketKind.API: "access token of the API",
 }
 
 _DAY_SECONDS: Final = 86_400

@@ -82,6 +82,14 @@ authorization = sa.Table(
     _column("revoked_at", UtcDateTime, "business", nullable=True),
 )
 
+app_channel = sa.Table(
+    "app_channel",
+    vault,
+    _column("principal_id", _Id, "reference", sa.ForeignKey("principal.id"), primary_key=True),
+    _column("public_key", sa.Text, "public", nullable=True),  # JWK that answers are sealed for
+    _column("behind_proxy", sa.Boolean, "business"),  # somebody else ends its TLS
+)
+
 grant = sa.Table(
     "access_grant",
     vault,

@@ -2,7 +2,10 @@
 
 from datetime import timedelta
 
+import orjson
+
 from strongroom.accounts import NewPerson, Principal
+from strongroom.crypto.message import parse_public_key
 from strongroom.errors import Malformed
 from strongroom.operations.registry import Call, Json, instant, iso, operation
 from strongroom.terms import PrincipalKind
@@ -54,14 +57,24 @@ def _seller_show(call: Call, *, name: str) -> Json:
 
 
 @operation("app.add")
-def _app_add(call: Call, *, name: str, owner: str) -> Json:
+def _app_add(call: Call, *, name: str, owner: str, behind_proxy: bool = False) -> Json:
     added = call.system.accounts.add_app(name, owner, caller=call.caller, now=call.now)
+    if behind_proxy:
+        # Before anybody has seen the credential: there is no app yet that could ask.
+        call.system.channels.declare_proxy(added.app.name, caller=call.caller, now=call.now)
     return {
         **_principal(added.app),
         "owner_registered": added.owner_registered,
         "client_id": added.client_id,
         "client_secret": added.client_secret,
     }
+
+
+@operation("app.key")
+def _app_key(call: Call, *, name: str, public_key: str) -> Json:
+    key = parse_public_key(public_key)
+    call.system.channels.set_key(name, key, caller=call.caller, now=call.now)
+    return {"app": name.lower(), "key": orjson.loads(key)}
 
 
 @operation("app.authorize")

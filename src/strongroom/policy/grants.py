@@ -14,7 +14,7 @@ from typing import Final
 
 import orjson
 
-from strongroom.errors import Malformed
+from strongroom.errors import Denied, Malformed
 from strongroom.policy.leaving import has_ended
 from strongroom.policy.reviews import suspended_from
 from strongroom.terms import Action, Category, PrincipalId, Purpose, SellerId
@@ -88,6 +88,14 @@ class Deny:
 
 
 Decision = Allow | Deny
+
+
+class NotGranted(Denied):
+    """No grant covers it; `reason` is how the nearest one fell short, for whoever may be told."""
+
+    def __init__(self, message: str, reason: DenyReason) -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 def decide(
@@ -186,6 +194,18 @@ def check_reason(text: str) -> str:
 
 def _is_within(inner: frozenset[SellerId] | None, outer: frozenset[SellerId] | None) -> bool:
     return outer is None or (inner is not None and bool(inner) and inner <= outer)
+
+
+def readable(grants: Iterable[Grant], seller: SellerId, now: datetime) -> frozenset[Category]:
+    """Return the categories of a selling partner's data that one principal's living grants let out, whatever for."""
+    return frozenset[Category]().union(
+        *(
+            grant.categories
+            for grant in grants
+            if grant.action in READING
+            and _missing(grant, grant.action, grant.purpose, None, seller, now) is None
+        )
+    )
 
 
 def _missing(

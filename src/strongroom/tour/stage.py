@@ -203,7 +203,8 @@ class Stage:
     def _environment(self) -> dict[str, str]:
         # What is set for the user's own home is not for this one.
         kept = {k: v for k, v in os.environ.items() if not k.startswith("STRONGROOM_")}
-        return {**kept, "STRONGROOM_GATEWAY__PORT": "0", "STRONGROOM_HEALTH__PORT": "0"}
+        ports = {f"STRONGROOM_{name}__PORT": "0" for name in ("GATEWAY", "API", "HEALTH")}
+        return {**kept, **ports}
 
 
 def _finished(

@@ -7,9 +7,11 @@ from strongroom.vault.openable import Openable, count_openable
 from strongroom.vault.recent import Overtaken
 from strongroom.vault.sellers import LwaCredentials, Seller, SellerStore
 from strongroom.vault.sweep import SweepReport
-from strongroom.vault.vault import Found, Revealed, Vault
+from strongroom.vault.vault import Vault
+from strongroom.vault.views import Described, Found, Revealed
 
 __all__ = [
+    "Described",
     "Found",
     "GrantRow",
     "GrantStore",

@@ -5,7 +5,6 @@ the same way. There is no vault without a log, and no plaintext without its even
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache, partial
 
@@ -23,9 +22,9 @@ from strongroom.crypto.index import (
 )
 from strongroom.crypto.token import ForeignToken, ForgedToken, Mint
 from strongroom.db.engine import Database, Transaction
-from strongroom.errors import Denied, Gone, Malformed, NotFound, Tampered
+from strongroom.errors import Gone, Malformed, NotFound, Tampered
 from strongroom.policy.catalogue.slots import FIXED, OVERFLOW
-from strongroom.policy.grants import Allow, Decision, Deny, DenyReason
+from strongroom.policy.grants import Allow, Decision, Deny, DenyReason, NotGranted, readable
 from strongroom.policy.retention import DAY
 from strongroom.policy.sighting import Sighting
 from strongroom.terms import (
@@ -58,33 +57,11 @@ from strongroom.vault.numbers import Numbers
 from strongroom.vault.recent import RecentChanges, Recognised
 from strongroom.vault.store import RecordState, Row
 from strongroom.vault.sweep import Sweeper, SweepReport
+from strongroom.vault.views import STATES, Described, Found, Revealed
 
 _MAX_FOUND = 100
 _RECORDS_AT_HAND = 20_000
 """Records whose minted tokens are kept: an order is pulled again and again while it is open."""
-
-
-@dataclass(frozen=True, slots=True)
-class Revealed:
-    """One value that left the vault, and what it is."""
-
-    token: str
-    slot: str
-    category: Category
-    seller: SellerId
-    record: RecordNumber
-    value: Plaintext
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """One record that a search found: its tokens, which say nothing by themselves, and the order they belong to."""
-
-    record: RecordNumber
-    seller: SellerId
-    state: str
-    order: str | None
-    tokens: dict[str, str]
 
 
 class Vault:
@@ -319,7 +296,9 @@ class Vault:
                 self._audit.append(tx, *events, now=now)
         if row is None:
             if isinstance(decision, Deny):
-                raise Denied(f"{caller.name} may not read this order: {decision.reason}")
+                raise NotGranted(
+                    f"{caller.name} may not read this order: {decision.reason}", decision.reason
+                )
             raise NotFound("no such order is known for this seller")
         self._enforce(caller, decision, "this order", row, now)
         return [
@@ -387,10 +366,45 @@ class Vault:
                 now=now,
             )
         if denied:
-            why = decision.reason if isinstance(decision, Deny) else "there is no seller"
-            raise Denied(f"{caller.name} may not search by {kind} for {purpose}: {why}")
+            why = decision.reason if isinstance(decision, Deny) else DenyReason.NO_GRANT
+            raise NotGranted(f"{caller.name} may not search by {kind} for {purpose}: {why}", why)
         found = (self._found(caller, row, kind, value, now) for row in rows.values())
         return [record for record in found if record is not None][:_MAX_FOUND]
+
+    def describe(
+        self, caller: Caller, number: RecordNumber, *, now: datetime, req: str | None = None
+    ) -> Described:
+        """Return a record's state and, of the values that the caller's grants cover, the tokens; never a value.
+
+        Raises:
+            NotFound: there is no such record, or no grant covers its selling partner, and which of
+                them is not told. Recorded.
+
+        """
+        with self._database.write() as tx:
+            row = store.by_number(tx, number)
+            grants = () if row is None else GrantStore.of(tx, caller.principal)
+            categories = frozenset() if row is None else readable(grants, row.seller, now)
+            reason = Reason.NO_GRANT if row is not None else Reason.NOT_FOUND
+            event = Event(
+                EventType.RECORD_SEARCHED,
+                Outcome.SUCCESS if categories else Outcome.DENIED,
+                caller,
+                reason=None if categories else reason,
+                obj_kind=ObjKind.RECORD,
+                obj_ref=str(number),
+                n=1 if categories else 0,
+                seller=row.seller if row is not None and categories else None,
+                req=req,
+            )
+            self._audit.append(tx, event, now=now)
+        if row is None or not categories:
+            raise NotFound("no such record is known")
+        gone = self._is_gone(row, now)
+        state = "gone" if gone and row.state == RecordState.LIVE else STATES[row.state]
+        values = [] if gone else self._values(row, self._open(caller, row, now))
+        tokens = {value.slot: value.token for value in values if value.category in categories}
+        return Described(row.number, row.seller, state, row.due_at, tokens)
 
     # -- time ------------------------------------------------------------------------------------------------------
 
@@ -437,7 +451,9 @@ class Vault:
         self, caller: Caller, decision: Decision, what: str, row: Row, now: datetime
     ) -> None:
         if isinstance(decision, Deny):
-            raise Denied(f"{caller.name} may not read {what}: {decision.reason}")
+            raise NotGranted(
+                f"{caller.name} may not read {what}: {decision.reason}", decision.reason
+            )
         if self._is_gone(row, now):
             raise Gone(f"{what}: its data was destroyed on its day")
 

@@ -198,6 +198,14 @@ def upgrade() -> None:
         sa.Column("revoked_at", _INSTANT, nullable=True),
     )
     op.create_table(
+        "app_channel",
+        sa.Column(
+            "principal_id", _ID, sa.ForeignKey("principal.id"), primary_key=True, nullable=False
+        ),
+        sa.Column("public_key", sa.Text(), nullable=True),
+        sa.Column("behind_proxy", sa.Boolean(), nullable=False),
+    )
+    op.create_table(
         "credential",
         sa.Column("id", _ID, primary_key=True, nullable=False),
         sa.Column("principal_id", _ID, sa.ForeignKey("principal.id"), nullable=False),

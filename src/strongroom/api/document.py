@@ -1,0 +1,60 @@
+"""`/openapi.json`: written once from the routes themselves, so that it cannot say anything else than they do."""
+
+from typing import Any, Final
+
+import orjson
+from fastapi import FastAPI
+
+from strongroom.api import problems, token
+from strongroom.api.models import ProblemDocument
+
+PATH: Final = "/openapi.json"
+_WITHOUT_TOKEN: Final = frozenset({token.PATH, "/v1/health"})
+_SCHEME: Final = "app"
+_PROBLEMS: Final = {
+    "400": "The request has the wrong form.",
+    "401": "The access token is missing, wrong or expired, or its app has ended.",
+    "403": "No grant covers it.",
+    "404": "Nothing is known of it.",
+    "410": "Its data was destroyed on its day.",
+    "413": "The request is too large.",
+    "429": "Too many requests, or records a day; see Retry-After.",
+    "500": "A fault of Strongroom's own.",
+    "503": "It can't be recorded now, so it is not answered.",
+}
+
+
+def written(app: FastAPI) -> bytes:
+    """Return the OpenAPI 3.1 document as it is served."""
+    found: dict[str, Any] = app.openapi()
+    components = found["components"]
+    schemas = components["schemas"]
+    for name in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(name, None)
+    schemas["Problem"] = ProblemDocument.model_json_schema(
+        ref_template="#/components/schemas/{model}"
+    )
+    schemas["Problem"].pop("$defs", None)
+    components["securitySchemes"] = {
+        _SCHEME: {
+            "type": "oauth2",
+            "flows": {"clientCredentials": {"tokenUrl": token.PATH, "scopes": {}}},
+        }
+    }
+    for path, operations in found["paths"].items():
+        for operation in operations.values():
+            _complete(operation, with_token=path not in _WITHOUT_TOKEN)
+    return orjson.dumps(found)
+
+
+def _complete(operation: dict[str, Any], *, with_token: bool) -> None:
+    responses = operation["responses"]
+    # Wrong fields are 400 here, as everything that has the wrong form.
+    responses.pop("422", None)
+    wanted = _PROBLEMS if with_token else {"400": _PROBLEMS["400"], "413": _PROBLEMS["413"]}
+    for status, description in wanted.items():
+        content = {problems.MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+        known = responses.setdefault(status, {"description": description})
+        known["content"] = {**known.get("content", {}), **content}
+    if with_token:
+        operation["security"] = [{_SCHEME: []}]

@@ -1,0 +1,325 @@
+"""The ASGI application of `/v1`: it reads, authenticates, counts, and only then lets a route see the request.
+
+Every request that shows a token, or should, ends in an event before its answer leaves [2.6]: the vault's own where a
+value was asked for, one of the door's otherwise. Where it can't be written the answer is 503 and nothing else. A body
+may hold an e-mail address and an answer a value: neither is ever logged, and a URL never holds one.
+"""
+
+import asyncio
+import logging
+import uuid
+from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from strongroom.accounts import Accounts, Channels
+from strongroom.api import document, problems, token
+from strongroom.api.exchange import Exchange
+from strongroom.api.limits import Allowances, ApiLimits, VolumeSpent
+from strongroom.api.models import FIELD_NAMES
+from strongroom.api.problems import Problem
+from strongroom.api.routes import Rooms, router
+from strongroom.audit.entry import Event, EventType, Reason
+from strongroom.audit.log import AuditLog
+from strongroom.crypto.ticket import TicketBox, TicketKind
+from strongroom.db.engine import Database
+from strongroom.errors import Malformed, StrongroomError, Throttled, Unauthenticated
+from strongroom.terms import Environment, PrincipalId
+from strongroom.vault import GrantStore, SellerStore, Vault
+from strongroom.web import SECURITY_HEADERS
+
+__all__ = ["Api", "ApiLimits", "create_api"]
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+OPEN: Final = frozenset({token.PATH, "/v1/health", document.PATH})
+"""Paths without an access token: how to get one, whether anybody is here, and what there is."""
+
+_BODY_SECONDS: Final = 10.0
+_ONCE: Final = (b"authorization", b"content-length", b"content-type")
+_MAX_ADDRESSES: Final = 1024
+_HEADERS: Final = (
+    *SECURITY_HEADERS,
+    (b"strict-transport-security", b"max-age=63072000"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"referrer-policy", b"no-referrer"),
+)
+_PROBLEM_TYPE: Final = (b"content-type", problems.MEDIA_TYPE.encode())
+
+_log = logging.getLogger(__name__)
+
+
+class _Gone(Exception):
+    """The client went away before its request was complete."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    status: int
+    headers: list[tuple[bytes, bytes]]
+    body: bytes
+
+
+class Api:
+    """The ASGI callable."""
+
+    def __init__(
+        self,
+        inner: FastAPI,
+        channels: Channels,
+        audit: AuditLog,
+        database: Database,
+        clock: Callable[[], datetime],
+        tickets: TicketBox,
+        allowances: Allowances,
+        request_bytes: int,
+    ) -> None:
+        self._inner = inner
+        self._channels = channels
+        self._audit = audit
+        self._database = database
+        self._clock = clock
+        self._tickets = tickets
+        self._allowances = allowances
+        self._request_bytes = request_bytes
+        self._document = document.written(inner)
+        self._addresses: dict[str, str] = {}
+        inner.add_exception_handler(StrongroomError, self._refuse)
+        inner.add_exception_handler(RequestValidationError, self._refuse)
+        inner.add_exception_handler(HTTPException, self._refuse)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one HTTP request."""
+        if scope["type"] != "http":
+            return
+        exchange = self._begin(scope)
+        try:
+            answer = await self._answer(exchange, scope, receive)
+        except _Gone:
+            return
+        except Exception as exc:  # noqa: BLE001 - the last line: all else ends in 500, never in a traceback
+            _report(exc)
+            answer = self._recorded(exchange, problems.internal())
+        headers = [
+            *answer.headers,
+            (b"content-length", str(len(answer.body)).encode()),
+            (b"x-request-id", exchange.request_id.encode()),
+            *_HEADERS,
+        ]
+        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        body = b"" if scope["method"] == "HEAD" else answer.body
+        await send({"type": "http.response.body", "body": body})
+
+    def _begin(self, scope: Scope) -> Exchange:
+        client = scope.get("client")
+        return Exchange(
+            str(uuid.uuid4()),
+            self._clock(),
+            _unambiguous(scope["headers"]),
+            self._pseudonym(client[0]) if client else None,
+        )
+
+    def _pseudonym(self, address: str) -> str:
+        known = self._addresses.get(address)
+        if known is None:
+            if len(self._addresses) >= _MAX_ADDRESSES:
+                self._addresses.clear()
+            known = self._addresses[address] = self._audit.pseudonym("ip", address)
+        return known
+
+    async def _answer(self, exchange: Exchange, scope: Scope, receive: Receive) -> _Answer:
+        """Return the answer to a request, its event durable."""
+        path, method = scope["path"], scope["method"]
+        if path == document.PATH and method == "GET":
+            return _Answer(200, [(b"content-type", b"application/json")], self._document)
+        try:
+            if path not in OPEN:
+                self._admit(exchange)
+            exchange.body = await _read_body(exchange, receive, self._request_bytes)
+            if scope.get("query_string"):
+                # Proxies log URLs: so nothing is ever read from one.
+                raise Malformed("there are no query parameters here")
+        except HTTPException as exc:
+            return self._recorded(exchange, problems.of_status(exc.status_code, None))
+        except StrongroomError as exc:
+            return self._refused(exchange, exc)
+        return await self._routed(exchange, scope)
+
+    def _admit(self, exchange: Exchange) -> None:
+        """Find out who asks, still living, and count the request.
+
+        Raises:
+            Unauthenticated: the token is missing, wrong or too old, or its app has ended.
+            Throttled: too many requests.
+
+        """
+        scheme, _, presented = exchange.header(b"authorization").partition(" ")
+        if scheme.lower() != "bearer" or not presented:
+            raise Unauthenticated("an access token is missing")
+        payload = self._tickets.open(presented.strip(), exchange.now)
+        exchange.channel = self._channels.check(PrincipalId(payload["p"]), exchange.now)
+        self._allowances.admit(exchange.channel.caller.principal, exchange.now)
+
+    async def _routed(self, exchange: Exchange, scope: Scope) -> _Answer:
+        """Return what the route answers; held back until it is whole, so that a fault shows nothing of it."""
+        sent: list[Message] = []
+        body = exchange.body
+
+        async def receive() -> Message:
+            return {"type": "http.request", "body": body, "more_body": False}
+
+        async def send(message: Message) -> None:
+            sent.append(message)
+
+        inner = {**scope, "state": {"exchange": exchange}}
+        await self._inner(inner, receive, send)
+        headers = [(n, v) for n, v in sent[0]["headers"] if n != b"content-length"]
+        content = b"".join(message.get("body", b"") for message in sent[1:])
+        return _Answer(sent[0]["status"], headers, content)
+
+    async def _refuse(self, request: Request, exc: Exception) -> Response:
+        """Answer what a route raised."""
+        exchange: Exchange = request.state.exchange
+        if isinstance(exc, RequestValidationError):
+            answer = self._recorded(exchange, problems.malformed(exc.errors(), FIELD_NAMES))
+        elif isinstance(exc, HTTPException):
+            answer = self._recorded(exchange, problems.of_status(exc.status_code, exc.headers))
+        elif isinstance(exc, StrongroomError):
+            answer = self._refused(exchange, exc)
+        else:
+            raise exc
+        response = Response(answer.body, answer.status)
+        response.raw_headers = answer.headers
+        return response
+
+    def _refused(self, exchange: Exchange, exc: StrongroomError) -> _Answer:
+        problem = problems.problem_for(exc)
+        if not isinstance(exc, Throttled):
+            return self._recorded(exchange, problem)
+        reason = Reason.VOLUME_LIMITED if isinstance(exc, VolumeSpent) else Reason.RATE_LIMITED
+        count = self._allowances.untold(exchange.caller.principal, exchange.now)
+        exchange.recorded = count == 0
+        return self._recorded(exchange, problem, reason=reason, n=count)
+
+    def _recorded(
+        self,
+        exchange: Exchange,
+        problem: Problem,
+        *,
+        reason: Reason | None = None,
+        n: int | None = None,
+    ) -> _Answer:
+        """Return a refusal's answer, its event durable; a plain 503 where that can't be written."""
+        if not exchange.recorded:
+            event = Event(
+                EventType.API_REQUEST_REFUSED,
+                problem.outcome,
+                exchange.caller,
+                reason=reason or problem.reason,
+                op=exchange.op,
+                n=n,
+                req=exchange.request_id,
+                src_ip=exchange.src_ip,
+            )
+            try:
+                with self._database.write() as tx:
+                    self._audit.append(tx, event, now=exchange.now)
+            except Exception as exc:  # noqa: BLE001 - whatever it is: no event, no answer
+                _report(exc)
+                problem = problems.unrecorded()
+            exchange.recorded = True
+        return _Answer(problem.status, [_PROBLEM_TYPE, *problem.headers], problem.body())
+
+
+def create_api(  # noqa: PLR0913 - the objects that app.py wires, by name
+    *,
+    vault: Vault,
+    accounts: Accounts,
+    channels: Channels,
+    sellers: SellerStore,
+    grants: GrantStore,
+    audit: AuditLog,
+    database: Database,
+    clock: Callable[[], datetime],
+    ticket_key: bytes,
+    environment: Environment,
+    limits: ApiLimits = ApiLimits(),  # noqa: B008 - frozen
+) -> Api:
+    """Return the API as an ASGI callable; `ticket_key` (32 bytes) seals its access tokens and cursors."""
+    tickets = TicketBox(ticket_key, TicketKind.API, environment)
+    cursors = TicketBox(ticket_key, TicketKind.CURSOR, environment)
+    allowances = Allowances(limits, audit)
+    # No pages that load scripts from elsewhere, no redirects that repeat a URL, and no telemetry: it would carry URLs
+    # and what exceptions say to wherever a variable of the environment points.
+    inner = FastAPI(
+        telemetry={
+            "tracing": False,
+            "metrics": False,
+            "logs": False,
+            "operation_spans": False,
+            "auto_configure": False,
+        },
+        title="Strongroom",
+        version="1",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        redirect_slashes=False,
+    )
+    inner.include_router(token.router(accounts, audit, database, tickets))
+    inner.include_router(
+        router(Rooms(vault, sellers, grants, audit, database, allowances, cursors))
+    )
+    return Api(inner, channels, audit, database, clock, tickets, allowances, limits.request_bytes)
+
+
+class InternalFault(Exception):
+    """A fault of ours as it may be logged: the place and the kind, never the message, which could hold a value."""
+
+
+def _report(exc: BaseException) -> None:
+    fault = InternalFault(type(exc).__name__).with_traceback(exc.__traceback__)
+    _log.error("a request failed", exc_info=fault)
+
+
+def _unambiguous(pairs: list[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
+    """Return the headers by name; what must stand there once and stands there twice counts as empty."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        names = [name for name, _value in pairs]
+        found |= {name: b"" for name in _ONCE if names.count(name) > 1}
+    return found
+
+
+async def _read_body(exchange: Exchange, receive: Receive, limit: int) -> bytes:
+    """Return the whole body. Raises: HTTPException where it is too large or too slow, _Gone where the client left."""
+    length = exchange.header(b"content-length")
+    if length.isdigit() and int(length) > limit:
+        raise HTTPException(413)
+    chunks: list[bytes] = []
+    total = 0
+    try:
+        async with asyncio.timeout(_BODY_SECONDS):
+            while True:
+                message = await receive()
+                if message["type"] != "http.request":
+                    raise _Gone
+                chunk = message.get("body", b"")
+                total += len(chunk)
+                if total > limit:
+                    raise HTTPException(413)
+                chunks.append(chunk)
+                if not message.get("more_body", False):
+                    return b"".join(chunks)
+    except TimeoutError:
+        raise HTTPException(408) from None

@@ -1,0 +1,30 @@
+"""One request under way: who asks, when, and whether the log has it already."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from strongroom.accounts import ANONYMOUS, Channel
+from strongroom.terms import Caller
+
+
+@dataclass(slots=True)
+class Exchange:
+    """Made by the door, handed to the route with the request."""
+
+    request_id: str
+    now: datetime
+    headers: dict[bytes, bytes]
+    src_ip: str | None
+    body: bytes = b""
+    channel: Channel | None = None
+    recorded: bool = False
+    op: str | None = None
+
+    @property
+    def caller(self) -> Caller:
+        """Who asks, as far as it is proven."""
+        return ANONYMOUS if self.channel is None else self.channel.caller
+
+    def header(self, name: bytes) -> str:
+        """Return a header, empty where there is none."""
+        return self.headers.get(name, b"").decode("latin-1")

@@ -1,0 +1,118 @@
+"""How much one app may ask for: requests a second, and records a day [1.3, 2.6].
+
+Requests are a token bucket in memory. Records are those the log says were revealed to the app since midnight UTC, so a
+restart forgives nothing; revealing one of them again costs nothing, so a repeated request is counted once.
+"""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final
+
+from strongroom.audit.entry import EventType
+from strongroom.audit.log import AuditLog
+from strongroom.errors import Throttled
+from strongroom.terms import PrincipalId
+
+TELL_EVERY: Final = timedelta(seconds=1)
+"""A flood of refusals is recorded once in this span, with their number: each event is a write to the disk."""
+
+
+@dataclass(frozen=True, slots=True)
+class ApiLimits:
+    """What one app may do; `docs/settings.md` has the settings."""
+
+    requests_per_second: float = 50
+    burst: int = 200
+    records_per_day: int = 10_000
+    request_bytes: int = 64 * 1024
+
+
+class VolumeSpent(Throttled):
+    """The day's records are used up; the log tells it from a flood."""
+
+
+@dataclass(slots=True)
+class _Use:
+    tokens: float
+    refilled_at: datetime
+    day: datetime | None = None
+    records: set[int] = field(default_factory=set)
+    in_flight: int = 0
+    untold: int = 0
+    told_at: datetime | None = None
+
+
+class Allowances:
+    """The use of every app. Thread-safe."""
+
+    def __init__(self, limits: ApiLimits, audit: AuditLog) -> None:
+        self._limits = limits
+        self._audit = audit
+        self._lock = threading.Lock()
+        self._uses: dict[PrincipalId, _Use] = {}
+
+    def admit(self, principal: PrincipalId, now: datetime) -> None:
+        """Count one request. Raises: Throttled with when to come back."""
+        limits = self._limits
+        with self._lock:
+            use = self._use(principal, now)
+            passed = max((now - use.refilled_at).total_seconds(), 0.0)
+            use.refilled_at = now
+            use.tokens = min(use.tokens + passed * limits.requests_per_second, limits.burst)
+            if use.tokens < 1:
+                wait = (1 - use.tokens) / limits.requests_per_second
+                raise Throttled("too many requests", retry_after=wait)
+            use.tokens -= 1
+
+    @contextmanager
+    def reveal(self, principal: PrincipalId, now: datetime) -> Iterator[Callable[[int], None]]:
+        """Hold room for one record; call what is given with its number once it was revealed.
+
+        Raises:
+            VolumeSpent: the day's records are used up.
+
+        """
+        midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+        self._open_day(principal, now, midnight)
+        with self._lock:
+            use = self._use(principal, now)
+            if len(use.records) + use.in_flight >= self._limits.records_per_day:
+                wait = (midnight + timedelta(days=1) - now).total_seconds()
+                raise VolumeSpent("the day's records are used up", retry_after=wait)
+            use.in_flight += 1
+        revealed: list[int] = []
+        try:
+            yield revealed.append
+        finally:
+            with self._lock:
+                use.in_flight -= 1
+                use.records.update(revealed)
+
+    def untold(self, principal: PrincipalId, now: datetime) -> int:
+        """Count one refusal and return how many to record now; 0 while the last record is too fresh."""
+        with self._lock:
+            use = self._use(principal, now)
+            use.untold += 1
+            if use.told_at is not None and timedelta(0) <= now - use.told_at < TELL_EVERY:
+                return 0
+            count, use.untold, use.told_at = use.untold, 0, now
+            return count
+
+    def _open_day(self, principal: PrincipalId, now: datetime, midnight: datetime) -> None:
+        with self._lock:
+            if self._use(principal, now).day == midnight:
+                return
+        seen = self._audit.objects(EventType.RECORD_REVEALED, principal, midnight)
+        with self._lock:
+            use = self._use(principal, now)
+            if use.day != midnight:
+                use.day, use.records = midnight, {int(ref) for ref in seen}
+
+    def _use(self, principal: PrincipalId, now: datetime) -> _Use:
+        use = self._uses.get(principal)
+        if use is None:
+            use = self._uses[principal] = _Use(self._limits.burst, now)
+        return use

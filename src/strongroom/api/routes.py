@@ -1,0 +1,382 @@
+"""The paths of `/v1`: each checks, asks the vault's door, and answers. All of them run in threads.
+
+A value is unwrapped here, in `_value`, where it leaves the process, and nowhere else. What the vault refused it has
+recorded; what never came to the vault the door records.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Annotated, Any, Final
+
+import orjson
+from fastapi import APIRouter, Path, Request, Response
+
+from strongroom.api.exchange import Exchange
+from strongroom.api.limits import Allowances
+from strongroom.api.models import (
+    BatchAnswer,
+    BatchRequest,
+    GrantsAnswer,
+    HealthAnswer,
+    OrderAnswer,
+    OrderRequest,
+    RecordAnswer,
+    RevealRequest,
+    SearchAnswer,
+    SearchRequest,
+    Value,
+)
+from strongroom.api.problems import problem_for, unsealed
+from strongroom.audit.entry import Event, EventType, Outcome, Reason
+from strongroom.audit.log import AuditLog
+from strongroom.crypto.message import seal_message
+from strongroom.crypto.ticket import TicketBox
+from strongroom.db.engine import Database
+from strongroom.errors import (
+    Denied,
+    Malformed,
+    NotFound,
+    StrongroomError,
+    Unauthenticated,
+    Unavailable,
+)
+from strongroom.policy.limits import ACCESS_TOKEN_LIFETIME
+from strongroom.terms import Category, RecordNumber, SellerId
+from strongroom.vault import GrantStore, Revealed, SellerStore, Vault
+
+_JSON: Final = "application/json"
+_JOSE: Final = "application/jose"
+_LARGEST_RECORD: Final = 2**40 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Rooms:
+    """What the routes work with."""
+
+    vault: Vault
+    sellers: SellerStore
+    grants: GrantStore
+    audit: AuditLog
+    database: Database
+    allowances: Allowances
+    cursors: TicketBox
+
+
+def router(rooms: Rooms) -> APIRouter:
+    """Return every route that needs an access token, and health."""
+    return _Routes(rooms).router()
+
+
+class _Routes:
+    def __init__(self, rooms: Rooms) -> None:
+        self._vault = rooms.vault
+        self._sellers = rooms.sellers
+        self._grants = rooms.grants
+        self._audit = rooms.audit
+        self._database = rooms.database
+        self._allowances = rooms.allowances
+        self._cursors = rooms.cursors
+
+    def router(self) -> APIRouter:
+        found = APIRouter(prefix="/v1")
+        for method, path, route, answer, personal in (
+            ("POST", "/reveal", self.reveal, Value, True),
+            ("POST", "/reveal/batch", self.reveal_batch, BatchAnswer, True),
+            ("POST", "/orders/reveal", self.reveal_order, OrderAnswer, True),
+            ("POST", "/search", self.search, SearchAnswer, True),
+            ("GET", "/records/{number}", self.record, RecordAnswer, True),
+            ("GET", "/grants", self.own_grants, GrantsAnswer, False),
+            ("GET", "/health", _health, HealthAnswer, False),
+        ):
+            responses: dict[int | str, dict[str, Any]] = {200: {"model": answer}}
+            if personal:
+                responses[200]["content"] = {
+                    _JOSE: {"schema": {"type": "string", "description": "JWE of the same JSON."}}
+                }
+            found.add_api_route(
+                path,
+                route,
+                methods=[method],
+                responses=responses,
+                response_class=Response,
+                response_model=None,
+                operation_id=route.__name__.strip("_"),
+            )
+        return found
+
+    # -- values ----------------------------------------------------------------------------------
+
+    def reveal(self, request: Request, asked: RevealRequest) -> Response:
+        """Open one token. Repeat it at will: the same record counts once a day."""
+        exchange = _exchange(request, "api.reveal")
+        _refuse_unsealed(exchange)
+        return _answer(exchange, self._reveal(exchange, asked.token, asked))
+
+    def reveal_batch(self, request: Request, asked: BatchRequest) -> Response:
+        """Open up to a hundred tokens; one that is refused does not hold up the others."""
+        exchange = _exchange(request, "api.reveal.batch")
+        _refuse_unsealed(exchange)
+        results: list[dict[str, Any]] = []
+        unrecorded: dict[Reason, int] = {}
+        for token in asked.tokens:
+            exchange.recorded = False
+            try:
+                results.append({"token": token, "value": self._reveal(exchange, token, asked)})
+            except Unavailable:
+                # What is not recorded is not answered, and the next one would fare no better.
+                raise
+            except StrongroomError as exc:
+                problem = problem_for(exc)
+                results.append({"token": token, "problem": problem.document()})
+                if not exchange.recorded:
+                    unrecorded[problem.reason] = unrecorded.get(problem.reason, 0) + 1
+        for reason, count in unrecorded.items():
+            self._record(exchange, EventType.API_REQUEST_REFUSED, Outcome.DENIED, reason, count)
+        exchange.recorded = True
+        return _answer(exchange, {"results": results})
+
+    def reveal_order(self, request: Request, asked: OrderRequest) -> Response:
+        """Open an order's values that the grants cover; a category asked for by name must be granted."""
+        exchange = _exchange(request, "api.orders.reveal")
+        _refuse_unsealed(exchange)
+        everything = len(set(asked.categories)) == len(Category)
+        with (
+            self._allowances.reveal(exchange.caller.principal, exchange.now) as count,
+            _recorded_by_vault(exchange),
+        ):
+            values = self._vault.reveal_order(
+                exchange.caller,
+                self._seller(asked.seller),
+                asked.order,
+                purpose=asked.purpose,
+                now=exchange.now,
+                categories=None if everything else frozenset(asked.categories),
+                req=self._reason(asked.reason),
+            )
+            for value in values[:1]:
+                count(value.record)
+        return _answer(exchange, {"values": [self._value(value) for value in values]})
+
+    # -- tokens ----------------------------------------------------------------------------------
+
+    def search(self, request: Request, asked: SearchRequest) -> Response:
+        """Find the records of an e-mail address, a phone number or an order, as tokens; at most 100 in all."""
+        exchange = _exchange(request, "api.search")
+        _refuse_unsealed(exchange, search=asked.by)
+        after = self._after(exchange, asked)
+        named = asked.sellers
+        sellers = (
+            [seller.id for seller in self._sellers.all()]
+            if named is None
+            else [self._seller(name) for name in dict.fromkeys(named)]
+        )
+        with _recorded_by_vault(exchange):
+            found = self._vault.find(
+                exchange.caller,
+                purpose=asked.purpose,
+                now=exchange.now,
+                sellers=sellers,
+                req=self._reason(asked.reason),
+                **{asked.by: asked.value},
+            )
+        records = sorted((f for f in found if f.record > after), key=lambda f: f.record)
+        page = records[: asked.limit]
+        cursor = None
+        if len(records) > len(page):
+            cursor = self._cursors.seal(
+                {
+                    "p": exchange.caller.principal,
+                    "q": _question(asked),
+                    "a": page[-1].record,
+                },
+                expires_at=exchange.now + ACCESS_TOKEN_LIFETIME,
+            )
+        shown = [
+            {
+                "record": one.record,
+                "seller": self._sellers.get(one.seller).name,
+                "state": one.state,
+                "order": one.order,
+                "tokens": one.tokens,
+            }
+            for one in page
+        ]
+        return _answer(exchange, {"records": shown, "cursor": cursor})
+
+    def record(
+        self, request: Request, number: Annotated[int, Path(ge=0, le=_LARGEST_RECORD)]
+    ) -> Response:
+        """Describe a record of a selling partner that some grant covers: its state and tokens, no value."""
+        exchange = _exchange(request, "api.records")
+        _refuse_unsealed(exchange)
+        with _recorded_by_vault(exchange):
+            found = self._vault.describe(exchange.caller, RecordNumber(number), now=exchange.now)
+        due = found.due_at
+        return _answer(
+            exchange,
+            {
+                "record": found.record,
+                "seller": self._sellers.get(found.seller).name,
+                "state": found.state,
+                "due_at": None if due is None else datetime.fromtimestamp(due, UTC).isoformat(),
+                "tokens": found.tokens,
+            },
+        )
+
+    def own_grants(self, request: Request) -> Response:
+        """List the caller's own grants, ended ones too."""
+        exchange = _exchange(request, "api.grants")
+        rows = self._grants.all(exchange.caller.principal)
+        self._record(exchange, EventType.API_REQUEST_ANSWERED, Outcome.SUCCESS, None, len(rows))
+        grants = [
+            {
+                "id": row.grant.id,
+                "action": row.grant.action.value,
+                "purpose": row.grant.purpose.value,
+                "categories": sorted(row.grant.categories),
+                "sellers": None
+                if row.grant.sellers is None
+                else [self._sellers.get(id_).name for id_ in sorted(row.grant.sellers)],
+                "state": row.state(exchange.now),
+                "expires_at": row.grant.expires_at.isoformat(),
+            }
+            for row in rows
+        ]
+        return _answer(exchange, {"grants": grants}, personal=False)
+
+    # -- private ---------------------------------------------------------------------------------
+
+    def _reveal(
+        self, exchange: Exchange, token: str, asked: RevealRequest | BatchRequest
+    ) -> dict[str, Any]:
+        with (
+            self._allowances.reveal(exchange.caller.principal, exchange.now) as count,
+            _recorded_by_vault(exchange),
+        ):
+            revealed = self._vault.reveal(
+                exchange.caller,
+                token,
+                purpose=asked.purpose,
+                now=exchange.now,
+                req=self._reason(asked.reason),
+            )
+            count(revealed.record)
+        return self._value(revealed)
+
+    def _value(self, revealed: Revealed) -> dict[str, Any]:
+        return {
+            "token": revealed.token,
+            "slot": revealed.slot,
+            "category": revealed.category.value,
+            "seller": self._sellers.get(revealed.seller).name,
+            "record": revealed.record,
+            "value": revealed.value.unwrap(),
+        }
+
+    def _seller(self, name: str) -> SellerId:
+        """Return a selling partner's number; an unknown name gets one that no grant covers.
+
+        So it is refused, recorded and answered as a partner of somebody else's is: who asks learns no names.
+        """
+        try:
+            return self._sellers.by_name(name).id
+        except NotFound:
+            return SellerId(0)
+
+    def _reason(self, text: str) -> str:
+        return self._audit.pseudonym("reason", text)
+
+    def _after(self, exchange: Exchange, asked: SearchRequest) -> int:
+        """Return the record after which the page begins.
+
+        Raises:
+            Malformed: the cursor is another app's, another search's, or too old.
+
+        """
+        if asked.cursor is None:
+            return -1
+        try:
+            payload = self._cursors.open(asked.cursor, exchange.now)
+        except Unauthenticated:
+            raise Malformed("the cursor is not valid") from None
+        if (payload["p"], payload["q"]) != (exchange.caller.principal, _question(asked)):
+            raise Malformed("the cursor belongs to another search")
+        after: int = payload["a"]
+        return after
+
+    def _record(
+        self,
+        exchange: Exchange,
+        type_: EventType,
+        outcome: Outcome,
+        reason: Reason | None,
+        n: int,
+    ) -> None:
+        event = Event(
+            type_,
+            outcome,
+            exchange.caller,
+            reason=reason,
+            op=exchange.op,
+            n=n,
+            req=exchange.request_id,
+            src_ip=exchange.src_ip,
+        )
+        with self._database.write() as tx:
+            self._audit.append(tx, event, now=exchange.now)
+        exchange.recorded = True
+
+
+async def _health() -> Response:
+    """Tell that the listener answers. What fails inside is told by the health listener."""
+    return Response(b'{"status":"ok"}', media_type=_JSON)
+
+
+@contextmanager
+def _recorded_by_vault(exchange: Exchange) -> Iterator[None]:
+    """Note that the vault records what it decides; a form it does not take, or cannot keep, it does not record."""
+    try:
+        yield
+    except (Malformed, Unavailable):
+        raise
+    except StrongroomError:
+        exchange.recorded = True
+        raise
+    exchange.recorded = True
+
+
+def _exchange(request: Request, op: str) -> Exchange:
+    exchange: Exchange = request.state.exchange
+    exchange.op = op
+    return exchange
+
+
+def _refuse_unsealed(exchange: Exchange, search: str = "order") -> None:
+    """Refuse personal data over a channel that somebody else could read [1.5].
+
+    Raises:
+        Denied: the app is behind somebody's TLS and has no key; or it would send an address or a number over it.
+
+    """
+    channel = exchange.channel
+    if channel is None:
+        raise Denied("nobody asks")
+    if channel.behind_proxy and (channel.public_key is None or search != "order"):
+        raise unsealed()
+
+
+def _answer(exchange: Exchange, document: dict[str, Any], *, personal: bool = True) -> Response:
+    body = orjson.dumps(document)
+    key = None if exchange.channel is None else exchange.channel.public_key
+    if personal and key is not None:
+        return Response(seal_message(key, body), media_type=_JOSE)
+    return Response(body, media_type=_JSON)
+
+
+def _question(asked: SearchRequest) -> str:
+    """Return what ties a cursor to its search: a digest, inside a ticket that only we can open."""
+    sellers = sorted(asked.sellers or ())
+    return sha256(orjson.dumps([asked.by, asked.value, asked.purpose, sellers])).hexdigest()

@@ -1,0 +1,413 @@
+"""A client of Strongroom's API, `Client` for threads and `AsyncClient` for asyncio, in one file without dependencies.
+
+It renews its access token by itself, repeats what is safe to repeat once, and keeps values out of its errors and of
+every `repr`. Answers that come sealed (JWE) are opened with the app's private key; that alone needs `joserfc`.
+"""
+
+import asyncio
+import http.client
+import json
+import ssl
+import threading
+import time
+import urllib.parse
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from types import TracebackType
+from typing import Any, Final, Self, TypeVar
+
+Scalar = str | int | float | bool
+_T = TypeVar("_T")
+
+_RENEW_BEFORE: Final = 60.0
+_MAX_IDLE: Final = 8
+_ALGORITHMS: Final = ["ECDH-ES+A256KW", "A256GCM"]
+_UNAUTHENTICATED: Final = 401
+_SUCCESS: Final = 200
+
+
+class ApiError(Exception):
+    """A refusal, by its kind: `denied`, `gone`, `not-found`, `malformed`, `throttled`, `unsealed` and so on."""
+
+    def __init__(
+        self,
+        kind: str,
+        status: int,
+        detail: str,
+        *,
+        reason: str | None = None,
+        errors: Sequence[Mapping[str, str]] = (),
+        retry_after: int | None = None,
+        request_id: str | None = None,
+    ) -> None:
+        super().__init__(f"{kind}: {detail}" + (f" ({reason})" if reason else ""))
+        self.kind = kind
+        self.status = status
+        self.reason = reason
+        """Of `denied`: how the nearest grant falls short, such as `wrong_purpose`."""
+        self.errors = list(errors)
+        """Of `malformed`: where the request is wrong, and how."""
+        self.retry_after = retry_after
+        self.request_id = request_id
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A value that left the vault; prints without it."""
+
+    token: str
+    slot: str
+    category: str
+    seller: str
+    record: int
+    value: Scalar = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A record as tokens; `due_at` where it was described, `order` where it was found."""
+
+    record: int
+    seller: str
+    state: str
+    tokens: Mapping[str, str]
+    order: str | None = field(default=None, repr=False)
+    due_at: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A grant of this app's own; `sellers` None means all."""
+
+    id: int
+    action: str
+    purpose: str
+    categories: Sequence[str]
+    sellers: Sequence[str] | None
+    state: str
+    expires_at: str
+
+
+class Client:
+    """Calls one Strongroom as one app. Safe between threads; each call holds a connection of its own.
+
+    `ca_file` is the home's `tls/ca.pem`; without it the system's roots count. `private_key` is the PEM or JWK text of
+    the key whose public half was registered with `strongroom app key`.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        client_id: str,
+        client_secret: str,
+        *,
+        ca_file: str | None = None,
+        private_key: str | None = None,
+        timeout: float = 15.0,
+    ) -> None:
+        parts = urllib.parse.urlsplit(url)
+        if parts.scheme != "https" or not parts.hostname:
+            raise ValueError("the API is reached over https")
+        self._host, self._port = parts.hostname, parts.port
+        self._timeout = timeout
+        self._trust = ssl.create_default_context(cafile=ca_file)
+        self._form = urllib.parse.urlencode(
+            {
+                "grant_type": "client_credentials",
+                "client_id": client_id,
+                "client_secret": client_secret,
+            }
+        ).encode()
+        self._open = None if private_key is None else _opener(private_key)
+        self._lock = threading.Lock()
+        self._idle: list[http.client.HTTPSConnection] = []
+        self._access, self._good_until = "", 0.0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<strongroom client of {self._host}>"
+
+    def close(self) -> None:
+        """Close the idle connections. A later call opens new ones."""
+        with self._lock:
+            idle, self._idle = self._idle, []
+        for connection in idle:
+            connection.close()
+
+    def reveal(self, token: str, *, purpose: str, reason: str) -> Value:
+        """Return the value behind a token. Raises: ApiError."""
+        body = {"token": token, "purpose": purpose, "reason": reason}
+        return Value(**self._call("POST", "/v1/reveal", body))
+
+    def reveal_batch(
+        self, tokens: Sequence[str], *, purpose: str, reason: str
+    ) -> list[Value | ApiError]:
+        """Return for each of up to 100 tokens its value, or why there is none. Raises: ApiError."""
+        body = {"tokens": list(tokens), "purpose": purpose, "reason": reason}
+        results = self._call("POST", "/v1/reveal/batch", body)["results"]
+        return [
+            Value(**one["value"]) if one.get("value") else _error(one["problem"], {})
+            for one in results
+        ]
+
+    def reveal_order(
+        self,
+        order: str,
+        *,
+        seller: str,
+        purpose: str,
+        reason: str,
+        categories: Sequence[str] | None = None,
+    ) -> list[Value]:
+        """Return an order's values: all that the grants cover, or these categories. Raises: ApiError."""
+        body: dict[str, Any] = {
+            "order": order,
+            "seller": seller,
+            "purpose": purpose,
+            "reason": reason,
+        }
+        if categories is not None:
+            body["categories"] = list(categories)
+        return [Value(**one) for one in self._call("POST", "/v1/orders/reveal", body)["values"]]
+
+    def search(
+        self,
+        *,
+        purpose: str,
+        reason: str,
+        email: str | None = None,
+        phone: str | None = None,
+        order: str | None = None,
+        sellers: Sequence[str] | None = None,
+    ) -> Iterator[Record]:
+        """Yield the records of one e-mail address, phone number or order, page by page. Raises: ApiError."""
+        given = [
+            (by, value)
+            for by, value in (("email", email), ("phone", phone), ("order", order))
+            if value is not None
+        ]
+        if len(given) != 1:
+            raise ValueError("look for one of email, phone and order")
+        ((by, value),) = given
+        body: dict[str, Any] = {"by": by, "value": value, "purpose": purpose, "reason": reason}
+        if sellers is not None:
+            body["sellers"] = list(sellers)
+        while True:
+            page = self._call("POST", "/v1/search", body)
+            yield from (Record(**one) for one in page["records"])
+            if page["cursor"] is None:
+                return
+            body["cursor"] = page["cursor"]
+
+    def record(self, number: int) -> Record:
+        """Return a record's state, due date and tokens. Raises: ApiError."""
+        return Record(**self._call("GET", f"/v1/records/{number}"))
+
+    def grants(self) -> list[Grant]:
+        """Return this app's own grants. Raises: ApiError."""
+        return [Grant(**one) for one in self._call("GET", "/v1/grants")["grants"]]
+
+    # -- private ---------------------------------------------------------------------------------
+
+    def _call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:  # noqa: ANN401 - JSON
+        content = None if body is None else json.dumps(body).encode()
+        for last in (False, True):
+            headers = {"Authorization": f"Bearer {self._token(renew=last)}"}
+            if content is not None:
+                headers["Content-Type"] = "application/json"
+            status, answered, answer = self._send(method, path, content, headers)
+            if status != _UNAUTHENTICATED or last:
+                break
+        return self._read(status, answered, answer)
+
+    def _token(self, *, renew: bool) -> str:
+        with self._lock:
+            access, good_until = self._access, self._good_until
+        if access and not renew and time.monotonic() < good_until:
+            return access
+        headers = {"Content-Type": "application/x-www-form-urlencoded"}
+        status, _answered, answer = self._send("POST", "/v1/token", self._form, headers)
+        if status != _SUCCESS:
+            raise ApiError("unauthenticated", status, "the token endpoint refused the credentials")
+        document = json.loads(answer)
+        with self._lock:
+            self._access = document["access_token"]
+            self._good_until = time.monotonic() + document["expires_in"] - _RENEW_BEFORE
+            return self._access
+
+    def _send(
+        self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]
+    ) -> tuple[int, Mapping[str, str], bytes]:
+        with self._lock:
+            idle = self._idle.pop() if self._idle else None
+        if idle is not None:
+            try:
+                return self._exchange(idle, method, path, body, headers)
+            except (http.client.HTTPException, ConnectionError, ssl.SSLError):
+                # The server closes what was idle for a minute; every call here may be repeated.
+                idle.close()
+        fresh = http.client.HTTPSConnection(
+            self._host, self._port, timeout=self._timeout, context=self._trust
+        )
+        return self._exchange(fresh, method, path, body, headers)
+
+    def _exchange(
+        self,
+        connection: http.client.HTTPSConnection,
+        method: str,
+        path: str,
+        body: bytes | None,
+        headers: Mapping[str, str],
+    ) -> tuple[int, Mapping[str, str], bytes]:
+        try:
+            connection.request(method, path, body, dict(headers))
+            with connection.getresponse() as response:
+                answer = response.read()
+                found = {name.lower(): value for name, value in response.getheaders()}
+                closing = response.will_close
+        except BaseException:
+            connection.close()
+            raise
+        with self._lock:
+            keep = not closing and len(self._idle) < _MAX_IDLE
+            if keep:
+                self._idle.append(connection)
+        if not keep:
+            connection.close()
+        return response.status, found, answer
+
+    def _read(self, status: int, headers: Mapping[str, str], answer: bytes) -> Any:  # noqa: ANN401 - JSON
+        if headers.get("content-type") == "application/jose":
+            if self._open is None:
+                raise ApiError(
+                    "sealed", status, "the answer is sealed, and there is no private_key"
+                )
+            answer = self._open(answer)
+        try:
+            document = json.loads(answer)
+        except ValueError:
+            raise ApiError("internal", status, "the answer is no JSON") from None
+        if status != _SUCCESS:
+            raise _error(document, headers)
+        return document
+
+
+class AsyncClient:
+    """The same calls for asyncio, each in a thread of the loop's pool; search returns a list."""
+
+    def __init__(self, url: str, client_id: str, client_secret: str, **options: Any) -> None:  # noqa: ANN401 - as Client
+        self._client = Client(url, client_id, client_secret, **options)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the idle connections."""
+        await self._run(self._client.close)
+
+    async def reveal(self, token: str, *, purpose: str, reason: str) -> Value:
+        """Return the value behind a token. Raises: ApiError."""
+        return await self._run(partial(self._client.reveal, token, purpose=purpose, reason=reason))
+
+    async def reveal_batch(
+        self, tokens: Sequence[str], *, purpose: str, reason: str
+    ) -> list[Value | ApiError]:
+        """Return for each of up to 100 tokens its value, or why there is none. Raises: ApiError."""
+        call = partial(self._client.reveal_batch, tokens, purpose=purpose, reason=reason)
+        return await self._run(call)
+
+    async def reveal_order(
+        self,
+        order: str,
+        *,
+        seller: str,
+        purpose: str,
+        reason: str,
+        categories: Sequence[str] | None = None,
+    ) -> list[Value]:
+        """Return an order's values. Raises: ApiError."""
+        return await self._run(
+            partial(
+                self._client.reveal_order,
+                order,
+                seller=seller,
+                purpose=purpose,
+                reason=reason,
+                categories=categories,
+            )
+        )
+
+    async def search(self, *, purpose: str, reason: str, **wanted: Any) -> list[Record]:  # noqa: ANN401 - as Client
+        """Return every record that is found. Raises: ApiError."""
+        call = partial(self._client.search, purpose=purpose, reason=reason, **wanted)
+        return await self._run(lambda: list(call()))
+
+    async def record(self, number: int) -> Record:
+        """Return a record's state, due date and tokens. Raises: ApiError."""
+        return await self._run(partial(self._client.record, number))
+
+    async def grants(self) -> list[Grant]:
+        """Return this app's own grants. Raises: ApiError."""
+        return await self._run(self._client.grants)
+
+    async def _run(self, call: Callable[[], _T]) -> _T:
+        return await asyncio.to_thread(call)
+
+
+def _error(document: Mapping[str, Any], headers: Mapping[str, str]) -> ApiError:
+    wait = headers.get("retry-after", "")
+    return ApiError(
+        str(document.get("type", "")).rpartition(":")[2] or "unknown",
+        int(document.get("status", 500)),
+        str(document.get("detail", "")),
+        reason=document.get("reason"),
+        errors=document.get("errors") or (),
+        retry_after=int(wait) if wait.isdigit() else None,
+        request_id=headers.get("x-request-id"),
+    )
+
+
+def _opener(private_key: str) -> Callable[[bytes], bytes]:
+    # Here and not above: whoever gets plain answers needs nothing but Python.
+    from joserfc import jwe  # noqa: PLC0415 - optional
+    from joserfc.errors import JoseError  # noqa: PLC0415 - optional
+    from joserfc.jwk import ECKey, OKPKey  # noqa: PLC0415 - optional
+
+    text = private_key.strip()
+    document: Any = json.loads(text) if text.startswith("{") else text
+    keys: list[ECKey | OKPKey] = []
+    for kind in (ECKey, OKPKey):
+        try:
+            keys.append(kind.import_key(document))
+        except (JoseError, ValueError, TypeError, KeyError):
+            continue
+    if not keys:
+        raise ValueError("the private key is neither P-256 nor X25519")
+    key = keys[0]
+
+    def open_(sealed: bytes) -> bytes:
+        found = jwe.decrypt_compact(sealed, key, algorithms=_ALGORITHMS).plaintext
+        if found is None:
+            raise ApiError("internal", 200, "the sealed answer is empty")
+        return found
+
+    return open_
