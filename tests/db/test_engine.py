@@ -325,11 +325,25 @@ def test_reading_the_files_leaves_the_locks_of_the_connections_in_place(tmp_path
         "postgresql+psycopg://u@db.example/x?sslmode=require",
         "postgresql+psycopg://u@127.0.0.1/x",
         "postgresql+psycopg:///x?host=/run/pg,db.example",
+        "postgresql+psycopg://u@/x?hostaddr=10.1.2.3",
+        "postgresql+psycopg://u@/x?host=/run/pg&hostaddr=10.1.2.3",
+        "postgresql+psycopg://u@/x?service=prod",
     ],
 )
 def test_postgresql_over_a_network_without_verified_tls_is_refused(url: str) -> None:
-    with pytest.raises(Misconfigured, match="verify-full"):
+    with pytest.raises(Misconfigured, match=r"verify-full|hostaddr"):
         Database(url)
+
+
+@pytest.mark.clause("1.5")
+@pytest.mark.parametrize("name", ["PGHOST", "PGHOSTADDR", "PGSERVICE"])
+def test_a_host_from_the_environment_is_a_network_too(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv(name, "db.example")
+
+    with pytest.raises(Misconfigured, match="verify-full"):
+        Database("postgresql+psycopg:///x")
 
 
 @pytest.mark.clause("1.5")

@@ -327,6 +327,30 @@ def test_a_changed_email_is_found_and_the_old_one_is_not(world: World) -> None:
     assert (count("old@example.com"), count("new@example.com")) == (0, 1)
 
 
+@pytest.mark.clause("2.6")
+def test_a_search_names_in_its_events_every_record_it_gives(world: World) -> None:
+    for seller in (1, 2):
+        world.put(
+            *(order(f"902-{seller}-{n}", {EMAIL: "same@example.com"}) for n in range(70)),
+            seller=seller,
+        )
+        world.grant(action=Action.SEARCH, sellers=frozenset({SellerId(seller)}))
+
+    found = world.vault.find(
+        APP,
+        purpose=Purpose.FULFILMENT,
+        now=NOW,
+        sellers=[SellerId(2), SellerId(1)],
+        email="same@example.com",
+    )
+
+    bodies = [e.body for e in world.audit.events() if e.body["type"] == "vault.record.searched"]
+    named = {number for body in bodies for number in body["records"]}
+    assert len(found) == 100
+    assert {record.record for record in found} == named
+    assert [(body["n"], len(body["records"])) for body in bodies] == [(70, 70), (30, 30)]
+
+
 @pytest.mark.clause("1.3")
 def test_a_search_needs_its_own_grant(world: World) -> None:
     world.put(order(slots={EMAIL: "a@example.com"}))

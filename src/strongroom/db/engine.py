@@ -27,6 +27,7 @@ Transaction = Connection
 """One open transaction: what `read()` and `write()` give and every store's method takes."""
 
 _BUSY_TIMEOUT_MS: Final = 5_000
+_LIBPQ_PLACES: Final = frozenset({"PGHOST", "PGHOSTADDR", "PGSERVICE"})
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 
@@ -277,6 +278,13 @@ def _refuse_open_network(url: URL) -> None:
     given = url.query.get("host", url.host or "")
     hosts = given.split(",") if isinstance(given, str) else given
     is_local = all(not host or host.startswith("/") for host in hosts)
+    if "service" in url.query or "hostaddr" in url.query:
+        raise Misconfigured(
+            "a PostgreSQL URL must name its host itself, not by service or hostaddr",
+            hint="use host= and port=",
+        )
+    if not given and _LIBPQ_PLACES & os.environ.keys():
+        is_local = False  # libpq would take the host from there
     if not is_local and url.query.get("sslmode") != "verify-full":
         raise Misconfigured(
             "PostgreSQL over a network needs sslmode=verify-full",

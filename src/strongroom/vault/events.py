@@ -6,7 +6,7 @@ from strongroom.audit.entry import MAX_RECORDS, Event, EventType, ObjKind, Outco
 from strongroom.policy.catalogue.slots import FIXED, spec_of
 from strongroom.policy.grants import Allow, Decision, Deny
 from strongroom.policy.sighting import Sighting
-from strongroom.terms import Caller, Category, Purpose, SellerId
+from strongroom.terms import Caller, Category, Purpose, RecordNumber, SellerId
 from strongroom.vault.batch import Batch
 from strongroom.vault.store import RecordState, Row
 
@@ -118,4 +118,44 @@ def reveal_events(
     return [
         reveal_event(caller, row, Allow(grant), purpose, tuple(categories), req, gone=gone)
         for grant, categories in by_grant.items()
+    ]
+
+
+def search_events(
+    caller: Caller,
+    decision: Decision | None,
+    used: Mapping[int, Sequence[RecordNumber]],
+    purpose: Purpose,
+    category: Category | None,
+    req: str | None,
+) -> list[Event]:
+    """Return the events of a search: one for each grant that allowed a part of it, naming the records it gave."""
+    pii = () if category is None else (category,)
+    if not isinstance(decision, Allow):
+        why = None if decision is None else Reason(decision.reason.value)
+        return [
+            Event(
+                EventType.RECORD_SEARCHED,
+                Outcome.DENIED,
+                caller,
+                reason=why,
+                purpose=purpose,
+                pii=pii,
+                n=0,
+                req=req,
+            )
+        ]
+    return [
+        Event(
+            EventType.RECORD_SEARCHED,
+            Outcome.SUCCESS,
+            caller,
+            purpose=purpose,
+            pii=pii,
+            n=len(numbers),
+            decision=grant,
+            records=tuple(sorted(numbers)),
+            req=req,
+        )
+        for grant, numbers in used.items()
     ]

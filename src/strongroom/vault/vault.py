@@ -50,7 +50,7 @@ from strongroom.vault.batch import (
     slot_spec,
 )
 from strongroom.vault.deciding import as_one, choose, choose_each, choose_for_search
-from strongroom.vault.events import put_events, reveal_event, reveal_events
+from strongroom.vault.events import put_events, reveal_event, reveal_events, search_events
 from strongroom.vault.grants import GrantStore
 from strongroom.vault.keystore import Keystore, PeriodKind
 from strongroom.vault.numbers import Numbers
@@ -336,35 +336,24 @@ class Vault:
         category = {"email": Category.EMAIL, "phone": Category.PHONE}.get(kind)
         with self._database.write() as tx:
             rows: dict[RecordNumber, Row] = {}
+            used: dict[int, list[RecordNumber]] = {}
             decision: Decision | None = None
             grants = GrantStore.of(tx, caller.principal)
             for seller in sellers:
                 ask = partial(choose_for_search, tx, grants, purpose, category, seller, now)
                 verdict = ask()
                 if isinstance(verdict, Allow):
-                    candidates = self._candidates(tx, seller, kind, normal, now)
+                    room = _MAX_FOUND - len(rows)
+                    candidates = self._candidates(tx, seller, kind, normal, now)[:room]
                     verdict = ask([row.number for row in candidates])
                     if isinstance(verdict, Allow):
                         rows.update((row.number, row) for row in candidates)
+                        used.setdefault(verdict.grant, []).extend(row.number for row in candidates)
                 if decision is None or isinstance(verdict, Allow):
                     decision = verdict
             denied = not isinstance(decision, Allow)
-            self._audit.append(
-                tx,
-                Event(
-                    EventType.RECORD_SEARCHED,
-                    Outcome.DENIED if denied else Outcome.SUCCESS,
-                    caller,
-                    reason=Reason(decision.reason.value) if isinstance(decision, Deny) else None,
-                    purpose=purpose,
-                    pii=() if category is None else (category,),
-                    n=len(rows),
-                    decision=decision.grant if isinstance(decision, Allow) else None,
-                    records=tuple(sorted(rows))[:_MAX_FOUND],
-                    req=req,
-                ),
-                now=now,
-            )
+            events = search_events(caller, decision, used, purpose, category, req)
+            self._audit.append(tx, *events, now=now)
         if denied:
             why = decision.reason if isinstance(decision, Deny) else DenyReason.NO_GRANT
             raise NotGranted(f"{caller.name} may not search by {kind} for {purpose}: {why}", why)
