@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 
 from strongroom.errors import Denied, Malformed
+from strongroom.policy.sighting import Sighting
 from strongroom.terms import Action, Category, Purpose, SellerId
 from tests.vault.conftest import (
     APP,
@@ -46,7 +47,7 @@ def grant(
     return row.grant.id
 
 
-def orders(count: int) -> list:
+def orders(count: int) -> list[Sighting]:
     return [order(f"902-1000001-{number:07}") for number in range(count)]
 
 
