@@ -361,6 +361,25 @@ def test_a_planned_end_can_be_moved_until_it_has_come_and_leaves_no_app_behind(
         house.accounts.end("anna", caller=SYSTEM, now=soon)
 
 
+@pytest.mark.clause("1.2")
+def test_no_app_outlives_who_answers_for_it(house: House) -> None:
+    """Neither by moving the app's end behind its owner's, nor by a new app for who is leaving."""
+    house.accounts.add_app("erp", "anna", caller=SYSTEM, now=NOW)
+    soon, later = NOW + timedelta(days=4), NOW + timedelta(days=9)
+    house.accounts.end("erp", caller=SYSTEM, now=NOW, at=soon)
+    house.accounts.end("anna", caller=SYSTEM, now=NOW, at=soon)
+    before = house.events()
+    with pytest.raises(Conflict, match="anna answers for erp"):
+        house.accounts.end("erp", caller=SYSTEM, now=NOW, at=later)
+    with pytest.raises(Conflict, match="can own no app"):
+        house.accounts.add_app("labels", "anna", caller=SYSTEM, now=NOW)
+    assert house.events() == before
+    assert house.accounts.find("erp").ended_at == soon
+    house.accounts.end("anna", caller=SYSTEM, now=NOW, at=later)
+    assert house.accounts.end("erp", caller=SYSTEM, now=NOW, at=later).ended_at == later
+    assert house.accounts.end("erp", caller=SYSTEM, now=NOW).ended_at == NOW
+
+
 @pytest.mark.clause("1.4")
 def test_a_rotated_secret_works_beside_the_old_one_until_its_day(house: House) -> None:
     erp = house.accounts.add_app("erp", "anna", caller=SYSTEM, now=NOW)

@@ -47,8 +47,7 @@ class Desk:
 
     def give(self, caller: Caller = APP, *, days: int = 90, **how: object) -> int:
         grant = self.world.grant(caller, days=days, **how)  # type: ignore[arg-type]
-        approver = THIRD if caller is REVIEWER else REVIEWER
-        self.grants.approve(approver, grant, NOW)
+        self.grants.approve(THIRD, grant, NOW)
         return grant
 
     def drift(self) -> Drift:
@@ -111,6 +110,27 @@ def test_who_asked_for_a_grant_does_not_prolong_it(desk: Desk) -> None:
             desk.reviews.decide(THIRD, item.id, Verdict.KEEP, NOW, lifetime=lifetime)
     kept = desk.reviews.decide(THIRD, item.id, Verdict.KEEP, NOW, lifetime=90 * DAY)
     assert kept.grant.grant.expires_at == NOW + 90 * DAY
+
+
+def test_who_answers_for_an_app_does_not_prolong_what_it_asked_for(desk: Desk) -> None:
+    """Asked for by the app of one's own for a principal of somebody else: one's own all the same."""
+    grant = desk.give(OTHER_APP, days=30)
+    desk.edit(grant, requested_by=APP.principal)
+    campaign = desk.reviews.start(CONSOLE, NOW)
+    (item,) = desk.reviews.show(campaign.id)[1]
+    with pytest.raises(Denied, match="another person"):
+        desk.reviews.decide(REVIEWER, item.id, Verdict.KEEP, NOW, lifetime=90 * DAY)
+    desk.reviews.decide(THIRD, item.id, Verdict.KEEP, NOW, lifetime=90 * DAY)
+
+
+@pytest.mark.parametrize("days", [0, -1, 91, 10_000_000, -10_000_000])
+def test_an_end_beyond_the_calendar_is_refused_in_words(desk: Desk, days: int) -> None:
+    desk.give()
+    campaign = desk.reviews.start(CONSOLE, NOW)
+    (item,) = desk.reviews.show(campaign.id)[1]
+    narrowing = Narrowing(lifetime=days * DAY)
+    with pytest.raises(Malformed, match="between 1 and 90 days"):
+        desk.reviews.decide(THIRD, item.id, Verdict.CHANGE, NOW, narrowing=narrowing)
 
 
 def test_a_change_never_widens(desk: Desk) -> None:
@@ -222,7 +242,7 @@ def test_editing_a_role_gives_nobody_more(desk: Desk) -> None:
         role=made.role.stamp,
     )
     (row,) = desk.grants.request(CONSOLE, [wish], NOW)
-    desk.grants.approve(REVIEWER, row.grant.id, NOW)
+    desk.grants.approve(THIRD, row.grant.id, NOW)
     wide = {**line, "categories": ["tracking", "name"]}
     desk.roles.set(CONSOLE, "packing", {"lines": [wide]}, NOW)
     with pytest.raises(Denied, match="wrong_category"):
@@ -307,6 +327,44 @@ def test_a_broken_glass_is_short_ones_own_and_for_revealing(desk: Desk) -> None:
     desk.reviews.decide(THIRD, item.id, Verdict.REVOKE, NOW)
     assert desk.reviews.broken_glass() == []
     assert desk.grants.all()[0].state(NOW) == "revoked"
+
+
+@pytest.mark.parametrize("verdict", [Verdict.KEEP, Verdict.REVOKE])
+def test_who_broke_the_glass_never_closes_its_review(desk: Desk, verdict: Verdict) -> None:
+    """Giving the grant up is one's own right; that nobody else looked at it is not."""
+    glass(desk, CONSOLE)()
+    (item,) = desk.reviews.broken_glass()
+    desk.grants.revoke(CONSOLE, item.grant.grant.id, NOW)
+    with pytest.raises(Denied, match="their own"):
+        desk.reviews.decide(CONSOLE, item.id, verdict, NOW)
+    assert desk.world.events()[-1] == ("review.decided", "denied", "self_review")
+    assert [waiting.id for waiting in desk.reviews.broken_glass()] == [item.id]
+    desk.reviews.decide(THIRD, item.id, verdict, NOW)
+    assert desk.reviews.broken_glass() == []
+
+
+def test_no_second_glass_is_broken_before_somebody_looked_at_the_first(desk: Desk) -> None:
+    """Four hours again and again, for the three days in which a review may still come."""
+    glass(desk, CONSOLE)()
+    with pytest.raises(Denied, match="review_overdue"):
+        glass(desk, CONSOLE)()
+    glass(desk, REVIEWER)()
+    item, _others = desk.reviews.broken_glass()
+    desk.reviews.decide(THIRD, item.id, Verdict.KEEP, NOW)
+    glass(desk, CONSOLE)()
+
+
+def test_one_person_alone_closes_a_glass_by_giving_it_up(desk: Desk) -> None:
+    """Nobody else is there: without this the first glass would be the last."""
+    world = desk.world
+    alone = desk.grants = GrantStore(world.database, world.audit, one_person=True)
+    reviews = Reviews(world.database, world.audit, alone)
+    glass(desk, CONSOLE)()
+    (item,) = reviews.broken_glass()
+    with pytest.raises(Denied, match="their own"):
+        reviews.decide(CONSOLE, item.id, Verdict.KEEP, NOW)
+    reviews.decide(CONSOLE, item.id, Verdict.REVOKE, NOW)
+    glass(desk, CONSOLE)()
 
 
 # -- leaving ---------------------------------------------------------------------------------------

@@ -110,6 +110,59 @@ def test_nobody_approves_for_themselves_and_no_program_approves(pair: World, who
     refused(pair, token, "no_grant" if who == "receiver" else "grant_pending")
 
 
+def owned_by(world: World, app: Caller, owner: Caller) -> None:
+    with world.database.write() as tx:
+        tx.execute(
+            schema.principal.update()
+            .where(schema.principal.c.id == app.principal)
+            .values(owner_id=owner.principal)
+        )
+
+
+@pytest.mark.parametrize("side", ["requester", "receiver"])
+def test_who_answers_for_an_app_does_not_approve_for_it(pair: World, side: str) -> None:
+    """An app is no second person beside its owner, whether it asks or gets."""
+    grant = pair.grant(APP)
+    if side == "requester":
+        owned_by(pair, OTHER_APP, REVIEWER)
+        with pair.database.write() as tx:
+            tx.execute(schema.grant.update().values(requested_by=OTHER_APP.principal))
+    else:
+        owned_by(pair, APP, REVIEWER)
+    with pytest.raises(Denied, match="another person's approval"):
+        pair.grants.approve(REVIEWER, grant, NOW)
+    assert pair.events()[-1] == ("grant.approved", "denied", None)
+    third = Caller(PrincipalId(5), PrincipalKind.PERSON, "cleo", AuthMethod.CREDENTIAL)
+    assert pair.grants.approve(third, grant, NOW).state(NOW) == "active"
+
+
+def test_programs_ask_for_no_grant_where_people_approve(pair: World) -> None:
+    pair.grant()
+    with pytest.raises(Denied, match="people ask"):
+        pair.grants.add(
+            APP,
+            principal=APP.principal,
+            action=Action.REVEAL,
+            purpose=Purpose.FULFILMENT,
+            categories=frozenset({Category.NAME}),
+            sellers=None,
+            lifetime=timedelta(days=1),
+            now=NOW,
+        )
+    assert pair.events()[-1] == ("grant.requested", "denied", "not_authorized")
+    assert len(pair.grants.all()) == 1
+
+
+def test_programs_reject_no_grant(pair: World) -> None:
+    """A stolen secret keeps nobody from work by rejecting whatever they ask for."""
+    grant = pair.grant()
+    with pytest.raises(Denied, match="programs do not"):
+        pair.grants.reject(OTHER_APP, grant, NOW)
+    assert pair.events()[-1] == ("grant.rejected", "denied", None)
+    assert pair.grants.all()[0].state(NOW) == "pending"
+    assert pair.grants.reject(REVIEWER, grant, NOW).state(NOW) == "rejected"
+
+
 def test_a_grant_cannot_be_asked_for_without_an_end(world: World) -> None:
     for days in (0, -1, 91, 10_000):
         with pytest.raises(Malformed):

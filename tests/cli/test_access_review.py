@@ -243,7 +243,9 @@ def test_the_glass_is_broken_for_hours_and_waits_for_a_reviewer(quarter: Quarter
     assert ("access.broken_glass", "failed") in checks(quarter, 3)
     decide = ("review", "decide", str(waiting["item"]), "keep")
     assert "their own" in quarter.refused(1, *decide, by="boris")
-    # Overdue, it keeps its person from the next one.
+    # Nobody looked at it yet: it keeps its person from the next one.
+    assert "their own" in quarter.refused(1, *decide[:-1], "revoke", by="boris")
+    assert "review_overdue" in quarter.refused(1, *glass, "1", by="boris")
     assert "review_overdue" in quarter.refused(3, *glass, "1", by="boris")
     assert quarter.on(3, *decide, by="clara")["decision"] == "keep"
     quarter.on(3, *glass, "1", by="boris")

@@ -87,3 +87,25 @@ def test_a_grant_that_ended_between_reviews_is_shown_as_removed(world: World) ->
     # It has no effect: nothing is left to decide about.
     closed = reviews.close(CONSOLE, second.id, NOW + 2 * DAY)
     assert closed.baseline == population_hash([])
+
+
+def test_only_what_a_campaign_confirmed_is_its_baseline(world: World) -> None:
+    """A grant approved while it was open was looked at by nobody: it is new, in drift and next time."""
+    reviews = Reviews(world.database, world.audit, world.grants)
+    view = AccessView(
+        world.database, world.audit, world.grants, RoleStore(world.database, world.audit)
+    )
+    kept = world.grant(days=90)
+    first = reviews.start(CONSOLE, NOW)
+    (item,) = reviews.show(first.id)[1]
+    slipped_in = world.grant(OTHER_APP, days=90)
+    reviews.decide(CONSOLE, item.id, Verdict.KEEP, NOW)
+    reviews.close(CONSOLE, first.id, NOW)
+    assert view.drift(CONSOLE, NOW).added == [slipped_in]
+
+    second = reviews.start(CONSOLE, NOW + DAY)
+    _, items = reviews.show(second.id)
+    assert [(i.grant.grant.id, i.marks[0]) for i in items] == [
+        (kept, "unchanged"),
+        (slipped_in, "new"),
+    ]

@@ -135,16 +135,18 @@ class Accounts:
         Raises:
             Malformed: a name's form.
             Denied: a generic name [1.2].
-            Conflict: the app's name was ever used, or the owner is no person with a living account.
+            Conflict: the app's name was ever used, or the owner is no person with a living account
+                whose end is not planned.
 
         """
         with self._change(caller, now) as change:
             known = _find(change.tx, names.canonical(owner))
             person = known or self._add(change, owner, PrincipalKind.PERSON, None)
-            if person.kind is not PrincipalKind.PERSON or has_ended(person.ended_at, now):
+            # An end that is planned too: the app would live on without anybody who answers for it.
+            if person.kind is not PrincipalKind.PERSON or person.ended_at is not None:
                 raise Conflict(
                     f"{person.name} can own no app",
-                    hint="an owner is a person with a living account",
+                    hint="an owner is a person with a living account and no planned end",
                 )
             app = self._add(change, name, PrincipalKind.APP, person)
             client_id, secret = self._issue(change, app)
@@ -161,7 +163,8 @@ class Accounts:
         Raises:
             Malformed: `at` has passed.
             NotFound: no such account.
-            Conflict: it has ended already, or a person still owns apps that live longer.
+            Conflict: it has ended already, a person still owns apps that live longer, or an app would
+                live longer than its owner.
 
         """
         last = at or now
@@ -177,6 +180,10 @@ class Accounts:
             ).first()
             if owned is not None:
                 raise Conflict(f"{principal.name} owns {owned.name}", hint="end the app first")
+            owner = None if principal.owner is None else _find(change.tx, principal.owner)
+            answers_until = None if owner is None else owner.ended_at
+            if answers_until is not None and now < last and answers_until < last:
+                raise Conflict(f"{principal.owner} answers for {principal.name} and ends before it")
             change.tx.execute(
                 _people.update().where(_people.c.id == principal.id).values(ended_at=last)
             )

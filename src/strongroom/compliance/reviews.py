@@ -1,7 +1,8 @@
 """Campaigns: every 90 days people look at who has access, with real reads beside it, and decide [1.2].
 
 The population is what one query found, kept with that query, its row count and its SHA-256. A reviewer
-never decides about access of their own, except to give it up. Nothing waits for a job: what was not
+never decides about access of their own, except to give it up, and about a glass of their own not even
+that. Nothing waits for a job: what was not
 confirmed counts no more on day 91 by `policy.reviews`. A campaign closes only when what was revoked
 or narrowed is proved so: rows and recorded events are read again.
 """
@@ -218,7 +219,10 @@ class Reviews:
         with self._database.write() as tx:
             found = self._item(tx, item)
             grant = found.grant.grant
-            allowed = may_decide(caller.principal, self._subjects(tx, grant), verdict)
+            # A broken glass is looked at by somebody else, wherever there is somebody else.
+            by_another = found.campaign is None and not self._grants.one_person
+            subjects = self._subjects(tx, grant)
+            allowed = may_decide(caller.principal, subjects, verdict, by_another=by_another)
             if allowed:
                 if found.decision is not None:
                     raise Conflict(f"item {item} is decided: {found.decision}")
@@ -247,7 +251,7 @@ class Reviews:
         return decided
 
     def close(self, caller: Caller, campaign: int, now: datetime) -> Closed:
-        """Prove what was revoked and narrowed, keep who has access now as the baseline, and close.
+        """Prove what was revoked and narrowed, keep what was confirmed as the baseline, and close.
 
         Raises:
             Denied: the caller is no person.
@@ -283,9 +287,14 @@ class Reviews:
                 .where(_campaigns.c.id == campaign)
                 .values(closed_at=now, closed_by=caller.principal)
             )
-            rows = [r for r in self._grants.all_in(tx) if r.grant.kind != rules.BREAK_GLASS]
-            # What nobody confirmed is no part of what was reviewed.
-            confirmed = [r for r in rows if r.state(now) == "active"]
+            # What nobody confirmed, or was approved since the start, is no part of what was reviewed.
+            confirmed = [
+                i.grant
+                for i in items
+                if i.decision in (Verdict.KEEP, Verdict.CHANGE)
+                and i.grant.grant.kind != rules.BREAK_GLASS
+                and i.grant.state(now) == "active"
+            ]
             digest = take_baseline(tx, campaign, confirmed, now)
             self._record(
                 tx, EventType.REVIEW_CLOSED, caller, now, f"{campaign}", n=len(items), digest=digest

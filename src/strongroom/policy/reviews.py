@@ -92,9 +92,18 @@ def marks(seen: Seen, now: datetime) -> tuple[Mark, ...]:
     return tuple(found)
 
 
-def may_decide(reviewer: PrincipalId, subjects: Collection[PrincipalId], verdict: Verdict) -> bool:
-    """Tell whether a person may decide about a grant: never about access of their own, except to give it up."""
-    return verdict is Verdict.REVOKE or reviewer not in subjects
+def may_decide(
+    reviewer: PrincipalId,
+    subjects: Collection[PrincipalId],
+    verdict: Verdict,
+    *,
+    by_another: bool = False,
+) -> bool:
+    """Tell whether a person may decide about a grant: never about access of their own, except to give it up.
+
+    `by_another` is for what somebody else has to look at: then not even that.
+    """
+    return reviewer not in subjects or (verdict is Verdict.REVOKE and not by_another)
 
 
 def population_hash(contents: Iterable[str]) -> str:

@@ -107,26 +107,33 @@ class GrantStore:
         Raises:
             Malformed: no category is named, the lifetime is not between nothing and 90 days [1.2], the
                 budget is not positive, or the reason could name a person.
+            Denied: no person asks, in a home of more than one; recorded.
 
         """
         for wish in wishes:
             _check(wish, GRANT_LIFETIME)
+        refused = caller.kind is not PrincipalKind.PERSON and not self._one_person
         with self._database.write() as tx:
             made = []
             for wish in wishes:
+                if refused:
+                    self._refuse(tx, EventType.GRANT_REQUESTED, caller, wish, now)
+                    continue
                 approved_at = now if self._one_person else None
                 row = self._insert(tx, caller, wish, now, approved_at=approved_at)
                 self._record(tx, EventType.GRANT_REQUESTED, caller, row, now)
                 if approved_at is not None:
                     self._record(tx, EventType.GRANT_APPROVED, caller, row, now)
                 made.append(row)
-            return made
+        if refused:
+            raise Denied("people ask for grants, programs do not", hint="its owner asks")
+        return made
 
     def break_glass(self, caller: Caller, wish: Wish, now: datetime) -> GrantRow:
         """Take a grant to reveal without approval, for hours, for oneself; recorded and reviewed.
 
         Only a person may, whom an active grant lets administer these selling partners or who sits at
-        the home's own console, and who has no such grant waiting overdue for its review.
+        the home's own console, and who has no such grant waiting for its review.
 
         Raises:
             Malformed: the lifetime is not between nothing and 4 hours, or no reason is stated.
@@ -153,35 +160,25 @@ class GrantStore:
                 )
                 self._record(tx, EventType.GRANT_GLASS_BROKEN, caller, row, now)
                 return row
-            event = Event(
-                EventType.GRANT_GLASS_BROKEN,
-                Outcome.DENIED,
-                caller,
-                reason=refused,
-                purpose=wish.purpose,
-                pii=tuple(sorted(wish.categories)),
-            )
-            self._audit.append(tx, event, now=now)
+            self._refuse(tx, EventType.GRANT_GLASS_BROKEN, caller, wish, now, refused)
         raise Denied(
             f"{caller.name} may not break the glass: {refused}",
-            hint="it takes a grant to administer these sellers, and no overdue review of one's own",
+            hint="it takes a grant to administer these sellers, and no open review of one's own",
         )
 
     def approve(self, caller: Caller, grant_id: int, now: datetime) -> GrantRow:
         """Make a pending grant active.
 
         Raises:
-            Denied: the approver asked for it, is who gets it, or is no person [1.3]. The attempt is recorded.
+            Denied: the approver asked for it, is who gets it, answers for an app that did or does, or is
+                no person [1.3]. The attempt is recorded.
             Conflict: it is not pending any more.
 
         """
         with self._database.write() as tx:
             row = self._one(tx, grant_id)
-            grant = row.grant
-            allowed = caller.kind is PrincipalKind.PERSON and caller.principal not in (
-                row.requested_by,
-                grant.principal,
-            )
+            interested = self._interested(tx, row)
+            allowed = caller.kind is PrincipalKind.PERSON and caller.principal not in interested
             if not allowed:
                 self._record(tx, EventType.GRANT_APPROVED, caller, row, now, Outcome.DENIED)
             elif row.state(now) != "pending":
@@ -199,16 +196,28 @@ class GrantStore:
                 )
         raise Denied(
             f"grant {grant_id} needs another person's approval",
-            hint="requester and receiver may not approve",
+            hint="requester, receiver and their owners may not approve",
         )
 
     def reject(self, caller: Caller, grant_id: int, now: datetime) -> GrantRow:
-        """Refuse a pending grant. Raises: Conflict where it is not pending any more."""
+        """Refuse a pending grant.
+
+        Raises:
+            Denied: the caller is no person; recorded.
+            Conflict: it is not pending any more.
+
+        """
         with self._database.write() as tx:
             row = self._one(tx, grant_id)
-            if row.state(now) != "pending":
+            if caller.kind is not PrincipalKind.PERSON:
+                self._record(tx, EventType.GRANT_REJECTED, caller, row, now, Outcome.DENIED)
+            elif row.state(now) != "pending":
                 raise Conflict(f"grant {grant_id} is {row.state(now)}")
-            return self._change(tx, EventType.GRANT_REJECTED, caller, grant_id, now, revoked_at=now)
+            else:
+                return self._change(
+                    tx, EventType.GRANT_REJECTED, caller, grant_id, now, revoked_at=now
+                )
+        raise Denied("people reject grants, programs do not")
 
     def revoke(self, caller: Caller, grant_id: int, now: datetime) -> GrantRow:
         """End a grant now."""
@@ -238,7 +247,7 @@ class GrantStore:
         Raises:
             Malformed: the lifetime is not between nothing and 90 days.
             Conflict: it has no effect any more, and is to be asked for anew.
-            Denied: who asked for it may not prolong it.
+            Denied: who asked for it or holds it, or answers for such an app, may not prolong it.
 
         """
         row = self._one(tx, grant_id)
@@ -252,7 +261,7 @@ class GrantStore:
             raise Malformed(f"a grant lives between 1 and {GRANT_LIFETIME.days} days")
         if row.grant.kind == BREAK_GLASS:
             raise Denied("a broken glass is not prolonged", hint="ask for a grant")
-        if caller.principal in (row.requested_by, row.grant.principal) and not self._one_person:
+        if caller.principal in self._interested(tx, row) and not self._one_person:
             raise Denied(f"grant {grant_id} is prolonged by another person than its requester")
         return self._change(
             tx,
@@ -280,7 +289,8 @@ class GrantStore:
         """Confirm a grant for less than it said.
 
         Raises:
-            Malformed: it would not be less in anything, or more in something.
+            Malformed: it would not be less in anything, or more in something, or the lifetime is not
+                between nothing and 90 days.
             Conflict: it has no effect any more.
 
         """
@@ -288,6 +298,8 @@ class GrantStore:
         before = row.grant
         if row.state(now) not in {"active", "suspended"}:
             raise Conflict(f"grant {grant_id} is {row.state(now)}", hint="ask for a new one")
+        if lifetime is not None and not timedelta(0) < lifetime <= GRANT_LIFETIME:
+            raise Malformed(f"a grant lives between 1 and {GRANT_LIFETIME.days} days")
         after = replace(
             before,
             categories=before.categories if categories is None else categories,
@@ -399,17 +411,46 @@ class GrantStore:
         ):
             return Reason.NOT_AUTHORIZED
         item, grant = schema.review_item, schema.grant
-        overdue = tx.execute(
+        waiting = tx.execute(
             sa.select(item.c.id)
             .join(grant, grant.c.id == item.c.grant_id)
             .where(
                 grant.c.principal_id == caller.principal,
                 item.c.campaign_id.is_(None),
                 item.c.decision.is_(None),
-                item.c.due_at <= now,
             )
         ).first()
-        return None if overdue is None else Reason.REVIEW_OVERDUE
+        return None if waiting is None else Reason.REVIEW_OVERDUE
+
+    @staticmethod
+    def _interested(tx: Transaction, row: GrantRow) -> frozenset[int]:
+        """Return requester and receiver of a grant, and the people who answer for them."""
+        parties = {row.requested_by, row.grant.principal}
+        owners = tx.execute(
+            sa.select(schema.principal.c.owner_id).where(
+                schema.principal.c.id.in_(parties), schema.principal.c.owner_id.is_not(None)
+            )
+        ).scalars()
+        return frozenset(parties).union(owners)
+
+    def _refuse(
+        self,
+        tx: Transaction,
+        type_: EventType,
+        caller: Caller,
+        wish: Wish,
+        now: datetime,
+        reason: Reason = Reason.NOT_AUTHORIZED,
+    ) -> None:
+        event = Event(
+            type_,
+            Outcome.DENIED,
+            caller,
+            reason=reason,
+            purpose=wish.purpose,
+            pii=tuple(sorted(wish.categories)),
+        )
+        self._audit.append(tx, event, now=now)
 
     def _record(
         self,
