@@ -1,7 +1,8 @@
 """A client of Strongroom's API, `Client` for threads and `AsyncClient` for asyncio, in one file without dependencies.
 
 It renews its access token by itself, repeats what is safe to repeat once, and keeps values out of its errors and of
-every `repr`. Answers that come sealed (JWE) are opened with the app's private key; that alone needs `joserfc`.
+every `repr`. Answers that come sealed (JWE) are opened with the app's private key; that alone needs `joserfc`. With
+such a key a plain answer is refused where a sealed one is due, and a value of another token than was asked for always.
 """
 
 import asyncio
@@ -14,6 +15,7 @@ import urllib.parse
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from ipaddress import AddressValueError, IPv6Address
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 
@@ -22,6 +24,9 @@ _T = TypeVar("_T")
 
 _RENEW_BEFORE: Final = 60.0
 _MAX_IDLE: Final = 8
+_PLAIN: Final = ("/v1/token", "/v1/grants", "/v1/health")
+_CROCKFORD: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_TOKEN_URL: Final = "https://token.invalid/"  # noqa: S105 - a rendering of tokens
 _ALGORITHMS: Final = ["ECDH-ES+A256KW", "A256GCM"]
 _UNAUTHENTICATED: Final = 401
 _SUCCESS: Final = 200
@@ -148,7 +153,7 @@ class Client:
     def reveal(self, token: str, *, purpose: str, reason: str) -> Value:
         """Return the value behind a token. Raises: ApiError."""
         body = {"token": token, "purpose": purpose, "reason": reason}
-        return Value(**self._call("POST", "/v1/reveal", body))
+        return _asked_for(token, self._call("POST", "/v1/reveal", body))
 
     def reveal_batch(
         self, tokens: Sequence[str], *, purpose: str, reason: str
@@ -156,8 +161,12 @@ class Client:
         """Return for each of up to 100 tokens its value, or why there is none. Raises: ApiError."""
         body = {"tokens": list(tokens), "purpose": purpose, "reason": reason}
         results = self._call("POST", "/v1/reveal/batch", body)["results"]
+        if [one["token"] for one in results] != body["tokens"]:
+            raise _swapped()
         return [
-            Value(**one["value"]) if one.get("value") else _error(one["problem"], {})
+            _asked_for(one["token"], one["value"])
+            if one.get("value")
+            else _error(one["problem"], {})
             for one in results
         ]
 
@@ -229,7 +238,8 @@ class Client:
             status, answered, answer = self._send(method, path, content, headers)
             if status != _UNAUTHENTICATED or last:
                 break
-        return self._read(status, answered, answer)
+        sealed = self._open is not None and path not in _PLAIN
+        return self._read(status, answered, answer, sealed=sealed)
 
     def _token(self, *, renew: bool) -> str:
         with self._lock:
@@ -287,13 +297,15 @@ class Client:
             connection.close()
         return response.status, found, answer
 
-    def _read(self, status: int, headers: Mapping[str, str], answer: bytes) -> Any:  # noqa: ANN401 - JSON
+    def _read(self, status: int, headers: Mapping[str, str], answer: bytes, *, sealed: bool) -> Any:  # noqa: ANN401 - JSON
         if headers.get("content-type") == "application/jose":
             if self._open is None:
                 raise ApiError(
                     "sealed", status, "the answer is sealed, and there is no private_key"
                 )
             answer = self._open(answer)
+        elif sealed and status == _SUCCESS:
+            raise ApiError("plain", status, "the answer is not sealed, and there is a private_key")
         try:
             document = json.loads(answer)
         except ValueError:
@@ -371,6 +383,27 @@ class AsyncClient:
 
     async def _run(self, call: Callable[[], _T]) -> _T:
         return await asyncio.to_thread(call)
+
+
+def _asked_for(token: str, found: Mapping[str, Any]) -> Value:
+    """Return a value of this token. Raises: ApiError where it is another's: it would be somebody else's label."""
+    value = Value(**found)
+    if _canonical(value.token) != _canonical(token):
+        raise _swapped()
+    return value
+
+
+def _canonical(token: str) -> str:
+    """Return a token as the API names it: it may have been asked for as e-mail, web or IPv6 address."""
+    try:
+        bits = int(IPv6Address(token))
+    except AddressValueError:
+        return token.removeprefix(_TOKEN_URL).partition("@")[0].upper()
+    return "".join(_CROCKFORD[bits >> shift & 31] for shift in range(95, -1, -5))
+
+
+def _swapped() -> ApiError:
+    return ApiError("internal", _SUCCESS, "the answer is of another token than was asked for")
 
 
 def _error(document: Mapping[str, Any], headers: Mapping[str, str]) -> ApiError:

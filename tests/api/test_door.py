@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import threading
 from datetime import timedelta
+from typing import Any
 from urllib.parse import urlencode
 
 import orjson
@@ -11,6 +13,7 @@ import pytest
 from tests.api.conftest import FORM, ORDER, VALUES, WHY, MakeDoor, Shop, open_shop
 from tests.vault.conftest import CONSOLE, EMAIL, NAME, PHONE
 
+from strongroom.crypto.token import as_email
 from strongroom.terms import Action, Category
 
 REVEALED = "vault.record.revealed"
@@ -246,11 +249,56 @@ def test_a_day_has_so_many_records_and_a_restart_forgives_none(make_door: MakeDo
     assert [reveal(0), reveal(0), reveal(1), reveal(2)] == [200, 200, 200, 429]
     assert shop.door.events()[-1] == (REFUSED, "denied", "volume_limited")
     shop.door.restart()
-    answer = shop.door.post(shop.erp, "/v1/orders/reveal", order=ORDER, seller="acme", **WHY)
+    answer = shop.door.post(shop.erp, "/v1/orders/reveal", order="902-400-1", seller="acme", **WHY)
     assert answer.status == 429
     assert int(answer.headers["retry-after"]) == 12 * 3600 + 1
     shop.door.now += timedelta(hours=12)
     assert reveal(2) == 200
+
+
+@pytest.mark.clause("1.3", "2.6")
+def test_a_record_that_counted_is_told_again_when_the_day_is_spent(make_door: MakeDoor) -> None:
+    shop = open_shop(make_door(records_per_day=1))
+    door, erp = shop.door, shop.erp
+    late = door.put("902-401")
+
+    def reveal(token: str) -> int:
+        return door.post(erp, "/v1/reveal", token=token, **WHY).status
+
+    def reveal_order(order: str) -> int:
+        return door.post(erp, "/v1/orders/reveal", order=order, seller="acme", **WHY).status
+
+    assert [reveal_order(ORDER), reveal_order(ORDER), reveal_order("902-401")] == [200, 200, 429]
+    forged = shop.tokens[NAME][:-8] + "00000000"
+    for _ in range(2):
+        tokens = (shop.tokens[NAME], as_email(shop.tokens[EMAIL]), forged, late[NAME])
+        assert [reveal(token) for token in tokens] == [200, 200, 403, 429]
+        door.restart()
+
+
+@pytest.mark.clause("1.1")
+def test_the_loop_never_waits_for_the_database(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    headers = {"authorization": f"Bearer {shop.door.token(shop.erp)}"}
+    seen: list[tuple[str, bool]] = []
+    world = shop.door.world
+
+    def note(holder: Any, name: str) -> None:
+        true = getattr(holder, name)
+
+        def noting(*args: Any, **options: Any) -> Any:
+            seen.append((name, threading.current_thread() is threading.main_thread()))
+            return true(*args, **options)
+
+        monkeypatch.setattr(holder, name, noting)
+
+    note(shop.door.channels, "check")
+    note(world.database, "write")
+    note(world.audit, "append")
+    assert shop.door.call("GET", "/v1/grants", headers).status == 200
+    assert shop.door.call("GET", "/v1/nothing", headers).status == 404
+    assert shop.door.call("GET", "/v1/grants").status == 401
+    assert {name for name, _ in seen} == {"check", "write", "append"}
+    assert not any(in_loop for _, in_loop in seen)
 
 
 def test_an_unknown_path_or_method_is_a_problem(shop: Shop) -> None:

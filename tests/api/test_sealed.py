@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 
 import pytest
@@ -124,6 +125,19 @@ def test_other_kinds_of_key_are_refused() -> None:
     for key in others:
         with pytest.raises(Malformed):
             parse_public_key(public_pem(key))
+
+
+@pytest.mark.clause("1.5")
+@pytest.mark.parametrize("point", [bytes(32), b"\1" + bytes(31), b"\xec" + b"\xff" * 30 + b"\x7f"])
+def test_a_point_that_nothing_can_be_sealed_for_is_refused(point: bytes) -> None:
+    """Accepted, it would fail each answer of its app, and only then."""
+    x = base64.urlsafe_b64encode(point).rstrip(b"=").decode()
+    pem = x25519.X25519PublicKey.from_public_bytes(point).public_bytes(
+        PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    for text in (json.dumps({"kty": "OKP", "crv": "X25519", "x": x}), pem.decode()):
+        with pytest.raises(Malformed, match="nothing can be sealed"):
+            parse_public_key(text)
 
 
 def test_jwk_and_pem_of_one_key_are_one_key() -> None:

@@ -274,6 +274,52 @@ def test_a_batch_is_bounded(api: Shop) -> None:
     assert len(whole.json["results"]) == 100
 
 
+@pytest.mark.clause("1.2", "1.3", "2.6")
+@pytest.mark.parametrize("what", ["grant", "app"])
+def test_a_slow_body_outlives_neither_its_grant_nor_its_app(api: Shop, what: str) -> None:
+    """Who begins a request and holds its last byte back has begun before the revocation."""
+    door = api.door
+    headers = [
+        (b"authorization", f"Bearer {door.token(api.erp)}".encode()),
+        (b"content-type", b"application/json"),
+    ]
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/v1/reveal",
+        "query_string": b"",
+        "headers": headers,
+    }
+    sent: list[Any] = []
+
+    async def slowly() -> Any:
+        door.now += timedelta(seconds=9)
+        if what == "app":
+            door.accounts.end(api.erp.name, caller=CONSOLE, now=door.now)
+        for row in door.world.grants.all(api.erp.principal) if what == "grant" else ():
+            door.world.grants.revoke(CONSOLE, row.grant.id, door.now)
+        body = json.dumps({"token": api.tokens[NAME], **WHY}).encode()
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    async def keep(message: Any) -> None:
+        sent.append(message)
+
+    door.runner.run(door.api(scope, slowly, keep))
+    assert sent[0]["status"] == {"grant": 403, "app": 401}[what]
+    assert VALUES[NAME].encode() not in sent[1]["body"]
+    ended, refused = door.world.audit.tail(2)
+    assert refused.body["t"] >= ended.body["t"]
+
+
+@pytest.mark.clause("2.6")
+def test_a_problem_is_bounded_whatever_the_number_of_faults(api: Shop) -> None:
+    fields = {f"x{number}": 1 for number in range(4000)}
+    answer = api.door.post(api.erp, "/v1/reveal", token=api.tokens[NAME], **WHY, **fields)
+    assert (answer.status, answer.kind) == (400, "malformed")
+    assert len(answer.json["errors"]) == 20
+    assert len(answer.body) < 4096
+
+
 def test_a_body_is_bounded(api: Shop) -> None:
     token = api.door.token(api.erp)
     headers = {"authorization": f"Bearer {token}", "content-type": "application/json"}

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import re
+from datetime import timedelta
+from typing import Any
 from urllib.parse import quote
 
 import orjson
@@ -531,6 +533,33 @@ def test_no_order_id_or_secret_reaches_the_process_log(
     assert order_id not in text
     for secret in (account.client_secret, account.refresh_token, shop.app.client_secret):
         assert secret not in text
+
+
+@pytest.mark.clause("1.2", "2.6")
+def test_a_slow_body_does_not_outlive_its_app(shop: Shop) -> None:
+    door = shop.door
+    token = door.token(shop.app)
+    end = NOW + timedelta(seconds=5)
+    door.accounts.end(shop.app.name, caller=CONSOLE, now=NOW, at=end)
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "path": ORDERS,
+        "query_string": RECENT.partition("?")[2].encode(),
+        "headers": [(b"x-amz-access-token", token.encode()), (b"content-length", b"1")],
+    }
+    sent: list[dict[str, Any]] = []
+
+    async def slowly() -> dict[str, Any]:
+        door.clock.advance(seconds=9)
+        return {"type": "http.request", "body": b" ", "more_body": False}
+
+    async def keep(message: Any) -> None:
+        sent.append(message)
+
+    door.runner.run(door.gateway(scope, slowly, keep))
+    assert sent[0]["status"] == 403
+    assert door.audit.tail(1)[0].body["t"] >= end.isoformat()[:19]
 
 
 def test_every_answer_has_a_request_id_and_is_not_to_be_kept(shop: Shop) -> None:

@@ -58,6 +58,7 @@ def test_a_grant_for_all_sellers_covers_each() -> None:
         (replace(GRANT, sellers=frozenset({SellerId(2)})), DenyReason.WRONG_SELLER),
         (replace(GRANT, categories=frozenset({Category.PHONE})), DenyReason.WRONG_CATEGORY),
         (replace(GRANT, revoked_at=NOW), DenyReason.REVOKED),
+        (replace(GRANT, revoked_at=NOW + HOUR), DenyReason.REVOKED),
         (replace(GRANT, expires_at=NOW), DenyReason.GRANT_EXPIRED),
         (replace(GRANT, approved_at=None), DenyReason.GRANT_PENDING),
         (replace(GRANT, approved_at=NOW + HOUR), DenyReason.GRANT_PENDING),

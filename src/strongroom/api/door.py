@@ -2,7 +2,8 @@
 
 Every request that shows a token, or should, ends in an event before its answer leaves [2.6]: the vault's own where a
 value was asked for, one of the door's otherwise. Where it can't be written the answer is 503 and nothing else. A body
-may hold an e-mail address and an answer a value: neither is ever logged, and a URL never holds one.
+may hold an e-mail address and an answer a value: neither is ever logged, and a URL never holds one. What reads or
+writes the database runs in threads: a disk that is slow for one app holds up no other.
 """
 
 import asyncio
@@ -15,11 +16,12 @@ from typing import Any, Final
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from strongroom.accounts import Accounts, Channels
+from strongroom.accounts import Accounts, Channel, Channels
 from strongroom.api import document, problems, token
 from strongroom.api.exchange import Exchange
 from strongroom.api.limits import Allowances, ApiLimits, VolumeSpent
@@ -109,7 +111,7 @@ class Api:
             return
         except Exception as exc:  # noqa: BLE001 - the last line: all else ends in 500, never in a traceback
             _report(exc)
-            answer = self._recorded(exchange, problems.internal())
+            answer = await self._recorded(exchange, problems.internal())
         headers = [
             *answer.headers,
             (b"content-length", str(len(answer.body)).encode()),
@@ -144,23 +146,33 @@ class Api:
             return _Answer(200, [(b"content-type", b"application/json")], self._document)
         try:
             if path not in OPEN:
-                self._admit(exchange)
-            exchange.body = await _read_body(exchange, receive, self._request_bytes)
+                await run_in_threadpool(self._admit, exchange)
+            try:
+                exchange.body = await _read_body(exchange, receive, self._request_bytes)
+            finally:
+                exchange.now = self._clock()
+            if path not in OPEN:
+                # A body may take seconds; who has ended meanwhile has no use of having begun before.
+                await run_in_threadpool(self._identify, exchange)
             if scope.get("query_string"):
                 # Proxies log URLs: so nothing is ever read from one.
                 raise Malformed("there are no query parameters here")
         except HTTPException as exc:
-            return self._recorded(exchange, problems.of_status(exc.status_code, None))
+            return await self._recorded(exchange, problems.of_status(exc.status_code, None))
         except StrongroomError as exc:
-            return self._refused(exchange, exc)
+            return await self._refused(exchange, exc)
         return await self._routed(exchange, scope)
 
     def _admit(self, exchange: Exchange) -> None:
-        """Find out who asks, still living, and count the request.
+        """Find out who asks and count the request. Raises: as `_identify`, and Throttled for too many requests."""
+        channel = self._identify(exchange)
+        self._allowances.admit(channel.caller.principal, exchange.now)
+
+    def _identify(self, exchange: Exchange) -> Channel:
+        """Find out who asks, still living.
 
         Raises:
             Unauthenticated: the token is missing, wrong or too old, or its app has ended.
-            Throttled: too many requests.
 
         """
         scheme, _, presented = exchange.header(b"authorization").partition(" ")
@@ -168,7 +180,7 @@ class Api:
             raise Unauthenticated("an access token is missing")
         payload = self._tickets.open(presented.strip(), exchange.now)
         exchange.channel = self._channels.check(PrincipalId(payload["p"]), exchange.now)
-        self._allowances.admit(exchange.channel.caller.principal, exchange.now)
+        return exchange.channel
 
     async def _routed(self, exchange: Exchange, scope: Scope) -> _Answer:
         """Return what the route answers; held back until it is whole, so that a fault shows nothing of it."""
@@ -191,27 +203,29 @@ class Api:
         """Answer what a route raised."""
         exchange: Exchange = request.state.exchange
         if isinstance(exc, RequestValidationError):
-            answer = self._recorded(exchange, problems.malformed(exc.errors(), FIELD_NAMES))
+            answer = await self._recorded(exchange, problems.malformed(exc.errors(), FIELD_NAMES))
         elif isinstance(exc, HTTPException):
-            answer = self._recorded(exchange, problems.of_status(exc.status_code, exc.headers))
+            answer = await self._recorded(
+                exchange, problems.of_status(exc.status_code, exc.headers)
+            )
         elif isinstance(exc, StrongroomError):
-            answer = self._refused(exchange, exc)
+            answer = await self._refused(exchange, exc)
         else:
             raise exc
         response = Response(answer.body, answer.status)
         response.raw_headers = answer.headers
         return response
 
-    def _refused(self, exchange: Exchange, exc: StrongroomError) -> _Answer:
+    async def _refused(self, exchange: Exchange, exc: StrongroomError) -> _Answer:
         problem = problems.problem_for(exc)
         if not isinstance(exc, Throttled):
-            return self._recorded(exchange, problem)
+            return await self._recorded(exchange, problem)
         reason = Reason.VOLUME_LIMITED if isinstance(exc, VolumeSpent) else Reason.RATE_LIMITED
         count = self._allowances.untold(exchange.caller.principal, exchange.now)
         exchange.recorded = count == 0
-        return self._recorded(exchange, problem, reason=reason, n=count)
+        return await self._recorded(exchange, problem, reason=reason, n=count)
 
-    def _recorded(
+    async def _recorded(
         self,
         exchange: Exchange,
         problem: Problem,
@@ -232,13 +246,16 @@ class Api:
                 src_ip=exchange.src_ip,
             )
             try:
-                with self._database.write() as tx:
-                    self._audit.append(tx, event, now=exchange.now)
+                await run_in_threadpool(self._append, event, exchange.now)
             except Exception as exc:  # noqa: BLE001 - whatever it is: no event, no answer
                 _report(exc)
                 problem = problems.unrecorded()
             exchange.recorded = True
         return _Answer(problem.status, [_PROBLEM_TYPE, *problem.headers], problem.body())
+
+    def _append(self, event: Event, now: datetime) -> None:
+        with self._database.write() as tx:
+            self._audit.append(tx, event, now=now)
 
 
 def create_api(  # noqa: PLR0913 - the objects that app.py wires, by name

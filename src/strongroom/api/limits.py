@@ -40,6 +40,7 @@ class _Use:
     refilled_at: datetime
     day: datetime | None = None
     records: set[int] = field(default_factory=set)
+    orders: dict[str, int] = field(default_factory=dict)
     in_flight: int = 0
     untold: int = 0
     told_at: datetime | None = None
@@ -68,8 +69,18 @@ class Allowances:
             use.tokens -= 1
 
     @contextmanager
-    def reveal(self, principal: PrincipalId, now: datetime) -> Iterator[Callable[[int], None]]:
+    def reveal(
+        self,
+        principal: PrincipalId,
+        now: datetime,
+        *,
+        number: int | None = None,
+        order: str | None = None,
+    ) -> Iterator[Callable[[int], None]]:
         """Hold room for one record; call what is given with its number once it was revealed.
+
+        A record that counts already needs no room. It is known by `number`, as the token says it (a forged one opens
+        nothing), or by `order`, a pseudonym that was counted since this process began.
 
         Raises:
             VolumeSpent: the day's records are used up.
@@ -79,17 +90,22 @@ class Allowances:
         self._open_day(principal, now, midnight)
         with self._lock:
             use = self._use(principal, now)
-            if len(use.records) + use.in_flight >= self._limits.records_per_day:
+            if order is not None:
+                number = use.orders.get(order)
+            room = 0 if number in use.records else 1
+            if room and len(use.records) + use.in_flight >= self._limits.records_per_day:
                 wait = (midnight + timedelta(days=1) - now).total_seconds()
                 raise VolumeSpent("the day's records are used up", retry_after=wait)
-            use.in_flight += 1
+            use.in_flight += room
         revealed: list[int] = []
         try:
             yield revealed.append
         finally:
             with self._lock:
-                use.in_flight -= 1
+                use.in_flight -= room
                 use.records.update(revealed)
+                if order is not None:
+                    use.orders.update((order, record) for record in revealed)
 
     def untold(self, principal: PrincipalId, now: datetime) -> int:
         """Count one refusal and return how many to record now; 0 while the last record is too fresh."""
@@ -110,6 +126,7 @@ class Allowances:
             use = self._use(principal, now)
             if use.day != midnight:
                 use.day, use.records = midnight, {int(ref) for ref in seen}
+                use.orders.clear()
 
     def _use(self, principal: PrincipalId, now: datetime) -> _Use:
         use = self._uses.get(principal)

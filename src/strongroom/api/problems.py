@@ -7,6 +7,7 @@ even the name of a field that we do not know: that too can be somebody's e-mail 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from itertools import islice
 from typing import Any, Final
 
 import orjson
@@ -29,6 +30,7 @@ from strongroom.web import status_of
 
 MEDIA_TYPE: Final = "application/problem+json"
 _SERVER_ERROR: Final = 500
+_MOST_ERRORS: Final = 20
 _BEARER: Final = (b"www-authenticate", b'Bearer realm="strongroom"')
 
 _DETAILS: Final[dict[type[StrongroomError], tuple[str, str, Reason]]] = {
@@ -127,10 +129,11 @@ def unrecorded() -> Problem:
 def malformed(errors: Iterable[Mapping[str, Any]], known: frozenset[str]) -> Problem:
     """Return the problem of a request with wrong fields: where, and what kind of wrong, and not what was there.
 
-    `errors` are pydantic's; of a place only the names in `known` and numbers are told.
+    `errors` are pydantic's; of a place only the names in `known` and numbers are told, and of the places the first 20:
+    a small body can have thousands of faults.
     """
     faults = []
-    for error in errors:
+    for error in islice(errors, _MOST_ERRORS):
         parts = [p for p in error["loc"] if isinstance(p, int) or p in known]
         path = "".join(f"/{part}" for part in parts if part != "body")
         faults.append({"path": path, "kind": error["type"]})

@@ -34,6 +34,7 @@ from strongroom.audit.entry import Event, EventType, Outcome, Reason
 from strongroom.audit.log import AuditLog
 from strongroom.crypto.message import seal_message
 from strongroom.crypto.ticket import TicketBox
+from strongroom.crypto.token import number_in
 from strongroom.db.engine import Database
 from strongroom.errors import (
     Denied,
@@ -143,13 +144,15 @@ class _Routes:
         exchange = _exchange(request, "api.orders.reveal")
         _refuse_unsealed(exchange)
         everything = len(set(asked.categories)) == len(Category)
+        seller = self._seller(asked.seller)
+        order = self._audit.pseudonym("order", f"{seller}/{asked.order}")
         with (
-            self._allowances.reveal(exchange.caller.principal, exchange.now) as count,
+            self._allowances.reveal(exchange.caller.principal, exchange.now, order=order) as count,
             _recorded_by_vault(exchange),
         ):
             values = self._vault.reveal_order(
                 exchange.caller,
-                self._seller(asked.seller),
+                seller,
                 asked.order,
                 purpose=asked.purpose,
                 now=exchange.now,
@@ -252,8 +255,11 @@ class _Routes:
     def _reveal(
         self, exchange: Exchange, token: str, asked: RevealRequest | BatchRequest
     ) -> dict[str, Any]:
+        number = number_in(token)
         with (
-            self._allowances.reveal(exchange.caller.principal, exchange.now) as count,
+            self._allowances.reveal(
+                exchange.caller.principal, exchange.now, number=number
+            ) as count,
             _recorded_by_vault(exchange),
         ):
             revealed = self._vault.reveal(

@@ -28,7 +28,8 @@ def parse_public_key(text: str) -> str:
     """Return the JWK, as JSON with its thumbprint (RFC 7638) as `kid`, of a public key in JWK or PEM.
 
     Raises:
-        Malformed: it is neither, another kind of key, no point of its curve, or a private key.
+        Malformed: it is neither, another kind of key, no point of its curve, one that nothing can be sealed for, or a
+            private key.
 
     """
     text = text.strip()
@@ -42,7 +43,13 @@ def parse_public_key(text: str) -> str:
     public: dict[str, Any] = {k: v for k, v in key.as_dict(private=False).items() if k in _PUBLIC}
     if (public.get("kty"), public.get("crv")) not in _CURVES:
         raise Malformed("the public key is neither P-256 nor X25519")
-    return orjson.dumps({**public, "kid": key.thumbprint()}, option=orjson.OPT_SORT_KEYS).decode()
+    jwk = orjson.dumps({**public, "kid": key.thumbprint()}, option=orjson.OPT_SORT_KEYS).decode()
+    try:
+        seal_message(jwk, b"{}")
+    except (JoseError, ValueError):
+        # A point of small order (RFC 7748, 6.1): the shared secret would be zero, whoever computes it.
+        raise Malformed("nothing can be sealed for this public key") from None
+    return jwk
 
 
 def seal_message(jwk: str, content: bytes) -> bytes:

@@ -173,6 +173,12 @@ def looks_like_token(text: str) -> bool:
     return _canonical(text) is not None
 
 
+def number_in(text: str) -> RecordNumber | None:
+    """Return the record that a text in the form of a token names, its MAC unverified: for counting, never to read."""
+    token = _canonical(text)
+    return None if token is None else RecordNumber(_bits(token) >> 50 & LAST_NUMBER)
+
+
 def find_tokens(text: str) -> list[str]:
     """Return everything in a text that has the form of a token, as written, whatever its MAC.
 

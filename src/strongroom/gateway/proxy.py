@@ -184,7 +184,11 @@ class Gateway:
     async def _answer(self, exchange: _Exchange, receive: Receive) -> Answer:
         """Return the answer to a request, its event durable."""
         try:
-            exchange.body = await _read_body(exchange, receive, self._limits.request_bytes)
+            try:
+                exchange.body = await _read_body(exchange, receive, self._limits.request_bytes)
+            finally:
+                # A body may take seconds; who has ended or was refused meanwhile has no use of having begun before.
+                exchange.now = self._clock()
             return await self._decide(exchange)
         except FailedCheck as end:
             return end.answer

@@ -228,7 +228,8 @@ def _missing(
 
 
 def _unusable(grant: Grant, now: datetime) -> DenyReason | None:
-    if has_ended(grant.revoked_at, now):
+    if grant.revoked_at is not None:
+        # Never planned ahead: where it stands later than `now`, it is `now` that is old.
         return DenyReason.REVOKED
     if has_ended(grant.principal_ends_at, now):
         return DenyReason.PRINCIPAL_ENDED
