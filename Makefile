@@ -42,7 +42,7 @@ format: $(STAMP)-dev ## Format the code and apply safe fixes
 bench: setup ## Measure this machine; ARGS go to `strongroom bench`
 	@$(BIN)/strongroom bench $(ARGS)
 
-faults: $(STAMP)-dev postgres ## The long slice of the fault tests: kills, full disks, fsync, clocks
+faults: $(STAMP)-dev postgres ## The long slice of the fault tests: a kill at each step, many at random, broken answers
 	@$(BIN)/python -m pytest --long tests/faults $(ARGS)
 
 lock: $(STAMP)-dev ## Renew requirements/*.txt from *.in; ARGS=--upgrade takes newer versions

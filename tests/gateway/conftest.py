@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -40,6 +41,9 @@ CONSOLE = Caller(PrincipalId(1), PrincipalKind.PERSON, "ada", AuthMethod.CONSOLE
 ORDERS = "/orders/v0/orders"
 MARKETPLACES = "MarketplaceIds=ATVPDKIKX0DER,A1PA6795UKMFR9,A1VC38T7YXB528"
 SEARCH = f"{ORDERS}?{MARKETPLACES}&CreatedAfter=2025-01-01T00:00:00Z"
+RECENT = f"{ORDERS}?{MARKETPLACES}&CreatedAfter=2026-02-15T00:00:00Z"
+SEARCH_2026 = "/orders/2026-01-01/orders?createdAfter=2026-02-15T00:00:00Z"
+UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 @dataclass
@@ -343,3 +347,22 @@ def open_shop(door: Door, simulator: Simulator) -> Shop:
     acme = door.add_seller(simulator, simulator.seller("acme"))
     globex = door.add_seller(simulator, simulator.seller("globex"))
     return Shop(door, simulator, door.add_app("erp", acme), door.add_app("billing", globex))
+
+
+def leaked(simulator: Simulator, response: Response) -> list[str]:
+    """Return the personal data that an answer carries."""
+    text = response.body.decode() + repr(response.headers)
+    return [marker for marker in simulator.markers() if marker in text]
+
+
+def code(response: Response) -> str:
+    found: str = response.json["errors"][0]["code"]
+    return found
+
+
+def unshipped(shop: Shop, seller: str = "acme") -> str:
+    """Return the id of an order that is still to be delivered to an address the seller sees."""
+    for order in shop.simulator.orders(seller):
+        if order.outline.status == "Unshipped" and order.outline.channel == "MFN":
+            return order.outline.order_id
+    raise AssertionError("no such order")

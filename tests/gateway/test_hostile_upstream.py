@@ -17,9 +17,9 @@ from strongroom.simulator import Fault, Simulator
 from strongroom.vault import LwaCredentials
 from tests.gateway.conftest import (
     CONSOLE,
-    MARKETPLACES,
     NOW,
     ORDERS,
+    RECENT,
     App,
     Door,
     MakeDoor,
@@ -28,7 +28,6 @@ from tests.gateway.conftest import (
 )
 from tests.gateway.raw_server import RawServer, http, raw_server
 
-RECENT = f"{ORDERS}?{MARKETPLACES}&CreatedAfter=2026-02-15T00:00:00Z"
 SOON = 5.0
 MAX_GROWTH_BYTES = 300 * 1024 * 1024
 """What one answer may add; a served home itself takes about 100 MB, and 400 are allowed in all."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import re
 from datetime import timedelta
 from typing import Any
 from urllib.parse import quote
@@ -20,35 +19,17 @@ from tests.gateway.conftest import (
     MARKETPLACES,
     NOW,
     ORDERS,
+    RECENT,
     SEARCH,
+    SEARCH_2026,
+    UUID,
     MakeDoor,
     Response,
     Shop,
+    code,
+    leaked,
+    unshipped,
 )
-
-RECENT = f"{ORDERS}?{MARKETPLACES}&CreatedAfter=2026-02-15T00:00:00Z"
-SEARCH_2026 = "/orders/2026-01-01/orders?createdAfter=2026-02-15T00:00:00Z"
-UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-
-
-def leaked(simulator: Simulator, response: Response) -> list[str]:
-    """Return the personal data that an answer carries."""
-    text = response.body.decode() + repr(response.headers)
-    return [marker for marker in simulator.markers() if marker in text]
-
-
-def code(response: Response) -> str:
-    found: str = response.json["errors"][0]["code"]
-    return found
-
-
-def unshipped(shop: Shop, seller: str = "acme") -> str:
-    """Return the id of an order that is still to be delivered to an address the seller sees."""
-    for order in shop.simulator.orders(seller):
-        if order.outline.status == "Unshipped" and order.outline.channel == "MFN":
-            return order.outline.order_id
-    raise AssertionError("no such order")
-
 
 # -- tokens ----------------------------------------------------------------------------------------
 

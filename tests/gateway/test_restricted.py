@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import orjson
@@ -10,37 +9,14 @@ import pytest
 
 from strongroom.simulator import Role, SellerAccount, Simulator, SimulatorConfig
 from tests.gateway.conftest import (
-    MARKETPLACES,
     NOW,
     ORDERS,
+    RECENT,
     SEARCH,
     MakeDoor,
-    Response,
     Shop,
+    code,
 )
-
-RECENT = f"{ORDERS}?{MARKETPLACES}&CreatedAfter=2026-02-15T00:00:00Z"
-SEARCH_2026 = "/orders/2026-01-01/orders?createdAfter=2026-02-15T00:00:00Z"
-UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-
-
-def leaked(simulator: Simulator, response: Response) -> list[str]:
-    """Return the personal data that an answer carries."""
-    text = response.body.decode() + repr(response.headers)
-    return [marker for marker in simulator.markers() if marker in text]
-
-
-def code(response: Response) -> str:
-    found: str = response.json["errors"][0]["code"]
-    return found
-
-
-def unshipped(shop: Shop, seller: str = "acme") -> str:
-    """Return the id of an order that is still to be delivered to an address the seller sees."""
-    for order in shop.simulator.orders(seller):
-        if order.outline.status == "Unshipped" and order.outline.channel == "MFN":
-            return order.outline.order_id
-    raise AssertionError("no such order")
 
 
 @pytest.mark.clause("1.3")

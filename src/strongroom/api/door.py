@@ -6,7 +6,6 @@ may hold an e-mail address and an answer a value: neither is ever logged, and a 
 writes the database runs in threads: a disk that is slow for one app holds up no other.
 """
 
-import asyncio
 import logging
 import uuid
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -21,6 +20,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from strongroom import web
 from strongroom.accounts import Accounts, Channel, Channels
 from strongroom.api import document, problems, token
 from strongroom.api.exchange import Exchange
@@ -35,7 +35,6 @@ from strongroom.db.engine import Database
 from strongroom.errors import Malformed, StrongroomError, Throttled, Unauthenticated
 from strongroom.terms import Environment, PrincipalId
 from strongroom.vault import GrantStore, SellerStore, Vault
-from strongroom.web import SECURITY_HEADERS
 
 __all__ = ["Api", "ApiLimits", "create_api"]
 
@@ -51,7 +50,7 @@ _BODY_SECONDS: Final = 10.0
 _ONCE: Final = (b"authorization", b"content-length", b"content-type")
 _MAX_ADDRESSES: Final = 1024
 _HEADERS: Final = (
-    *SECURITY_HEADERS,
+    *web.SECURITY_HEADERS,
     (b"strict-transport-security", b"max-age=63072000"),
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
     (b"referrer-policy", b"no-referrer"),
@@ -59,10 +58,6 @@ _HEADERS: Final = (
 _PROBLEM_TYPE: Final = (b"content-type", problems.MEDIA_TYPE.encode())
 
 _log = logging.getLogger(__name__)
-
-
-class _Gone(Exception):
-    """The client went away before its request was complete."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +102,7 @@ class Api:
         exchange = self._begin(scope)
         try:
             answer = await self._answer(exchange, scope, receive)
-        except _Gone:
+        except web.ClientGone:
             return
         except Exception as exc:  # noqa: BLE001 - the last line: all else ends in 500, never in a traceback
             _report(exc)
@@ -127,7 +122,7 @@ class Api:
         return Exchange(
             str(uuid.uuid4()),
             self._clock(),
-            _unambiguous(scope["headers"]),
+            web.unambiguous(scope["headers"], _ONCE),
             self._pseudonym(client[0]) if client else None,
         )
 
@@ -300,43 +295,16 @@ def create_api(  # noqa: PLR0913 - the objects that app.py wires, by name
     return Api(inner, channels, audit, database, clock, tickets, allowances, limits.request_bytes)
 
 
-class InternalFault(Exception):
-    """A fault of ours as it may be logged: the place and the kind, never the message, which could hold a value."""
-
-
 def _report(exc: BaseException) -> None:
-    fault = InternalFault(type(exc).__name__).with_traceback(exc.__traceback__)
-    _log.error("a request failed", exc_info=fault)
-
-
-def _unambiguous(pairs: list[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
-    """Return the headers by name; what must stand there once and stands there twice counts as empty."""
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        names = [name for name, _value in pairs]
-        found |= {name: b"" for name in _ONCE if names.count(name) > 1}
-    return found
+    _log.error("a request failed", exc_info=web.loggable(exc))
 
 
 async def _read_body(exchange: Exchange, receive: Receive, limit: int) -> bytes:
-    """Return the whole body. Raises: HTTPException where it is too large or too slow, _Gone where the client left."""
-    length = exchange.header(b"content-length")
-    if length.isdigit() and int(length) > limit:
-        raise HTTPException(413)
-    chunks: list[bytes] = []
-    total = 0
+    """Return the whole body. Raises: HTTPException for one too large or too slow, ClientGone where the client left."""
+    length = exchange.header(b"content-length").encode("latin-1")
     try:
-        async with asyncio.timeout(_BODY_SECONDS):
-            while True:
-                message = await receive()
-                if message["type"] != "http.request":
-                    raise _Gone
-                chunk = message.get("body", b"")
-                total += len(chunk)
-                if total > limit:
-                    raise HTTPException(413)
-                chunks.append(chunk)
-                if not message.get("more_body", False):
-                    return b"".join(chunks)
-    except TimeoutError:
+        return await web.read_body(receive, length, limit=limit, seconds=_BODY_SECONDS)
+    except web.BodyTooLarge:
+        raise HTTPException(413) from None
+    except web.BodyTooSlow:
         raise HTTPException(408) from None

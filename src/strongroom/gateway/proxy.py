@@ -6,7 +6,6 @@ replaced; whatever goes wrong on that way ends in 502 without a byte of Amazon's
 hold people: neither is ever logged.
 """
 
-import asyncio
 import logging
 import uuid
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -17,6 +16,7 @@ from typing import Any, Final
 
 import orjson
 
+from strongroom import web
 from strongroom.accounts import ANONYMOUS, Accounts
 from strongroom.audit.entry import Event, EventType, ObjKind, Outcome, Reason
 from strongroom.audit.log import AuditLog
@@ -62,10 +62,6 @@ _UNRECORDED: Final = answers.amazon_error(
 _JSON: Final = (b"content-type", b"application/json")
 
 _log = logging.getLogger(__name__)
-
-
-class _Gone(Exception):
-    """The client went away before its request was complete."""
 
 
 @dataclass(slots=True)
@@ -142,7 +138,7 @@ class Gateway:
         exchange = self._begin(scope)
         try:
             answer = await self._answer(exchange, receive)
-        except _Gone:
+        except web.ClientGone:
             return
         headers = answers.to_wire(answer, answer.request_id or exchange.request_id)
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
@@ -169,7 +165,7 @@ class Gateway:
             method=scope["method"],
             path=raw_path.decode("latin-1").partition("?")[0],
             query=scope.get("query_string", b""),
-            headers=_unambiguous(scope["headers"]),
+            headers=web.unambiguous(scope["headers"], _ONCE),
             src_ip=self._pseudonym(client[0]) if client else None,
         )
 
@@ -196,7 +192,7 @@ class Gateway:
             return self._record_refusal(exchange, end)
         except StrongroomError as exc:
             return self._record_refusal(exchange, answers.refusal_for(exc))
-        except _Gone:
+        except web.ClientGone:
             raise
         except Exception as exc:  # noqa: BLE001 - the last line: all else ends in 500, never in a traceback
             _report(exc)
@@ -441,50 +437,20 @@ class Gateway:
             return _UNRECORDED
 
 
-class InternalFault(Exception):
-    """A fault of ours as it may be logged: the place and the kind, never the message, which could hold a value."""
-
-
 def _report(exc: BaseException) -> None:
-    fault = InternalFault(type(exc).__name__).with_traceback(exc.__traceback__)
-    _log.error("a request failed", exc_info=fault)
-
-
-def _unambiguous(pairs: list[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
-    """Return the headers by name; what must stand there once and stands there twice counts as empty.
-
-    Whoever checked the request before us may have looked at the other one.
-    """
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        names = [name for name, _value in pairs]
-        found |= {name: b"" for name in _ONCE if names.count(name) > 1}
-    return found
+    _log.error("a request failed", exc_info=web.loggable(exc))
 
 
 async def _read_body(exchange: _Exchange, receive: Receive, limit: int) -> bytes:
-    """Return the whole body. Raises: Refusal where it is too large or too slow, _Gone where the client left."""
+    """Return the whole body. Raises: Refusal where it is too large or too slow, ClientGone where the client left."""
     length = exchange.headers.get(b"content-length")
     if length is None and b"transfer-encoding" not in exchange.headers:
         return b""
-    if length is not None and length.isdigit() and int(length) > limit:
-        raise _too_large()
-    chunks: list[bytes] = []
-    total = 0
     try:
-        async with asyncio.timeout(_BODY_SECONDS):
-            while True:
-                message = await receive()
-                if message["type"] != "http.request":
-                    raise _Gone
-                chunk = message.get("body", b"")
-                total += len(chunk)
-                if total > limit:
-                    raise _too_large()
-                chunks.append(chunk)
-                if not message.get("more_body", False):
-                    return b"".join(chunks)
-    except TimeoutError:
+        return await web.read_body(receive, length or b"", limit=limit, seconds=_BODY_SECONDS)
+    except web.BodyTooLarge:
+        raise _too_large() from None
+    except web.BodyTooSlow:
         raise Refusal(
             answers.amazon_error(408, "The request took too long."), Reason.MALFORMED_REQUEST
         ) from None

@@ -6,7 +6,6 @@ gets no key [2.1]. This file decides nothing about who may read.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, cast
 
@@ -206,16 +205,6 @@ def tags_of(row: Row, period: PeriodKey, slots: Mapping[int, Scalar]) -> set[Tag
     return found
 
 
-@dataclass(slots=True)
-class Tally:
-    """What one batch did, for its event."""
-
-    created: int = 0
-    changed: int = 0
-    unchanged: int = 0
-    gone: int = 0
-
-
 class Batch:
     """One document's merge, in one transaction. Use once: `place` each sighting, then write `changes`."""
 
@@ -229,7 +218,6 @@ class Batch:
         recognised: Recognised | None = None,
     ) -> None:
         self.changes = Changes()
-        self.tally = Tally()
         self.touched: list[RecordNumber] = []
         self.made_periods: list[PeriodKey] = []
         self._seller = seller
@@ -272,13 +260,11 @@ class Batch:
         day = self._day(facts)
         if day is not None and day * DAY <= self._seconds:
             row.state = RecordState.GONE
-            self.tally.gone += 1
         else:
             row.due_at = None if day is None else day * DAY
             if slots:
                 self._seal_new(row, sighting.id, slots, names, day)
             self.changes.new_keys.append(row)
-            self.tally.created += 1
             self.touched.append(number)
         self.changes.new.append(row)
         return row, names
@@ -292,19 +278,16 @@ class Batch:
         """
         view = None if self._recognised is None else self._recognised.view(sighting)
         if view is not None and self._is_known(row, view):
-            self.tally.unchanged += 1
             return self._numbered(row, sighting.slots)[1]
         stale = 0 < sighting.facts.updated_at < row.source_updated
         known = len(row.names)
         slots, names = self._numbered(row, sighting.slots)
         renamed = len(row.names) != known
         if row.state == RecordState.ERASED:
-            self.tally.gone += 1
             return self._renamed(row, names, changed=renamed)
         facts = learn(row.facts, sighting.facts, self._seconds, stale=stale)
         day = self._day(facts)
         if day is not None and day * DAY <= self._seconds:
-            self.tally.gone += 1
             if row.state == RecordState.LIVE:
                 row.source_updated = max(row.source_updated, sighting.facts.updated_at)
                 self.dispose(row, day)
@@ -415,10 +398,7 @@ class Batch:
         elif key_changed:
             self.changes.keys.append(row)
         if record_changed or key_changed:
-            self.tally.changed += 1
             self.touched.append(row.number)
-        else:
-            self.tally.unchanged += 1
 
     def _refuse_overtaken(self, row: Row, slots: Mapping[int, Scalar]) -> None:
         now = self._box.open(row, self._box.dek(row))
