@@ -150,6 +150,10 @@ def test_every_setting_is_documented_and_nothing_else() -> None:
 def test_documented_variables_are_those_that_are_read() -> None:
     shown = set(re.findall(r"`(STRONGROOM_[A-Z_]+)`", PAGE.read_text()))
     known = {"STRONGROOM_" + name.replace(".", "__").upper() for name in settings.names()}
-    files = {"STRONGROOM_VAULT__URL_FILE", "STRONGROOM_KEYSTORE__URL_FILE"}
+    files = {
+        "STRONGROOM_VAULT__URL_FILE",
+        "STRONGROOM_KEYSTORE__URL_FILE",
+        "STRONGROOM_OIDC__CLIENT_SECRET_FILE",
+    }
     assert known <= shown
     assert shown - known <= files | {"STRONGROOM_HOME"}

@@ -11,7 +11,7 @@ import tomllib
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 from pydantic_settings import (
@@ -28,7 +28,7 @@ from strongroom.terms import Environment
 FILE_NAME: Final = "strongroom.toml"
 PREFIX: Final = "STRONGROOM_"
 
-_FROM_FILES: Final = frozenset({"vault__url", "keystore__url"})
+_FROM_FILES: Final = frozenset({"vault__url", "keystore__url", "oidc__client_secret"})
 """Settings that may hold a secret: a database's URL may carry its password."""
 
 _NOT_SETTINGS: Final = re.compile(r"STRONGROOM_(HOME|TEST_\w+)")
@@ -66,6 +66,61 @@ class ApiSettings(_Section):
     )
     records_per_day: Annotated[int, Field(ge=0, le=100_000_000)] = Field(
         10_000, description="different records that one app may see values of from midnight UTC on"
+    )
+
+
+class DeskSettings(_Section):
+    """The listener of the pages that people sign on to."""
+
+    host: Host = Field("127.0.0.1", description="address to listen on; loopback by default [1.1]")
+    port: Port = Field(8445, description="port; 0 picks a free one")
+    url: Annotated[str, StringConstraints(pattern=r"^(https://[A-Za-z0-9.:\[\]-]{1,253})?$")] = (
+        Field(
+            "",
+            description="the address people type, such as `https://desk.example.com`; empty: "
+            "`https://localhost:PORT`. Passkeys are bound to it",
+        )
+    )
+
+
+class AccessSettings(_Section):
+    """How people sign on."""
+
+    profile: Literal["baseline", "current"] = Field(
+        "current",
+        description="which revision's password rules hold: `baseline` (8 characters, four classes, "
+        "quarterly) or `current` (12, history of ten, a second factor for all) [1.4]",
+    )
+
+
+class OidcSettings(_Section):
+    """Sign-on through an OpenID Connect provider; off while `issuer` is empty."""
+
+    issuer: Annotated[str, StringConstraints(pattern=r"^(https://[!-~]{1,500})?$")] = Field(
+        "", description="the provider's issuer URL"
+    )
+    client_id: Annotated[str, StringConstraints(max_length=500)] = Field(
+        "", description="this installation's client id at the provider"
+    )
+    client_secret: str = Field("", repr=False, description="its client secret there")
+    ca: Path | None = Field(
+        None,
+        description="PEM with the provider's certificate authority; the public roots otherwise",
+    )
+    trust_second_factor: bool = Field(
+        default=False,
+        description="whether `amr` of the provider that says `mfa` stands for our second factor",
+    )
+
+
+class NetworkSettings(_Section):
+    """What stands between us and the client."""
+
+    trusted_proxies: tuple[
+        Annotated[str, StringConstraints(pattern=r"^[0-9A-Fa-f.:/]{2,49}$")], ...
+    ] = Field(
+        (),
+        description="addresses or CIDR ranges of proxies whose `X-Forwarded-For` counts; nobody else's does [1.1]",
     )
 
 
@@ -138,7 +193,11 @@ class Settings(BaseSettings):
     )
     gateway: GatewaySettings = GatewaySettings()
     api: ApiSettings = ApiSettings()
+    desk: DeskSettings = DeskSettings()
     health: HealthSettings = HealthSettings()
+    access: AccessSettings = AccessSettings()
+    oidc: OidcSettings = OidcSettings()
+    network: NetworkSettings = NetworkSettings()
     vault: VaultSettings = VaultSettings()
     keystore: KeystoreSettings = KeystoreSettings()
 

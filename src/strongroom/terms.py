@@ -74,6 +74,8 @@ class PrincipalKind(StrEnum):
 
     PERSON = "person"
     APP = "app"
+    NODE = "node"
+    """A process of this installation on some machine."""
     SERVICE = "service"
 
 
@@ -84,6 +86,10 @@ class AuthMethod(StrEnum):
     """An app's own client secret."""
     ACCESS_TOKEN = "access_token"
     """An access token issued by our gateway."""
+    CERTIFICATE = "certificate"
+    """A registered client certificate, shown in the TLS handshake."""
+    SESSION = "session"
+    """A person's signed-on session."""
     CONSOLE = "console"
     """A command on the machine itself, by the user that owns the home (peer credentials)."""
     SYSTEM = "system"

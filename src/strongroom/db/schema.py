@@ -134,6 +134,190 @@ role = sa.Table(
     _column("created_at", UtcDateTime, "business"),
 )
 
+# -- signing on --------------------------------------------------------------------------------------------------------
+
+person_password = sa.Table(
+    "person_password",
+    vault,
+    _column("id", _Id, "reference", primary_key=True),
+    _column("principal_id", _Id, "reference", sa.ForeignKey("principal.id")),
+    _column("hash", sa.Text, "key"),  # Argon2id, PHC string
+    _column("created_at", UtcDateTime, "business"),
+    _column("ended_at", UtcDateTime, "business", nullable=True),  # kept after that as history [1.4]
+    sa.Index("person_password_principal", "principal_id"),
+)
+
+second_factor = sa.Table(
+    "second_factor",
+    vault,
+    _column("id", _Id, "reference", primary_key=True),
+    _column("principal_id", _Id, "reference", sa.ForeignKey("principal.id")),
+    _column("kind", sa.Text, "business"),  # totp | passkey
+    _column("label", sa.Text, "business"),  # what its owner calls it
+    _column("secret", sa.LargeBinary, "sealed", nullable=True),  # of TOTP
+    _column("credential_id", sa.LargeBinary, "reference", nullable=True, unique=True),
+    _column("public_key", sa.LargeBinary, "public", nullable=True),  # COSE key of a passkey
+    _column("counter", _Id, "business"),  # last TOTP step used, or a passkey's signature counter
+    _column("created_at", UtcDateTime, "business"),
+    _column("confirmed_at", UtcDateTime, "business", nullable=True),  # null: not proved to work yet
+    _column("used_at", UtcDateTime, "business", nullable=True),
+    _column("ended_at", UtcDateTime, "business", nullable=True),
+    sa.Index("second_factor_principal", "principal_id"),
+)
+
+recovery_code = sa.Table(
+    "recovery_code",
+    vault,
+    _column("id", _Id, "reference", primary_key=True),
+    _column("principal_id", _Id, "reference", sa.ForeignKey("principal.id")),
+    _column("digest", sa.LargeBinary, "key", unique=True),
+    _column("created_at", UtcDateTime, "business"),
+    _column("used_at", UtcDateTime, "business", nullable=True),
+    _column("ended_at", UtcDateTime, "business", nullable=True),  # replaced by new ones
+    sa.Index("recovery_code_principal", "principal_id"),
+)
+
+person_identity = sa.Table(
+    "person_identity",
+    vault,
+    _column("id", _Id, "reference", primary_key=True),
+    _column("principal_id", _Id, "reference", sa.ForeignKey("principal.id")),
+    _column("issuer", sa.Text, "public"),  # OpenID Connect issuer
+    _column("subject_ref", sa.LargeBinary, "reference"),  # HMAC of its `sub`
+    _column("created_at", UtcDateTime, "business"),
+    _column("ended_at", UtcDateTime, "business", nullable=True),
+    sa.Index("person_identity_subject", "issuer", "subject_ref"),
+)
+
+login_link = sa.Table(
+    "login_link",
+    vault,
+    _column("id", _Id, "reference", primary_key=True),
+    _column(
+        "principal_id", _Id, "reference", sa.ForeignKey("principal.id"), nullable=True
+    ),  # null: the first administrator's, who is not known yet
+    _column("digest", sa.LargeBinary, "key", unique=True),
+    _column("created_by", _Id, "reference"),
+    _column("created_at", UtcDateTime, "business"),
+    _column("expires_at", UtcDateTime, "business"),
+    _column("used_at", UtcDateTime, "business", nullable=True),
+    _column("ended_at", UtcDateTime, "business", nullable=True),  # a newer one replaced it
+)
+
+login_step = sa.Table(
+    "login_step",  # what a sign-on that is under way has proved; gone when it is used or too old
+    vault,
+    _column("id", _Id, "reference", primary_key=True),
+    _column("digest", sa.LargeBinary, "key", unique=True),
+    _column("kind", sa.Text, "business"),
+    _column("principal_id", _Id, "reference", nullable=True),
+    _column("content", sa.LargeBinary, "sealed"),  # challenge, state, nonce, verifier
+    _column("created_at", UtcDateTime, "business"),
+    _column("expires_at", UtcDateTime, "business"),
+)
+
+login_session = sa.Table(
+    "login_session",
+    vault,
+    _column("id", _Id, "reference", primary_key=True),
+    _column("principal_id", _Id, "reference", sa.ForeignKey("principal.id")),
+    _column("digest", sa.LargeBinary, "key", unique=True),
+    _column("device_id", _Id, "reference"),
+    _column("method", sa.Text, "business"),  # how the person proved who it is
+    _column("agent", sa.Text, "business"),  # browser and system, of a closed list
+    _column("address_ref", sa.Text, "reference"),  # HMAC of the last address
+    _column("created_at", UtcDateTime, "business"),
+    _column("seen_at", UtcDateTime, "business"),
+    _column("proved_at", UtcDateTime, "business"),  # when the person last proved who it is
+    _column("ended_at", UtcDateTime, "business", nullable=True),
+    _column("ended_why", sa.Text, "business", nullable=True),
+    sa.Index("login_session_principal", "principal_id"),
+)
+
+login_device = sa.Table(
+    "login_device",
+    vault,
+    _column("id", _Id, "reference", primary_key=True),
+    _column("principal_id", _Id, "reference", sa.ForeignKey("principal.id")),
+    _column("digest", sa.LargeBinary, "key"),
+    _column("agent", sa.Text, "business"),
+    _column("first_seen_at", UtcDateTime, "business"),
+    _column("last_seen_at", UtcDateTime, "business"),
+    _column("told_at", UtcDateTime, "business", nullable=True),  # its owner saw the notice
+    _column("ended_at", UtcDateTime, "business", nullable=True),
+    sa.UniqueConstraint("digest", "principal_id", name="login_device_person"),
+    sa.Index("login_device_principal", "principal_id"),
+)
+
+login_count = sa.Table(
+    "login_count",  # failures and tries in a window, whoever restarts
+    vault,
+    _column("scope", sa.Text, "business", primary_key=True),
+    _column("target", sa.Text, "reference", primary_key=True),  # HMAC of a name or address
+    _column("member", sa.Text, "reference", primary_key=True),  # HMAC of what is counted once
+    _column("since", UtcDateTime, "business"),
+    _column("last_at", UtcDateTime, "business"),
+    _column("count", _Id, "business"),
+)
+
+account_lock = sa.Table(
+    "account_lock",
+    vault,
+    _column("id", _Id, "reference", primary_key=True),
+    _column("scope", sa.Text, "business"),  # person | address
+    _column("principal_id", _Id, "reference", nullable=True),
+    _column("target", sa.Text, "reference"),  # HMAC of the name or address
+    _column("reason", sa.Text, "business"),
+    _column("locked_at", UtcDateTime, "business"),
+    _column("until", UtcDateTime, "business", nullable=True),  # null: until somebody lifts it
+    _column("lifted_at", UtcDateTime, "business", nullable=True),
+    _column("lifted_by", _Id, "reference", nullable=True),
+    _column("disposition", sa.Text, "business", nullable=True),
+    _column("disposed_by", _Id, "reference", nullable=True),
+    _column("disposed_at", UtcDateTime, "business", nullable=True),
+    sa.Index("account_lock_target", "scope", "target"),
+)
+
+# -- networks, machines and our own secrets ----------------------------------------------------------------------------
+
+network_range = sa.Table(
+    "network_range",
+    vault,
+    _column("id", _Id, "reference", primary_key=True),
+    _column("scope", sa.Text, "business"),  # listener | principal
+    _column("target", sa.Text, "business"),  # the listener's or the principal's name
+    _column("cidr", sa.Text, "business"),
+    _column("requested_by", _Id, "reference"),
+    _column("requested_at", UtcDateTime, "business"),
+    _column("approved_by", _Id, "reference", nullable=True),
+    _column("approved_at", UtcDateTime, "business", nullable=True),
+    _column("rejected_at", UtcDateTime, "business", nullable=True),
+    _column("removal_by", _Id, "reference", nullable=True),  # who asked for its end
+    _column("removal_at", UtcDateTime, "business", nullable=True),
+    _column("removed_by", _Id, "reference", nullable=True),
+    _column("removed_at", UtcDateTime, "business", nullable=True),
+)
+
+client_certificate = sa.Table(
+    "client_certificate",
+    vault,
+    _column("id", _Id, "reference", primary_key=True),
+    _column("principal_id", _Id, "reference", sa.ForeignKey("principal.id")),
+    _column("thumbprint", sa.LargeBinary(32), "reference", unique=True),  # SHA-256 of its DER
+    _column("certificate", sa.Text, "public"),  # PEM
+    _column("not_after", UtcDateTime, "public"),
+    _column("created_at", UtcDateTime, "business"),
+    _column("revoked_at", UtcDateTime, "business", nullable=True),
+)
+
+system_secret = sa.Table(
+    "system_secret",
+    vault,
+    _column("name", sa.Text, "business", primary_key=True),  # lwa:<seller>, passphrase, …
+    _column("since", UtcDateTime, "business"),
+    _column("changed_by", _Id, "reference"),
+)
+
 # -- reviews of access -------------------------------------------------------------------------------------------------
 
 review_campaign = sa.Table(

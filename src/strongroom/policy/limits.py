@@ -1,5 +1,6 @@
 """Every number the Data Protection Policy sets, or that we set to keep its promise, with its clause."""
 
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
@@ -52,3 +53,113 @@ RESTRICTED_TOKEN_LIFETIME: Final = timedelta(hours=1)
 
 ACCESS_TOKEN_LIFETIME: Final = timedelta(hours=1)
 """As Login with Amazon's access tokens."""
+
+
+@dataclass(frozen=True, slots=True)
+class PasswordProfile:
+    """What a person's password must be and when it changes, as one revision of clause 1.4 asks."""
+
+    name: str
+    revision: str
+    """The policy's revision these numbers were read in."""
+    shortest: int
+    """Characters."""
+    classes: int
+    """Of upper case, lower case, digit and special character: how many must be there."""
+    refuses_user_name: bool
+    lifetime: timedelta
+    minimum_age: timedelta
+    history: int
+    """How many earlier passwords may not come back."""
+    second_factor: bool
+    """Whether everybody needs one."""
+
+
+BASELINE: Final = PasswordProfile(
+    name="baseline",
+    revision="dpp-baseline",
+    shortest=8,
+    classes=4,
+    refuses_user_name=False,
+    lifetime=timedelta(days=90),
+    minimum_age=timedelta(0),
+    history=0,
+    second_factor=False,
+)
+"""DPP 1.4 as the baseline text has it: 8 characters, four classes, changed at least quarterly."""
+
+CURRENT: Final = PasswordProfile(
+    name="current",
+    revision="dpp-2025-11",
+    shortest=12,
+    classes=4,
+    refuses_user_name=True,
+    lifetime=timedelta(days=90),
+    minimum_age=timedelta(days=1),
+    history=10,
+    second_factor=True,
+)
+"""DPP 1.4 with what later revisions added: 12 characters, no part of the user name, a minimum age of a day and MFA for
+all (2024-06), the last ten remembered (2025-11); the baseline's quarter stays, as the stricter number."""
+
+LONGEST_PASSWORD: Final = 256
+"""Our own: characters; longer ones would let anybody make us hash for long."""
+
+FAILURES_BEFORE_LOCK: Final = 10
+"""DPP 1.2, 2025-11: an account is locked after ten failed tries in a row."""
+
+SECOND_FACTOR_FAILURES_BEFORE_LOCK: Final = 5
+"""Our own: who has the password and guesses the second factor is stopped sooner [1.2]."""
+
+UNFINISHED_BEFORE_LOCK: Final = 8
+"""Our own: so many sign-ons within `UNFINISHED_WINDOW` with the right password and no second factor are somebody who
+has the password and waits for a slip [1.2]."""
+
+UNFINISHED_WINDOW: Final = timedelta(minutes=30)
+
+LAST_ADMINISTRATOR_LOCK: Final = timedelta(minutes=15)
+"""Our own: the lock of the only administrator ends by itself, or whoever guesses could shut everybody out."""
+
+SPRAYED_ACCOUNTS: Final = 8
+"""Our own: failures over so many names from one address within `SPRAYING_WINDOW` shut the address out [1.2]."""
+
+SPRAYING_WINDOW: Final = timedelta(minutes=30)
+SPRAYING_LOCK: Final = timedelta(hours=1)
+
+CONCURRENT_ADDRESSES: Final = 3
+"""Our own: one person acts from no more addresses than this within `CONCURRENT_WINDOW` [1.2]."""
+
+CONCURRENT_WINDOW: Final = timedelta(minutes=10)
+
+FAILURES_PER_NAME: Final = (5, timedelta(minutes=5))
+FAILURES_PER_ADDRESS: Final = (30, timedelta(minutes=15))
+FAILURES_IN_ALL: Final = (200, timedelta(minutes=5))
+"""Our own, as PyPI counts: failed tries of one name, from one address, and of everybody, before more are put off. When
+everybody's are spent, devices that signed on before still may [1.2]."""
+
+LINK_LIFETIME: Final = timedelta(hours=24)
+"""Our own: a one-time link that gives somebody their first sign-on [1.2]."""
+
+LOGIN_STEP_LIFETIME: Final = timedelta(minutes=10)
+"""Our own: how long a sign-on may take from the password to the second factor."""
+
+SESSION_IDLE: Final = timedelta(minutes=30)
+"""Our own: a session nobody uses ends (NIST SP 800-63B-4 asks for 1 h at most at AAL2)."""
+
+SESSION_LONGEST: Final = timedelta(hours=12)
+"""Our own: nobody stays signed on longer (NIST SP 800-63B-4: 24 h at most at AAL2)."""
+
+PROOF_LASTS: Final = timedelta(minutes=10)
+"""Our own: sensitive actions ask again who somebody is when the last proof is older."""
+
+DEVICE_LIFETIME: Final = timedelta(days=180)
+"""Our own: a browser unused for so long counts as new again."""
+
+RECOVERY_CODES: Final = 10
+"""Our own: single-use codes for who lost a second factor."""
+
+LWA_SECRET_LIFETIME: Final = timedelta(days=180)
+"""Amazon's rule for LWA client secrets, stricter than the year of DPP 1.4.2 (2024-06)."""
+
+SYSTEM_SECRET_LIFETIME: Final = timedelta(days=90)
+"""DPP 1.4: passwords of systems (database, mail server, the root key's passphrase) change at least quarterly."""
