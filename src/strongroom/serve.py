@@ -9,18 +9,14 @@ import contextlib
 import gc
 import os
 import signal
-import socket
-import ssl
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final, Literal
 
-import uvicorn
 import uvloop
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from strongroom import logs
 from strongroom.api import Api, ApiLimits, create_api
@@ -31,25 +27,14 @@ from strongroom.control import ControlServer
 from strongroom.errors import Conflict, Misconfigured, Tampered
 from strongroom.gateway import create_gateway
 from strongroom.home import certificates
+from strongroom.listener import Address, Listener, open_listener
 from strongroom.policy.catalogue import Catalogue
 from strongroom.terms import SYSTEM
 
 CHECKPOINT_SECONDS: Final = 1.0
 HEARTBEAT_SECONDS: Final = 60.0
-GRACE_SECONDS: Final = 30
-"""How long a stop waits for requests that were begun."""
-
-REQUEST_SECONDS: Final = 15.0
-"""How long a client may take from connecting, or from its request's first byte, to the last one."""
-
-HEAD_BYTES: Final = 512 * 1024
-"""How long a request's line and headers may be together; a body has the gateway's own limit."""
-
-_BACKLOG: Final = 1024
 _COLLECTIONS: Final = (50_000, 10, 20)
 """How many more new objects than dropped ones call for a collection, and of each so many the next older ones join."""
-_KEEP_ALIVE_SECONDS: Final = 60
-_HANG_UP_SECONDS: Final = 0.05
 
 
 class Face(StrEnum):
@@ -58,14 +43,6 @@ class Face(StrEnum):
     ALL = "all"
     GATEWAY = "gateway"
     API = "api"
-
-
-class _Address(Protocol):
-    @property
-    def host(self) -> str: ...
-
-    @property
-    def port(self) -> int: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,58 +85,6 @@ def serve(
     logs.say(logs.Happening.SERVE_STOPPED, pid=os.getpid())
 
 
-class _BoundedProtocol(HttpToolsProtocol):
-    """One connection. uvicorn itself bounds neither a request's time nor the size of its head."""
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
-        self._timer: asyncio.TimerHandle | None = None
-        self._between = True
-        self._in_head = True
-        self._head_bytes = 0
-        self._end_in(REQUEST_SECONDS)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._end_in(None)
-        super().connection_lost(exc)
-
-    def data_received(self, data: bytes) -> None:
-        super().data_received(data)
-        # After the parser: what it left in the head is all that counts.
-        if self._in_head:
-            self._head_bytes += len(data)
-            if self._head_bytes > HEAD_BYTES:
-                self.transport.abort()
-
-    def on_message_begin(self) -> None:
-        super().on_message_begin()
-        self._between = False
-        self._end_in(REQUEST_SECONDS)
-
-    def on_headers_complete(self) -> None:
-        self._in_head, self._head_bytes = False, 0
-        super().on_headers_complete()
-
-    def on_message_complete(self) -> None:
-        super().on_message_complete()
-        self._between = self._in_head = True
-        self._end_in(_KEEP_ALIVE_SECONDS if self.cycle.response_complete else None)
-
-    def on_response_complete(self) -> None:
-        super().on_response_complete()
-        # Answered before the body was whole: the request's own time still runs.
-        if self._between:
-            self._end_in(_KEEP_ALIVE_SECONDS)
-
-    def _end_in(self, seconds: float | None) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        # Dropped, not closed: who was slow so far would be slow with TLS's goodbye as well.
-        self._timer = (
-            None if seconds is None else self.loop.call_later(seconds, self.transport.abort)
-        )
-
-
 def tune_memory() -> None:
     """Keep the garbage collector off what lives as long as the process; call it once that is built.
 
@@ -169,41 +94,6 @@ def tune_memory() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(*_COLLECTIONS)
-
-
-class _Server(uvicorn.Server):
-    """A listener that leaves the signals to us: two of them share the process."""
-
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self.listening = asyncio.Event()
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        self.listening.set()
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Finish what was begun, and leave idle connections without waiting for their goodbye."""
-        async with asyncio.TaskGroup() as tasks:
-            hanging_up = tasks.create_task(self._hang_up())
-            await super().shutdown(sockets)
-            hanging_up.cancel()
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-    async def _hang_up(self) -> None:
-        # Clients that pool connections answer TLS's close only when they next use one: every stop
-        # would take the whole grace.
-        while True:
-            await asyncio.sleep(_HANG_UP_SECONDS)
-            for connection in list(self.server_state.connections):
-                if not isinstance(connection, HttpToolsProtocol):
-                    continue
-                answered = connection.cycle is None or connection.cycle.response_complete
-                if answered and connection.transport.is_closing():
-                    connection.transport.abort()
 
 
 class _Serving:
@@ -222,13 +112,15 @@ class _Serving:
         settings = self._system.settings
         context = certificates.server_context(self._system.home)
         with contextlib.ExitStack() as sockets:
-            servers: list[tuple[_Server, socket.socket]] = []
-            urls: dict[str, str] = {}
+            listeners: dict[str, Listener] = {}
 
-            def add(name: str, at: _Address, app: Any, lifespan: str = "off") -> None:  # noqa: ANN401 - ASGI
-                listener = _listen(at.host, at.port, name, sockets)
-                servers.append((_server(app, context, lifespan=lifespan), listener))
-                urls[name] = _url(listener)
+            def add(
+                name: str,
+                at: Address,
+                app: Any,  # noqa: ANN401 - ASGI
+                lifespan: Literal["on", "off"] = "off",
+            ) -> None:
+                listeners[name] = open_listener(name, at, app, context, sockets, lifespan=lifespan)
 
             if self._face in (Face.ALL, Face.GATEWAY):
                 add("gateway", settings.gateway, self._gateway(), "on")
@@ -240,19 +132,19 @@ class _Serving:
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.add_signal_handler(number, self._stop.set)
             async with asyncio.TaskGroup() as tasks:
-                for server, listener in servers:
-                    tasks.create_task(server.serve(sockets=[listener]))
+                for listener in listeners.values():
+                    tasks.create_task(listener.run())
                 tasks.create_task(self._sweeps())
                 tasks.create_task(self._drifts())
                 tasks.create_task(self._checkpoints())
                 tasks.create_task(self._heartbeats())
-                for server, _ in servers:
-                    await server.listening.wait()
-                self._tell(ready, urls)
+                for listener in listeners.values():
+                    await listener.ready()
+                self._tell(ready, {name: listener.url for name, listener in listeners.items()})
                 await self._stop.wait()
                 logs.say(logs.Happening.SERVE_STOPPING, pid=os.getpid())
-                for server, _ in servers:
-                    server.should_exit = True
+                for listener in listeners.values():
+                    listener.stop()
             await control.stop()
 
     def _tell(self, ready: Callable[[Ready], None], urls: Mapping[str, str]) -> None:
@@ -377,46 +269,3 @@ class _Serving:
         ]
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body.rstrip("\n").encode() + b"\n"})
-
-
-def _server(app: Any, context: ssl.SSLContext, *, lifespan: Any) -> _Server:  # noqa: ANN401 - ASGI
-    return _Server(
-        uvicorn.Config(
-            app,
-            lifespan=lifespan,
-            interface="asgi3",
-            http=_BoundedProtocol,
-            ws="none",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            backlog=_BACKLOG,
-            timeout_keep_alive=_KEEP_ALIVE_SECONDS,
-            timeout_graceful_shutdown=GRACE_SECONDS,
-            ssl_context_factory=lambda _config, _default: context,
-        )
-    )
-
-
-def _listen(host: str, port: int, what: str, sockets: contextlib.ExitStack) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = sockets.enter_context(socket.socket(family, socket.SOCK_STREAM))
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host, port))
-    except OSError as exc:
-        raise Misconfigured(
-            f"the {what} cannot listen on port {port}: {exc.strerror}",
-            hint=f"set {what}.port in strongroom.toml; 0 picks a free one",
-        ) from None
-    listener.listen(_BACKLOG)
-    listener.setblocking(False)  # noqa: FBT003 - the standard library's own form
-    return listener
-
-
-def _url(listener: socket.socket) -> str:
-    host, port = listener.getsockname()[:2]
-    if host in ("0.0.0.0", "::"):  # noqa: S104 - compared, not bound
-        host = "localhost"
-    return f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"

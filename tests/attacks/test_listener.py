@@ -12,7 +12,7 @@ from tests.gateway.conftest import ORDERS, SEARCH, Shop
 from tests.support.listening import Listening, drained, listening
 from tests.support.offline import Offline
 
-from strongroom import serve
+from strongroom import listener
 from strongroom.gateway import proxy
 
 pytestmark = pytest.mark.clause("1.1", "1.5")
@@ -228,7 +228,7 @@ def ended_within(connection: ssl.SSLSocket, seconds: float) -> bool:
 @pytest.fixture
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make all patience short."""
-    monkeypatch.setattr(serve, "REQUEST_SECONDS", 0.6)
+    monkeypatch.setattr(listener, "REQUEST_SECONDS", 0.6)
     monkeypatch.setattr(proxy, "_BODY_SECONDS", 0.3)
 
 
@@ -258,7 +258,7 @@ def test_a_slow_body_is_recorded(hasty: None, door: Listening, shop: Shop) -> No
 
 def test_a_head_without_end_is_cut_off(door: Listening, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither a URL nor headers fill the memory."""
-    monkeypatch.setattr(serve, "HEAD_BYTES", 64 * 1024)
+    monkeypatch.setattr(listener, "HEAD_BYTES", 64 * 1024)
     for beginning in (b"GET /", b"GET / HTTP/1.1\r\nX: ", b"GET / HTTP/1.1\r\n"):
         sent = 0
         with door.connect() as connection:

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from strongroom import serve
 from strongroom.home import certificates, layout
+from strongroom.listener import server_of
 
 _SECONDS = 10.0
 
@@ -63,7 +63,7 @@ def drained(connection: ssl.SSLSocket) -> bytes:
 def listening(application: Any, home: Path) -> Iterator[Listening]:
     """Serve an application with the certificate of a home, as `serve` does."""
     context = certificates.server_context(layout(home))
-    server = serve._server(application, context, lifespan="on")
+    server = server_of(application, context, lifespan="on")
     listener = socket.create_server(("127.0.0.1", 0))
 
     async def run() -> None:

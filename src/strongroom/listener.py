@@ -1,0 +1,228 @@
+"""One listener: its socket, its TLS, and what it bounds of each connection before any application code.
+
+Everything speaks TLS 1.2 or newer [1.5]. A connection that is slow or sends a head without end is dropped here; a stop
+finishes what was begun.
+"""
+
+import asyncio
+import contextlib
+import socket
+import ssl
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final, Literal, Protocol
+
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from strongroom.errors import Misconfigured
+
+GRACE_SECONDS: Final = 30
+"""How long a stop waits for requests that were begun."""
+
+REQUEST_SECONDS: Final = 15.0
+"""How long a client may take from connecting, or from its request's first byte, to the last one."""
+
+HEAD_BYTES: Final = 512 * 1024
+"""How long a request's line and headers may be together; a body has the gateway's own limit."""
+
+_BACKLOG: Final = 1024
+_KEEP_ALIVE_SECONDS: Final = 60
+_HANG_UP_SECONDS: Final = 0.05
+
+
+class Address(Protocol):
+    """Where to listen, as a section of the settings says it."""
+
+    @property
+    def host(self) -> str:
+        """An address of this machine."""
+        ...
+
+    @property
+    def port(self) -> int:
+        """0 picks a free one."""
+        ...
+
+
+class _Server(uvicorn.Server):
+    """A listener that leaves the signals to us: two of them share the process."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.listening = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.listening.set()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Finish what was begun, and leave idle connections without waiting for their goodbye."""
+        async with asyncio.TaskGroup() as tasks:
+            hanging_up = tasks.create_task(self._hang_up())
+            await super().shutdown(sockets)
+            hanging_up.cancel()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    async def _hang_up(self) -> None:
+        # Clients that pool connections answer TLS's close only when they next use one: every stop
+        # would take the whole grace.
+        while True:
+            await asyncio.sleep(_HANG_UP_SECONDS)
+            for connection in list(self.server_state.connections):
+                if not isinstance(connection, HttpToolsProtocol):
+                    continue
+                answered = connection.cycle is None or connection.cycle.response_complete
+                if answered and connection.transport.is_closing():
+                    connection.transport.abort()
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """A socket that listens, and the server that answers on it once `run` is awaited."""
+
+    name: str
+    socket: socket.socket
+    server: _Server
+
+    @property
+    def url(self) -> str:
+        """How a client on this machine reaches it."""
+        host, port = self.socket.getsockname()[:2]
+        if host in ("0.0.0.0", "::"):  # noqa: S104 - compared, not bound
+            host = "localhost"
+        return f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"
+
+    @property
+    def port(self) -> int:
+        """The port, also where a free one was asked for."""
+        number: int = self.socket.getsockname()[1]
+        return number
+
+    async def run(self) -> None:
+        """Answer until `stop`, then finish what was begun."""
+        await self.server.serve(sockets=[self.socket])
+
+    async def ready(self) -> None:
+        """Return once connections are answered."""
+        await self.server.listening.wait()
+
+    def stop(self) -> None:
+        """Take no more connections and end `run`."""
+        self.server.should_exit = True
+
+
+def open_listener(
+    name: str,
+    at: Address,
+    app: Any,  # noqa: ANN401 - an ASGI application
+    context: ssl.SSLContext,
+    sockets: contextlib.ExitStack,
+    *,
+    lifespan: Literal["on", "off"] = "off",
+) -> Listener:
+    """Return a listener for the application, its socket closed with `sockets`.
+
+    Raises:
+        Misconfigured: the address or the port cannot be had.
+
+    """
+    listening = _listen(at.host, at.port, name, sockets)
+    return Listener(name, listening, server_of(app, context, lifespan=lifespan))
+
+
+def server_of(
+    app: Any,  # noqa: ANN401 - an ASGI application
+    context: ssl.SSLContext,
+    *,
+    lifespan: Literal["on", "off"],
+) -> _Server:
+    """Return a server for sockets that listen already."""
+    return _Server(
+        uvicorn.Config(
+            app,
+            lifespan=lifespan,
+            interface="asgi3",
+            http=_BoundedProtocol,
+            ws="none",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            backlog=_BACKLOG,
+            timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+            timeout_graceful_shutdown=GRACE_SECONDS,
+            ssl_context_factory=lambda _config, _default: context,
+        )
+    )
+
+
+class _BoundedProtocol(HttpToolsProtocol):
+    """One connection. uvicorn itself bounds neither a request's time nor the size of its head."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._timer: asyncio.TimerHandle | None = None
+        self._between = True
+        self._in_head = True
+        self._head_bytes = 0
+        self._end_in(REQUEST_SECONDS)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._end_in(None)
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        # After the parser: what it left in the head is all that counts.
+        if self._in_head:
+            self._head_bytes += len(data)
+            if self._head_bytes > HEAD_BYTES:
+                self.transport.abort()
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._between = False
+        self._end_in(REQUEST_SECONDS)
+
+    def on_headers_complete(self) -> None:
+        self._in_head, self._head_bytes = False, 0
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        super().on_message_complete()
+        self._between = self._in_head = True
+        self._end_in(_KEEP_ALIVE_SECONDS if self.cycle.response_complete else None)
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        # Answered before the body was whole: the request's own time still runs.
+        if self._between:
+            self._end_in(_KEEP_ALIVE_SECONDS)
+
+    def _end_in(self, seconds: float | None) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        # Dropped, not closed: who was slow so far would be slow with TLS's goodbye as well.
+        self._timer = (
+            None if seconds is None else self.loop.call_later(seconds, self.transport.abort)
+        )
+
+
+def _listen(host: str, port: int, what: str, sockets: contextlib.ExitStack) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = sockets.enter_context(socket.socket(family, socket.SOCK_STREAM))
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as exc:
+        raise Misconfigured(
+            f"the {what} cannot listen on port {port}: {exc.strerror}",
+            hint=f"set {what}.port in strongroom.toml; 0 picks a free one",
+        ) from None
+    listener.listen(_BACKLOG)
+    listener.setblocking(False)  # noqa: FBT003 - the standard library's own form
+    return listener
