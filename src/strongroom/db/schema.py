@@ -304,6 +304,7 @@ client_certificate = sa.Table(
     _column("id", _Id, "reference", primary_key=True),
     _column("principal_id", _Id, "reference", sa.ForeignKey("principal.id")),
     _column("thumbprint", sa.LargeBinary(32), "reference", unique=True),  # SHA-256 of its DER
+    _column("bound", sa.LargeBinary, "reference"),  # HMAC that holds it to its principal
     _column("certificate", sa.Text, "public"),  # PEM
     _column("not_after", UtcDateTime, "public"),
     _column("created_at", UtcDateTime, "business"),
@@ -316,6 +317,7 @@ system_secret = sa.Table(
     _column("name", sa.Text, "business", primary_key=True),  # lwa:<seller>, passphrase, …
     _column("since", UtcDateTime, "business"),
     _column("changed_by", _Id, "reference"),
+    _column("digests", sa.LargeBinary, "reference"),  # HMACs: as it is now, and as it was before
 )
 
 # -- reviews of access -------------------------------------------------------------------------------------------------

@@ -155,6 +155,7 @@ def upgrade() -> None:
         sa.Column("id", _ID, primary_key=True, nullable=False),
         sa.Column("principal_id", _ID, sa.ForeignKey("principal.id"), nullable=False),
         sa.Column("thumbprint", sa.LargeBinary(32), nullable=False, unique=True),
+        sa.Column("bound", sa.LargeBinary(), nullable=False),
         sa.Column("certificate", sa.Text(), nullable=False),
         sa.Column("not_after", _INSTANT, nullable=False),
         sa.Column("created_at", _INSTANT, nullable=False),
@@ -165,4 +166,5 @@ def upgrade() -> None:
         sa.Column("name", sa.Text(), primary_key=True, nullable=False),
         sa.Column("since", _INSTANT, nullable=False),
         sa.Column("changed_by", _ID, nullable=False),
+        sa.Column("digests", sa.LargeBinary(), nullable=False),
     )
