@@ -1,10 +1,12 @@
 """A change of accounts: one transaction, and what it records at its end."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from strongroom.audit import Change, Event, EventType, ObjKind, Outcome
-from strongroom.db.engine import Transaction
+from strongroom.audit import AuditLog, Change, Event, EventType, ObjKind, Outcome, Reason
+from strongroom.db.engine import Database, Transaction
 from strongroom.terms import Caller, SellerId
 
 
@@ -25,6 +27,9 @@ class Changes:
         *,
         seller: SellerId | None = None,
         changes: tuple[Change, ...] = (),
+        op: str | None = None,
+        reason: Reason | None = None,
+        src_ip: str | None = None,
     ) -> None:
         """Say what happened; the log hears it with the rest."""
         self.events.append(
@@ -36,5 +41,20 @@ class Changes:
                 obj_ref=str(id_),
                 seller=seller,
                 changes=changes,
+                op=op,
+                reason=reason,
+                src_ip=src_ip,
             )
         )
+
+
+@contextmanager
+def changing(
+    database: Database, audit: AuditLog, caller: Caller, now: datetime
+) -> Iterator[Changes]:
+    """Give one transaction; what happened in it is recorded at its end, or none of it happened."""
+    with database.write() as tx:
+        change = Changes(tx, caller, now)
+        yield change
+        # Last in the transaction: on PostgreSQL the log's head stays locked until the commit.
+        audit.append(tx, *change.events, now=now)

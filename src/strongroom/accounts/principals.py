@@ -19,7 +19,7 @@ from typing import Final, NoReturn
 import sqlalchemy as sa
 
 from strongroom.accounts import names
-from strongroom.accounts.changes import Changes
+from strongroom.accounts.changes import Changes, changing
 from strongroom.accounts.digests import Digests
 from strongroom.accounts.rows import (
     Authorization,
@@ -467,11 +467,8 @@ class Accounts:
 
     @contextmanager
     def _change(self, caller: Caller, now: datetime) -> Iterator[Changes]:
-        with self._database.write() as tx:
-            change = Changes(tx, caller, now)
+        with changing(self._database, self._audit, caller, now) as change:
             yield change
-            # Last in the transaction: on PostgreSQL the log's head stays locked until the commit.
-            self._audit.append(tx, *change.events, now=now)
         with self._lock:
             self._generation += 1
             self._live.clear()
