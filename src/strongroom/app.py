@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from strongroom import settings as settings_file
-from strongroom.accounts import Accounts, Channels
+from strongroom.accounts import Accounts, Channels, Networks
 from strongroom.audit import AuditLog, Event, EventType, ObjKind, Outcome, Reason
 from strongroom.compliance import AccessView, Reviews
 from strongroom.crypto.note import Signer, Verifier
@@ -62,6 +62,7 @@ class System:
     audit: AuditLog
     accounts: Accounts
     channels: Channels
+    networks: Networks
     sellers: SellerStore
     grants: GrantStore
     vault: Vault
@@ -282,6 +283,7 @@ def _wire(
         audit,
         accounts,
         Channels(database, audit, lambda: accounts.generation),
+        Networks(database, audit, one_person=settings.one_person),
         sellers,
         grants,
         vault,

@@ -163,3 +163,20 @@ LWA_SECRET_LIFETIME: Final = timedelta(days=180)
 
 SYSTEM_SECRET_LIFETIME: Final = timedelta(days=90)
 """DPP 1.4: passwords of systems (database, mail server, the root key's passphrase) change at least quarterly."""
+
+WIDEST_IPV4_RANGE: Final = 8
+WIDEST_IPV6_RANGE: Final = 32
+"""Our own: the shortest prefixes of an allow list: the largest private network, and the smallest share of IPv6 that a
+provider gets. DPP 1.1 asks to deny unauthorized addresses; a list of everybody denies nobody."""
+
+RANGES_PER_LIST: Final = 64
+"""Our own: a list that a person can still review."""
+
+LONGEST_FORWARDING: Final = 16
+"""Our own: proxies between a client and us that an `X-Forwarded-For` may name."""
+
+STRANGERS_APART: Final = 64
+"""Our own: refused addresses counted one by one within `STRANGERS_WINDOW`; the others share one count, so that a flood
+from many addresses fills no log."""
+
+STRANGERS_WINDOW: Final = timedelta(minutes=1)
