@@ -18,8 +18,9 @@ from typing import Final, NoReturn
 
 import sqlalchemy as sa
 
-from strongroom.accounts import names
+from strongroom.accounts import entries, names
 from strongroom.accounts.changes import Changes, changing
+from strongroom.accounts.credentials import Credentials, dead, revoke_credentials
 from strongroom.accounts.digests import Digests
 from strongroom.accounts.rows import (
     Authorization,
@@ -30,7 +31,6 @@ from strongroom.accounts.rows import (
     Principal,
     authorizations_of,
     caller_of,
-    ends_at,
     living_authorizations,
     principal_of,
     secrets_of,
@@ -49,7 +49,7 @@ from strongroom.audit import (
     Reason,
 )
 from strongroom.db import schema
-from strongroom.db.engine import Database, Transaction
+from strongroom.db.engine import Database
 from strongroom.errors import Conflict, Malformed, NotFound, Unauthenticated
 from strongroom.policy.leaving import has_ended
 from strongroom.policy.limits import APP_SECRET_OVERLAP
@@ -59,6 +59,7 @@ ANONYMOUS: Final = Caller(PrincipalId(0), PrincipalKind.SERVICE, "unknown", Auth
 """The actor of a failed check: whoever it was has proved nothing."""
 
 _MAX_CACHED: Final = 4096
+_APPS: Final = frozenset({PrincipalKind.APP})
 
 _people: Final = schema.principal
 _credentials: Final = schema.credential
@@ -85,6 +86,7 @@ class Accounts:
         self._audit = audit
         self._digests = Digests(key, environment)
         self._entropy = entropy
+        self._credentials = Credentials(self._digests, entropy)
         self._lock = threading.Lock()
         self._generation = 0
         self._live: dict[tuple[int, PrincipalId, SellerId], tuple[Caller, datetime | None]] = {}
@@ -96,6 +98,15 @@ class Accounts:
     def generation(self) -> int:
         """Another number after every change: what was read before may be wrong since."""
         return self._generation
+
+    @contextmanager
+    def changes(self, caller: Caller, now: datetime) -> Iterator[Changes]:
+        """Give one transaction that changes accounts: nothing remembered of them outlives it."""
+        with changing(self._database, self._audit, caller, now) as change:
+            yield change
+        with self._lock:
+            self._generation += 1
+            self._live.clear()
 
     # -- people and apps -------------------------------------------------------------------------
 
@@ -110,11 +121,11 @@ class Accounts:
             Conflict: the name was ever used.
 
         """
-        with self._change(caller, now) as change:
-            person = self._add(change, name, PrincipalKind.PERSON, None)
+        with self.changes(caller, now) as change:
+            person = entries.add(change, name, PrincipalKind.PERSON, None)
             if not credential:
                 return NewPerson(person, None, None)
-            return NewPerson(person, *self._issue(change, person))
+            return NewPerson(person, *self._credentials.issue(change, person))
 
     def renew_credential(self, name: str, *, caller: Caller, now: datetime) -> NewPerson:
         """Give a person a new credential; the ones before it end with it.
@@ -124,10 +135,10 @@ class Accounts:
             Conflict: the person's account has ended.
 
         """
-        with self._change(caller, now) as change:
-            person = _living(change, name, PrincipalKind.PERSON)
-            self._revoke_credentials(change, person)
-            return NewPerson(person, *self._issue(change, person))
+        with self.changes(caller, now) as change:
+            person = entries.living(change, name, PrincipalKind.PERSON)
+            revoke_credentials(change, person)
+            return NewPerson(person, *self._credentials.issue(change, person))
 
     def add_app(self, name: str, owner: str, *, caller: Caller, now: datetime) -> NewApp:
         """Register an app that `owner` answers for; an unknown owner becomes a person of this home.
@@ -139,18 +150,10 @@ class Accounts:
                 whose end is not planned.
 
         """
-        with self._change(caller, now) as change:
-            known = _find(change.tx, names.canonical(owner))
-            person = known or self._add(change, owner, PrincipalKind.PERSON, None)
-            # An end that is planned too: the app would live on without anybody who answers for it.
-            if person.kind is not PrincipalKind.PERSON or person.ended_at is not None:
-                raise Conflict(
-                    f"{person.name} can own no app",
-                    hint="an owner is a person with a living account and no planned end",
-                )
-            app = self._add(change, name, PrincipalKind.APP, person)
-            client_id, secret = self._issue(change, app)
-        return NewApp(app, client_id, secret, owner_registered=known is None)
+        with self.changes(caller, now) as change:
+            app, registered = entries.add_owned(change, name, PrincipalKind.APP, owner)
+            client_id, secret = self._credentials.issue(change, app)
+        return NewApp(app, client_id, secret, owner_registered=registered)
 
     def end(
         self, name: str, *, caller: Caller, now: datetime, at: datetime | None = None
@@ -170,8 +173,8 @@ class Accounts:
         last = at or now
         if last < now:
             raise Malformed("the end lies in the past", hint="without --at it ends now")
-        with self._change(caller, now) as change:
-            principal = _living(change, name, None)
+        with self.changes(caller, now) as change:
+            principal = entries.living(change, name, None)
             owned = change.tx.execute(
                 sa.select(_people.c.name).where(
                     _people.c.owner_id == principal.id,
@@ -180,7 +183,7 @@ class Accounts:
             ).first()
             if owned is not None:
                 raise Conflict(f"{principal.name} owns {owned.name}", hint="end the app first")
-            owner = None if principal.owner is None else _find(change.tx, principal.owner)
+            owner = None if principal.owner is None else entries.find(change.tx, principal.owner)
             answers_until = None if owner is None else owner.ended_at
             if answers_until is not None and now < last and answers_until < last:
                 raise Conflict(f"{principal.owner} answers for {principal.name} and ends before it")
@@ -196,7 +199,7 @@ class Accounts:
                     changes=(Change(Field.ENDED_AT, after=planned),),
                 )
                 return replace(principal, ended_at=last)
-            self._revoke_credentials(change, principal)
+            revoke_credentials(change, principal)
             for authorization in living_authorizations(change.tx, principal.id):
                 self._revoke(change, authorization)
             change.record(EventType.PRINCIPAL_ENDED, ObjKind.PRINCIPAL, principal.id)
@@ -213,22 +216,10 @@ class Accounts:
             Conflict: the app has ended, or two of its secrets are good already.
 
         """
-        if not timedelta(0) <= overlap <= APP_SECRET_OVERLAP:
-            raise Malformed(f"the old secret stays good for 0 to {APP_SECRET_OVERLAP.days} days")
-        with self._change(caller, now) as change:
-            app = _living(change, name, PrincipalKind.APP)
-            live = [secret for secret in secrets_of(change.tx, app.id) if secret.works(now)]
-            if len(live) > 1:
-                raise Conflict(
-                    f"{app.name} has two secrets already",
-                    hint=f"the older one ends at {live[0].ends_at:%Y-%m-%d %H:%M} UTC",
-                )
-            change.tx.execute(
-                _credentials.update()
-                .where(_credentials.c.id.in_([secret.id for secret in live]))
-                .values(expires_at=now + overlap)
-            )
-            return NewApp(app, *self._issue(change, app), owner_registered=False)
+        with self.changes(caller, now) as change:
+            app = entries.living(change, name, PrincipalKind.APP)
+            issued = self._credentials.succeed(change, app, overlap)
+        return NewApp(app, *issued, owner_registered=False)
 
     def holdings(self, name: str) -> Holdings:
         """Return a person's or app's credentials and authorizations, dead ones too. Raises: NotFound."""
@@ -247,7 +238,7 @@ class Accounts:
     def find(self, name: str) -> Principal:
         """Return the person or app of this name. Raises: NotFound."""
         with self._database.read() as tx:
-            found = _find(tx, name.lower())
+            found = entries.find(tx, name.lower())
         if found is None:
             raise NotFound("no person or app of this name")
         return found
@@ -272,10 +263,12 @@ class Accounts:
         """
         name = names.of_console(os_user)
         with self._database.read() as tx:
-            found = _find(tx, name)
+            found = entries.find(tx, name)
         if found is None:
             with self._database.write() as tx:
-                found = _find(tx, name) or _insert(tx, name, PrincipalKind.PERSON, None, now)
+                found = entries.find(tx, name) or entries.insert(
+                    tx, name, PrincipalKind.PERSON, None, now
+                )
                 # It registers itself: there is no other actor yet.
                 actor = Caller(found.id, found.kind, name, AuthMethod.CONSOLE)
                 self._audit.append(
@@ -307,8 +300,8 @@ class Accounts:
         """
         # 48 bytes are 64 characters of base 64 without padding.
         refresh_token = "Atzr|" + base64.urlsafe_b64encode(self._entropy(48)).decode()
-        with self._change(caller, now) as change:
-            principal = _living(change, app, PrincipalKind.APP)
+        with self.changes(caller, now) as change:
+            principal = entries.living(change, app, PrincipalKind.APP)
             for authorization in living_authorizations(change.tx, principal.id):
                 if authorization.seller == seller_id:
                     self._revoke(change, authorization)
@@ -337,8 +330,15 @@ class Accounts:
 
     # -- checks ----------------------------------------------------------------------------------
 
-    def check_client(self, client_id: str, client_secret: str, now: datetime) -> Caller:
-        """Return the app whose credential this is.
+    def check_client(
+        self,
+        client_id: str,
+        client_secret: str,
+        now: datetime,
+        *,
+        kinds: frozenset[PrincipalKind] = _APPS,
+    ) -> Caller:
+        """Return the app, or what else of `kinds`, whose credential this is.
 
         Raises:
             Unauthenticated: unknown, wrong, revoked or ended; recorded, and all look the same.
@@ -355,10 +355,10 @@ class Accounts:
         same = hmac.compare_digest(
             self._digests.of_secret(client_id, owner, client_secret), expected
         )
-        if row is None or not same or row.kind != PrincipalKind.APP:
+        if row is None or not same or row.kind not in kinds:
             self._refuse(row, ("client", client_id), Reason.WRONG_CREDENTIAL, now)
-        if (dead := _dead(row, now)) is not None:
-            self._refuse(row, ("client", client_id), dead, now)
+        if (why := dead(row, now)) is not None:
+            self._refuse(row, ("client", client_id), why, now)
         return caller_of(row)
 
     def check_refresh(self, caller: Caller, refresh_token: str, now: datetime) -> Authorization:
@@ -435,6 +435,8 @@ class Accounts:
     def check_credential(self, name: str, credential_text: str, now: datetime) -> Caller:
         """Return the person or app of this name, whose credential file holds `credential_text`.
 
+        A node shows its certificate beside its secret, which nothing here could check: it is refused.
+
         The text is the client secret alone, or the JSON that made it known (`app add --json`).
 
         Raises:
@@ -444,7 +446,9 @@ class Accounts:
         """
         secret, client_id = parse_credential(credential_text)
         lowered = plain(name.lower())
-        query = select_credentials().where(_people.c.name == lowered)
+        query = select_credentials().where(
+            _people.c.name == lowered, _people.c.kind != PrincipalKind.NODE
+        )
         with self._database.read() as tx:
             rows = tx.execute(query.order_by(_credentials.c.id.desc())).all()
         self._digests.of_secret("", PrincipalId(0), secret)  # an unknown name costs a digest too
@@ -459,55 +463,11 @@ class Accounts:
         claimed = ("name", lowered)
         if matched is None:
             self._refuse(rows[0] if rows else None, claimed, Reason.WRONG_CREDENTIAL, now)
-        if (dead := _dead(matched, now)) is not None:
-            self._refuse(matched, claimed, dead, now)
+        if (why := dead(matched, now)) is not None:
+            self._refuse(matched, claimed, why, now)
         return caller_of(matched)
 
     # -- private ---------------------------------------------------------------------------------
-
-    @contextmanager
-    def _change(self, caller: Caller, now: datetime) -> Iterator[Changes]:
-        with changing(self._database, self._audit, caller, now) as change:
-            yield change
-        with self._lock:
-            self._generation += 1
-            self._live.clear()
-
-    def _add(
-        self, change: Changes, name: str, kind: PrincipalKind, owner: Principal | None
-    ) -> Principal:
-        name = names.canonical(name)
-        if _find(change.tx, name) is not None:
-            raise Conflict(f"the name {name} is taken", hint="a name is never used twice [1.2]")
-        added = _insert(change.tx, name, kind, owner, change.now)
-        change.record(EventType.PRINCIPAL_ADDED, ObjKind.PRINCIPAL, added.id)
-        return added
-
-    def _issue(self, change: Changes, principal: Principal) -> tuple[str, str]:
-        client_id = "amzn1.application-oa2-client." + self._entropy(16).hex()
-        secret = "amzn1.oa2-cs.v1." + self._entropy(32).hex()
-        id_ = change.tx.execute(
-            _credentials.insert()
-            .values(
-                principal_id=principal.id,
-                client_id=client_id,
-                secret_hash=self._digests.of_secret(client_id, principal.id, secret),
-                created_at=change.now,
-            )
-            .returning(_credentials.c.id)
-        ).scalar_one()
-        change.record(EventType.CREDENTIAL_ISSUED, ObjKind.CREDENTIAL, id_)
-        return client_id, secret
-
-    def _revoke_credentials(self, change: Changes, principal: Principal) -> None:
-        revoked = change.tx.execute(
-            _credentials.update()
-            .where(_credentials.c.principal_id == principal.id, _credentials.c.revoked_at.is_(None))
-            .values(revoked_at=change.now)
-            .returning(_credentials.c.id)
-        ).all()
-        for row in revoked:
-            change.record(EventType.CREDENTIAL_REVOKED, ObjKind.CREDENTIAL, row.id)
 
     def _revoke(self, change: Changes, authorization: Authorization) -> None:
         change.tx.execute(
@@ -543,36 +503,3 @@ class Accounts:
         with self._database.write() as tx:
             self._audit.append(tx, event, now=now)
         raise Unauthenticated("the name or its credential is not valid")
-
-
-def _dead(row: sa.Row[tuple[object, ...]], now: datetime) -> Reason | None:
-    """Return why a credential that matched is good no more."""
-    if has_ended(row.ended_at, now) or has_ended(row.revoked_at, now):
-        return Reason.REVOKED
-    return Reason.EXPIRED_CREDENTIAL if has_ended(ends_at(row), now) else None
-
-
-def _find(tx: Transaction, name: str) -> Principal | None:
-    row = tx.execute(select_principals().where(_people.c.name == name)).first()
-    return None if row is None else principal_of(row)
-
-
-def _living(change: Changes, name: str, kind: PrincipalKind | None) -> Principal:
-    found = _find(change.tx, name.lower())
-    if found is None or kind not in (None, found.kind):
-        raise NotFound(f"no {kind or 'person or app'} of this name")
-    if has_ended(found.ended_at, change.now):
-        raise Conflict(f"the account {found.name} has ended")
-    return found
-
-
-def _insert(
-    tx: Transaction, name: str, kind: PrincipalKind, owner: Principal | None, now: datetime
-) -> Principal:
-    owner_id = None if owner is None else owner.id
-    id_ = tx.execute(
-        _people.insert()
-        .values(name=name, kind=kind, owner_id=owner_id, created_at=now)
-        .returning(_people.c.id)
-    ).scalar_one()
-    return Principal(PrincipalId(id_), name, kind, owner.name if owner else None, now, None)
