@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Final
 
 from strongroom import settings as settings_file
-from strongroom.accounts import Accounts, Channels, Networks
+from strongroom.accounts import Accounts, Channels, Identities, Networks
+from strongroom.accounts.strangers import Strangers
 from strongroom.audit import AuditLog, Event, EventType, ObjKind, Outcome, Reason
 from strongroom.compliance import AccessView, Reviews
 from strongroom.crypto.note import Signer, Verifier
@@ -62,7 +63,9 @@ class System:
     audit: AuditLog
     accounts: Accounts
     channels: Channels
+    identities: Identities
     networks: Networks
+    strangers: Strangers
     sellers: SellerStore
     grants: GrantStore
     vault: Vault
@@ -106,6 +109,7 @@ class System:
             if not self.sound:
                 return
             now = self.clock()
+            self.strangers.record(self.strangers.over(now, last=True), now)
             self.record(EventType.HOME_CLOSED, now)
             self.audit.checkpoint(now)
 
@@ -283,7 +287,9 @@ def _wire(
         audit,
         accounts,
         Channels(database, audit, lambda: accounts.generation),
+        Identities(database, keystore.secret("signing-on", now), audit, environment),
         Networks(database, audit, one_person=settings.one_person),
+        Strangers(database, audit),
         sellers,
         grants,
         vault,

@@ -1,8 +1,12 @@
 """Who may come in: people, apps, their credentials and their authorizations [1.2]."""
 
+from strongroom.accounts.certificates import Anchors, CertificateRefused, Certificates, Shown
 from strongroom.accounts.channels import Channel, Channels
-from strongroom.accounts.networks import NetworkRange, Networks
+from strongroom.accounts.identities import Identities, Identity
+from strongroom.accounts.networks import NetworkRange, Networks, WrongNetwork
+from strongroom.accounts.nodes import Nodes
 from strongroom.accounts.principals import ANONYMOUS, Accounts
+from strongroom.accounts.registered import Certificate
 from strongroom.accounts.rows import (
     Authorization,
     Holdings,
@@ -16,15 +20,24 @@ from strongroom.accounts.rows import (
 __all__ = [
     "ANONYMOUS",
     "Accounts",
+    "Anchors",
     "Authorization",
+    "Certificate",
+    "CertificateRefused",
+    "Certificates",
     "Channel",
     "Channels",
     "Holdings",
+    "Identities",
+    "Identity",
     "NetworkRange",
     "Networks",
     "NewApp",
     "NewAuthorization",
     "NewPerson",
+    "Nodes",
     "Principal",
     "Secret",
+    "Shown",
+    "WrongNetwork",
 ]
