@@ -48,6 +48,9 @@ APP_SECRET_LIFETIME: Final = timedelta(days=90)
 APP_SECRET_OVERLAP: Final = timedelta(days=7)
 """Our own: how long the secret before a rotation stays good, at most [1.4]."""
 
+CERTIFICATES_AT_ONCE: Final = 2
+"""Our own: client certificates of one app or node that work; as many as its secrets, so that the next one can come."""
+
 RESTRICTED_TOKEN_LIFETIME: Final = timedelta(hours=1)
 """As Amazon's Restricted Data Tokens."""
 
@@ -105,6 +108,12 @@ all (2024-06), the last ten remembered (2025-11); the baseline's quarter stays, 
 LONGEST_PASSWORD: Final = 256
 """Our own: characters; longer ones would let anybody make us hash for long."""
 
+PASSWORD_HASHES_AT_ONCE: Final = 2
+"""Our own: each takes 64 MiB and a core; more at once would let strangers take the machine."""
+
+PASSWORD_HASH_WAIT: Final = timedelta(seconds=5)
+"""Our own: how long a sign-on waits for its turn before it is put off."""
+
 FAILURES_BEFORE_LOCK: Final = 10
 """DPP 1.2, 2025-11: an account is locked after ten failed tries in a row."""
 
@@ -136,6 +145,16 @@ FAILURES_PER_ADDRESS: Final = (30, timedelta(minutes=15))
 FAILURES_IN_ALL: Final = (200, timedelta(minutes=5))
 """Our own, as PyPI counts: failed tries of one name, from one address, and of everybody, before more are put off. When
 everybody's are spent, devices that signed on before still may [1.2]."""
+
+CLIENT_FAILURES_PER_ID: Final = (10, timedelta(minutes=15))
+CLIENT_FAILURES_PER_ADDRESS: Final = (30, timedelta(minutes=15))
+CLIENT_FAILURES_IN_ALL: Final = (200, timedelta(minutes=5))
+"""Our own: failed tries of programs: with one client id from one address, from one address, and of all. A client id is
+no secret, so nothing an app's name is used for slows the app anywhere else; when the tries of all are spent, only
+addresses that failed before wait [1.2]."""
+
+TELL_STRANGERS_EVERY: Final = timedelta(minutes=1)
+"""Our own: what is refused to one address for one reason over and over is one event in this span, with its number."""
 
 LINK_LIFETIME: Final = timedelta(hours=24)
 """Our own: a one-time link that gives somebody their first sign-on [1.2]."""
@@ -180,3 +199,6 @@ STRANGERS_APART: Final = 64
 from many addresses fills no log."""
 
 STRANGERS_WINDOW: Final = timedelta(minutes=1)
+
+SECRET_ENDS_SOON: Final = timedelta(days=14)
+"""Our own: so long before a secret's end `doctor` asks for the next one [1.4]."""
