@@ -28,6 +28,7 @@ from strongroom.errors import Conflict, Misconfigured, Tampered
 from strongroom.gateway import create_gateway
 from strongroom.home import certificates
 from strongroom.listener import Address, Listener, open_listener
+from strongroom.perimeter import Perimeter
 from strongroom.policy.catalogue import Catalogue
 from strongroom.terms import SYSTEM
 
@@ -120,7 +121,10 @@ class _Serving:
                 app: Any,  # noqa: ANN401 - ASGI
                 lifespan: Literal["on", "off"] = "off",
             ) -> None:
-                listeners[name] = open_listener(name, at, app, context, sockets, lifespan=lifespan)
+                guarded = self._perimeter(name, app)
+                listeners[name] = open_listener(
+                    name, at, guarded, context, sockets, lifespan=lifespan
+                )
 
             if self._face in (Face.ALL, Face.GATEWAY):
                 add("gateway", settings.gateway, self._gateway(), "on")
@@ -156,6 +160,12 @@ class _Serving:
         health = urls["health"] + "/health"
         ready(Ready(base, tokens, urls.get("api"), health, authority, pid))
 
+    def _perimeter(self, name: str, app: Any) -> Perimeter:  # noqa: ANN401 - an ASGI application
+        """Return what of a listener's clients the application behind it gets to see [1.1]."""
+        system = self._system
+        proxies = system.settings.network.trusted_proxies
+        return Perimeter(app, name, system.networks, system.strangers, system.clock, proxies)
+
     def _api(self) -> Api:
         system = self._system
         limits = system.settings.api
@@ -163,6 +173,7 @@ class _Serving:
             vault=system.vault,
             accounts=system.accounts,
             channels=system.channels,
+            networks=system.networks,
             sellers=system.sellers,
             grants=system.grants,
             audit=system.audit,
@@ -179,6 +190,7 @@ class _Serving:
             catalogue=Catalogue.load(),
             vault=system.vault,
             accounts=system.accounts,
+            networks=system.networks,
             sellers=system.sellers,
             audit=system.audit,
             database=system.database,
@@ -227,9 +239,9 @@ class _Serving:
             await self._do(logs.Task.HEARTBEAT, self._heartbeat)
 
     def _heartbeat(self) -> None:
+        now, strangers = self._system.clock(), self._system.strangers
         event = AuditEvent(EventType.LOG_HEARTBEAT, Outcome.SUCCESS, SYSTEM)
-        with self._system.database.write() as tx:
-            self._system.audit.append(tx, event, now=self._system.clock())
+        strangers.record([event, *strangers.over(now)], now)
 
     async def _stopped_within(self, seconds: float) -> bool:
         with contextlib.suppress(TimeoutError):

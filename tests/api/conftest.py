@@ -13,7 +13,7 @@ import orjson
 import pytest
 from tests.vault.conftest import CONSOLE, EMAIL, NAME, NOW, PHONE, World, make_world, order
 
-from strongroom.accounts import Accounts, Channels
+from strongroom.accounts import Accounts, Channels, Networks
 from strongroom.api import ApiLimits, create_api
 from strongroom.terms import Action, Category, PrincipalId, Purpose, SellerId
 
@@ -65,6 +65,8 @@ class Door:
             world.database, world.keystore.secret("accounts", NOW), world.audit, world.environment
         )
         self.channels = Channels(world.database, world.audit, lambda: self.accounts.generation)
+        self.networks = Networks(world.database, world.audit, one_person=True)
+        self.address = "127.0.0.1"
         self.runner = asyncio.Runner()
         self.restart()
 
@@ -74,6 +76,7 @@ class Door:
             vault=self.world.vault,
             accounts=self.accounts,
             channels=self.channels,
+            networks=self.networks,
             sellers=self.world.sellers,
             grants=self.world.grants,
             audit=self.world.audit,
@@ -154,7 +157,7 @@ class Door:
             "raw_path": path.encode(),
             "query_string": query.encode(),
             "headers": pairs,
-            "client": ("192.0.2.1", 40000),
+            "client": (self.address, 40000),
             "server": ("127.0.0.1", 8444),
         }
         sent: list[Any] = []

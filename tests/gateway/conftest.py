@@ -14,7 +14,7 @@ from typing import Any
 import orjson
 import pytest
 
-from strongroom.accounts import Accounts
+from strongroom.accounts import Accounts, Networks
 from strongroom.audit.log import AuditLog
 from strongroom.crypto import note
 from strongroom.crypto.root import FileRoot
@@ -123,6 +123,8 @@ class Door:
             self.database, secret("accounts", clock()), self.audit, environment
         )
         self.accounts.console("ada", clock())
+        self.networks = Networks(self.database, self.audit, one_person=True)
+        self.address = "127.0.0.1"
         self.grants = GrantStore(self.database, self.audit, one_person=True)
         self.sellers = SellerStore(
             self.database, secret("sellers", clock()), self.audit, environment
@@ -140,6 +142,7 @@ class Door:
             catalogue=Catalogue.load(),
             vault=self.vault,
             accounts=self.accounts,
+            networks=self.networks,
             sellers=self.sellers,
             audit=self.audit,
             database=self.database,
@@ -217,7 +220,7 @@ class Door:
             "raw_path": path.encode(),
             "query_string": query.encode(),
             "headers": pairs,
-            "client": ("192.0.2.1", 40000),
+            "client": (self.address, 40000),
         }
         sent: list[Any] = []
 

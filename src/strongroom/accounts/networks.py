@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from strongroom.audit import AuditLog, Change, Event, EventType, Field, ObjKind, Outcome, Reason
 from strongroom.db import schema
 from strongroom.db.engine import Database, Transaction
-from strongroom.errors import Conflict, Denied, Malformed, NotFound
+from strongroom.errors import Conflict, Denied, Malformed, NotFound, Unauthenticated
 from strongroom.policy.leaving import has_ended
 from strongroom.policy.limits import RANGES_PER_LIST
 from strongroom.policy.network import (
@@ -36,6 +36,13 @@ _people = schema.principal
 
 # A row edited to stand before anything else would otherwise stop all lists from being read.
 _KNOWN = sa.select(_ranges).where(_ranges.c.scope.in_([scope.value for scope in NetworkScope]))
+
+
+class WrongNetwork(Unauthenticated):
+    """The proof was right, and came from an address that its principal may not act from.
+
+    Whoever stole it learns no more than that it does not work; the event says why.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,16 +113,22 @@ class Networks:
         return known
 
     def permits_principal(self, principal: PrincipalId, name: str, address: str) -> bool:
-        """Return whether a principal may act from an address; False for what is no address.
-
-        Ask it beside the proof of who it is, on every request: a stolen credential or session is worth nothing from
-        anywhere else. Record a refusal as `Reason.WRONG_NETWORK`, and answer as to a wrong credential.
-        """
+        """Return whether a principal may act from an address; False for what is no address."""
         memory = self._memory or self._read()
         known = memory.answers.get((principal, address))
         if known is None:
             known = _answer(memory, (principal, address), NetworkScope.PRINCIPAL, name)
         return known
+
+    def admit(self, caller: Caller, address: str) -> None:
+        """Pass a caller whose list permits the address: ask it beside every proof of who somebody is, on each request.
+
+        Raises:
+            WrongNetwork: it does not; record it as `Reason.WRONG_NETWORK`, and answer as to a wrong proof.
+
+        """
+        if not self.permits_principal(caller.principal, caller.name, address):
+            raise WrongNetwork("the proof does not hold from this address")
 
     def listed(self, *, ended: bool = False) -> list[NetworkRange]:
         """Return all lines in the order they were asked for; rejected and removed ones too where `ended`."""

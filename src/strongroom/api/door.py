@@ -21,7 +21,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from strongroom import web
-from strongroom.accounts import Accounts, Channel, Channels
+from strongroom.accounts import Accounts, Channel, Channels, Networks
 from strongroom.api import document, problems, token
 from strongroom.api.exchange import Exchange
 from strongroom.api.limits import Allowances, ApiLimits, VolumeSpent
@@ -70,10 +70,12 @@ class _Answer:
 class Api:
     """The ASGI callable."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - made by create_api, by name
         self,
+        *,
         inner: FastAPI,
         channels: Channels,
+        networks: Networks,
         audit: AuditLog,
         database: Database,
         clock: Callable[[], datetime],
@@ -83,6 +85,7 @@ class Api:
     ) -> None:
         self._inner = inner
         self._channels = channels
+        self._networks = networks
         self._audit = audit
         self._database = database
         self._clock = clock
@@ -123,6 +126,7 @@ class Api:
             str(uuid.uuid4()),
             self._clock(),
             web.unambiguous(scope["headers"], _ONCE),
+            client[0] if client else "",
             self._pseudonym(client[0]) if client else None,
         )
 
@@ -167,7 +171,7 @@ class Api:
         """Find out who asks, still living.
 
         Raises:
-            Unauthenticated: the token is missing, wrong or too old, or its app has ended.
+            Unauthenticated: the token is missing, wrong or too old, its app has ended, or may not act from there.
 
         """
         scheme, _, presented = exchange.header(b"authorization").partition(" ")
@@ -175,6 +179,7 @@ class Api:
             raise Unauthenticated("an access token is missing")
         payload = self._tickets.open(presented.strip(), exchange.now)
         exchange.channel = self._channels.check(PrincipalId(payload["p"]), exchange.now)
+        self._networks.admit(exchange.caller, exchange.address)
         return exchange.channel
 
     async def _routed(self, exchange: Exchange, scope: Scope) -> _Answer:
@@ -258,6 +263,7 @@ def create_api(  # noqa: PLR0913 - the objects that app.py wires, by name
     vault: Vault,
     accounts: Accounts,
     channels: Channels,
+    networks: Networks,
     sellers: SellerStore,
     grants: GrantStore,
     audit: AuditLog,
@@ -288,11 +294,21 @@ def create_api(  # noqa: PLR0913 - the objects that app.py wires, by name
         openapi_url=None,
         redirect_slashes=False,
     )
-    inner.include_router(token.router(accounts, audit, database, tickets))
+    inner.include_router(token.router(accounts, networks, audit, database, tickets))
     inner.include_router(
         router(Rooms(vault, sellers, grants, audit, database, allowances, cursors))
     )
-    return Api(inner, channels, audit, database, clock, tickets, allowances, limits.request_bytes)
+    return Api(
+        inner=inner,
+        channels=channels,
+        networks=networks,
+        audit=audit,
+        database=database,
+        clock=clock,
+        tickets=tickets,
+        allowances=allowances,
+        request_bytes=limits.request_bytes,
+    )
 
 
 def _report(exc: BaseException) -> None:

@@ -14,6 +14,8 @@ class Exchange:
     request_id: str
     now: datetime
     headers: dict[bytes, bytes]
+    address: str
+    """The client's; empty where the connection has none."""
     src_ip: str | None
     body: bytes = b""
     channel: Channel | None = None

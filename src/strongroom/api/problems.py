@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import orjson
 
+from strongroom.accounts import WrongNetwork
 from strongroom.audit.entry import Outcome, Reason
 from strongroom.errors import (
     Conflict,
@@ -104,6 +105,8 @@ def problem_for(error: StrongroomError) -> Problem:
         headers, outcome = (_BEARER,), Outcome.FAILURE
         if error.message.endswith("has expired"):
             reason = Reason.EXPIRED_CREDENTIAL
+        elif isinstance(error, WrongNetwork):
+            reason = Reason.WRONG_NETWORK
     elif isinstance(error, Throttled):
         headers = retry_after(error.retry_after or 1)
     return Problem(status, kind, detail, reason, outcome, headers, extra)

@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, unquote_plus
 import orjson
 from fastapi import APIRouter, Request, Response
 
-from strongroom.accounts import Accounts
+from strongroom.accounts import ANONYMOUS, Accounts, Networks, WrongNetwork
 from strongroom.api.exchange import Exchange
 from strongroom.api.models import TokenAnswer, TokenError
 from strongroom.audit.entry import Event, EventType, ObjKind, Outcome, Reason
@@ -21,6 +21,7 @@ from strongroom.crypto.ticket import TicketBox
 from strongroom.db.engine import Database
 from strongroom.errors import Unauthenticated
 from strongroom.policy.limits import ACCESS_TOKEN_LIFETIME
+from strongroom.terms import Caller
 
 PATH: Final = "/v1/token"
 _FORM: Final = "application/x-www-form-urlencoded"
@@ -49,14 +50,26 @@ _BODY: Final[dict[str, Any]] = {
 
 
 class _Refusal(Exception):
-    def __init__(self, error: str, status: int = 400) -> None:
+    def __init__(
+        self,
+        error: str,
+        status: int = 400,
+        reason: Reason = Reason.MALFORMED_REQUEST,
+        caller: Caller = ANONYMOUS,
+    ) -> None:
         super().__init__(error)
         self.error = error
         self.status = status
+        self.reason = reason
+        self.caller = caller
 
 
 def router(
-    accounts: Accounts, audit: AuditLog, database: Database, tickets: TicketBox
+    accounts: Accounts,
+    networks: Networks,
+    audit: AuditLog,
+    database: Database,
+    tickets: TicketBox,
 ) -> APIRouter:
     """Return the one route."""
     found = APIRouter()
@@ -68,6 +81,7 @@ def router(
         try:
             client_id, secret = _credentials(exchange)
             caller = accounts.check_client(client_id, secret, exchange.now)
+            _admit(networks, caller, exchange.address)
         except Unauthenticated:
             exchange.recorded = True  # by accounts, which knows whose credential it was
             return _error(_Refusal("invalid_client", 401))
@@ -75,8 +89,8 @@ def router(
             event = Event(
                 EventType.TOKEN_ISSUED,
                 Outcome.DENIED,
-                exchange.caller,
-                reason=Reason.MALFORMED_REQUEST,
+                refusal.caller,
+                reason=refusal.reason,
                 op=_OP,
                 req=exchange.request_id,
                 src_ip=exchange.src_ip,
@@ -125,6 +139,14 @@ def router(
         openapi_extra=_BODY,
     )
     return found
+
+
+def _admit(networks: Networks, caller: Caller, address: str) -> None:
+    try:
+        networks.admit(caller, address)
+    except WrongNetwork:
+        # As a wrong secret: nobody learns from elsewhere that it is the right one.
+        raise _Refusal("invalid_client", 401, Reason.WRONG_NETWORK, caller) from None
 
 
 def _error(refusal: _Refusal) -> Response:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import datetime
 
-from strongroom.accounts import Accounts
+from strongroom.accounts import Accounts, Networks
 from strongroom.audit.log import AuditLog
 from strongroom.db.engine import Database
 from strongroom.gateway.proxy import Gateway
@@ -20,6 +20,7 @@ def create_gateway(  # noqa: PLR0913 - the objects that app.py wires, by name
     catalogue: Catalogue,
     vault: Vault,
     accounts: Accounts,
+    networks: Networks,
     sellers: SellerStore,
     audit: AuditLog,
     database: Database,
@@ -33,6 +34,7 @@ def create_gateway(  # noqa: PLR0913 - the objects that app.py wires, by name
         catalogue=catalogue,
         vault=vault,
         accounts=accounts,
+        networks=networks,
         sellers=sellers,
         audit=audit,
         database=database,

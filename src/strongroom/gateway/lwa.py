@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl
 
 import orjson
 
-from strongroom.accounts import ANONYMOUS, Accounts
+from strongroom.accounts import ANONYMOUS, Accounts, Networks
 from strongroom.audit.entry import EventType, Outcome, Reason
 from strongroom.crypto.ticket import TicketBox, TicketKind
 from strongroom.errors import Unauthenticated
@@ -81,12 +81,15 @@ class FailedCheck(Exception):
 class Doorman:
     """Issues and recognises our tokens."""
 
-    def __init__(self, accounts: Accounts, key: bytes, environment: Environment) -> None:
+    def __init__(
+        self, accounts: Accounts, networks: Networks, key: bytes, environment: Environment
+    ) -> None:
         self._accounts = accounts
+        self._networks = networks
         self._access = TicketBox(key, TicketKind.ACCESS, environment)
         self._restricted = TicketBox(key, TicketKind.RDT, environment)
 
-    def issue(self, body: bytes, content_type: str, now: datetime) -> Issued:
+    def issue(self, body: bytes, content_type: str, address: str, now: datetime) -> Issued:
         """Answer a request to the token endpoint, in a form or in JSON (RFC 6749, 4 to 6).
 
         Raises:
@@ -108,6 +111,15 @@ class Doorman:
             raise FailedCheck(
                 lwa_error(401, "invalid_client", "Client authentication failed")
             ) from None
+        if not self._networks.permits_principal(caller.principal, caller.name, address):
+            # As a wrong secret: nobody learns from elsewhere that it is the right one.
+            raise Refusal(
+                lwa_error(401, "invalid_client", "Client authentication failed"),
+                Reason.WRONG_NETWORK,
+                type_=EventType.TOKEN_ISSUED,
+                outcome=Outcome.DENIED,
+                actor=caller,
+            )
         if grant_type == "client_credentials":
             _required(form, "scope", caller)
             _refuse("invalid_scope", "The client may not request this scope", caller)
@@ -141,8 +153,8 @@ class Doorman:
         answer = json_answer(200, document, ((b"pragma", b"no-cache"),))
         return Issued(answer, caller, found.seller, found.id)
 
-    def admit(self, presented: str | None, now: datetime) -> Pass:
-        """Return whom a request's `x-amz-access-token` stands for, its authorization still living.
+    def admit(self, presented: str | None, address: str, now: datetime) -> Pass:
+        """Return whom a request's `x-amz-access-token` stands for: its authorization lives, the address is permitted.
 
         Raises:
             Refusal: Amazon's 403.
@@ -163,6 +175,8 @@ class Doorman:
             caller = self._accounts.check_authorization(payload["a"], principal, seller, now)
         except Unauthenticated:
             raise denied(_INVALID, Reason.REVOKED) from None
+        if not self._networks.permits_principal(caller.principal, caller.name, address):
+            raise denied(_INVALID, Reason.WRONG_NETWORK)
         if not is_restricted:
             return Pass(caller, seller, payload["a"])
         resources = tuple(Resource(o, p, frozenset(e)) for o, p, e in payload["r"])

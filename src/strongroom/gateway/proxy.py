@@ -17,7 +17,7 @@ from typing import Any, Final
 import orjson
 
 from strongroom import web
-from strongroom.accounts import ANONYMOUS, Accounts
+from strongroom.accounts import ANONYMOUS, Accounts, Networks
 from strongroom.audit.entry import Event, EventType, ObjKind, Outcome, Reason
 from strongroom.audit.log import AuditLog
 from strongroom.db.engine import Database
@@ -75,6 +75,7 @@ class _Exchange:
     query: bytes
     headers: dict[bytes, bytes]
     body: bytes = b""
+    address: str = ""
     src_ip: str | None = None
     caller: Caller = ANONYMOUS
     seller: SellerId | None = None
@@ -95,6 +96,7 @@ class Gateway:
         catalogue: Catalogue,
         vault: Vault,
         accounts: Accounts,
+        networks: Networks,
         sellers: SellerStore,
         audit: AuditLog,
         database: Database,
@@ -108,7 +110,7 @@ class Gateway:
         self._database = database
         self._clock = clock
         self._limits = limits
-        self._doorman = Doorman(accounts, token_key, environment)
+        self._doorman = Doorman(accounts, networks, token_key, environment)
         self._outgoing = Outgoing(vault, token_key, environment)
         self._sealing = Sealing(catalogue, vault, self._outgoing, limits)
         self._lines = Lines(sellers, limits)
@@ -166,6 +168,7 @@ class Gateway:
             path=raw_path.decode("latin-1").partition("?")[0],
             query=scope.get("query_string", b""),
             headers=web.unambiguous(scope["headers"], _ONCE),
+            address=client[0] if client else "",
             src_ip=self._pseudonym(client[0]) if client else None,
         )
 
@@ -201,7 +204,9 @@ class Gateway:
     async def _decide(self, exchange: _Exchange) -> Answer:
         if exchange.path in TOKEN_PATHS:
             return self._issue(exchange)
-        bearer = self._doorman.admit(exchange.header(b"x-amz-access-token"), exchange.now)
+        bearer = self._doorman.admit(
+            exchange.header(b"x-amz-access-token"), exchange.address, exchange.now
+        )
         exchange.caller, exchange.seller = bearer.caller, bearer.seller
         deadline = Deadline(self._limits.total_seconds)
         if exchange.path == RESTRICTED_TOKEN_PATH and exchange.method == "POST":
@@ -229,7 +234,7 @@ class Gateway:
                 type_=EventType.TOKEN_ISSUED,
             )
         content_type = exchange.header(b"content-type") or ""
-        issued = self._doorman.issue(exchange.body, content_type, exchange.now)
+        issued = self._doorman.issue(exchange.body, content_type, exchange.address, exchange.now)
         event = Event(
             EventType.TOKEN_ISSUED,
             Outcome.SUCCESS,
