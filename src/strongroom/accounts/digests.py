@@ -20,6 +20,7 @@ class Digests:
     def __init__(self, key: bytes, environment: Environment) -> None:
         self._secret_key = derive(key, "strongroom/client-secret/v1", environment)
         self._refresh_key = derive(key, "strongroom/refresh-token/v1", environment)
+        self._certificate_key = derive(key, "strongroom/client-certificate/v1", environment)
 
     def __repr__(self) -> str:
         return "<digests>"
@@ -36,6 +37,10 @@ class Digests:
     def place(self, token: str) -> bytes:
         """Return the 16 bytes by which a refresh token's row is found, whoever it belongs to."""
         return _hmac(self._refresh_key, "place", token)[:PLACE_BYTES]
+
+    def of_certificate(self, thumbprint: bytes, owner: PrincipalId) -> bytes:
+        """Return what holds a client certificate to its principal: 32 bytes."""
+        return _hmac(self._certificate_key, thumbprint.hex(), str(owner))
 
 
 def _hmac(key: bytes, *parts: str) -> bytes:

@@ -22,6 +22,7 @@ from strongroom.accounts import entries, names
 from strongroom.accounts.changes import Changes, changing
 from strongroom.accounts.credentials import Credentials, dead, revoke_credentials
 from strongroom.accounts.digests import Digests
+from strongroom.accounts.registered import certificates_of, revoke_certificates
 from strongroom.accounts.rows import (
     Authorization,
     Holdings,
@@ -200,6 +201,8 @@ class Accounts:
                 )
                 return replace(principal, ended_at=last)
             revoke_credentials(change, principal)
+            shown = certificates_of(change.tx, principal.id)
+            revoke_certificates(change, [c.id for c in shown if c.revoked_at is None])
             for authorization in living_authorizations(change.tx, principal.id):
                 self._revoke(change, authorization)
             change.record(EventType.PRINCIPAL_ENDED, ObjKind.PRINCIPAL, principal.id)
@@ -226,7 +229,10 @@ class Accounts:
         principal = self.find(name)
         with self._database.read() as tx:
             return Holdings(
-                principal, secrets_of(tx, principal.id), authorizations_of(tx, principal.id)
+                principal,
+                secrets_of(tx, principal.id),
+                authorizations_of(tx, principal.id),
+                certificates_of(tx, principal.id),
             )
 
     def listed(self, kind: PrincipalKind) -> list[Principal]:

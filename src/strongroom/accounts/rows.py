@@ -10,6 +10,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
+from strongroom.accounts.registered import Certificate
 from strongroom.db import schema
 from strongroom.db.engine import Transaction
 from strongroom.policy.limits import APP_SECRET_LIFETIME
@@ -89,6 +90,7 @@ class Holdings:
     principal: Principal
     secrets: list[Secret]
     authorizations: list[tuple[Authorization, datetime | None]]
+    certificates: list[Certificate]
 
 
 _owner = schema.principal.alias("owner")

@@ -61,14 +61,19 @@ def prove_leaving(
             _ended("authorization", found.id, revoked_at is not None, gone=gone)
             for found, revoked_at in holdings.authorizations
         ),
+        *(
+            _ended("certificate", shown.id, not shown.works(now), gone=gone)
+            for shown in holdings.certificates
+        ),
     ]
     for row in grants.all(principal.id):
         state = row.state(now)
         held.append(Ended("grant", row.grant.id, state != "active", state))
-    for app in accounts.listed(PrincipalKind.APP):
-        if app.owner == principal.name:
-            dead = has_ended(app.ended_at, now)
-            held.append(Ended("app", app.id, dead, "ended" if dead else "alive"))
+    for kind in (PrincipalKind.APP, PrincipalKind.NODE):
+        for owned in accounts.listed(kind):
+            if owned.owner == principal.name:
+                dead = has_ended(owned.ended_at, now)
+                held.append(Ended(kind.value, owned.id, dead, "ended" if dead else "alive"))
     proof = LeaverProof(principal, tuple(held), gone and all(item.dead for item in held))
     event = Event(
         EventType.PRINCIPAL_END_PROVED,

@@ -174,6 +174,9 @@ PROOF_LASTS: Final = timedelta(minutes=10)
 DEVICE_LIFETIME: Final = timedelta(days=180)
 """Our own: a browser unused for so long counts as new again."""
 
+FACTORS_PER_PERSON: Final = 10
+"""Our own: authenticator apps and passkeys of one person; more are forgotten ones [1.4]."""
+
 RECOVERY_CODES: Final = 10
 """Our own: single-use codes for who lost a second factor."""
 
