@@ -1,0 +1,146 @@
+"""One request as a page sees it, what a page answers, and how a page says where it is reached.
+
+A page is a function from `Exchange` to `Answer`. When it runs, the door has found out who asks, has held the request
+against other sites' forms, and has read the form; GET and HEAD change nothing.
+"""
+
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final, Protocol
+
+from strongroom.accounts.visits import Session, SignedOn, Visit
+from strongroom.desk.cookies import Cookie
+from strongroom.desk.forms import NO_FORM, Form, FormTokens
+from strongroom.desk.said import Said
+from strongroom.errors import NotFound
+
+HTML: Final = "text/html; charset=utf-8"
+_FORM_COOKIE_BYTES: Final = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What goes back: a page, a redirect, or an error."""
+
+    status: int
+    body: bytes = b""
+    media_type: str = HTML
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+
+
+class Templates(Protocol):
+    """Makes pages from templates; the door's own, and a test's."""
+
+    def render(self, name: str, values: Mapping[str, Any]) -> str:
+        """Return the page."""
+
+
+@dataclass(slots=True)
+class Exchange:
+    """Made by the door for each request."""
+
+    request_id: str
+    now: datetime
+    visit: Visit
+    src_ip: str | None
+    """The client's address as the log has it."""
+    cookies: Mapping[Cookie, str]
+    templates: Templates = field(repr=False)
+    tokens: FormTokens = field(repr=False)
+    form: Form = NO_FORM
+    query: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """What the route asked for of the URL's query; empty for almost every page."""
+    parts: Mapping[str, str] = field(default_factory=dict)
+    """What stood in the path where the route has a name in braces."""
+    session: Session | None = None
+    administers: bool = False
+    """Whether the person may administer at the moment [1.3]."""
+    changed: dict[Cookie, str | None] = field(default_factory=dict, repr=False)
+    """Cookies that the answer sets, or takes away."""
+
+    @property
+    def person(self) -> Session:
+        """The session of whoever asks, on a page that is for signed-on people only."""
+        if self.session is None:
+            raise RuntimeError("a page that is open to anybody asked for the session")
+        return self.session
+
+    @property
+    def id(self) -> int:
+        """The number in the path. Raises: NotFound for one that is none."""
+        text = self.parts.get("id", "")
+        if not text.isdigit():
+            raise NotFound("there is no such page")
+        return int(text)
+
+    def form_token(self) -> str:
+        """Return what each form of the answer has to carry."""
+        if self.session is not None:
+            return self.tokens.of_session(self.session.id)
+        cookie = self.changed.get(Cookie.FORM) or self.cookies.get(Cookie.FORM)
+        if cookie is None:
+            cookie = secrets.token_urlsafe(_FORM_COOKIE_BYTES)
+            self.changed[Cookie.FORM] = cookie
+        return self.tokens.of_browser(cookie)
+
+    def page(self, template: str, *, status: int = 200, **values: Any) -> Answer:  # noqa: ANN401 - what the template shows
+        """Return a page; every template sees `exchange` and `said` besides its values."""
+        said = self.cookies.get(Cookie.SAID)
+        if said is not None and Cookie.SAID not in self.changed:
+            self.changed[Cookie.SAID] = None
+        context = {"exchange": self, "said": said, **values}
+        return Answer(status, self.templates.render(template, context).encode())
+
+    def go(self, path: str, said: Said | None = None) -> Answer:
+        """Return a redirect to a page of ours, which first says what was done."""
+        if not path.startswith("/") or path.startswith(("//", "/\\")):
+            raise ValueError("a redirect leads to a page of ours")
+        if said is not None:
+            self.changed[Cookie.SAID] = said.value
+        return Answer(303, headers=((b"location", path.encode("ascii")),))
+
+    def signed_on(self, done: SignedOn) -> None:
+        """Remember the session in the browser: a new value each time something was proved."""
+        self.session = done.session
+        self.changed[Cookie.SESSION] = done.cookie
+        self.changed[Cookie.DEVICE] = done.device
+        self.changed[Cookie.STEP] = None
+        # What forms were bound to before somebody signed on is worth nothing after.
+        self.changed[Cookie.FORM] = None
+
+    def signed_off(self) -> None:
+        """Have the browser forget the session; the device stays known."""
+        self.session = None
+        self.changed[Cookie.SESSION] = None
+        self.changed[Cookie.STEP] = None
+
+
+Handler = Callable[[Exchange], Answer]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Where a page is reached. Unless it says otherwise it is for signed-on people only."""
+
+    method: str
+    """GET or POST; HEAD is GET without the body."""
+    path: str
+    """As `/sessions/{id}/end`; what is in braces is digits for `id` and lower-case letters otherwise."""
+    handler: Handler
+    open: bool = False
+    """Anybody may ask. A person who is signed on is known all the same."""
+    proved: str | None = None
+    """Who did not prove lately who they are does so first, and comes back to this page of `prove.py`."""
+    administers: bool = False
+    """Only for who may administer [1.3]."""
+    old_password: bool = False
+    """Reached too by whoever has to change the password before anything else [1.4]."""
+    query: frozenset[str] = frozenset()
+    """Names of the query that are read. Nothing else has any: proxies and histories keep URLs."""
+
+    @property
+    def op(self) -> str:
+        """How the log calls it."""
+        return f"{self.method}:{self.path.replace('{', '').replace('}', '')}"

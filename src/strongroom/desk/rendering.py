@@ -1,0 +1,115 @@
+"""Makes the pages: Jinja templates with every value escaped and every name known, and the files they load.
+
+A file's URL holds the digest of its content, so that browsers may keep it for good while pages are never kept [1.5].
+"""
+
+import hashlib
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import jinja2
+from markupsafe import Markup
+
+from strongroom.desk.exchange import Answer
+from strongroom.desk.said import said_by
+from strongroom.terms import Environment
+
+_HERE: Final = Path(__file__).parent
+_FOR_GOOD: Final = (b"cache-control", b"public, max-age=31536000, immutable")
+_TYPES: Final = {
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+}
+
+CLAUSES: Final = {
+    "1.1": "Network protection",
+    "1.2": "Access management",
+    "1.3": "Least privilege",
+    "1.4": "Credential management",
+    "1.5": "Encryption in transit",
+    "2.6": "Logging and monitoring",
+}
+"""The clauses of the Data Protection Policy that pages name in their foot."""
+
+
+class Static:
+    """The style sheet, the scripts and the icon, read once."""
+
+    def __init__(self, directory: Path = _HERE / "static") -> None:
+        self._answers: dict[str, Answer] = {}
+        self._urls: dict[str, str] = {}
+        for path in sorted(directory.iterdir()):
+            media_type = _TYPES.get(path.suffix)
+            if media_type is None:
+                continue
+            content = path.read_bytes()
+            url = f"/static/{hashlib.sha256(content).hexdigest()[:16]}/{path.name}"
+            self._urls[path.name] = url
+            self._answers[url] = Answer(200, content, media_type, (_FOR_GOOD,))
+
+    def url(self, name: str) -> str:
+        """Return where a file is. Raises: KeyError."""
+        return self._urls[name]
+
+    def answer(self, path: str) -> Answer | None:
+        """Return a file; None for any other path."""
+        return self._answers.get(path)
+
+
+class Pages:
+    """The templates of the desk."""
+
+    def __init__(self, static: Static, environment: Environment) -> None:
+        self._jinja = jinja2.Environment(
+            loader=jinja2.FileSystemLoader(_HERE / "templates"),
+            autoescape=True,
+            undefined=jinja2.StrictUndefined,
+            auto_reload=False,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self._jinja.filters |= {
+            "instant": _instant,
+            "day": _day,
+            "sentence": _sentence,
+            "span": _span,
+        }
+        self._jinja.globals |= {
+            "static": static.url,
+            "clauses": CLAUSES,
+            "environment": environment.value,
+        }
+
+    def render(self, name: str, values: Mapping[str, Any]) -> str:
+        """Return the page."""
+        return self._jinja.get_template(name).render(
+            {**values, "said": said_by(values.get("said"))}
+        )
+
+
+def _instant(at: datetime) -> Markup:
+    return Markup('<time datetime="{}">{}</time>').format(
+        at.isoformat(timespec="seconds"), f"{at:%Y-%m-%d %H:%M} UTC"
+    )
+
+
+def _day(at: datetime) -> Markup:
+    return Markup('<time datetime="{0}">{0}</time>').format(f"{at:%Y-%m-%d}")
+
+
+def _sentence(text: str) -> str:
+    """Return an error's message as a page says it: errors begin in lower case and have no full stop."""
+    return f"{text[:1].upper()}{text[1:]}" + ("" if text.endswith((".", "?", "!")) else ".")
+
+
+def _span(length: timedelta) -> str:
+    """Return a length of time in its largest whole unit."""
+    seconds = int(length.total_seconds())
+    for unit, size in (("day", 86400), ("hour", 3600), ("minute", 60)):
+        count = seconds // size
+        if count:
+            return f"{count} {unit}{'' if count == 1 else 's'}"
+    return "less than a minute"

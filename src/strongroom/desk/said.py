@@ -1,0 +1,58 @@
+"""What a page may say first after something was done: sentences of a closed list, so that nobody can make it say more.
+
+The name travels in a cookie from the POST to the page that its redirect leads to. Pure.
+"""
+
+from enum import StrEnum
+
+
+class Said(StrEnum):
+    """A notice; its sentence is in `WORDS`."""
+
+    SIGNED_OUT = "signed-out"
+    SIGN_ON_FIRST = "sign-on-first"
+    SESSION_OVER = "session-over"
+    STEP_OVER = "step-over"
+    WELCOME = "welcome"
+    PASSWORD_CHANGED = "password-changed"  # noqa: S105 - a name
+    FACTOR_ADDED = "factor-added"
+    FACTOR_REMOVED = "factor-removed"
+    SESSION_ENDED = "session-ended"
+    OTHERS_ENDED = "others-ended"
+    DEVICE_KNOWN = "device-known"
+    DEVICE_DISOWNED = "device-disowned"
+    LOCK_LIFTED = "lock-lifted"
+    LOCK_DISPOSED = "lock-disposed"
+    NETWORK_APPROVED = "network-approved"
+    NETWORK_REJECTED = "network-rejected"
+
+
+WORDS = {
+    Said.SIGNED_OUT: "You have signed out.",
+    Said.SIGN_ON_FIRST: "Sign on to see this page.",
+    Said.SESSION_OVER: "Your session has ended. Sign on again to continue.",
+    Said.STEP_OVER: "This sign-on took too long or was used already. Begin again.",
+    Said.WELCOME: "Your account is ready. You are signed on.",
+    Said.PASSWORD_CHANGED: "Your password was changed. Your other sessions have ended.",
+    Said.FACTOR_ADDED: "The second factor was added.",
+    Said.FACTOR_REMOVED: "The second factor was removed.",
+    Said.SESSION_ENDED: "The session was ended.",
+    Said.OTHERS_ENDED: "All your other sessions were ended.",
+    Said.DEVICE_KNOWN: "Thank you. The device is known as yours.",
+    Said.DEVICE_DISOWNED: (
+        "The sessions of that device were ended and your account was locked. "
+        "Ask another administrator to look at it with you."
+    ),
+    Said.LOCK_LIFTED: "The lock was lifted.",
+    Said.LOCK_DISPOSED: "What the lock was about is recorded.",
+    Said.NETWORK_APPROVED: "The change of the network list was approved.",
+    Said.NETWORK_REJECTED: "The change of the network list was rejected.",
+}
+
+
+_BY_NAME = {said.value: words for said, words in WORDS.items()}
+
+
+def said_by(name: str | None) -> str | None:
+    """Return the sentence of a name; None for any other text."""
+    return _BY_NAME.get(name or "")
