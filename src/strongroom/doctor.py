@@ -77,6 +77,7 @@ def open_checks(system: System, now: datetime) -> list[Check]:
         _review(system, now),
         _broken_glass(system, now),
         _secrets(system, now),
+        _networks(system),
         Check(
             "keys.copies",
             State.OK,
@@ -281,6 +282,19 @@ def _secrets(system: System, now: datetime) -> Check:
     return Check(
         "apps.secrets", state, f"{name}'s ends at {at:%Y-%m-%d}", f"strongroom app rotate {name}"
     )
+
+
+def _networks(system: System) -> Check:
+    """Tell whether the allow lists are what was approved, and nothing waits for a second person [1.1]."""
+    hint = "strongroom network list"
+    if system.networks.drift():
+        detail = "networks are not what was approved; they let nobody in"
+        return Check("network.lists", State.FAILED, detail, hint)
+    waiting = [row for row in system.networks.listed() if row.state in {"pending", "leaving"}]
+    if waiting:
+        detail = f"{len(waiting)} changes wait for another person"
+        return Check("network.lists", State.WARNING, detail, hint)
+    return Check("network.lists", State.OK, "as approved")
 
 
 def _instant(text: str) -> datetime:

@@ -9,7 +9,7 @@ from typing import Annotated, Final
 
 import typer
 
-from strongroom.cli import access, data, demo, evidence, installation, measure
+from strongroom.cli import access, data, demo, evidence, installation, measure, networks, transport
 from strongroom.cli.session import (
     EXIT_INTERRUPTED,
     EXIT_REFUSED,
@@ -118,7 +118,9 @@ def _common(  # the options that may also stand first
 
 installation.register(app)
 access.register(app)
+networks.register(app)
 data.register(app)
 evidence.register(app)
+transport.register(app)
 measure.register(app)
 demo.register(app)

@@ -4,9 +4,18 @@ Each file registers the operations of its nouns. A result may hold a revealed va
 shown once; an error never does.
 """
 
-from strongroom.operations import data, evidence, grants, identities, principals, reviews
+from strongroom.operations import (
+    data,
+    evidence,
+    grants,
+    identities,
+    networks,
+    principals,
+    reviews,
+    transport,
+)
 from strongroom.operations.registry import VERIFY, Json, Progress, Request, instant, names, run
 
 __all__ = ["VERIFY", "Json", "Progress", "Request", "instant", "names", "run"]
 
-_REGISTERED = (data, evidence, grants, identities, principals, reviews)
+_REGISTERED = (data, evidence, grants, identities, networks, principals, reviews, transport)
