@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from strongroom import settings as settings_file
-from strongroom.accounts import Accounts, Channels, Identities, Networks
+from strongroom.accounts import Accounts, Certificates, Channels, Identities, Networks, Nodes
 from strongroom.accounts.strangers import Strangers
 from strongroom.audit import AuditLog, Event, EventType, ObjKind, Outcome, Reason
 from strongroom.compliance import AccessView, Reviews
@@ -28,7 +28,7 @@ from strongroom.db.engine import Database
 from strongroom.errors import Denied, Misconfigured, Tampered
 from strongroom.home import Layout, certificates, check_modes, layout, locked, making, refusals
 from strongroom.settings import Settings
-from strongroom.terms import SYSTEM, Environment
+from strongroom.terms import SYSTEM, Caller, Environment
 from strongroom.vault import GrantStore, Keystore, SellerStore, Vault
 from strongroom.vault.roles import RoleStore
 
@@ -63,6 +63,8 @@ class System:
     audit: AuditLog
     accounts: Accounts
     channels: Channels
+    certificates: Certificates
+    nodes: Nodes
     identities: Identities
     networks: Networks
     strangers: Strangers
@@ -99,6 +101,32 @@ class System:
             op=op,
             obj_kind=ObjKind.HOME,
             obj_ref=self.settings.home_id,
+        )
+        with self.database.write() as tx:
+            self.audit.append(tx, event, now=now)
+
+    def keep_certificate(self) -> None:
+        """Make what is missing in `tls/`, and renew a certificate of ours that nears its end.
+
+        What was made is recorded; durable on return.
+
+        Raises:
+            Misconfigured: what lies there is no certificate.
+
+        """
+        now = self.clock()
+        if _ensure_certificates(self.home, self.settings, self.keystore, now):
+            self.record_certificate("tls.renewed", SYSTEM, now)
+
+    def record_certificate(self, op: str, caller: Caller, now: datetime) -> None:
+        """Append an event about the certificate in `tls/`; durable on return."""
+        event = Event(
+            EventType.CERTIFICATE_ROTATED,
+            Outcome.SUCCESS,
+            caller,
+            op=op,
+            obj_kind=ObjKind.CERTIFICATE,
+            obj_ref=certificates.leaf_of(self.home).thumbprint,
         )
         with self.database.write() as tx:
             self.audit.append(tx, event, now=now)
@@ -207,6 +235,8 @@ def open_system(
             refusals.add(home, clock())
             raise
         system = replace(system, sound=_record_opening(system, clock(), tolerant=tolerant))
+        if system.sound:
+            system.keep_certificate()
         return replace(system, _resources=resources.pop_all())
 
 
@@ -256,6 +286,7 @@ def _wire(
     )
 
     accounts = Accounts(database, keystore.secret("accounts", now), audit, environment)
+    registered = Certificates(database, keystore.secret("accounts", now), accounts, environment)
     sellers = SellerStore(database, keystore.secret("sellers", now), audit, environment)
     grants = GrantStore(database, audit, one_person=settings.one_person)
     roles = RoleStore(database, audit)
@@ -269,15 +300,8 @@ def _wire(
         copy_lifetime=timedelta(hours=settings.keystore.copy_lifetime_hours),
     )
 
-    # Clients check dates against their own clocks, so certificates follow the machine's.
-    certificates.ensure(
-        home,
-        keystore.secret("ca", now),
-        environment=environment,
-        home_id=settings.home_id,
-        hostname=socket.gethostname(),
-        machine_now=machine_clock(),
-    )
+    if fresh:
+        _ensure_certificates(home, settings, keystore, now)
     return System(
         home,
         settings,
@@ -287,6 +311,8 @@ def _wire(
         audit,
         accounts,
         Channels(database, audit, lambda: accounts.generation),
+        registered,
+        Nodes(accounts, registered, keystore.secret("accounts", now), environment),
         Identities(database, keystore.secret("signing-on", now), audit, environment),
         Networks(database, audit, one_person=settings.one_person),
         Strangers(database, audit),
@@ -300,6 +326,20 @@ def _wire(
         keystore.secret("api-tickets", now),
         sound=True,
         _resources=ExitStack(),
+    )
+
+
+def _ensure_certificates(
+    home: Layout, settings: Settings, keystore: Keystore, now: datetime
+) -> bool:
+    return certificates.ensure(
+        home,
+        keystore.secret("ca", now),
+        environment=settings.environment,
+        home_id=settings.home_id,
+        hostname=socket.gethostname(),
+        # Clients check dates against their own clocks, so certificates follow the machine's.
+        machine_now=machine_clock(),
     )
 
 

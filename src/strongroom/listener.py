@@ -1,7 +1,7 @@
-"""One listener: its socket, its TLS, and what it bounds of each connection before any application code.
+"""One listener: its socket, and what it does with each connection before and after any application code.
 
-Everything speaks TLS 1.2 or newer [1.5]. A connection that is slow or sends a head without end is dropped here; a stop
-finishes what was begun.
+Everything speaks TLS [1.5], as `home/transport.py` has it, and every answer tells browsers to keep to it. A connection
+that is slow or sends a head without end is dropped here; a stop finishes what was begun.
 """
 
 import asyncio
@@ -20,12 +20,19 @@ from strongroom.errors import Misconfigured
 GRACE_SECONDS: Final = 30
 """How long a stop waits for requests that were begun."""
 
+HANDSHAKE_SECONDS: Final = 15.0
+"""How long a client may take from connecting to the end of the handshake."""
+
 REQUEST_SECONDS: Final = 15.0
-"""How long a client may take from connecting, or from its request's first byte, to the last one."""
+"""How long a client may take from the handshake, or from its request's first byte, to the last one."""
 
 HEAD_BYTES: Final = 512 * 1024
 """How long a request's line and headers may be together; a body has the gateway's own limit."""
 
+STRICT_TRANSPORT: Final = "max-age=63072000"
+"""Two years, as Mozilla's profile has it (RFC 6797). Without subdomains: they are not ours."""
+
+_STRICT_TRANSPORT_NAME: Final = "strict-transport-security"
 _BACKLOG: Final = 1024
 _KEEP_ALIVE_SECONDS: Final = 60
 _HANG_UP_SECONDS: Final = 0.05
@@ -53,7 +60,18 @@ class _Server(uvicorn.Server):
         self.listening = asyncio.Event()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
+        # uvicorn's own way of listening gives a client a minute for the handshake.
+        await super().startup([])
+        loop = asyncio.get_running_loop()
+        for listening in sockets or ():
+            server = await loop.create_server(
+                self._make_protocol,
+                sock=listening,
+                ssl=self.config.ssl,
+                backlog=_BACKLOG,
+                ssl_handshake_timeout=HANDSHAKE_SECONDS,
+            )
+            self.servers.append(server)
         self.listening.set()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
@@ -66,6 +84,9 @@ class _Server(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+    def _make_protocol(self) -> asyncio.Protocol:
+        return _BoundedProtocol(self.config, self.server_state, self.lifespan.state)
 
     async def _hang_up(self) -> None:
         # Clients that pool connections answer TLS's close only when they next use one: every stop
@@ -140,10 +161,13 @@ def server_of(
     *,
     lifespan: Literal["on", "off"],
 ) -> _Server:
-    """Return a server for sockets that listen already."""
+    """Return a server for sockets that listen already.
+
+    `context` may change what it does while the server runs: see `LiveContext`.
+    """
     return _Server(
         uvicorn.Config(
-            app,
+            _without_header(app, _STRICT_TRANSPORT_NAME.encode()),
             lifespan=lifespan,
             interface="asgi3",
             http=_BoundedProtocol,
@@ -152,6 +176,8 @@ def server_of(
             access_log=False,
             server_header=False,
             proxy_headers=False,
+            # On what uvicorn answers by itself too: a request that is none, an application that failed.
+            headers=[(_STRICT_TRANSPORT_NAME, STRICT_TRANSPORT)],
             backlog=_BACKLOG,
             timeout_keep_alive=_KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=GRACE_SECONDS,
@@ -160,8 +186,27 @@ def server_of(
     )
 
 
+def _without_header(app: Any, dropped: bytes) -> Any:  # noqa: ANN401 - an ASGI application
+    """Return the application without a header of its own that every answer has anyway."""
+
+    async def within(scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401 - ASGI
+        async def tell(message: Any) -> None:  # noqa: ANN401 - ASGI
+            if message["type"] == "http.response.start":
+                headers = [pair for pair in message.get("headers", ()) if pair[0] != dropped]
+                message = {**message, "headers": headers}
+            await send(message)
+
+        await app(scope, receive, tell)
+
+    return within
+
+
 class _BoundedProtocol(HttpToolsProtocol):
-    """One connection. uvicorn itself bounds neither a request's time nor the size of its head."""
+    """One connection. uvicorn itself bounds neither a request's time nor the size of its head.
+
+    Of the client's certificate it tells the application, as `scope["extensions"]["tls"]["client_cert"]`, the DER that
+    the handshake verified, or None. Connections outlive registrations: whoever reads it asks again whether it counts.
+    """
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -169,6 +214,8 @@ class _BoundedProtocol(HttpToolsProtocol):
         self._between = True
         self._in_head = True
         self._head_bytes = 0
+        shown = transport.get_extra_info("ssl_object")
+        self._certificate = None if shown is None else shown.getpeercert(binary_form=True)
         self._end_in(REQUEST_SECONDS)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -185,6 +232,7 @@ class _BoundedProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
+        self.scope["extensions"] = {"tls": {"client_cert": self._certificate}}
         self._between = False
         self._end_in(REQUEST_SECONDS)
 

@@ -37,6 +37,7 @@ class Happening(StrEnum):
     SCHEDULE_FAILED = "schedule.failed"
     CONTROL_FAILED = "control.failed"
     CERTIFICATE_RENEWED = "certificate.renewed"
+    CERTIFICATE_REFUSED = "certificate.refused"
     ERROR_UNCAUGHT = "error.uncaught"
     LIBRARY_SPOKE = "library.spoke"
 
@@ -48,6 +49,7 @@ class Task(StrEnum):
     CHECKPOINT = "checkpoint"
     HEARTBEAT = "heartbeat"
     DRIFT = "drift"
+    CERTIFICATE = "certificate"
 
 
 _NAMES: Final = frozenset(happening.value for happening in Happening)

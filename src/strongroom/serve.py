@@ -20,13 +20,14 @@ import uvloop
 
 from strongroom import logs
 from strongroom.api import Api, ApiLimits, create_api
-from strongroom.app import System, open_system
+from strongroom.app import System, machine_clock, open_system
 from strongroom.audit import Event as AuditEvent
-from strongroom.audit import EventType, Outcome
+from strongroom.audit import EventType, Outcome, Reason
 from strongroom.control import ControlServer
 from strongroom.errors import Conflict, Misconfigured, Tampered
 from strongroom.gateway import create_gateway
 from strongroom.home import certificates
+from strongroom.home.transport import Refused, Taken, Transport
 from strongroom.listener import Address, Listener, open_listener
 from strongroom.perimeter import Perimeter
 from strongroom.policy.catalogue import Catalogue
@@ -34,6 +35,10 @@ from strongroom.terms import SYSTEM
 
 CHECKPOINT_SECONDS: Final = 1.0
 HEARTBEAT_SECONDS: Final = 60.0
+CERTIFICATE_SECONDS: Final = 2.0
+"""How long a certificate that was put into `tls/`, or a client's that was registered, may wait to be used."""
+
+_RENEWAL_EVERY: Final = timedelta(hours=1)
 _COLLECTIONS: Final = (50_000, 10, 20)
 """How many more new objects than dropped ones call for a collection, and of each so many the next older ones join."""
 
@@ -106,12 +111,15 @@ class _Serving:
         self._stop = asyncio.Event()
         self._faults: set[str] = set()
         self._published = -1
+        self._transport = Transport(
+            system.home, lambda: system.certificates.anchors(system.clock()).pems
+        )
+        self._renewal_at = machine_clock() + _RENEWAL_EVERY
 
     async def run(self, ready: Callable[[Ready], None]) -> None:
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(logs.handle_loop_error)
         settings = self._system.settings
-        context = certificates.server_context(self._system.home)
         with contextlib.ExitStack() as sockets:
             listeners: dict[str, Listener] = {}
 
@@ -122,6 +130,7 @@ class _Serving:
                 lifespan: Literal["on", "off"] = "off",
             ) -> None:
                 guarded = self._perimeter(name, app)
+                context = self._transport.mutual if name == "api" else self._transport.plain
                 listeners[name] = open_listener(
                     name, at, guarded, context, sockets, lifespan=lifespan
                 )
@@ -142,6 +151,7 @@ class _Serving:
                 tasks.create_task(self._drifts())
                 tasks.create_task(self._checkpoints())
                 tasks.create_task(self._heartbeats())
+                tasks.create_task(self._certificates())
                 for listener in listeners.values():
                     await listener.ready()
                 self._tell(ready, {name: listener.url for name, listener in listeners.items()})
@@ -243,6 +253,43 @@ class _Serving:
         event = AuditEvent(EventType.LOG_HEARTBEAT, Outcome.SUCCESS, SYSTEM)
         strangers.record([event, *strangers.over(now)], now)
 
+    async def _certificates(self) -> None:
+        """Show within seconds what was put into `tls/`, and renew a certificate of ours in time [1.5]."""
+        while not await self._stopped_within(CERTIFICATE_SECONDS):
+            await self._do(logs.Task.CERTIFICATE, self._follow_certificate)
+
+    def _follow_certificate(self) -> None:
+        now = machine_clock()
+        try:
+            if now >= self._renewal_at:
+                self._renewal_at = now + _RENEWAL_EVERY
+                self._system.keep_certificate()
+        finally:
+            match self._transport.refresh(now):
+                case Taken(leaf):
+                    logs.say(logs.Happening.CERTIFICATE_RENEWED)
+                    # Whoever made one of ours has recorded it.
+                    if not leaf.ours:
+                        self._system.record_certificate(
+                            "tls.replaced", SYSTEM, self._system.clock()
+                        )
+                case Refused():
+                    logs.say(logs.Happening.CERTIFICATE_REFUSED)
+                    self._record_refusal()
+                case None:
+                    pass
+
+    def _record_refusal(self) -> None:
+        event = AuditEvent(
+            EventType.CERTIFICATE_ROTATED,
+            Outcome.FAILURE,
+            SYSTEM,
+            reason=Reason.MISCONFIGURED,
+            op="tls.replaced",
+        )
+        with self._system.database.write() as tx:
+            self._system.audit.append(tx, event, now=self._system.clock())
+
     async def _stopped_within(self, seconds: float) -> bool:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
@@ -259,20 +306,29 @@ class _Serving:
         else:
             self._faults.discard(task.value)
 
+    def _failing(self) -> list[str]:
+        faults = set(self._faults)
+        if self._transport.fault(machine_clock()) is not None:
+            faults.add(logs.Task.CERTIFICATE.value)
+        return sorted(faults)
+
     # -- health ----------------------------------------------------------------------------------
 
     async def _health(self, scope: Any, _receive: Any, send: Any) -> None:  # noqa: ANN401 - ASGI
         """Answer monitoring: 200 while all is well, 503 when scheduled work failed last time."""
         status, body = 404, "not found\n"
+        failing = self._failing()
         if scope["type"] == "http" and scope["path"] == "/health":
-            status = 503 if self._faults else 200
-            body = "failing: " + " ".join(sorted(self._faults)) if self._faults else "ok"
+            status = 503 if failing else 200
+            body = "failing: " + " ".join(failing) if failing else "ok"
         elif scope["type"] == "http" and scope["path"] == "/metrics":
             status = 200
             body = (
                 "# TYPE strongroom_up gauge\nstrongroom_up 1\n"
                 "# TYPE strongroom_failing_tasks gauge\n"
-                f"strongroom_failing_tasks {len(self._faults)}"
+                f"strongroom_failing_tasks {len(failing)}\n"
+                "# TYPE strongroom_certificate_ends_seconds gauge\n"
+                f"strongroom_certificate_ends_seconds {self._transport.leaf.not_after.timestamp():.0f}"
             )
         headers = [
             (b"content-type", b"text/plain; charset=utf-8"),

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from strongroom.home import certificates, layout
+from strongroom.home import layout
+from strongroom.home.transport import server_context
 from strongroom.listener import server_of
 
 _SECONDS = 10.0
@@ -60,9 +61,11 @@ def drained(connection: ssl.SSLSocket) -> bytes:
 
 
 @contextmanager
-def listening(application: Any, home: Path) -> Iterator[Listening]:
-    """Serve an application with the certificate of a home, as `serve` does."""
-    context = certificates.server_context(layout(home))
+def listening(
+    application: Any, home: Path, context: ssl.SSLContext | None = None
+) -> Iterator[Listening]:
+    """Serve an application with the certificate of a home, or with a context of the test's own, as `serve` does."""
+    context = context or server_context(layout(home))
     server = server_of(application, context, lifespan="on")
     listener = socket.create_server(("127.0.0.1", 0))
 

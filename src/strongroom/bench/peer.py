@@ -20,6 +20,7 @@ from yarl import URL
 
 from strongroom.gateway.upstream import make_tls
 from strongroom.home import certificates, layout
+from strongroom.home.transport import server_context
 from strongroom.serve import tune_memory
 
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -73,7 +74,7 @@ async def _serve(home: Path, upstream: str, *, parse: bool) -> None:
 
 
 def _config(app: PassThrough, home: Path) -> uvicorn.Config:
-    context: ssl.SSLContext = certificates.server_context(layout(home))
+    context: ssl.SSLContext = server_context(layout(home))
     return uvicorn.Config(
         app,
         lifespan="off",

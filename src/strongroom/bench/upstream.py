@@ -16,7 +16,8 @@ import uvloop
 
 from strongroom.app import machine_clock
 from strongroom.bench.page import ORDERS, Page, make_page
-from strongroom.home import certificates, layout
+from strongroom.home import layout
+from strongroom.home.transport import server_context
 
 PLAIN: Final = "2026-01-01T00:00:00Z"
 SEARCHABLE: Final = "2026-01-02T00:00:00Z"
@@ -90,4 +91,4 @@ async def _serve(context: ssl.SSLContext) -> None:
 
 
 if __name__ == "__main__":
-    uvloop.run(_serve(certificates.server_context(layout(Path(sys.argv[1])))))
+    uvloop.run(_serve(server_context(layout(Path(sys.argv[1])))))

@@ -1,4 +1,4 @@
-"""Makes the home's own CA and the certificate of its listener [1.5].
+"""Makes the home's own CA and the certificate of its listeners [1.5].
 
 The CA may sign for a fixed set of names only (critical name constraints, RFC 5280 section 4.2.1.10):
 this machine, and the Amazon hosts that clients with a hard-coded host are redirected for. Its private
@@ -8,7 +8,6 @@ Dates follow the machine's clock, because clients check them against theirs. ADR
 
 import ipaddress
 import re
-import ssl
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -17,11 +16,11 @@ from typing import Final
 import certifi
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from strongroom.errors import Misconfigured
+from strongroom.errors import Conflict, Misconfigured
 from strongroom.home.layout import Layout, write_durably
 from strongroom.terms import Environment
 
@@ -37,7 +36,12 @@ AMAZON_HOSTS: Final = (
 """Amazon's SP-API and LWA hosts; a CA that may sign for all of amazon.com would be worth stealing."""
 
 AUTHORITY_LIFETIME: Final = timedelta(days=3650)
-LEAF_LIFETIME: Final = timedelta(days=397)
+LEAF_LIFETIME: Final = timedelta(days=90)
+"""Mozilla's recommendation: it is renewed without a stop, so nobody has to choose a longer one."""
+
+LONGEST_LEAF_LIFETIME: Final = timedelta(days=366)
+"""What Mozilla's intermediate profile allows; an operator's own that lives longer is warned of."""
+
 RENEW_BEFORE: Final = timedelta(days=30)
 _BACKDATED: Final = timedelta(hours=1)
 
@@ -57,6 +61,22 @@ class Certificates:
     bundle: Path
     chain: Path
     key: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """The certificate that a listener shows, as its file says."""
+
+    thumbprint: str
+    """SHA-256 of its DER, in hexadecimal."""
+    issuer: str
+    names: tuple[str, ...]
+    key: str
+    """Its kind, such as `secp256r1` or `RSA-3072`."""
+    not_before: datetime
+    not_after: datetime
+    ours: bool
+    """Whether the CA in `tls/` signed it; otherwise an operator put it there."""
 
 
 def certificates(home: Layout) -> Certificates:
@@ -82,10 +102,9 @@ def ensure(
     """
     paths = certificates(home)
     key = _authority_key(secret)
-    hostname = hostname.lower() if _DNS_NAME.fullmatch(hostname.lower()) else "localhost"
     made = False
     if not paths.authority.exists():
-        authority = _make_authority(key, environment, home_id, hostname, machine_now)
+        authority = _make_authority(key, environment, home_id, _dns_name(hostname), machine_now)
         write_durably(paths.authority, _pem(authority))
         made = True
     authority = _read_certificate(paths.authority)
@@ -96,35 +115,47 @@ def ensure(
         return made  # the operator's own
     if _usable(paths, authority, machine_now):
         return made
-    leaf_key = ec.generate_private_key(ec.SECP256R1())
-    leaf = _make_leaf(leaf_key, key, authority, hostname, machine_now)
-    # The key first: a crash between the two leaves a pair that does not match, and is made again.
-    write_durably(paths.key, _private_pem(leaf_key))
-    write_durably(paths.chain, _pem(leaf) + _pem(authority))
+    _issue(paths, key, authority, hostname, machine_now)
     return True
 
 
-def server_context(home: Layout) -> ssl.SSLContext:
-    """Return the TLS settings of our listeners: 1.2 at least, the home's own certificate.
+def rotate(home: Layout, secret: bytes, *, hostname: str, machine_now: datetime) -> None:
+    """Give the listeners a new key and a new certificate of the home's CA now; durable on return.
 
     Raises:
-        Misconfigured: certificate or key are missing or do not belong together.
+        Conflict: certificate or CA are the operator's own.
+        Misconfigured: the CA's file is no certificate.
 
     """
     paths = certificates(home)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION
-    context.set_ciphers("ECDHE+AESGCM:ECDHE+CHACHA20")
-    context.set_alpn_protocols(["http/1.1"])
+    key = _authority_key(secret)
+    authority = _read_certificate(paths.authority)
+    if authority.public_key() != key.public_key() or _is_foreign(paths, authority):
+        raise Conflict(
+            "the listeners' certificate is not of the home's own CA",
+            hint=f"replace {paths.chain} and {paths.key}: listeners notice it by themselves",
+        )
+    _issue(paths, key, authority, hostname, machine_now)
+
+
+def leaf_of(home: Layout) -> Leaf:
+    """Return the certificate that lies in `tls/` for the listeners. Raises: Misconfigured."""
+    paths = certificates(home)
+    found = _read_certificate(paths.chain)
     try:
-        context.load_cert_chain(paths.chain, paths.key)
-    except (OSError, ssl.SSLError):
-        raise Misconfigured(
-            f"{paths.chain} and {paths.key} are no certificate with its key",
-            hint="remove both, and the next start makes new ones",
-        ) from None
-    return context
+        names = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        alternatives = tuple(str(name.value) for name in names)
+    except (x509.ExtensionNotFound, ValueError):
+        alternatives = ()
+    return Leaf(
+        found.fingerprint(hashes.SHA256()).hex(),
+        found.issuer.rfc4514_string(),
+        alternatives,
+        _key_name(found),
+        found.not_valid_before_utc,
+        found.not_valid_after_utc,
+        ours=found.issuer == _read_certificate(paths.authority).subject,
+    )
 
 
 def expires_at(path: Path) -> datetime:
@@ -136,9 +167,9 @@ def _usable(paths: Certificates, authority: x509.Certificate, machine_now: datet
     """Return whether the leaf is ours with its key and not near its end, or is not ours at all."""
     if not paths.chain.exists() or not paths.key.exists():
         return False
+    if _is_foreign(paths, authority):
+        return True
     leaf = _read_certificate(paths.chain)
-    if leaf.issuer != authority.subject:
-        return True  # the operator's own
     try:
         key = serialization.load_pem_private_key(paths.key.read_bytes(), None)
     except ValueError:
@@ -148,6 +179,31 @@ def _usable(paths: Certificates, authority: x509.Certificate, machine_now: datet
         and leaf.not_valid_after_utc - machine_now > RENEW_BEFORE
         and leaf.not_valid_before_utc <= machine_now
     )
+
+
+def _is_foreign(paths: Certificates, authority: x509.Certificate) -> bool:
+    """Return whether an operator put a certificate of another issuer in place of ours."""
+    return paths.chain.exists() and _read_certificate(paths.chain).issuer != authority.subject
+
+
+def _issue(
+    paths: Certificates,
+    key: ec.EllipticCurvePrivateKey,
+    authority: x509.Certificate,
+    hostname: str,
+    now: datetime,
+) -> None:
+    leaf_key = ec.generate_private_key(ec.SECP256R1())
+    leaf = _make_leaf(leaf_key, key, authority, _dns_name(hostname), now)
+    # The key first: a crash between the two leaves a pair that does not match, and is made again.
+    write_durably(paths.key, _private_pem(leaf_key))
+    write_durably(paths.chain, _pem(leaf) + _pem(authority))
+
+
+def _dns_name(hostname: str) -> str:
+    """Return a machine's name as a certificate can hold it."""
+    name = hostname.lower()
+    return name if _DNS_NAME.fullmatch(name) else "localhost"
 
 
 def _authority_key(secret: bytes) -> ec.EllipticCurvePrivateKey:
@@ -247,6 +303,15 @@ def _usage(*, signs_certificates: bool) -> x509.KeyUsage:
         encipher_only=False,
         decipher_only=False,
     )
+
+
+def _key_name(certificate: x509.Certificate) -> str:
+    key = certificate.public_key()
+    if isinstance(key, rsa.RSAPublicKey):
+        return f"RSA-{key.key_size}"
+    if isinstance(key, ec.EllipticCurvePublicKey):
+        return key.curve.name
+    return type(key).__name__.removesuffix("PublicKey")
 
 
 def _read_certificate(path: Path) -> x509.Certificate:
