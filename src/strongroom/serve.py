@@ -184,6 +184,7 @@ class _Serving:
             accounts=system.accounts,
             channels=system.channels,
             networks=system.networks,
+            certificates=system.certificates,
             sellers=system.sellers,
             grants=system.grants,
             audit=system.audit,

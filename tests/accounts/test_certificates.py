@@ -161,7 +161,7 @@ def unfit() -> dict[str, tuple[str, str]]:
         encipher_only=False,
         decipher_only=False,
     )
-    weak = rsa.generate_private_key(65537, 1024)
+    weak = rsa.generate_private_key(65537, 1024)  # noqa: S505 - the point of it
     return {
         "authority": (make(extensions=(CA,)).pem, "authority"),
         "server": (make(extensions=(SERVER_ONLY,)).pem, "client authentication"),

@@ -13,7 +13,7 @@ import orjson
 import pytest
 from tests.vault.conftest import CONSOLE, EMAIL, NAME, NOW, PHONE, World, make_world, order
 
-from strongroom.accounts import Accounts, Channels, Networks
+from strongroom.accounts import Accounts, Certificates, Channels, Networks, Nodes
 from strongroom.api import ApiLimits, create_api
 from strongroom.terms import Action, Category, PrincipalId, Purpose, SellerId
 
@@ -65,6 +65,11 @@ class Door:
             world.database, world.keystore.secret("accounts", NOW), world.audit, world.environment
         )
         self.channels = Channels(world.database, world.audit, lambda: self.accounts.generation)
+        key = world.keystore.secret("accounts", NOW)
+        self.certificates = Certificates(world.database, key, self.accounts, world.environment)
+        self.nodes = Nodes(self.accounts, self.certificates, key, world.environment)
+        self.peer: bytes | None = None
+        """DER of the certificate that every request comes with."""
         self.networks = Networks(world.database, world.audit, one_person=True)
         self.address = "127.0.0.1"
         self.runner = asyncio.Runner()
@@ -77,6 +82,7 @@ class Door:
             accounts=self.accounts,
             channels=self.channels,
             networks=self.networks,
+            certificates=self.certificates,
             sellers=self.world.sellers,
             grants=self.world.grants,
             audit=self.world.audit,
@@ -158,6 +164,7 @@ class Door:
             "query_string": query.encode(),
             "headers": pairs,
             "client": (self.address, 40000),
+            "extensions": {"tls": {"client_cert": self.peer}},
             "server": ("127.0.0.1", 8444),
         }
         sent: list[Any] = []

@@ -31,9 +31,10 @@ OPERATIONS = [
     ("POST", "/v1/search"),
     ("GET", "/v1/records/{number}"),
     ("GET", "/v1/grants"),
+    ("GET", "/v1/principal"),
     ("GET", "/v1/health"),
 ]
-TAKE_NOTHING = {"/v1/grants", "/v1/health"}
+TAKE_NOTHING = {"/v1/grants", "/v1/principal", "/v1/health"}
 CASES = [
     pytest.param(method, path, mode, id=f"{method} {path} {mode.value}")
     for method, path in OPERATIONS

@@ -1,4 +1,4 @@
-"""How the API answers an app: in plain over its own TLS, or sealed for the key it registered [1.5].
+"""How the API answers an app or node: in plain over its own TLS, or sealed for the key it registered [1.5].
 
 Each request asks for the channel: an app that has ended is refused at once, whatever token it holds [1.2]. A channel is
 remembered until any account changes, as the gateway's authorizations are.
@@ -23,22 +23,29 @@ _people = schema.principal.c
 _table = schema.app_channel
 _CHANNELS = (
     sa.select(
-        _people.id, _people.name, _people.ended_at, _table.c.public_key, _table.c.behind_proxy
+        _people.id,
+        _people.name,
+        _people.kind,
+        _people.ended_at,
+        _table.c.public_key,
+        _table.c.behind_proxy,
     )
     .select_from(schema.principal.outerjoin(_table, _table.c.principal_id == schema.principal.c.id))
     .where(
-        _people.kind == PrincipalKind.APP.value,
+        _people.kind.in_((PrincipalKind.APP.value, PrincipalKind.NODE.value)),
         _people.ended_at.is_(None)
         | (_people.ended_at > sa.bindparam("now", type_=_people.ended_at.type)),
     )
 )
 _BY_ID = _CHANNELS.where(_people.id == sa.bindparam("principal"))
-_BY_NAME = _CHANNELS.where(_people.name == sa.bindparam("name"))
+_BY_NAME = _CHANNELS.where(
+    _people.name == sa.bindparam("name"), _people.kind == PrincipalKind.APP.value
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """A living app that showed an access token, and how its answers travel."""
+    """A living app or node that proved who it is, and how its answers travel."""
 
     caller: Caller
     public_key: str | None
@@ -68,10 +75,10 @@ class Channels:
         self._known: dict[PrincipalId, _Known] = {}
 
     def check(self, principal: PrincipalId, now: datetime) -> Channel:
-        """Return a living app's channel.
+        """Return the channel of a living app or node.
 
         Raises:
-            Unauthenticated: there is no such app any more; record it with the refused request.
+            Unauthenticated: there is no such app or node any more; record it with the refused request.
 
         """
         # Before the read: what changes meanwhile makes it stale at once.
@@ -91,7 +98,7 @@ class Channels:
             row = tx.execute(_BY_ID, {"principal": principal, "now": now}).first()
         if row is None:
             raise Unauthenticated(f"the account {principal} has ended")
-        caller = Caller(principal, PrincipalKind.APP, row.name, AuthMethod.ACCESS_TOKEN)
+        caller = Caller(principal, PrincipalKind(row.kind), row.name, AuthMethod.ACCESS_TOKEN)
         channel = Channel(caller, row.public_key, bool(row.behind_proxy))
         return _Known(channel, row.ended_at, version)
 

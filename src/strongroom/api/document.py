@@ -11,9 +11,10 @@ from strongroom.api.models import ProblemDocument
 PATH: Final = "/openapi.json"
 _WITHOUT_TOKEN: Final = frozenset({token.PATH, "/v1/health"})
 _SCHEME: Final = "app"
+_CERTIFICATE: Final = "certificate"
 _PROBLEMS: Final = {
     "400": "The request has the wrong form.",
-    "401": "The access token is missing, wrong or expired, or its app has ended.",
+    "401": "Neither an access token nor a client certificate that is valid, or the app has ended.",
     "403": "No grant covers it.",
     "404": "Nothing is known of it.",
     "410": "Its data was destroyed on its day.",
@@ -39,7 +40,8 @@ def written(app: FastAPI) -> bytes:
         _SCHEME: {
             "type": "oauth2",
             "flows": {"clientCredentials": {"tokenUrl": token.PATH, "scopes": {}}},
-        }
+        },
+        _CERTIFICATE: {"type": "mutualTLS"},
     }
     for path, operations in found["paths"].items():
         for operation in operations.values():
@@ -57,4 +59,4 @@ def _complete(operation: dict[str, Any], *, with_token: bool) -> None:
         known = responses.setdefault(status, {"description": description})
         known["content"] = {**known.get("content", {}), **content}
     if with_token:
-        operation["security"] = [{_SCHEME: []}]
+        operation["security"] = [{_SCHEME: []}, {_CERTIFICATE: []}]

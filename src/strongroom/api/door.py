@@ -9,7 +9,7 @@ writes the database runs in threads: a disk that is slow for one app holds up no
 import logging
 import uuid
 from collections.abc import Awaitable, Callable, MutableMapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -21,8 +21,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from strongroom import web
-from strongroom.accounts import Accounts, Channel, Channels, Networks
-from strongroom.api import document, problems, token
+from strongroom.accounts import Accounts, Certificates, Channel, Channels, Networks
+from strongroom.api import document, problems, proof, token
 from strongroom.api.exchange import Exchange
 from strongroom.api.limits import Allowances, ApiLimits, VolumeSpent
 from strongroom.api.models import FIELD_NAMES
@@ -33,7 +33,7 @@ from strongroom.audit.log import AuditLog
 from strongroom.crypto.ticket import TicketBox, TicketKind
 from strongroom.db.engine import Database
 from strongroom.errors import Malformed, StrongroomError, Throttled, Unauthenticated
-from strongroom.terms import Environment, PrincipalId
+from strongroom.terms import AuthMethod, Environment, PrincipalId
 from strongroom.vault import GrantStore, SellerStore, Vault
 
 __all__ = ["Api", "ApiLimits", "create_api"]
@@ -76,6 +76,7 @@ class Api:
         inner: FastAPI,
         channels: Channels,
         networks: Networks,
+        certificates: Certificates,
         audit: AuditLog,
         database: Database,
         clock: Callable[[], datetime],
@@ -86,6 +87,7 @@ class Api:
         self._inner = inner
         self._channels = channels
         self._networks = networks
+        self._certificates = certificates
         self._audit = audit
         self._database = database
         self._clock = clock
@@ -128,6 +130,7 @@ class Api:
             web.unambiguous(scope["headers"], _ONCE),
             client[0] if client else "",
             self._pseudonym(client[0]) if client else None,
+            _peer(scope),
         )
 
     def _pseudonym(self, address: str) -> str:
@@ -145,7 +148,7 @@ class Api:
             return _Answer(200, [(b"content-type", b"application/json")], self._document)
         try:
             if path not in OPEN:
-                await run_in_threadpool(self._admit, exchange)
+                await run_in_threadpool(self._admit, exchange, path)
             try:
                 exchange.body = await _read_body(exchange, receive, self._request_bytes)
             finally:
@@ -162,23 +165,34 @@ class Api:
             return await self._refused(exchange, exc)
         return await self._routed(exchange, scope)
 
-    def _admit(self, exchange: Exchange) -> None:
-        """Find out who asks and count the request. Raises: as `_identify`, and Throttled for too many requests."""
+    def _admit(self, exchange: Exchange, path: str) -> None:
+        """Find out who asks, whether a node may, and count. Raises: as `_identify`, Refused, Throttled."""
         channel = self._identify(exchange)
+        proof.refuse_beyond_node(channel.caller, path)
         self._allowances.admit(channel.caller.principal, exchange.now)
 
     def _identify(self, exchange: Exchange) -> Channel:
         """Find out who asks, still living.
 
         Raises:
-            Unauthenticated: the token is missing, wrong or too old, its app has ended, or may not act from there.
+            Unauthenticated: the token is missing, wrong or too old, its app has ended, or may not act from there; or
+                the client certificate is not valid, another's, or not the one that the token is bound to.
 
         """
+        shown = exchange.shown = proof.shown_by(self._certificates, exchange)
+        if shown is not None and b"authorization" not in exchange.headers:
+            known = self._channels.check(shown.caller.principal, exchange.now)
+            caller = replace(known.caller, auth=AuthMethod.CERTIFICATE)
+            exchange.channel = replace(known, caller=caller)
+            self._networks.admit(caller, exchange.address)
+            return exchange.channel
         scheme, _, presented = exchange.header(b"authorization").partition(" ")
         if scheme.lower() != "bearer" or not presented:
             raise Unauthenticated("an access token is missing")
         payload = self._tickets.open(presented.strip(), exchange.now)
         exchange.channel = self._channels.check(PrincipalId(payload["p"]), exchange.now)
+        proof.refuse_unproved(exchange.caller, shown)
+        proof.refuse_unbound(payload, shown)
         self._networks.admit(exchange.caller, exchange.address)
         return exchange.channel
 
@@ -264,6 +278,7 @@ def create_api(  # noqa: PLR0913 - the objects that app.py wires, by name
     accounts: Accounts,
     channels: Channels,
     networks: Networks,
+    certificates: Certificates,
     sellers: SellerStore,
     grants: GrantStore,
     audit: AuditLog,
@@ -294,14 +309,15 @@ def create_api(  # noqa: PLR0913 - the objects that app.py wires, by name
         openapi_url=None,
         redirect_slashes=False,
     )
-    inner.include_router(token.router(accounts, networks, audit, database, tickets))
+    inner.include_router(token.router(accounts, networks, certificates, audit, database, tickets))
     inner.include_router(
-        router(Rooms(vault, sellers, grants, audit, database, allowances, cursors))
+        router(Rooms(vault, accounts, sellers, grants, audit, database, allowances, cursors))
     )
     return Api(
         inner=inner,
         channels=channels,
         networks=networks,
+        certificates=certificates,
         audit=audit,
         database=database,
         clock=clock,
@@ -309,6 +325,13 @@ def create_api(  # noqa: PLR0913 - the objects that app.py wires, by name
         allowances=allowances,
         request_bytes=limits.request_bytes,
     )
+
+
+def _peer(scope: Scope) -> bytes | None:
+    """Return the DER of the certificate that the listener saw in the handshake."""
+    tls = (scope.get("extensions") or {}).get("tls") or {}
+    der: bytes | None = tls.get("client_cert")
+    return der or None
 
 
 def _report(exc: BaseException) -> None:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from strongroom.accounts import ANONYMOUS, Channel
+from strongroom.accounts import ANONYMOUS, Channel, Shown
 from strongroom.terms import Caller
 
 
@@ -17,8 +17,12 @@ class Exchange:
     address: str
     """The client's; empty where the connection has none."""
     src_ip: str | None
+    peer: bytes | None = None
+    """DER of the certificate that the client showed in the TLS handshake."""
     body: bytes = b""
     channel: Channel | None = None
+    shown: Shown | None = None
+    """Whose certificate it is, once it was checked."""
     recorded: bool = False
     op: str | None = None
 

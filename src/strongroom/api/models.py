@@ -180,6 +180,24 @@ class TokenError(_Model):
     error: str
 
 
+class ShownCertificate(_Model):
+    """The client certificate that the request came with; the thumbprint is SHA-256, in hexadecimal."""
+
+    thumbprint: str
+    ends_at: str
+
+
+class PrincipalAnswer(_Model):
+    """Who the caller is to us, and how it proved that."""
+
+    id: int
+    name: str
+    kind: Literal["app", "node"]
+    owner: str | None
+    auth: Literal["access_token", "certificate"]
+    certificate: ShownCertificate | None
+
+
 class HealthAnswer(_Model):
     """The listener answers."""
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import orjson
 
-from strongroom.accounts import WrongNetwork
+from strongroom.accounts import CertificateRefused, WrongNetwork
 from strongroom.audit.entry import Outcome, Reason
 from strongroom.errors import (
     Conflict,
@@ -107,6 +107,8 @@ def problem_for(error: StrongroomError) -> Problem:
             reason = Reason.EXPIRED_CREDENTIAL
         elif isinstance(error, WrongNetwork):
             reason = Reason.WRONG_NETWORK
+        elif isinstance(error, CertificateRefused):
+            reason = error.reason
     elif isinstance(error, Throttled):
         headers = retry_after(error.retry_after or 1)
     return Problem(status, kind, detail, reason, outcome, headers, extra)

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Final
 import orjson
 from fastapi import APIRouter, Path, Request, Response
 
+from strongroom.accounts import Accounts
 from strongroom.api.exchange import Exchange
 from strongroom.api.limits import Allowances
 from strongroom.api.models import (
@@ -23,6 +24,7 @@ from strongroom.api.models import (
     HealthAnswer,
     OrderAnswer,
     OrderRequest,
+    PrincipalAnswer,
     RecordAnswer,
     RevealRequest,
     SearchAnswer,
@@ -58,6 +60,7 @@ class Rooms:
     """What the routes work with."""
 
     vault: Vault
+    accounts: Accounts
     sellers: SellerStore
     grants: GrantStore
     audit: AuditLog
@@ -74,6 +77,7 @@ def router(rooms: Rooms) -> APIRouter:
 class _Routes:
     def __init__(self, rooms: Rooms) -> None:
         self._vault = rooms.vault
+        self._accounts = rooms.accounts
         self._sellers = rooms.sellers
         self._grants = rooms.grants
         self._audit = rooms.audit
@@ -90,6 +94,7 @@ class _Routes:
             ("POST", "/search", self.search, SearchAnswer, True),
             ("GET", "/records/{number}", self.record, RecordAnswer, True),
             ("GET", "/grants", self.own_grants, GrantsAnswer, False),
+            ("GET", "/principal", self.principal, PrincipalAnswer, False),
             ("GET", "/health", _health, HealthAnswer, False),
         ):
             responses: dict[int | str, dict[str, Any]] = {200: {"model": answer}}
@@ -249,6 +254,26 @@ class _Routes:
             for row in rows
         ]
         return _answer(exchange, {"grants": grants}, personal=False)
+
+    def principal(self, request: Request) -> Response:
+        """Tell the caller who it is: the one thing that a node may ask, too."""
+        exchange = _exchange(request, "api.principal")
+        caller, shown = exchange.caller, exchange.shown
+        self._record(exchange, EventType.API_REQUEST_ANSWERED, Outcome.SUCCESS, None, 1)
+        certificate = (
+            None
+            if shown is None
+            else {"thumbprint": shown.thumbprint.hex(), "ends_at": shown.ends_at.isoformat()}
+        )
+        document = {
+            "id": caller.principal,
+            "name": caller.name,
+            "kind": caller.kind.value,
+            "owner": self._accounts.find(caller.name).owner,
+            "auth": caller.auth.value,
+            "certificate": certificate,
+        }
+        return _answer(exchange, document, personal=False)
 
     # -- private ---------------------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 It answers as the RFC says, errors too (5.2), so that any OAuth client can use it. There are no scopes: what a token may
 do is what the app's grants say at the time of each request.
+A token asked for over a client certificate is bound to it (RFC 8705, 3); a node gets none without.
 """
 
 import base64
@@ -12,7 +13,16 @@ from urllib.parse import parse_qsl, unquote_plus
 import orjson
 from fastapi import APIRouter, Request, Response
 
-from strongroom.accounts import ANONYMOUS, Accounts, Networks, WrongNetwork
+from strongroom.accounts import (
+    ANONYMOUS,
+    Accounts,
+    CertificateRefused,
+    Certificates,
+    Networks,
+    Shown,
+    WrongNetwork,
+)
+from strongroom.api import proof
 from strongroom.api.exchange import Exchange
 from strongroom.api.models import TokenAnswer, TokenError
 from strongroom.audit.entry import Event, EventType, ObjKind, Outcome, Reason
@@ -21,13 +31,14 @@ from strongroom.crypto.ticket import TicketBox
 from strongroom.db.engine import Database
 from strongroom.errors import Unauthenticated
 from strongroom.policy.limits import ACCESS_TOKEN_LIFETIME
-from strongroom.terms import Caller
+from strongroom.terms import Caller, PrincipalKind
 
 PATH: Final = "/v1/token"
 _FORM: Final = "application/x-www-form-urlencoded"
 _FORM_FIELDS: Final = 16
 _FIELDS: Final = ("grant_type", "client_id", "client_secret", "scope")
 _OP: Final = "api.token"
+_KINDS: Final = frozenset({PrincipalKind.APP, PrincipalKind.NODE})
 _BASIC: Final = {"www-authenticate": 'Basic realm="strongroom", charset="UTF-8"'}
 _BODY: Final[dict[str, Any]] = {
     "requestBody": {
@@ -67,6 +78,7 @@ class _Refusal(Exception):
 def router(
     accounts: Accounts,
     networks: Networks,
+    certificates: Certificates,
     audit: AuditLog,
     database: Database,
     tickets: TicketBox,
@@ -80,8 +92,10 @@ def router(
         exchange.op = _OP
         try:
             client_id, secret = _credentials(exchange)
-            caller = accounts.check_client(client_id, secret, exchange.now)
+            shown = _shown(certificates, exchange)
+            caller = accounts.check_client(client_id, secret, exchange.now, kinds=_KINDS)
             _admit(networks, caller, exchange.address)
+            _prove(caller, shown)
         except Unauthenticated:
             exchange.recorded = True  # by accounts, which knows whose credential it was
             return _error(_Refusal("invalid_client", 401))
@@ -100,7 +114,7 @@ def router(
             exchange.recorded = True
             return _error(refusal)
         ticket = tickets.seal(
-            {"p": caller.principal}, expires_at=exchange.now + ACCESS_TOKEN_LIFETIME
+            proof.bind(caller, shown), expires_at=exchange.now + ACCESS_TOKEN_LIFETIME
         )
         event = Event(
             EventType.TOKEN_ISSUED,
@@ -147,6 +161,21 @@ def _admit(networks: Networks, caller: Caller, address: str) -> None:
     except WrongNetwork:
         # As a wrong secret: nobody learns from elsewhere that it is the right one.
         raise _Refusal("invalid_client", 401, Reason.WRONG_NETWORK, caller) from None
+
+
+def _shown(certificates: Certificates, exchange: Exchange) -> Shown | None:
+    try:
+        return proof.shown_by(certificates, exchange)
+    except CertificateRefused as exc:
+        raise _Refusal("invalid_client", 401, exc.reason) from None
+
+
+def _prove(caller: Caller, shown: Shown | None) -> None:
+    try:
+        proof.refuse_unproved(caller, shown)
+    except Unauthenticated:
+        # As a wrong secret: nobody learns without the certificate that it is the right one.
+        raise _Refusal("invalid_client", 401, Reason.WRONG_CREDENTIAL, caller) from None
 
 
 def _error(refusal: _Refusal) -> Response:
