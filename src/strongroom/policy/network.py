@@ -34,7 +34,7 @@ class NetworkScope(StrEnum):
 LISTENERS: Final = ("gateway", "api", "desk", "health")
 """Each has a list of its own."""
 
-_MAPPED_BITS: Final = 96
+_MAPPED: Final = IPv6Network("::ffff:0:0/96")
 
 
 def parse_address(text: str) -> Address:
@@ -77,7 +77,7 @@ def parse_range(text: str) -> Range:
             f"the network is wider than /{widest}",
             hint="a list names those who may come; nobody may open a listener to everybody [1.1]",
         )
-    if found.is_multicast or found.is_unspecified:
+    if found.is_multicast or found.is_unspecified or found.overlaps(_MAPPED):
         raise Malformed("no client has an address of this network")
     return found
 
@@ -130,11 +130,10 @@ def _among(address: Address, ranges: Sequence[Range]) -> bool:
 
 def _unmapped(found: Range) -> Range:
     """Return a range of IPv4 addresses inside IPv6 ones as the range of IPv4 addresses that it is."""
-    if isinstance(found, IPv4Network) or found.network_address.ipv4_mapped is None:
+    if isinstance(found, IPv4Network) or not found.subnet_of(_MAPPED):
         return found
-    if found.prefixlen < _MAPPED_BITS:
-        return found
-    return IPv4Network((int(found.network_address.ipv4_mapped), found.prefixlen - _MAPPED_BITS))
+    address = int(found.network_address) - int(_MAPPED.network_address)
+    return IPv4Network((address, found.prefixlen - _MAPPED.prefixlen))
 
 
 def _hop(text: str) -> Address:
