@@ -8,7 +8,8 @@ SHELL := /bin/sh
 BIN := .venv/bin
 STAMP := .venv/.stamp
 # Hashes for every file, no compiler, no prompt.
-PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input install --quiet
+PIP_IN := bin/python -m pip --disable-pip-version-check --no-input install --quiet
+PIP := .venv/$(PIP_IN)
 # Lock files serve every supported Python and system, and name no address.
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-emit-index-url --no-emit-find-links
@@ -16,7 +17,7 @@ ARGS ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test lint format bench faults lock clean postgres
+.PHONY: help setup demo test lint format bench faults lock clean postgres node tls
 
 help: ## Show these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,7 +27,7 @@ setup: $(STAMP)-project ## Make .venv with the pinned packages and .venv/bin/str
 demo: $(STAMP)-demo ## Run the main job end to end with a pretend SP-API; ARGS="--once --json"
 	@$(BIN)/strongroom demo $(ARGS)
 
-test: lint postgres ## Lint, then the whole test suite (installs PostgreSQL when root on Debian)
+test: lint postgres node $(STAMP)-tls ## Lint, then the whole test suite (installs PostgreSQL and Node.js when root on Debian)
 	@$(BIN)/python -m pytest $(ARGS)
 
 lint: $(STAMP)-dev ## Check style, formatting, types and the import floors
@@ -46,7 +47,7 @@ faults: $(STAMP)-dev postgres ## The long slice of the fault tests: a kill at ea
 	@$(BIN)/python -m pytest --long tests/faults $(ARGS)
 
 lock: $(STAMP)-dev ## Renew requirements/*.txt from *.in; ARGS=--upgrade takes newer versions
-	cd requirements && for name in build runtime demo test lint; do \
+	cd requirements && for name in build runtime demo test lint tls; do \
 		case $$name in \
 			demo) others="-c runtime.txt" ;; \
 			test) others="-c runtime.txt -c demo.txt" ;; \
@@ -56,6 +57,9 @@ lock: $(STAMP)-dev ## Renew requirements/*.txt from *.in; ARGS=--upgrade takes n
 		../$(LOCK) $(ARGS) $$others $$name.in --output-file $$name.txt || exit 1; \
 	done
 
+tls: $(STAMP)-dev $(STAMP)-tls ## Scan every listener against Mozilla's TLS profile, with sslyze
+	@$(BIN)/python -m pytest tests/test_mozilla.py $(ARGS)
+
 clean: ## Remove .venv, caches and build products
 	rm -rf .venv build dist src/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis \
 		.import_linter_cache
@@ -63,6 +67,10 @@ clean: ## Remove .venv, caches and build products
 
 postgres:
 	@sh scripts/postgres.sh
+
+# After .venv is made: making it clears what is in it.
+node: $(STAMP)-venv
+	@sh scripts/node.sh
 
 $(STAMP)-venv: scripts/venv.sh
 	@sh scripts/venv.sh "$(PYTHON)"
@@ -81,6 +89,14 @@ $(STAMP)-project: $(STAMP)-runtime pyproject.toml requirements/runtime.in
 $(STAMP)-demo: $(STAMP)-project requirements/demo.txt
 	@echo "installing the pinned packages of the demo" >&2
 	@$(PIP) --require-hashes -r requirements/demo.txt
+	@touch $@
+
+# Apart, because it pins older versions of what we use. It comes as source and is built with our pinned setuptools.
+$(STAMP)-tls: $(STAMP)-venv requirements/build.txt requirements/tls.txt
+	@echo "installing the pinned TLS scanner" >&2
+	@$(BIN)/python -m venv --clear .venv/tls
+	@.venv/tls/$(PIP_IN) --require-hashes -r requirements/build.txt
+	@.venv/tls/$(PIP_IN) --require-hashes --no-build-isolation -r requirements/tls.txt
 	@touch $@
 
 $(STAMP)-dev: $(STAMP)-project requirements/test.txt requirements/lint.txt

@@ -162,14 +162,23 @@ LINK_LIFETIME: Final = timedelta(hours=24)
 LOGIN_STEP_LIFETIME: Final = timedelta(minutes=10)
 """Our own: how long a sign-on may take from the password to the second factor."""
 
+PROVIDER_CLOCK_SKEW: Final = timedelta(minutes=1)
+"""Our own: how far the clock of an OpenID Connect provider may be from ours [1.2]."""
+
 SESSION_IDLE: Final = timedelta(minutes=30)
 """Our own: a session nobody uses ends (NIST SP 800-63B-4 asks for 1 h at most at AAL2)."""
 
 SESSION_LONGEST: Final = timedelta(hours=12)
 """Our own: nobody stays signed on longer (NIST SP 800-63B-4: 24 h at most at AAL2)."""
 
+SESSION_SEEN_EVERY: Final = timedelta(minutes=1)
+"""Our own: a session's last use is written down so often at most."""
+
 PROOF_LASTS: Final = timedelta(minutes=10)
 """Our own: sensitive actions ask again who somebody is when the last proof is older."""
+
+PASSWORD_NOTICE: Final = timedelta(days=14)
+"""Our own: so long before a password has to be changed its person is told [1.4]."""
 
 DEVICE_LIFETIME: Final = timedelta(days=180)
 """Our own: a browser unused for so long counts as new again."""
@@ -179,6 +188,9 @@ FACTORS_PER_PERSON: Final = 10
 
 RECOVERY_CODES: Final = 10
 """Our own: single-use codes for who lost a second factor."""
+
+FEW_RECOVERY_CODES: Final = 3
+"""Our own: with so many left, or fewer, their person is told."""
 
 LWA_SECRET_LIFETIME: Final = timedelta(days=180)
 """Amazon's rule for LWA client secrets, stricter than the year of DPP 1.4.2 (2024-06)."""
