@@ -106,7 +106,8 @@ class Links:
             )
             .returning(_table.c.id)
         ).scalar_one()
-        change.record(EventType.SIGNON_LINK_ISSUED, ObjKind.LINK, id_)
+        whose = _NOBODY if principal is None else f"principal:{principal}"
+        change.record(EventType.SIGNON_LINK_ISSUED, ObjKind.LINK, id_, op=whose)
         return NewLink(id_, principal, code, expires_at)
 
     def open(self, tx: Transaction, code: str, now: datetime) -> Link:
@@ -150,6 +151,18 @@ class Links:
             raise LinkRefused(Reason.REPLAYED, link.id)
         change.record(EventType.SIGNON_LINK_USED, ObjKind.LINK, link.id)
         return link
+
+    @staticmethod
+    def first_made_by(tx: Transaction) -> PrincipalId | None:
+        """Return who made the unused link of the first administrator; None where there is none."""
+        found = tx.execute(
+            sa.select(_table.c.created_by).where(
+                _table.c.principal_id.is_(None),
+                _table.c.used_at.is_(None),
+                _table.c.ended_at.is_(None),
+            )
+        ).scalar()
+        return None if found is None else PrincipalId(found)
 
     @staticmethod
     def end(change: Changes, principal: PrincipalId | None) -> None:

@@ -25,7 +25,7 @@ from strongroom.accounts.changes import Changes
 from strongroom.audit import AuditLog, Event, EventType, ObjKind, Outcome
 from strongroom.crypto.derive import aad, derive
 from strongroom.db import schema
-from strongroom.db.engine import Database
+from strongroom.db.engine import Database, Transaction
 from strongroom.errors import Conflict, Malformed, Throttled
 from strongroom.policy.breached import is_breached
 from strongroom.policy.limits import (
@@ -106,7 +106,7 @@ class Passwords:
         return self._profile
 
     def rules(self) -> list[str]:
-        """Return what is asked of a password, for who chooses one."""
+        """Return what is asked of a password, a line each, for who chooses one."""
         return rules(self._profile)
 
     def check(self, principal: PrincipalId | None, password: str, now: datetime) -> Checked:
@@ -202,6 +202,11 @@ class Passwords:
             .where(_table.c.principal_id == principal, _table.c.ended_at.is_(None))
             .values(ended_at=change.now)
         )
+
+    @staticmethod
+    def any_ever(tx: Transaction) -> bool:
+        """Tell whether anybody of this home ever had a password."""
+        return tx.execute(sa.select(_table.c.id).limit(1)).first() is not None
 
     # -- private ---------------------------------------------------------------------------------
 

@@ -41,6 +41,9 @@ _NEARNESS = tuple(DenyReason)
 BREAK_GLASS: Final = "break_glass"
 """The kind of a grant that somebody took without approval; reviewed by itself."""
 
+FIRST_ADMINISTRATOR: Final = "first_administrator"
+"""The kind of the grant that a home's first administrator gets by the link of `init`; nobody else was there to ask."""
+
 _SHORTEST_REASON: Final = 3
 _LONGEST_REASON: Final = 120
 _MOST_DIGITS: Final = 6

@@ -1,7 +1,7 @@
 """Keeps the grants: rows that say who may do what with whose data [1.2, 1.3]. The rule itself is `policy.grants`."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
@@ -12,7 +12,7 @@ from strongroom.db import schema
 from strongroom.db.engine import Database, Transaction
 from strongroom.errors import Conflict, Denied, Malformed, NotFound
 from strongroom.policy import grants as rules
-from strongroom.policy.grants import BREAK_GLASS, Grant
+from strongroom.policy.grants import BREAK_GLASS, FIRST_ADMINISTRATOR, Grant
 from strongroom.policy.limits import (
     BREAK_GLASS_LIFETIME,
     BREAK_GLASS_REVIEW,
@@ -20,7 +20,9 @@ from strongroom.policy.limits import (
     REVIEW_EVERY,
 )
 from strongroom.policy.reviews import first_review
+from strongroom.policy.roles import built_in
 from strongroom.terms import (
+    SYSTEM,
     Action,
     AuthMethod,
     Caller,
@@ -30,41 +32,20 @@ from strongroom.terms import (
     Purpose,
     SellerId,
 )
+from strongroom.vault.granted import (
+    GrantRow,
+    Wish,
+    check,
+    cycles_from,
+    grant_row,
+    joined,
+    select_grants,
+    sellers_text,
+)
 
-_ALL = "*"
+__all__ = ["GrantRow", "GrantStore", "Wish"]
 
-
-@dataclass(frozen=True, slots=True)
-class GrantRow:
-    """A grant with what a reviewer wants to see of it."""
-
-    grant: Grant
-    principal_name: str
-    requested_by: PrincipalId
-    approved_by: PrincipalId | None
-    one_person: bool
-    created_at: datetime
-    reason: str | None
-    role: str | None
-
-    def state(self, now: datetime) -> str:
-        """Return `pending`, `active`, `suspended`, `expired`, `ended`, `rejected` or `revoked`."""
-        return rules.state(self.grant, now)
-
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """What somebody asks a grant to say. `sellers` None means every selling partner."""
-
-    principal: PrincipalId
-    action: Action
-    purpose: Purpose
-    categories: frozenset[Category]
-    sellers: frozenset[SellerId] | None
-    lifetime: timedelta
-    budget: int | None = None
-    reason: str | None = None
-    role: str | None = None
+_OPERATOR = "operator"
 
 
 class GrantStore:
@@ -111,7 +92,7 @@ class GrantStore:
 
         """
         for wish in wishes:
-            _check(wish, GRANT_LIFETIME)
+            check(wish, GRANT_LIFETIME)
         refused = caller.kind is not PrincipalKind.PERSON and not self._one_person
         with self._database.write() as tx:
             made = []
@@ -141,7 +122,7 @@ class GrantStore:
 
         """
         wish = replace(wish, principal=caller.principal, action=Action.REVEAL, role=None)
-        _check(wish, BREAK_GLASS_LIFETIME)
+        check(wish, BREAK_GLASS_LIFETIME)
         if wish.reason is None:
             raise Malformed("breaking the glass needs a reason")
         with self._database.write() as tx:
@@ -165,6 +146,41 @@ class GrantStore:
             f"{caller.name} may not break the glass: {refused}",
             hint="it takes a grant to administer these sellers, and no open review of one's own",
         )
+
+    def first_administrator(
+        self, tx: Transaction, principal: PrincipalId, now: datetime
+    ) -> GrantRow:
+        """Let a home's first administrator administer for all selling partners, within the caller's transaction.
+
+        Nobody is there who could approve it, so it says by its kind what it is; it ends and is reviewed as any other.
+
+        Raises:
+            Conflict: somebody administers, or ever did or asked to.
+
+        """
+        if self.ever_administered(tx):
+            raise Conflict("the home has had an administrator", hint="ask one for an invitation")
+        role = built_in()[_OPERATOR]
+        (line,) = role.lines
+        wish = Wish(
+            principal,
+            line.action,
+            line.purpose,
+            line.categories,
+            None,
+            GRANT_LIFETIME,
+            role=role.stamp,
+        )
+        row = self._insert(tx, SYSTEM, wish, now, approved_at=now, kind=FIRST_ADMINISTRATOR)
+        self._record(tx, EventType.GRANT_REQUESTED, SYSTEM, row, now)
+        self._record(tx, EventType.GRANT_APPROVED, SYSTEM, row, now)
+        return row
+
+    @staticmethod
+    def ever_administered(tx: Transaction) -> bool:
+        """Tell whether a grant to administer was ever asked for."""
+        query = sa.select(schema.grant.c.id).where(schema.grant.c.action == Action.ADMINISTER)
+        return tx.execute(query.limit(1)).first() is not None
 
     def approve(self, caller: Caller, grant_id: int, now: datetime) -> GrantRow:
         """Make a pending grant active.
@@ -192,7 +208,7 @@ class GrantStore:
                     now,
                     approved_by=caller.principal,
                     approved_at=now,
-                    review_by=first_review(_cycles_from(tx, now), now),
+                    review_by=first_review(cycles_from(tx, now), now),
                 )
         raise Denied(
             f"grant {grant_id} needs another person's approval",
@@ -315,8 +331,8 @@ class GrantStore:
             caller,
             grant_id,
             now,
-            categories=_joined(after.categories),
-            sellers=_sellers_text(after.sellers),
+            categories=joined(after.categories),
+            sellers=sellers_text(after.sellers),
             budget=after.budget,
             expires_at=after.expires_at,
             reviewed_at=now,
@@ -333,23 +349,23 @@ class GrantStore:
     @staticmethod
     def all_in(tx: Transaction, principal: PrincipalId | None = None) -> list[GrantRow]:
         """Return all grants, or one principal's, oldest first, as the caller's transaction sees them."""
-        query = _select()
+        query = select_grants()
         if principal is not None:
             query = query.where(schema.grant.c.principal_id == principal)
-        return [_grant_row(row) for row in tx.execute(query)]
+        return [grant_row(row) for row in tx.execute(query)]
 
     @staticmethod
     def of(tx: Transaction, principal: PrincipalId) -> list[Grant]:
         """Return one principal's grants, for a decision inside the caller's transaction."""
-        query = _select().where(schema.grant.c.principal_id == principal)
-        return [_grant_row(row).grant for row in tx.execute(query)]
+        query = select_grants().where(schema.grant.c.principal_id == principal)
+        return [grant_row(row).grant for row in tx.execute(query)]
 
     @staticmethod
     def _one(tx: Transaction, grant_id: int) -> GrantRow:
-        row = tx.execute(_select().where(schema.grant.c.id == grant_id)).first()
+        row = tx.execute(select_grants().where(schema.grant.c.id == grant_id)).first()
         if row is None:
             raise NotFound(f"there is no grant {grant_id}")
-        return _grant_row(row)
+        return grant_row(row)
 
     def _insert(
         self,
@@ -361,15 +377,15 @@ class GrantStore:
         approved_at: datetime | None,
         kind: str | None = None,
     ) -> GrantRow:
-        review_by = None if approved_at is None else first_review(_cycles_from(tx, now), now)
+        review_by = None if approved_at is None else first_review(cycles_from(tx, now), now)
         id_: int = tx.execute(
             schema.grant.insert()
             .values(
                 principal_id=wish.principal,
                 action=wish.action.value,
                 purpose=wish.purpose.value,
-                categories=_joined(wish.categories),
-                sellers=_sellers_text(wish.sellers),
+                categories=joined(wish.categories),
+                sellers=sellers_text(wish.sellers),
                 requested_by=caller.principal,
                 one_person=self._one_person,
                 created_at=now,
@@ -481,79 +497,3 @@ class GrantStore:
     def seal(self, grant: Grant) -> str:
         """Return the pseudonym under which the log knows all that a grant says."""
         return self._audit.pseudonym("grant", rules.terms(grant))
-
-
-def _check(wish: Wish, longest: timedelta) -> None:
-    if not wish.categories:
-        raise Malformed("a grant needs at least one category")
-    if not timedelta(0) < wish.lifetime <= longest:
-        if longest < timedelta(days=1):
-            raise Malformed(f"it lives up to {longest // timedelta(hours=1)} hours")
-        raise Malformed(f"a grant lives between 1 and {longest.days} days")
-    if wish.budget is not None and wish.budget < 1:
-        raise Malformed("a budget is a number of records a day")
-    if wish.reason is not None:
-        rules.check_reason(wish.reason)
-
-
-def _cycles_from(tx: Transaction, now: datetime) -> datetime:
-    """Return the instant from which cycles of review count."""
-    campaign, grant = schema.review_campaign, schema.grant
-    last: datetime | None = tx.execute(sa.select(sa.func.max(campaign.c.started_at))).scalar()
-    if last is None:
-        last = tx.execute(sa.select(sa.func.min(grant.c.approved_at))).scalar()
-    return last or now
-
-
-def _joined(categories: Iterable[Category]) -> str:
-    return ",".join(sorted(categories))
-
-
-def _sellers_text(sellers: frozenset[SellerId] | None) -> str:
-    return _ALL if sellers is None else ",".join(str(id_) for id_ in sorted(sellers))
-
-
-def _select() -> sa.Select[tuple[object, ...]]:
-    return (
-        sa.select(
-            schema.grant,
-            schema.principal.c.name.label("principal_name"),
-            schema.principal.c.ended_at.label("principal_ends_at"),
-        )
-        .join(schema.principal, schema.principal.c.id == schema.grant.c.principal_id)
-        .order_by(schema.grant.c.id)
-    )
-
-
-def _grant_row(row: sa.Row[tuple[object, ...]]) -> GrantRow:
-    sellers = (
-        None
-        if row.sellers == _ALL
-        else frozenset(SellerId(int(id_)) for id_ in row.sellers.split(","))
-    )
-    grant = Grant(
-        row.id,
-        PrincipalId(row.principal_id),
-        Action(row.action),
-        Purpose(row.purpose),
-        frozenset(Category(name) for name in row.categories.split(",")),
-        sellers,
-        row.approved_at,
-        row.expires_at,
-        row.revoked_at,
-        row.kind,
-        row.budget,
-        row.review_by,
-        row.reviewed_at,
-        row.principal_ends_at,
-    )
-    return GrantRow(
-        grant,
-        row.principal_name,
-        row.requested_by,
-        row.approved_by,
-        row.one_person,
-        row.created_at,
-        row.reason,
-        row.role,
-    )
