@@ -17,10 +17,19 @@ from pathlib import Path
 from typing import Final
 
 from strongroom import settings as settings_file
-from strongroom.accounts import Accounts, Certificates, Channels, Identities, Networks, Nodes
+from strongroom.accounts import (
+    Accounts,
+    Certificates,
+    Channels,
+    ClientGuard,
+    Guard,
+    Identities,
+    Networks,
+    Nodes,
+)
 from strongroom.accounts.strangers import Strangers
 from strongroom.audit import AuditLog, Event, EventType, ObjKind, Outcome, Reason
-from strongroom.compliance import AccessView, Reviews
+from strongroom.compliance import AccessView, Reviews, administrators
 from strongroom.crypto.note import Signer, Verifier
 from strongroom.crypto.root import RootProvider, root_for
 from strongroom.db import migrate
@@ -68,6 +77,8 @@ class System:
     identities: Identities
     networks: Networks
     strangers: Strangers
+    guard: Guard
+    client_guard: ClientGuard
     sellers: SellerStore
     grants: GrantStore
     vault: Vault
@@ -316,6 +327,13 @@ def _wire(
         Identities(database, keystore.secret("signing-on", now), audit, environment),
         Networks(database, audit, one_person=settings.one_person),
         Strangers(database, audit),
+        Guard(
+            database,
+            audit,
+            administrators=lambda at: administrators(accounts, grants, at),
+            one_person=settings.one_person,
+        ),
+        ClientGuard(database, audit),
         sellers,
         grants,
         vault,

@@ -2,6 +2,8 @@
 
 from strongroom.accounts.certificates import Anchors, CertificateRefused, Certificates, Shown
 from strongroom.accounts.channels import Channel, Channels
+from strongroom.accounts.clients import ClientGuard
+from strongroom.accounts.guard import Disposition, Guard, Lock
 from strongroom.accounts.identities import Identities, Identity
 from strongroom.accounts.networks import NetworkRange, Networks, WrongNetwork
 from strongroom.accounts.nodes import Nodes
@@ -27,9 +29,13 @@ __all__ = [
     "Certificates",
     "Channel",
     "Channels",
+    "ClientGuard",
+    "Disposition",
+    "Guard",
     "Holdings",
     "Identities",
     "Identity",
+    "Lock",
     "NetworkRange",
     "Networks",
     "NewApp",

@@ -4,11 +4,11 @@ Names, addresses and client ids stand here as keyed HMACs. Private to this room:
 `policy/lockout.py`.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, Final
+from typing import Final, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
@@ -23,10 +23,16 @@ _table: Final = schema.login_count
 _STRANGERS_ROW: Final = timedelta(days=1)
 
 
+EVERYBODY: Final = "*"
+"""The target of what is counted of all together."""
+
+
 class Scope(StrEnum):
     """What is counted."""
 
     NAME = "name"
+    DEVICE = "device"
+    """A name together with the device cookie that was shown."""
     ADDRESS = "address"
     EVERYBODY = "all"
     ROW = "row"
@@ -43,16 +49,21 @@ class Scope(StrEnum):
     CLIENT_ID = "client.id"
     CLIENT_ADDRESS = "client.address"
     CLIENTS = "client.all"
+    BEARER_ADDRESS = "bearer.address"
+    BEARERS = "bearer.all"
 
 
 BUDGETS: Final = {
     Scope.NAME: lockout.NAME,
+    Scope.DEVICE: lockout.NAME,
     Scope.ADDRESS: lockout.ADDRESS,
     Scope.EVERYBODY: lockout.EVERYBODY,
     Scope.UNFINISHED: lockout.UNFINISHED,
     Scope.CLIENT_ID: lockout.CLIENT_ID,
     Scope.CLIENT_ADDRESS: lockout.CLIENT_ADDRESS,
     Scope.CLIENTS: lockout.CLIENT_EVERYBODY,
+    Scope.BEARER_ADDRESS: lockout.CLIENT_ADDRESS,
+    Scope.BEARERS: lockout.CLIENT_EVERYBODY,
 }
 """Scopes counted in slices of a window. Those of a row last until a success or until a lock is lifted."""
 
@@ -62,6 +73,12 @@ _KEPT: Final = {
     Scope.SEEN: CONCURRENT_WINDOW,
     Scope.STRANGER: _STRANGERS_ROW,
 }
+
+
+class _Row(NamedTuple):
+    member: str
+    last_at: datetime
+    number: int
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -125,9 +142,13 @@ def instants(tx: Transaction, scope: Scope, target: str) -> list[datetime]:
     return [row.last_at for row in _rows(tx, scope, target)]
 
 
-def has_any(tx: Transaction, keys: Iterable[tuple[Scope, str]]) -> bool:
-    """Tell whether anything is counted of these targets."""
-    return any(_rows(tx, scope, target) for scope, target in keys)
+def has_any(tx: Transaction, targets: Iterable[tuple[Scope, str]], now: datetime) -> bool:
+    """Tell whether anything is counted of these targets that is not older than its window."""
+    return any(
+        scope not in _KEPT or row.last_at > now - _KEPT[scope]
+        for scope, target in targets
+        for row in _rows(tx, scope, target)
+    )
 
 
 def take_back(tx: Transaction, key: Key, now: datetime) -> None:
@@ -159,10 +180,9 @@ def prune(tx: Transaction, now: datetime) -> None:
         )
 
 
-def _rows(tx: Transaction, scope: Scope, target: str) -> Sequence[sa.Row[Any]]:
-    # By another name: `count` is a method of every row.
-    query = sa.select(_table.c.member, _table.c.last_at, _table.c.count.label("number"))
-    return tx.execute(query.where(_is(scope, target))).all()
+def _rows(tx: Transaction, scope: Scope, target: str) -> list[_Row]:
+    query = sa.select(_table.c.member, _table.c.last_at, _table.c.count)
+    return [_Row(*row) for row in tx.execute(query.where(_is(scope, target)))]
 
 
 def _is(scope: Scope, target: str) -> sa.ColumnElement[bool]:

@@ -92,10 +92,10 @@ def listed(tx: Transaction, *, every: bool) -> list[Lock]:
 
 
 def name_of(tx: Transaction, principal: PrincipalId) -> str:
-    """Return a person's name, empty where there is none."""
+    """Return a person's name, empty where there is none; their row is held until the transaction ends."""
     people = schema.principal
     query = sa.select(people.c.name).where(people.c.id == principal)
-    return tx.execute(query).scalar() or ""
+    return tx.execute(query.with_for_update()).scalar() or ""
 
 
 def run_out(tx: Transaction, now: datetime) -> list[Lock]:
@@ -144,7 +144,11 @@ def lift(change: Changes, lock: Lock, disposition: Disposition, at: datetime) ->
     values: dict[str, object] = {"lifted_at": at, "lifted_by": by}
     if lock.disposition is None or by is not None:
         values |= _disposed(change, disposition)
-    change.tx.execute(_table.update().where(_table.c.id == lock.id).values(**values))
+    lifted = change.tx.execute(
+        _table.update().where(_table.c.id == lock.id, _table.c.lifted_at.is_(None)).values(**values)
+    )
+    if lifted.rowcount == 0:
+        return  # by another thread, which recorded it
     change.record(
         EventType.LOCK_LIFTED,
         ObjKind.LOCK,

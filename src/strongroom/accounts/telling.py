@@ -1,19 +1,43 @@
-"""Bounds how often one thing is recorded: once, and then once a minute with the number since [2.6].
+"""Records failed proofs that were put off: once, and then once a minute with the number since [2.6].
 
-Each event is a write to the disk. Without a bound whoever has no credential at all could fill it.
+Each event is a write to the disk. Without a bound anybody who reaches a listener could fill it.
 """
 
 import threading
-from collections.abc import Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Final, Generic, TypeVar
+from typing import Final
 
+from strongroom.accounts.principals import ANONYMOUS
+from strongroom.audit import AuditLog, Event, EventType, Outcome, Reason
+from strongroom.db.engine import Database
 from strongroom.policy.limits import TELL_STRANGERS_EVERY
 
 _MOST: Final = 4096
+_MANY: Final = "many"
 
-_K = TypeVar("_K", bound=Hashable)
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """One kind of refusal to one address. What is the same in all of these is told together."""
+
+    type: EventType
+    op: str | None
+    reason: Reason
+    src_ip: str | None
+    outcome: Outcome = Outcome.DENIED
+
+    def event(self, number: int) -> Event:
+        """Return what the log hears of so many."""
+        return Event(
+            self.type,
+            self.outcome,
+            ANONYMOUS,
+            reason=self.reason,
+            op=self.op,
+            n=number,
+            src_ip=self.src_ip,
+        )
 
 
 @dataclass(slots=True)
@@ -22,41 +46,62 @@ class _Told:
     untold: int = 0
 
 
-class Telling(Generic[_K]):
-    """Counts what happens over and over, by a key. Thread-safe; holds a bounded number of keys."""
+class Telling:
+    """What was refused to whom, and not yet told. Thread-safe; remembers a bounded number of kinds at a time."""
 
-    def __init__(self, overflow: _K, *, every: timedelta = TELL_STRANGERS_EVERY) -> None:
-        self._every = every
-        self._overflow = overflow
+    def __init__(self, database: Database, audit: AuditLog) -> None:
+        self._database = database
+        self._audit = audit
         self._lock = threading.Lock()
-        self._told: dict[_K, _Told] = {}
+        self._told: dict[Refused, _Told] = {}
 
-    def count(self, key: _K, now: datetime) -> tuple[_K, int]:
-        """Count once; return the key and number to record now, 0 while the last record is fresh.
+    def refuse(self, refused: Refused, now: datetime) -> None:
+        """Record a refusal, or count it to those that the next event of its kind tells.
 
-        The key is `overflow` where there are too many keys at a time: a flood from everywhere is one thing.
+        The first of a kind is durable on return, and so is each one when a minute has passed since the last event.
         """
         with self._lock:
-            if key not in self._told and len(self._told) >= _MOST:
-                self._forget(now)
-                if len(self._told) >= _MOST:
-                    key = self._overflow
-            told = self._told.get(key)
-            if told is None:
-                self._told[key] = _Told(now)
-                return key, 1
-            told.untold += 1
-            if timedelta(0) <= now - told.at < self._every:
-                return key, 0
-            count, told.untold, told.at = told.untold, 0, now
-            return key, count
+            refused, number = self._count(refused, now)
+        if number:
+            with self._database.write() as tx:
+                self._audit.append(tx, refused.event(number), now=now)
 
-    def rest(self, now: datetime) -> dict[_K, int]:
-        """Return what was counted, and not recorded, of keys that have been quiet since; they are told by this."""
+    def settle(self, now: datetime) -> None:
+        """Record what was counted of kinds that have been quiet since."""
         with self._lock:
-            quiet = [key for key, told in self._told.items() if now - told.at >= self._every]
-            return {key: told.untold for key in quiet if (told := self._told.pop(key)).untold}
+            quiet = [r for r, told in self._told.items() if now - told.at >= TELL_STRANGERS_EVERY]
+            numbers: dict[Refused, int] = {}
+            for refused in quiet:
+                # A flood came from many addresses: what is left of it is one event, not thousands.
+                nowhere = replace(refused, src_ip=None)
+                untold = self._told.pop(refused).untold
+                numbers[nowhere] = numbers.get(nowhere, 0) + untold
+        events = [refused.event(number) for refused, number in numbers.items() if number]
+        if events:
+            with self._database.write() as tx:
+                self._audit.append(tx, *events, now=now)
+
+    def _count(self, refused: Refused, now: datetime) -> tuple[Refused, int]:
+        """Return what to record now and the number, 0 while the last record is fresh."""
+        if refused not in self._told and len(self._told) >= _MOST:
+            self._forget(now)
+            if len(self._told) >= _MOST:
+                refused = replace(refused, op=_MANY, src_ip=None)
+        told = self._told.get(refused)
+        if told is None:
+            self._told[refused] = _Told(now)
+            return refused, 1
+        told.untold += 1
+        if timedelta(0) <= now - told.at < TELL_STRANGERS_EVERY:
+            return refused, 0
+        number, told.untold, told.at = told.untold, 0, now
+        return refused, number
 
     def _forget(self, now: datetime) -> None:
-        for key in [k for k, t in self._told.items() if now - t.at >= self._every and not t.untold]:
-            del self._told[key]
+        quiet = [
+            refused
+            for refused, told in self._told.items()
+            if now - told.at >= TELL_STRANGERS_EVERY and not told.untold
+        ]
+        for refused in quiet:
+            del self._told[refused]

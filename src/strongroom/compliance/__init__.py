@@ -1,6 +1,7 @@
 """What the policy asks to be looked at again and proved: reviews of access, drift, leavers."""
 
 from strongroom.compliance.access import AccessView, Drift, Why
+from strongroom.compliance.administrators import administrators
 from strongroom.compliance.leaving import LeaverProof, prove_leaving
 from strongroom.compliance.reviews import Campaign, Closed, Item, Narrowing, Reviews
 
@@ -14,5 +15,6 @@ __all__ = [
     "Narrowing",
     "Reviews",
     "Why",
+    "administrators",
     "prove_leaving",
 ]
