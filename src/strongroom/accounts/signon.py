@@ -2,42 +2,52 @@
 
 One facade, so that the pages hold no rule. Whatever a method changed is durable when it returns, with its event; a
 refusal is recorded before it is answered. A wrong password, an unknown name, a locked or ended account and a person
-without a second factor are answered in the same words.
+without a second factor are answered in the same words, after the same work.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
+from typing import Final
 
-from strongroom.accounts.changes import Changes
-from strongroom.accounts.factors import Enrolment
-from strongroom.accounts.visits import (
-    Challenge,
-    Device,
-    Factor,
-    Notice,
-    Offer,
-    Pending,
-    Session,
-    SignedOn,
-    Site,
-    Visit,
-)
-from strongroom.audit import Reason
-from strongroom.terms import PrincipalId
+import sqlalchemy as sa
+
+from strongroom.accounts.changes import Changes, changing
+from strongroom.accounts.factors import Enrolment, Owner, Unproved
+from strongroom.accounts.guard import Locked
+from strongroom.accounts.passwords import Verdict
+from strongroom.accounts.signed import REFUSED, Signed
+from strongroom.accounts.steps import Step, StepKind
+from strongroom.accounts.visits import Challenge, Offer, Pending, SignedOn, Visit
+from strongroom.audit import EventType, ObjKind, Reason
+from strongroom.db import schema
+from strongroom.db.engine import Transaction
+from strongroom.errors import Unauthenticated
+from strongroom.policy import lockout
+from strongroom.policy.leaving import has_ended
+from strongroom.terms import AuthMethod, Caller, PrincipalId, PrincipalKind
+
+_PASSWORD: Final = "password"  # noqa: S105 - the name of a method
+_PASSKEY: Final = "passkey"
+_PROVIDER: Final = "oidc"
+
+_people: Final = schema.principal
+
+_Proof = Callable[[Changes, Caller, Step], None]
+"""Proves a second factor within the transaction, or raises `Unproved`."""
 
 
-class SignOn:
+class SignOn(Signed):
     """Signs people on. Safe between threads; slow work is done outside of transactions.
 
     Methods that take a `Session` take what `check` gave for this request; each looks at the row again and raises
     `Unauthenticated` where the session has ended since. Those that change credentials also raise `NotProvedLately`
     when its person proved nothing within `PROOF_LASTS`: let them prove it by an `again_…` method, set the new cookie,
-    and call again. A session with `must_change_password` may only `change_password`, prove again and sign out:
-    everything else raises `Denied`.
-    """
+    and call again. A session with `must_change_password` may `change_password`, prove again, see its notices and sign
+    out: everything else raises `MustChangePassword`.
 
-    site: Site
-    """Where the pages are; set it once the listener knows its port. Passkeys are bound to it."""
+    `site` is where the pages are; set it once the listener knows its port. Passkeys are bound to it.
+    """
 
     # -- signing on ------------------------------------------------------------------------------
 
@@ -49,7 +59,21 @@ class SignOn:
             Throttled: too many tries; `retry_after` says when.
 
         """
-        raise NotImplementedError
+        typed = lockout.folded(name)
+        with self._database.read() as tx:
+            person = _person(tx, _people.c.name == typed, now)
+            row = None if person is None else self.password_row(tx, person.principal)
+        principal = None if person is None else person.principal
+        try:
+            self._admit(typed, principal, visit, now)
+        except Locked:
+            # The work of a wrong password, so that a lock takes as long to answer.
+            self._passwords.check(None, password, now)
+            self.refuse((typed, principal), visit, now, Reason.LOCKED, op=_PASSWORD)
+        verdict = self._passwords.check(principal, password, now).verdict
+        if person is None or verdict is Verdict.WRONG:
+            self.refuse((typed, principal), visit, now, Reason.WRONG_CREDENTIAL, op=_PASSWORD)
+        return self._go_on(person, visit, now, how=_PASSWORD, password=row)
 
     def identified(
         self, principal: PrincipalId, visit: Visit, now: datetime, *, second_factor: bool
@@ -62,26 +86,40 @@ class SignOn:
             Unauthenticated, Throttled: as `begin`.
 
         """
-        raise NotImplementedError
+        with self._database.read() as tx:
+            person = _person(tx, _people.c.id == principal, now)
+        if person is None:
+            self.refuse(("", None), visit, now, Reason.PRINCIPAL_ENDED, op=_PROVIDER)
+        self._admitted(person, visit, now, op=_PROVIDER)
+        if second_factor:
+            return self._finish(person, visit, now, _PROVIDER, lambda _change: None)
+        return self._go_on(person, visit, now, how=_PROVIDER, password=None)
 
     def not_identified(self, visit: Visit, now: datetime, reason: Reason) -> None:
-        """Record that a provider's answer identified nobody who may sign on; answer `Unauthenticated` then."""
-        raise NotImplementedError
+        """Record, and count, that a provider's answer identified nobody who may sign on; then answer that yourself."""
+        try:
+            self.refuse(("", None), visit, now, reason, op=_PROVIDER)
+        except Unauthenticated:
+            return
 
     def provider_step(self, content: Mapping[str, str], now: datetime) -> str:
         """Return a single-use state that keeps `content` sealed for `LOGIN_STEP_LIFETIME`.
 
         Nothing is stored before it comes back, so that strangers who ask for many fill no table.
         """
-        raise NotImplementedError
+        return self._steps.ticket(StepKind.PROVIDER, content, now)
 
     def take_provider_step(self, step: str, now: datetime) -> dict[str, str]:
         """Return what `provider_step` kept, once. Raises: Unauthenticated."""
-        raise NotImplementedError
+        with self._database.write() as tx:
+            found: dict[str, str] = self._steps.spend(tx, StepKind.PROVIDER, step, now).content
+        return found
 
     def pending(self, step: str, now: datetime) -> Pending:
         """Return what is still to be proved. Raises: Unauthenticated: used or too old."""
-        raise NotImplementedError
+        with self._database.read() as tx:
+            principal = _of(self._steps.look(tx, StepKind.SECOND, step, now))
+            return self._pending(tx, step, principal)
 
     def prove_totp(self, step: str, code: str, visit: Visit, now: datetime) -> SignedOn:
         """Return the session for a right password and a right code; a wrong one may be tried again.
@@ -91,11 +129,19 @@ class SignOn:
             Throttled: too many tries.
 
         """
-        raise NotImplementedError
+
+        def prove(change: Changes, person: Caller, _step: Step) -> None:
+            self._factors.prove_totp(change.tx, person.principal, code, now)
+
+        return self._second(step, "totp", visit, now, prove)
 
     def prove_recovery(self, step: str, code: str, visit: Visit, now: datetime) -> SignedOn:
         """Return the session for a right password and an unused recovery code. Raises: as `prove_totp`."""
-        raise NotImplementedError
+
+        def prove(change: Changes, person: Caller, _step: Step) -> None:
+            self._factors.prove_recovery(change, person.principal, code)
+
+        return self._second(step, "recovery", visit, now, prove)
 
     def passkey_challenge(self, step: str | None, now: datetime) -> Challenge:
         """Return a challenge for the passkeys of a pending sign-on, or, for None, for any passkey of this site.
@@ -104,159 +150,46 @@ class SignOn:
             Unauthenticated: the step is used or too old, or its person has no passkey.
 
         """
-        raise NotImplementedError
+        if step is None:
+            return self._factors.open_challenge(self.site, now)
+        with self._database.read() as tx:
+            principal = _of(self._steps.look(tx, StepKind.SECOND, step, now))
+            found = self._factors.passkey_challenge(tx, self.site, principal, step, now)
+        if found is None:
+            raise Unauthenticated(REFUSED)
+        return found
 
     def prove_passkey(self, step: str, response: str, visit: Visit, now: datetime) -> SignedOn:
         """Return the session for the browser's answer (JSON) to the challenge with this step.
 
         Raises:
-            Unauthenticated: it proves nothing; the challenge is used up.
+            Unauthenticated: it proves nothing, or an answer to this challenge was taken before.
             Throttled: too many tries.
 
         """
-        raise NotImplementedError
+        try:
+            asked = self._steps.peek(StepKind.ASSERTION, step, now)
+        except Unauthenticated:
+            return self._by_passkey_alone(step, response, visit, now)
 
-    def joined(
-        self, change: Changes, principal: PrincipalId, factor: Enrolment | None, visit: Visit
-    ) -> SignedOn:
-        """Sign on who has just joined by a link, within the transaction that stored what they proved."""
-        raise NotImplementedError
+        def prove(change: Changes, person: Caller, _step: Step) -> None:
+            challenged = self.spent(change.tx, StepKind.ASSERTION, step, now)
+            found = self._factors.prove_passkey(change.tx, self.site, challenged, response, now)
+            if found != person.principal:
+                raise Unproved(Reason.WRONG_FACTOR)
 
-    # -- being signed on -------------------------------------------------------------------------
-
-    def check(self, cookie: str, visit: Visit, now: datetime) -> Session:
-        """Return the session of a cookie. Raises: Unauthenticated: nobody's, ended, or from another browser."""
-        raise NotImplementedError
-
-    def sign_out(self, session: Session, now: datetime) -> None:
-        """End this session. Ending an ended one does nothing."""
-        raise NotImplementedError
-
-    def sessions(self, session: Session, now: datetime) -> list[Session]:
-        """Return the living sessions of its person, this one as `current`."""
-        raise NotImplementedError
-
-    def end_session(self, session: Session, id_: int, now: datetime) -> None:
-        """End one of its person's sessions. Raises: NotFound: it is not theirs, or not alive."""
-        raise NotImplementedError
-
-    def end_others(self, session: Session, now: datetime) -> int:
-        """End every other session of its person; return how many."""
-        raise NotImplementedError
-
-    def devices(self, session: Session, now: datetime) -> list[Device]:
-        """Return the browsers its person signed on from within `DEVICE_LIFETIME`."""
-        raise NotImplementedError
-
-    def notices(self, session: Session, now: datetime) -> list[Notice]:
-        """Return what its person should know now."""
-        raise NotImplementedError
-
-    def acknowledge(self, session: Session, device: int, now: datetime) -> None:
-        """Say that a new device is one's own. Raises: NotFound; Denied: the device speaks for itself."""
-        raise NotImplementedError
-
-    def disown(self, session: Session, device: int, now: datetime) -> None:
-        """Say "that was not me": its sessions end, and the account is locked for new sign-ons. Raises: NotFound."""
-        raise NotImplementedError
-
-    # -- proving again ---------------------------------------------------------------------------
-
-    def again_password(
-        self, session: Session, password: str, visit: Visit, now: datetime
-    ) -> SignedOn:
-        """Return the session proved now, under a new cookie. Raises: Unauthenticated, Throttled."""
-        raise NotImplementedError
-
-    def again_totp(self, session: Session, code: str, visit: Visit, now: datetime) -> SignedOn:
-        """Return the session proved now, under a new cookie. Raises: Unauthenticated, Throttled."""
-        raise NotImplementedError
-
-    def again_passkey_challenge(self, session: Session, now: datetime) -> Challenge:
-        """Return a challenge for one's own passkeys. Raises: Conflict: one has none."""
-        raise NotImplementedError
-
-    def again_passkey(
-        self, session: Session, step: str, response: str, visit: Visit, now: datetime
-    ) -> SignedOn:
-        """Return the session proved now, under a new cookie. Raises: Unauthenticated, Throttled."""
-        raise NotImplementedError
-
-    def change_password(
-        self, session: Session, old: str, new: str, visit: Visit, now: datetime
-    ) -> SignedOn:
-        """Change the password, end the person's other sessions, and return this one under a new cookie.
-
-        Raises:
-            Malformed: the new one breaks rules; the message names all of them.
-            Conflict: it was changed too lately, or was used before.
-            Unauthenticated, Throttled: the old one is wrong.
-
-        """
-        raise NotImplementedError
-
-    # -- second factors --------------------------------------------------------------------------
-
-    def factors(self, session: Session) -> list[Factor]:
-        """Return its person's second factors."""
-        raise NotImplementedError
-
-    def recovery_left(self, session: Session) -> int:
-        """Return how many recovery codes its person has left."""
-        raise NotImplementedError
-
-    def totp_offer(self, session: Session, now: datetime) -> Offer:
-        """Return a new TOTP secret to show; it counts once `confirm_totp` saw a code. Raises: NotProvedLately."""
-        raise NotImplementedError
-
-    def confirm_totp(
-        self, session: Session, step: str, label: str, code: str, now: datetime
-    ) -> Factor:
-        """Add the offered TOTP secret as a factor. A wrong code may be tried again, the step stays.
-
-        Raises:
-            Unauthenticated: wrong code, or the offer is used or too old.
-            Malformed: the label's form.
-            Conflict: one has too many factors.
-            NotProvedLately: see above.
-
-        """
-        raise NotImplementedError
-
-    def passkey_offer(self, session: Session, now: datetime) -> Challenge:
-        """Return what the browser needs to make a passkey. Raises: NotProvedLately."""
-        raise NotImplementedError
-
-    def confirm_passkey(
-        self, session: Session, step: str, label: str, response: str, now: datetime
-    ) -> Factor:
-        """Add the passkey the browser made. Raises: as `confirm_totp`; the step is used up either way."""
-        raise NotImplementedError
-
-    def remove_factor(self, session: Session, id_: int, now: datetime) -> None:
-        """Remove one of one's factors.
-
-        Raises:
-            NotFound: it is not one's own.
-            Conflict: it is the last one, and the profile asks for one.
-            NotProvedLately: see above.
-
-        """
-        raise NotImplementedError
-
-    def recovery_codes(self, session: Session, now: datetime) -> list[str]:
-        """Return new recovery codes, shown this once; the ones before end. Raises: NotProvedLately."""
-        raise NotImplementedError
+        return self._second(asked.content["about"], _PASSKEY, visit, now, prove)
 
     # -- joining: before there is a session ------------------------------------------------------
 
     def joining_totp_offer(self, link: str, name: str, now: datetime) -> Offer:
         """Return a TOTP secret for who joins by this link; `name` is what the authenticator app shows."""
-        raise NotImplementedError
+        return self._factors.offer_totp(Owner.link(link, name), self.site, now)
 
     def joining_passkey_offer(self, link: str, name: str, now: datetime) -> Challenge:
         """Return what the browser needs to make a passkey for who joins by this link."""
-        raise NotImplementedError
+        with self._database.read() as tx:
+            return self._factors.offer_passkey(tx, Owner.link(link, name), None, self.site, now)
 
     def joining_totp(self, link: str, step: str, label: str, code: str, now: datetime) -> Enrolment:
         """Return the checked factor, for `Factors.store` in the transaction of joining.
@@ -266,10 +199,176 @@ class SignOn:
             Malformed: the label's form.
 
         """
-        raise NotImplementedError
+        return self._factors.checked_totp(Owner.link(link, ""), step, label, code, now)
 
     def joining_passkey(
         self, link: str, step: str, label: str, response: str, now: datetime
     ) -> Enrolment:
         """Return the checked factor, for `Factors.store` in the transaction of joining. Raises: as `joining_totp`."""
-        raise NotImplementedError
+        owner = Owner.link(link, "")
+        return self._factors.checked_passkey(owner, self.site, step, label, response, now)
+
+    def joined(
+        self, change: Changes, principal: PrincipalId, factor: Enrolment | None, visit: Visit
+    ) -> SignedOn:
+        """Sign on who has just joined by a link, within the transaction that stored what they proved.
+
+        Raises:
+            Unauthenticated: there is no living person of this number.
+
+        """
+        person = _person(change.tx, _people.c.id == principal, change.now)
+        if person is None:
+            raise Unauthenticated(REFUSED)
+        method = "link" if factor is None else f"link.{factor.kind.value}"
+        return self._start(change, person, visit, method)
+
+    # -- private ---------------------------------------------------------------------------------
+
+    def _go_on(
+        self, person: Caller, visit: Visit, now: datetime, *, how: str, password: int | None
+    ) -> Pending | SignedOn:
+        """Return what follows a right first proof."""
+        principal = person.principal
+
+        def prove(change: Changes) -> None:
+            if how == _PASSWORD:
+                self.refuse_other_password(change.tx, principal, password)
+
+        with self._database.read() as tx:
+            kinds = self._factors.kinds(tx, principal)
+        if not kinds and self._passwords.profile.second_factor:
+            self.refuse((person.name, principal), visit, now, Reason.WRONG_FACTOR, op=how)
+        if not kinds:
+            return self._finish(person, visit, now, how, prove)
+        with self._database.write() as tx:
+            content = {"how": how, "password": password}
+            step = self._steps.keep(tx, StepKind.SECOND, principal, content, now)
+            pending = self._pending(tx, step, principal)
+        self._guard.unfinished(principal, visit, now)
+        return pending
+
+    def _pending(self, tx: Transaction, step: str, principal: PrincipalId) -> Pending:
+        kinds = self._factors.kinds(tx, principal)
+        return Pending(step, totp=kinds.totp, passkey=kinds.passkey, recovery=kinds.recovery > 0)
+
+    def _second(
+        self, step: str, factor: str, visit: Visit, now: datetime, prove: _Proof
+    ) -> SignedOn:
+        """Return the session for an open step and a second factor, each used up in one transaction."""
+        with self._database.read() as tx:
+            opened = self._steps.look(tx, StepKind.SECOND, step, now)
+            person = _person(tx, _people.c.id == _of(opened), now)
+        how = f"{opened.content['how']}.{factor}"
+        if person is None:
+            self.refuse(("", opened.principal), visit, now, Reason.PRINCIPAL_ENDED, op=how)
+        self._admitted(person, visit, now, op=how, known_device=factor == _PASSKEY)
+
+        def both(change: Changes) -> None:
+            taken = self._taken(change.tx, step, now)
+            if taken.content["how"] == _PASSWORD:
+                self.refuse_other_password(change.tx, person.principal, taken.content["password"])
+            prove(change, person, taken)
+
+        return self._finish(person, visit, now, how, both)
+
+    def _taken(self, tx: Transaction, step: str, now: datetime) -> Step:
+        try:
+            return self._steps.take(tx, StepKind.SECOND, step, now)
+        except Unauthenticated:
+            raise Unproved(Reason.REPLAYED) from None  # another request was faster
+
+    def _by_passkey_alone(self, step: str, response: str, visit: Visit, now: datetime) -> SignedOn:
+        with self._database.read() as tx:
+            self._steps.peek(StepKind.OPEN_ASSERTION, step, now)
+            claimed = self._factors.claimed(tx, response)
+            person = None if claimed is None else _person(tx, _people.c.id == claimed, now)
+        if person is None:
+            # Nobody's passkey: only the address is held to it.
+            self._admit("", None, visit, now)
+            self.refuse(("", None), visit, now, Reason.WRONG_FACTOR, op=_PASSKEY)
+        self._admitted(person, visit, now, op=_PASSKEY, known_device=True)
+
+        def prove(change: Changes) -> None:
+            asked = self.spent(change.tx, StepKind.OPEN_ASSERTION, step, now)
+            found = self._factors.prove_passkey(change.tx, self.site, asked, response, now)
+            if found != person.principal:
+                raise Unproved(Reason.WRONG_FACTOR)
+
+        return self._finish(person, visit, now, _PASSKEY, prove)
+
+    def _finish(
+        self,
+        person: Caller,
+        visit: Visit,
+        now: datetime,
+        method: str,
+        prove: Callable[[Changes], None],
+    ) -> SignedOn:
+        """Return the session of a sign-on whose last proof holds; proof and session are one transaction."""
+        principal = person.principal
+        try:
+            with changing(self._database, self._audit, person, now) as change:
+                prove(change)
+                started = self._start(change, person, visit, method)
+        except Unproved as exc:
+            self.refuse((person.name, principal), visit, now, exc.reason, op=method)
+        self._guard.succeeded(person.name, principal, visit, now)
+        return self.noticed(started.session, started.cookie, started.device, now)
+
+    def _start(self, change: Changes, person: Caller, visit: Visit, method: str) -> SignedOn:
+        src_ip = self._audit.pseudonym("ip", visit.address)
+        device, device_cookie = self._devices.recognise(change, person.principal, visit, src_ip)
+        session, cookie = self._sessions.start(
+            change, person, device, visit, method=method, address_ref=src_ip
+        )
+        change.record(
+            EventType.SIGNON_SUCCEEDED,
+            ObjKind.PRINCIPAL,
+            person.principal,
+            op=method,
+            src_ip=src_ip,
+        )
+        return SignedOn(replace(session, current=True), cookie, device_cookie)
+
+    def _admit(
+        self,
+        name: str,
+        principal: PrincipalId | None,
+        visit: Visit,
+        now: datetime,
+        *,
+        known_device: bool = False,
+    ) -> None:
+        """Ask the guard. Raises: Throttled, Locked."""
+        if principal is not None and not known_device:
+            with self._database.read() as tx:
+                known_device = self._devices.is_known(tx, principal, visit.device, now)
+        self._guard.admit(name, principal, visit, now, known_device=known_device)
+
+    def _admitted(
+        self, person: Caller, visit: Visit, now: datetime, *, op: str, known_device: bool = False
+    ) -> None:
+        """Ask the guard for somebody known; a lock is recorded. Raises: Throttled, Unauthenticated."""
+        try:
+            self._admit(person.name, person.principal, visit, now, known_device=known_device)
+        except Locked:
+            self.refuse((person.name, person.principal), visit, now, Reason.LOCKED, op=op)
+
+
+def _person(tx: Transaction, which: sa.ColumnElement[bool], now: datetime) -> Caller | None:
+    """Return a living person, as they will act once they are signed on."""
+    row = tx.execute(
+        sa.select(_people.c.id, _people.c.name, _people.c.ended_at).where(
+            which, _people.c.kind == PrincipalKind.PERSON
+        )
+    ).first()
+    if row is None or has_ended(row.ended_at, now):
+        return None
+    return Caller(PrincipalId(row.id), PrincipalKind.PERSON, row.name, AuthMethod.SESSION)
+
+
+def _of(step: Step) -> PrincipalId:
+    if step.principal is None:
+        raise Unauthenticated(REFUSED)
+    return step.principal

@@ -19,6 +19,10 @@ class NotProvedLately(Denied):
     """The session is good, but this needs a fresh proof of who is asking: ask for it, then let them go on."""
 
 
+class MustChangePassword(Denied):
+    """The session is good, but its password is older than a quarter [1.4]: have it changed first."""
+
+
 @dataclass(frozen=True, slots=True)
 class Visit:
     """Where a person's request comes from."""
