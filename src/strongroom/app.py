@@ -21,7 +21,6 @@ from strongroom.accounts import (
     Accounts,
     Certificates,
     Channels,
-    ClientGuard,
     Guard,
     Identities,
     Networks,
@@ -78,7 +77,6 @@ class System:
     networks: Networks
     strangers: Strangers
     guard: Guard
-    client_guard: ClientGuard
     sellers: SellerStore
     grants: GrantStore
     vault: Vault
@@ -333,7 +331,6 @@ def _wire(
             administrators=lambda at: administrators(accounts, grants, at),
             one_person=settings.one_person,
         ),
-        ClientGuard(database, audit),
         sellers,
         grants,
         vault,

@@ -15,6 +15,7 @@ from typing import Final
 
 from strongroom.accounts import counts, lock_rows
 from strongroom.accounts.changes import changing
+from strongroom.accounts.clients import ClientGuard
 from strongroom.accounts.counts import EVERYBODY, Key, Scope
 from strongroom.accounts.lock_rows import Lock, Locked, LockScope
 from strongroom.accounts.locks import EndSessions, Locks
@@ -81,6 +82,7 @@ class Guard:
         self._audit = audit
         self._locks = Locks(database, audit, administrators, one_person=one_person)
         self._telling = Telling(database, audit)
+        self.clients = ClientGuard(database, audit)
         self._lock = threading.Lock()
         self._in_flight: dict[Budget, list[datetime]] = {}
         self._seen: dict[tuple[PrincipalId, str], datetime] = {}
@@ -217,6 +219,16 @@ class Guard:
         with changing(self._database, self._audit, caller, now) as change:
             self._locks.set_person(change, principal, LockReason.WRONG_DEVICE, None)
 
+    # -- links and programs ----------------------------------------------------------------------
+
+    def admit_client(self, address: str, now: datetime) -> None:
+        """Let an address show a one-time link or a secret of a program. Raises: Throttled, recorded here."""
+        self.clients.admit(address, now)
+
+    def failed_client(self, address: str, now: datetime) -> None:
+        """Count a link or a secret that was wrong, against the address alone."""
+        self.clients.failed(address, now)
+
     # -- locks -----------------------------------------------------------------------------------
 
     def locks(self, now: datetime, *, all: bool = False) -> list[Lock]:  # noqa: A002 - says what it means
@@ -237,6 +249,7 @@ class Guard:
         """Record what ended by itself and what was put off, and drop old counts; call it now and then."""
         self._locks.settle(now)
         self._telling.settle(now)
+        self.clients.settle(now)
         with self._database.write() as tx:
             counts.prune(tx, now)
 
