@@ -29,7 +29,7 @@ _OURS: Final = frozenset(
 """Words of this service, which SP 800-63B-4 counts with the common ones."""
 
 _LEET: Final = tuple(
-    str.maketrans("013456789@$!|+(€", f"o{one}easgtbgas{one}ltce") for one in ("i", "l")
+    str.maketrans("013456789@$!|+(€", f"o{one}easgtbgas{one}{one}tce") for one in ("i", "l")
 )
 """What stands for which letter; a one is an `i` to some and an `l` to others."""
 
