@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from strongroom.home import layout
 from strongroom.home.transport import server_context
@@ -62,11 +62,15 @@ def drained(connection: ssl.SSLSocket) -> bytes:
 
 @contextmanager
 def listening(
-    application: Any, home: Path, context: ssl.SSLContext | None = None
+    application: Any,
+    home: Path,
+    context: ssl.SSLContext | None = None,
+    *,
+    lifespan: Literal["on", "off"] = "on",
 ) -> Iterator[Listening]:
     """Serve an application with the certificate of a home, or with a context of the test's own, as `serve` does."""
     context = context or server_context(layout(home))
-    server = server_of(application, context, lifespan="on")
+    server = server_of(application, context, lifespan=lifespan)
     listener = socket.create_server(("127.0.0.1", 0))
 
     async def run() -> None:
