@@ -35,7 +35,7 @@ _LIFETIME: Final = {
     Cookie.STEP: LOGIN_STEP_LIFETIME,
     Cookie.SAID: timedelta(minutes=1),
 }
-_VALUE: Final = re.compile(r"[A-Za-z0-9_.~-]{1,512}")
+_VALUE: Final = re.compile(r"[A-Za-z0-9_.~-]{1,2048}")
 _COMMON: Final = "Path=/; Secure; HttpOnly; SameSite=Strict"
 
 

@@ -17,6 +17,7 @@ MEDIA_TYPE: Final = "application/x-www-form-urlencoded"
 TOKEN: Final = "token"  # noqa: S105 - a field's name
 _MOST_FIELDS: Final = 40
 _LONGEST: Final = 512
+_LONGEST_STEP: Final = 8192
 
 
 class Form:
@@ -49,12 +50,9 @@ class Form:
             raise Malformed("a field of the form is too long")
         return value
 
-    def number(self, name: str) -> int:
-        """Return a field as a number. Raises: Malformed."""
-        value = self.text(name)
-        if not (value.isascii() and value.isdigit() and len(value) <= 12):  # noqa: PLR2004 - digits of an id
-            raise Malformed("a field of the form is no number")
-        return int(value)
+    def step(self, name: str = "step") -> str:
+        """Return a reference to something under way, which may carry all of it, sealed. Raises: as `text`."""
+        return self.text(name, longest=_LONGEST_STEP)
 
 
 NO_FORM: Final = Form({})

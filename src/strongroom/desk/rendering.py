@@ -4,14 +4,15 @@ A file's URL holds the digest of its content, so that browsers may keep it for g
 """
 
 import hashlib
-from collections.abc import Mapping
-from datetime import datetime, timedelta
+from collections.abc import Callable, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
 import jinja2
 from markupsafe import Markup
 
+from strongroom.desk import words
 from strongroom.desk.exchange import Answer
 from strongroom.desk.said import said_by
 from strongroom.terms import Environment
@@ -62,7 +63,7 @@ class Static:
 class Pages:
     """The templates of the desk."""
 
-    def __init__(self, static: Static, environment: Environment) -> None:
+    def __init__(self, static: Static, environment: Environment, origin: Callable[[], str]) -> None:
         self._jinja = jinja2.Environment(
             loader=jinja2.FileSystemLoader(_HERE / "templates"),
             autoescape=True,
@@ -75,12 +76,15 @@ class Pages:
             "instant": _instant,
             "day": _day,
             "sentence": _sentence,
-            "span": _span,
+            "method": words.method,
+            "words": _words,
+            "groups": _groups,
         }
         self._jinja.globals |= {
             "static": static.url,
             "clauses": CLAUSES,
             "environment": environment.value,
+            "origin": origin,
         }
 
     def render(self, name: str, values: Mapping[str, Any]) -> str:
@@ -105,11 +109,11 @@ def _sentence(text: str) -> str:
     return f"{text[:1].upper()}{text[1:]}" + ("" if text.endswith((".", "?", "!")) else ".")
 
 
-def _span(length: timedelta) -> str:
-    """Return a length of time in its largest whole unit."""
-    seconds = int(length.total_seconds())
-    for unit, size in (("day", 86400), ("hour", 3600), ("minute", 60)):
-        count = seconds // size
-        if count:
-            return f"{count} {unit}{'' if count == 1 else 's'}"
-    return "less than a minute"
+def _words(name: str) -> str:
+    """Return a short name of the rooms as a page writes it: `subject_request` is `subject request`."""
+    return name.replace("_", " ")
+
+
+def _groups(secret: str) -> str:
+    """Return a secret in groups of four, as people type it."""
+    return " ".join(secret[i : i + 4] for i in range(0, len(secret), 4))

@@ -2,9 +2,12 @@
 
 from dataclasses import dataclass
 
-from strongroom.accounts import Accounts
+from strongroom.accounts import Accounts, Networks
+from strongroom.accounts.guard import Guard
+from strongroom.accounts.passwords import Passwords
 from strongroom.accounts.signon import SignOn
-from strongroom.vault import GrantStore
+from strongroom.compliance.joining import Joining
+from strongroom.vault import GrantStore, SellerStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,5 +15,10 @@ class Rooms:
     """Handed to each file of pages."""
 
     signon: SignOn
+    joining: Joining
+    passwords: Passwords
+    guard: Guard
+    networks: Networks
     accounts: Accounts
     grants: GrantStore
+    sellers: SellerStore

@@ -8,16 +8,26 @@ from strongroom.db.engine import Database
 from strongroom.desk.door import Desk
 from strongroom.desk.exchange import Route
 from strongroom.desk.forms import FormTokens
-from strongroom.desk.pages import sign_on
+from strongroom.desk.pages import (
+    factors,
+    joining,
+    locks,
+    network,
+    password,
+    profile,
+    prove,
+    sessions,
+    sign_on,
+)
 from strongroom.desk.rendering import Pages, Static
 from strongroom.desk.rooms import Rooms
-from strongroom.terms import Caller, Environment
+from strongroom.terms import Action, Caller, Environment
+from strongroom.vault import GrantStore
 
 
 def create_desk(
     rooms: Rooms,
     *,
-    administers: Callable[[Caller, datetime], bool],
     audit: AuditLog,
     database: Database,
     clock: Callable[[], datetime],
@@ -26,20 +36,33 @@ def create_desk(
 ) -> Desk:
     """Return the desk as an ASGI callable; `key` (32 bytes) makes the tokens of its forms."""
     static = Static()
+
+    def origin() -> str:
+        return rooms.signon.site.origin
+
     return Desk(
         all_routes(rooms),
         sessions=rooms.signon,
-        administers=administers,
+        administers=lambda caller, now: _administers(rooms.grants, caller, now),
         audit=audit,
         database=database,
         clock=clock,
-        origin=lambda: rooms.signon.site.origin,
+        origin=origin,
         tokens=FormTokens(key, environment),
-        pages=Pages(static, environment),
+        pages=Pages(static, environment, origin),
         static=static,
     )
 
 
 def all_routes(rooms: Rooms) -> list[Route]:
     """Return every page."""
-    return [*sign_on.routes(rooms)]
+    files = (sign_on, joining, profile, sessions, password, factors, prove, locks, network)
+    return [route for file in files for route in file.routes(rooms)]
+
+
+def _administers(grants: GrantStore, caller: Caller, now: datetime) -> bool:
+    """Tell whether a signed-on person holds an active grant to administer [1.3]."""
+    return any(
+        row.grant.action is Action.ADMINISTER and row.state(now) == "active"
+        for row in grants.all(caller.principal)
+    )

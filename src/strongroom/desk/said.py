@@ -13,6 +13,7 @@ class Said(StrEnum):
     SIGN_ON_FIRST = "sign-on-first"
     SESSION_OVER = "session-over"
     STEP_OVER = "step-over"
+    LINK_OVER = "link-over"
     WELCOME = "welcome"
     PASSWORD_CHANGED = "password-changed"  # noqa: S105 - a name
     FACTOR_ADDED = "factor-added"
@@ -23,6 +24,7 @@ class Said(StrEnum):
     DEVICE_DISOWNED = "device-disowned"
     LOCK_LIFTED = "lock-lifted"
     LOCK_DISPOSED = "lock-disposed"
+    NETWORK_ASKED = "network-asked"
     NETWORK_APPROVED = "network-approved"
     NETWORK_REJECTED = "network-rejected"
 
@@ -32,6 +34,7 @@ WORDS = {
     Said.SIGN_ON_FIRST: "Sign on to see this page.",
     Said.SESSION_OVER: "Your session has ended. Sign on again to continue.",
     Said.STEP_OVER: "This sign-on took too long or was used already. Begin again.",
+    Said.LINK_OVER: "Open your one-time link again, or paste its code here.",
     Said.WELCOME: "Your account is ready. You are signed on.",
     Said.PASSWORD_CHANGED: "Your password was changed. Your other sessions have ended.",
     Said.FACTOR_ADDED: "The second factor was added.",
@@ -45,7 +48,8 @@ WORDS = {
     ),
     Said.LOCK_LIFTED: "The lock was lifted.",
     Said.LOCK_DISPOSED: "What the lock was about is recorded.",
-    Said.NETWORK_APPROVED: "The change of the network list was approved.",
+    Said.NETWORK_ASKED: "The change is asked for. It takes effect when another person approves it.",
+    Said.NETWORK_APPROVED: "The change of the network list has taken effect.",
     Said.NETWORK_REJECTED: "The change of the network list was rejected.",
 }
 

@@ -175,6 +175,12 @@ class SellerStore:
                 for row in tx.execute(sa.select(schema.seller).order_by(schema.seller.c.id))
             ]
 
+    def names(self) -> dict[SellerId, str]:
+        """Return what the selling partners are called; nothing sealed is opened."""
+        with self._database.read() as tx:
+            rows = tx.execute(sa.select(schema.seller.c.id, schema.seller.c.name))
+            return {SellerId(row.id): row.name for row in rows}
+
     def learn_elements(self, id_: SellerId, elements: frozenset[str], now: datetime) -> None:
         """Remember which restricted data elements the selling partner's roles allow."""
         event = Event(

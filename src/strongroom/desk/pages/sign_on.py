@@ -81,7 +81,7 @@ class _SignOnPages:
 
     def passkey(self, exchange: Exchange) -> Answer:
         form = exchange.form
-        step, response = form.text("step"), form.text("response", longest=32 * 1024)
+        step, response = form.step(), form.text("response", longest=32 * 1024)
         try:
             done = self._signon.prove_passkey(step, response, exchange.visit, exchange.now)
         except (Unauthenticated, Throttled) as exc:

@@ -1,0 +1,52 @@
+"""Changing the password: the old one, the new one twice, and the rules beside it [1.4]."""
+
+from strongroom.desk.exchange import Answer, Exchange, Route
+from strongroom.desk.rooms import Rooms
+from strongroom.desk.said import Said
+from strongroom.desk.words import told
+from strongroom.errors import Conflict, Malformed, StrongroomError, Throttled, Unauthenticated
+from strongroom.policy.limits import LONGEST_PASSWORD
+from strongroom.web import status_of
+
+LONGEST = LONGEST_PASSWORD * 4
+"""Characters a form may send: the rules name the limit, so that somebody who passed it hears of it."""
+
+
+def routes(rooms: Rooms) -> list[Route]:
+    """Return the page; it is all that an old password opens."""
+    pages = _PasswordPages(rooms)
+    return [
+        Route("GET", "/password", pages.show, old_password=True),
+        Route("POST", "/password", pages.change, old_password=True),
+    ]
+
+
+class _PasswordPages:
+    def __init__(self, rooms: Rooms) -> None:
+        self._rooms = rooms
+
+    def show(self, exchange: Exchange) -> Answer:
+        return self._page(exchange)
+
+    def change(self, exchange: Exchange) -> Answer:
+        form = exchange.form
+        old, new = (form.text(name, longest=LONGEST) for name in ("old", "new"))
+        if new != form.text("again", longest=LONGEST):
+            return self._page(exchange, Malformed("the two new passwords differ"))
+        try:
+            done = self._rooms.signon.change_password(
+                exchange.person, old, new, exchange.visit, exchange.now
+            )
+        except (Malformed, Conflict, Unauthenticated, Throttled) as exc:
+            return self._page(exchange, exc)
+        exchange.signed_on(done)
+        return exchange.go("/profile", Said.PASSWORD_CHANGED)
+
+    def _page(self, exchange: Exchange, exc: StrongroomError | None = None) -> Answer:
+        return exchange.page(
+            "password.html",
+            status=200 if exc is None else status_of(exc),
+            faults=[] if exc is None else told(exc),
+            rules=self._rooms.passwords.rules(),
+            due_at=self._rooms.passwords.due_at(exchange.person.caller.principal),
+        )

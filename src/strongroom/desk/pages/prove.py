@@ -1,0 +1,101 @@
+"""Proving again who one is, before something that a stolen session must not do [1.2].
+
+Where it leads afterwards is one of a closed list that stands in the path: there is no address to be tampered with.
+"""
+
+from typing import Final
+
+from strongroom.accounts.visits import FactorKind
+from strongroom.desk.exchange import Answer, Exchange, Route
+from strongroom.desk.passkeys import challenge_answer, failed_challenge
+from strongroom.desk.rooms import Rooms
+from strongroom.desk.words import told
+from strongroom.errors import NotFound, StrongroomError, Throttled, Unauthenticated
+from strongroom.policy.limits import LONGEST_PASSWORD
+from strongroom.web import status_of
+
+BACK: Final = {
+    "factors": "/factors",
+    "locks": "/locks",
+    "network": "/network",
+    "profile": "/profile",
+}
+"""Where one comes from and goes back to."""
+
+_CODE: Final = 64
+
+
+def routes(rooms: Rooms) -> list[Route]:
+    """Return the page and its three ways."""
+    pages = _ProvePages(rooms)
+    return [
+        Route("GET", "/prove/{page}", pages.show, old_password=True),
+        Route("POST", "/prove/{page}", pages.prove, old_password=True),
+        Route("POST", "/prove/{page}/passkey", pages.passkey, old_password=True),
+        Route("POST", "/prove/{page}/passkey/challenge", pages.challenge, old_password=True),
+    ]
+
+
+class _ProvePages:
+    def __init__(self, rooms: Rooms) -> None:
+        self._signon = rooms.signon
+
+    def show(self, exchange: Exchange) -> Answer:
+        return self._page(exchange)
+
+    def prove(self, exchange: Exchange) -> Answer:
+        _back(exchange)
+        form, session, visit, now = exchange.form, exchange.person, exchange.visit, exchange.now
+        try:
+            if form.text("code"):
+                done = self._signon.again_totp(
+                    session, form.word("code", longest=_CODE), visit, now
+                )
+            else:
+                password = form.text("password", longest=64 * 1024)[: LONGEST_PASSWORD + 1]
+                done = self._signon.again_password(session, password, visit, now)
+        except (Unauthenticated, Throttled) as exc:
+            return self._page(exchange, exc)
+        exchange.signed_on(done)
+        return exchange.go(_back(exchange))
+
+    def challenge(self, exchange: Exchange) -> Answer:
+        try:
+            return challenge_answer(
+                self._signon.again_passkey_challenge(exchange.person, exchange.now)
+            )
+        except StrongroomError as exc:
+            return failed_challenge(exc)
+
+    def passkey(self, exchange: Exchange) -> Answer:
+        _back(exchange)
+        form = exchange.form
+        step, response = form.step(), form.text("response", longest=32 * 1024)
+        try:
+            done = self._signon.again_passkey(
+                exchange.person, step, response, exchange.visit, exchange.now
+            )
+        except (Unauthenticated, Throttled) as exc:
+            return self._page(exchange, exc)
+        exchange.signed_on(done)
+        return exchange.go(_back(exchange))
+
+    def _page(self, exchange: Exchange, exc: StrongroomError | None = None) -> Answer:
+        kinds = {factor.kind for factor in self._signon.factors(exchange.person)}
+        return exchange.page(
+            "prove.html",
+            status=200 if exc is None else status_of(exc),
+            faults=[] if exc is None else told(exc),
+            back=_back(exchange),
+            here=f"/prove/{exchange.parts['page']}",
+            totp=FactorKind.TOTP in kinds,
+            passkey=FactorKind.PASSKEY in kinds,
+        )
+
+
+def _back(exchange: Exchange) -> str:
+    """Return where this leads. Raises: NotFound."""
+    path = BACK.get(exchange.parts["page"])
+    if path is None:
+        raise NotFound("there is no such page")
+    return path

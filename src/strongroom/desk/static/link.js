@@ -1,0 +1,10 @@
+// Moves the code of a one-time link from behind the # into the form, and out of the address bar and the history.
+"use strict";
+
+const code = window.location.hash.slice(1);
+if (code) {
+  document.getElementById("code").value = code;
+  window.history.replaceState(null, "", window.location.pathname);
+  document.querySelector("[data-code-found]").hidden = false;
+  document.querySelector("form button").focus();
+}

@@ -1,0 +1,52 @@
+"""How pages say what the rooms call by short names: ways of signing on, states, reasons and dispositions. Pure."""
+
+from typing import Final
+
+from strongroom.accounts.guard import Disposition, LockReason
+from strongroom.accounts.visits import FactorKind
+from strongroom.errors import StrongroomError
+
+_PROOFS: Final = {
+    "password": "password",
+    "totp": "authenticator app",
+    "passkey": "passkey",
+    "recovery": "recovery code",
+    "oidc": "identity provider",
+    "link": "one-time link",
+}
+FACTORS: Final = {FactorKind.TOTP: "Authenticator app", FactorKind.PASSKEY: "Passkey"}
+LOCK_REASONS: Final = {
+    LockReason.TOO_MANY_FAILURES: "Too many wrong passwords in a row",
+    LockReason.WRONG_FACTOR: "The right password and too many wrong codes",
+    LockReason.FACTOR_FATIGUE: "The right password again and again, and never a second factor",
+    LockReason.IMPOSSIBLE_CONCURRENCY: "Sessions from more places at once than one person can be",
+    LockReason.WRONG_DEVICE: "The person said: this device is not mine",
+    LockReason.SPRAYING: "Tries over many names from one address",
+}
+DISPOSITIONS: Final = {
+    Disposition.FORGOTTEN_PASSWORD: "The person had forgotten the password",
+    Disposition.OWN_MISTAKE: "The person's own mistake",
+    Disposition.GUESSED_PASSWORD: "Somebody else guessed",
+    Disposition.STOLEN_CREDENTIALS: "Somebody else had the credentials",
+    Disposition.TEST: "A test",
+}
+"""Those that a person gives; `expired` comes by itself."""
+
+ENDED_BY_ITSELF: Final = "It ended by itself"
+
+
+def method(text: str) -> str:
+    """Return a session's method in words: `password.totp` is `password and authenticator app`."""
+    return " and ".join(_PROOFS.get(part, part) for part in text.split("."))
+
+
+def disposition(given: Disposition) -> str:
+    """Return a disposition in words."""
+    return DISPOSITIONS.get(given, ENDED_BY_ITSELF)
+
+
+def told(exc: StrongroomError) -> list[str]:
+    """Return what a form has to say about an error: all its parts, and what to do."""
+    head, colon, parts = exc.message.partition(": ")
+    found = [head, *parts.split("; ")] if colon and "; " in parts else [exc.message]
+    return [*found, exc.hint] if exc.hint else found
