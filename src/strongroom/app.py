@@ -25,6 +25,9 @@ from strongroom.accounts import (
     Identities,
     Networks,
     Nodes,
+    Passwords,
+    SignOn,
+    Site,
 )
 from strongroom.accounts.strangers import Strangers
 from strongroom.audit import AuditLog, Event, EventType, ObjKind, Outcome, Reason
@@ -35,6 +38,7 @@ from strongroom.db import migrate
 from strongroom.db.engine import Database
 from strongroom.errors import Denied, Misconfigured, Tampered
 from strongroom.home import Layout, certificates, check_modes, layout, locked, making, refusals
+from strongroom.policy.passwords import profile_named
 from strongroom.settings import Settings
 from strongroom.terms import SYSTEM, Caller, Environment
 from strongroom.vault import GrantStore, Keystore, SellerStore, Vault
@@ -77,6 +81,8 @@ class System:
     networks: Networks
     strangers: Strangers
     guard: Guard
+    passwords: Passwords = field(repr=False)
+    signon: SignOn = field(repr=False)
     sellers: SellerStore
     grants: GrantStore
     vault: Vault
@@ -309,6 +315,21 @@ def _wire(
         copy_lifetime=timedelta(hours=settings.keystore.copy_lifetime_hours),
     )
 
+    signing_on = keystore.secret("signing-on", now)
+    guard = Guard(
+        database,
+        audit,
+        administrators=lambda at: administrators(accounts, grants, at),
+        one_person=settings.one_person,
+    )
+    profile = profile_named(settings.access.profile)
+    passwords = Passwords(database, audit, signing_on, environment, profile)
+    # Its listener may pick another port: `serve` says which.
+    site = Site.of(settings.desk.url or f"https://localhost:{settings.desk.port}")
+    signon = SignOn(
+        database, audit, signing_on, environment, passwords=passwords, guard=guard, site=site
+    )
+
     if fresh:
         _ensure_certificates(home, settings, keystore, now)
     return System(
@@ -322,15 +343,12 @@ def _wire(
         Channels(database, audit, lambda: accounts.generation),
         registered,
         Nodes(accounts, registered, keystore.secret("accounts", now), environment),
-        Identities(database, keystore.secret("signing-on", now), audit, environment),
+        Identities(database, signing_on, audit, environment),
         Networks(database, audit, one_person=settings.one_person),
         Strangers(database, audit),
-        Guard(
-            database,
-            audit,
-            administrators=lambda at: administrators(accounts, grants, at),
-            one_person=settings.one_person,
-        ),
+        guard,
+        passwords,
+        signon,
         sellers,
         grants,
         vault,

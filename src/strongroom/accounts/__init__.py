@@ -7,6 +7,7 @@ from strongroom.accounts.guard import Disposition, Guard, Lock
 from strongroom.accounts.identities import Identities, Identity
 from strongroom.accounts.networks import NetworkRange, Networks, WrongNetwork
 from strongroom.accounts.nodes import Nodes
+from strongroom.accounts.passwords import Passwords
 from strongroom.accounts.principals import ANONYMOUS, Accounts
 from strongroom.accounts.registered import Certificate
 from strongroom.accounts.rows import (
@@ -18,6 +19,8 @@ from strongroom.accounts.rows import (
     Principal,
     Secret,
 )
+from strongroom.accounts.signon import SignOn
+from strongroom.accounts.visits import Session, Site, Visit
 
 __all__ = [
     "ANONYMOUS",
@@ -42,8 +45,13 @@ __all__ = [
     "NewAuthorization",
     "NewPerson",
     "Nodes",
+    "Passwords",
     "Principal",
     "Secret",
+    "Session",
     "Shown",
+    "SignOn",
+    "Site",
+    "Visit",
     "WrongNetwork",
 ]

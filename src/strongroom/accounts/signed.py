@@ -5,6 +5,7 @@ that changes something. A person reaches what is theirs and nothing else: anothe
 answered as one that does not exist.
 """
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -19,6 +20,7 @@ from strongroom.accounts.factors import Enrolment, Factors, Owner, Unproved
 from strongroom.accounts.guard import Guard, Locked
 from strongroom.accounts.passwords import Passwords, Verdict
 from strongroom.accounts.principals import ANONYMOUS
+from strongroom.accounts.sealing import Sealing
 from strongroom.accounts.sessions import Sessions, end_sessions
 from strongroom.accounts.steps import Step, StepKind, Steps
 from strongroom.accounts.visits import (
@@ -36,11 +38,12 @@ from strongroom.accounts.visits import (
     Visit,
 )
 from strongroom.audit import AuditLog, Event, EventType, ObjKind, Outcome, Reason
+from strongroom.crypto.envelope import Entropy
 from strongroom.db import schema
 from strongroom.db.engine import Database, Transaction
 from strongroom.errors import Conflict, Denied, Unauthenticated
 from strongroom.policy.limits import FEW_RECOVERY_CODES, PASSWORD_NOTICE
-from strongroom.terms import SYSTEM, Caller, PrincipalId
+from strongroom.terms import SYSTEM, Caller, Environment, PrincipalId
 
 REFUSED: Final = "the name or what was shown is not valid"
 """What every refusal of a sign-on says: it tells nobody who has an account, and which proof was wrong."""
@@ -56,32 +59,37 @@ _passwords: Final = schema.person_password
 class Signed:
     """The part of `SignOn` for who is signed on already; build that one."""
 
-    def __init__(  # noqa: PLR0913 - wired once, by name
+    def __init__(
         self,
         database: Database,
         audit: AuditLog,
+        key: bytes,
+        environment: Environment,
         *,
         passwords: Passwords,
         guard: Guard,
-        steps: Steps,
-        factors: Factors,
-        devices: Devices,
-        sessions: Sessions,
         site: Site,
+        entropy: Entropy = os.urandom,
     ) -> None:
+        sealing = Sealing(key, environment, entropy=entropy)
         self._database = database
         self._audit = audit
         self._passwords = passwords
         self._guard = guard
-        self._steps = steps
-        self._factors = factors
-        self._devices = devices
-        self._sessions = sessions
+        self._steps = Steps(sealing)
+        self._factors = Factors(sealing, self._steps, passwords.profile)
+        self._devices = Devices(sealing)
+        self._sessions = Sessions(sealing, password_lifetime=passwords.profile.lifetime)
         self.site = site
         guard.ends_sessions_with(self.end_all)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__.lower()}>"
+
+    @property
+    def second_factors(self) -> Factors:
+        """Return the factors, for joining: it stores one in a transaction of its own."""
+        return self._factors
 
     def end_all(self, change: Changes, principal: PrincipalId, why: Reason) -> None:
         """End all of a person's sessions and steps, within a transaction of the caller's."""
