@@ -38,11 +38,13 @@ from strongroom.db import migrate
 from strongroom.db.engine import Database
 from strongroom.errors import Denied, Misconfigured, Tampered
 from strongroom.home import Layout, certificates, check_modes, layout, locked, making, refusals
+from strongroom.home.secrets import present as present_secrets
 from strongroom.policy.passwords import profile_named
 from strongroom.settings import Settings
 from strongroom.terms import SYSTEM, Caller, Environment
 from strongroom.vault import GrantStore, Keystore, SellerStore, Vault
 from strongroom.vault.roles import RoleStore
+from strongroom.vault.secrets import SystemSecrets
 
 Clock = Callable[[], datetime]
 """Returns the present instant, aware, in UTC."""
@@ -88,6 +90,7 @@ class System:
     vault: Vault
     roles: RoleStore
     reviews: Reviews
+    secrets: SystemSecrets
     access: AccessView
     ticket_key: bytes = field(repr=False)
     api_key: bytes = field(repr=False)
@@ -252,6 +255,10 @@ def open_system(
         system = replace(system, sound=_record_opening(system, clock(), tolerant=tolerant))
         if system.sound:
             system.keep_certificate()
+            # A password that was changed in the settings shows here.
+            system.secrets.observe(
+                present_secrets(home, settings), system.keystore.made_at(), clock()
+            )
         return replace(system, _resources=resources.pop_all())
 
 
@@ -354,6 +361,7 @@ def _wire(
         vault,
         roles,
         Reviews(database, audit, grants),
+        SystemSecrets(database, keystore.secret("system-secrets", now), audit, environment),
         AccessView(database, audit, grants, roles),
         keystore.secret("gateway-tickets", now),
         keystore.secret("api-tickets", now),

@@ -24,7 +24,7 @@ _T = TypeVar("_T")
 
 _RENEW_BEFORE: Final = 60.0
 _MAX_IDLE: Final = 8
-_PLAIN: Final = ("/v1/token", "/v1/grants", "/v1/health")
+_PLAIN: Final = ("/v1/token", "/v1/grants", "/v1/principal", "/v1/health")
 _CROCKFORD: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _TOKEN_URL: Final = "https://token.invalid/"  # noqa: S105 - a rendering of tokens
 _ALGORITHMS: Final = ["ECDH-ES+A256KW", "A256GCM"]
@@ -94,21 +94,37 @@ class Grant:
     expires_at: str
 
 
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who this client is to Strongroom, and how it proved that: by `access_token` or `certificate`."""
+
+    id: int
+    name: str
+    kind: str
+    owner: str | None
+    auth: str
+    certificate: Mapping[str, str] | None
+    """Of the certificate it showed: `thumbprint` (SHA-256) and `ends_at`."""
+
+
 class Client:
-    """Calls one Strongroom as one app. Safe between threads; each call holds a connection of its own.
+    """Calls one Strongroom as one app or node. Safe between threads; each call holds a connection of its own.
 
     `ca_file` is the home's `tls/ca.pem`; without it the system's roots count. `private_key` is the PEM or JWK text of
-    the key whose public half was registered with `strongroom app key`.
+    the key whose public half was registered with `strongroom app key`. `client_certificate` names the PEM files of a
+    registered certificate and of its key: alone it stands for the app; with client id and secret the access token is
+    good together with it only (RFC 8705).
     """
 
     def __init__(
         self,
         url: str,
-        client_id: str,
-        client_secret: str,
+        client_id: str = "",
+        client_secret: str = "",
         *,
         ca_file: str | None = None,
         private_key: str | None = None,
+        client_certificate: tuple[str, str] | None = None,
         timeout: float = 15.0,
     ) -> None:
         parts = urllib.parse.urlsplit(url)
@@ -117,6 +133,12 @@ class Client:
         self._host, self._port = parts.hostname, parts.port
         self._timeout = timeout
         self._trust = ssl.create_default_context(cafile=ca_file)
+        if client_certificate is not None:
+            # Without a password of ours, OpenSSL would ask a terminal for an encrypted key's.
+            self._trust.load_cert_chain(*client_certificate, password="")
+        elif not client_secret:
+            raise ValueError("give client_id and client_secret, or a client_certificate")
+        self._needs_token = bool(client_secret)
         self._form = urllib.parse.urlencode(
             {
                 "grant_type": "client_credentials",
@@ -227,16 +249,22 @@ class Client:
         """Return this app's own grants. Raises: ApiError."""
         return [Grant(**one) for one in self._call("GET", "/v1/grants")["grants"]]
 
+    def principal(self) -> Principal:
+        """Return who this client is to Strongroom. Raises: ApiError."""
+        return Principal(**self._call("GET", "/v1/principal"))
+
     # -- private ---------------------------------------------------------------------------------
 
     def _call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:  # noqa: ANN401 - JSON
         content = None if body is None else json.dumps(body).encode()
         for last in (False, True):
-            headers = {"Authorization": f"Bearer {self._token(renew=last)}"}
+            headers = {}
+            if self._needs_token:
+                headers["Authorization"] = f"Bearer {self._token(renew=last)}"
             if content is not None:
                 headers["Content-Type"] = "application/json"
             status, answered, answer = self._send(method, path, content, headers)
-            if status != _UNAUTHENTICATED or last:
+            if status != _UNAUTHENTICATED or last or not self._needs_token:
                 break
         sealed = self._open is not None and path not in _PLAIN
         return self._read(status, answered, answer, sealed=sealed)
@@ -318,7 +346,13 @@ class Client:
 class AsyncClient:
     """The same calls for asyncio, each in a thread of the loop's pool; search returns a list."""
 
-    def __init__(self, url: str, client_id: str, client_secret: str, **options: Any) -> None:  # noqa: ANN401 - as Client
+    def __init__(
+        self,
+        url: str,
+        client_id: str = "",
+        client_secret: str = "",
+        **options: Any,  # noqa: ANN401 - as Client
+    ) -> None:
         self._client = Client(url, client_id, client_secret, **options)
 
     async def __aenter__(self) -> Self:
@@ -380,6 +414,10 @@ class AsyncClient:
     async def grants(self) -> list[Grant]:
         """Return this app's own grants. Raises: ApiError."""
         return await self._run(self._client.grants)
+
+    async def principal(self) -> Principal:
+        """Return who this client is to Strongroom. Raises: ApiError."""
+        return await self._run(self._client.principal)
 
     async def _run(self, call: Callable[[], _T]) -> _T:
         return await asyncio.to_thread(call)

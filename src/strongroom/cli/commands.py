@@ -9,7 +9,18 @@ from typing import Annotated, Final
 
 import typer
 
-from strongroom.cli import access, data, demo, evidence, installation, measure, networks, transport
+from strongroom.cli import (
+    access,
+    data,
+    demo,
+    evidence,
+    installation,
+    machines,
+    measure,
+    networks,
+    secrets,
+    transport,
+)
 from strongroom.cli.session import (
     EXIT_INTERRUPTED,
     EXIT_REFUSED,
@@ -119,8 +130,11 @@ def _common(  # the options that may also stand first
 installation.register(app)
 access.register(app)
 networks.register(app)
+posture.register(app)
 data.register(app)
 evidence.register(app)
 transport.register(app)
+machines.register(app)
+secrets.register(app)
 measure.register(app)
 demo.register(app)

@@ -114,12 +114,17 @@ def root_for(
         Tampered: as `open_file_root`.
 
     """
+    return open_file_root(root_file(uri, home), passphrase, environment, uri=uri)
+
+
+def root_file(uri: str, home: Path | None = None) -> Path:
+    """Return the file of a `file:` URI; a relative one is meant within `home`. Raises: Misconfigured."""
     scheme, _, rest = uri.partition(":")
     if scheme != "file" or not rest or (rest.startswith("//") and not rest.startswith("///")):
         # Not repeated: an address typed wrongly may hold anything.
         raise Misconfigured("the root key's address has no known scheme", hint="use file:PATH")
     path = Path(rest.removeprefix("//"))
-    return open_file_root(home / path if home else path, passphrase, environment, uri=uri)
+    return home / path if home else path
 
 
 def create_file_root(
@@ -159,6 +164,51 @@ def open_file_root(
         Tampered: the file is not what `create_file_root` wrote.
 
     """
+    root, _cost = _opened(path, passphrase, environment)
+    return FileRoot(uri or f"file:{path}", root, environment)
+
+
+def reseal_file_root(
+    path: Path,
+    passphrase: str,
+    successor: str,
+    environment: Environment,
+    *,
+    entropy: Entropy = os.urandom,
+) -> None:
+    """Seal the root in a file under another passphrase; the root, and so all that it wraps, stays as it is.
+
+    The file is replaced whole or not at all, and durable on return: it opens with the successor only. Copies of the
+    file as it was still open with the passphrase before.
+
+    Raises:
+        Misconfigured, Tampered: as `open_file_root`; or the successor is empty.
+        Conflict: the successor is the passphrase.
+        Unavailable: the file cannot be written; it is as it was.
+
+    """
+    root, cost = _opened(path, passphrase, environment)
+    if _normal(passphrase) == _normal(successor):
+        raise Conflict("this is the passphrase already", hint="make a new one [1.4]")
+    if environment is Environment.PRODUCTION and not _at_least(cost, STANDARD_COST):
+        cost = STANDARD_COST
+    draft = path.with_name(f".{path.name}.new")
+    draft.unlink(missing_ok=True)
+    _write_new(draft, _sealed_root(root, successor, environment, cost, entropy))
+    try:
+        # Before the only copy goes: a root that nothing opens is the end of every record.
+        if not hmac.compare_digest(_opened(draft, successor, environment)[0], root):
+            raise Tampered(f"{draft} does not hold the root that was written")
+        draft.replace(path)
+        _sync(path.parent)
+    except OSError as exc:
+        raise Unavailable(f"the root key at {path} cannot be written: {_reason(exc)}") from exc
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _opened(path: Path, passphrase: str, environment: Environment) -> tuple[bytes, Cost]:
+    """Return the root in a file, and what its passphrase costs. Raises: as `open_file_root`."""
     raw = _read(path)
     body, digest = raw[:-_DIGEST_BYTES], raw[-_DIGEST_BYTES:]
     if len(raw) != _FILE_BYTES or not hmac.compare_digest(hashlib.sha256(body).digest(), digest):
@@ -180,8 +230,7 @@ def open_file_root(
             f"the passphrase does not open {path}", hint="is it the one given at init?"
         )
     sealed = body[_HEAD.size + KEY_BYTES :]
-    root = open_(sealing_key, sealed, context=aad("strongroom/root/v1", head), name=str(path))
-    return FileRoot(uri or f"file:{path}", root, environment)
+    return open_(sealing_key, sealed, context=aad("strongroom/root/v1", head), name=str(path)), cost
 
 
 def _sealed_root(
@@ -203,8 +252,7 @@ def _keys(passphrase: str, head: bytes, salt: bytes, cost: Cost) -> tuple[bytes,
         raise Misconfigured("the passphrase is empty")
     try:
         stretched = hash_secret_raw(
-            # The same characters typed on two systems may differ in bytes (RFC 8265 section 4.2).
-            unicodedata.normalize("NFC", passphrase).encode(),
+            _normal(passphrase).encode(),
             salt,
             time_cost=cost.passes,
             memory_cost=cost.memory_kib,
@@ -218,6 +266,11 @@ def _keys(passphrase: str, head: bytes, salt: bytes, cost: Cost) -> tuple[bytes,
         raise Unavailable(f"no {cost.memory_kib // 1024} MiB free for the passphrase") from exc
     sealing_key = derive(stretched, "strongroom/root/seal/v1", head)
     return sealing_key, derive(stretched, "strongroom/root/commit/v1", head)
+
+
+def _normal(passphrase: str) -> str:
+    # The same characters typed on two systems may differ in bytes (RFC 8265 section 4.2).
+    return unicodedata.normalize("NFC", passphrase)
 
 
 def _at_least(cost: Cost, floor: Cost) -> bool:
@@ -266,14 +319,18 @@ def _write_new(path: Path, content: bytes) -> None:
             file.flush()
             os.fsync(handle)
         # The name is durable only once its directory is.
-        directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)
+        _sync(path.parent)
     except OSError as exc:
         path.unlink(missing_ok=True)
         raise Unavailable(f"the root key at {path} cannot be written: {_reason(exc)}") from exc
+
+
+def _sync(directory: Path) -> None:
+    handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _reason(exc: OSError) -> str:

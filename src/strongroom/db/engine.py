@@ -7,8 +7,9 @@ holds a plaintext.
 """
 
 import os
+import secrets
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from operator import itemgetter
@@ -21,7 +22,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlalchemy.pool import NullPool, StaticPool
 
-from strongroom.errors import Misconfigured, Tampered, Unavailable
+from strongroom.errors import Conflict, Denied, Misconfigured, Tampered, Unavailable
 
 Transaction = Connection
 """One open transaction: what `read()` and `write()` give and every store's method takes."""
@@ -103,10 +104,7 @@ class Database:
             event.listen(self._reader, "begin", _begin_deferred)
         else:
             self._writer = sa.create_engine(url, hide_parameters=True, pool_pre_ping=True)
-            # Its default gives each statement a state of its own.
-            self._reader = self._writer.execution_options(
-                isolation_level="REPEATABLE READ", postgresql_readonly=True
-            )
+            self._reader = _reading(self._writer)
 
     @staticmethod
     def within(directory: Path, url: str) -> str:
@@ -155,6 +153,50 @@ class Database:
         with self._alone(), _named_failures(), self._writer.begin() as connection:
             self._refuse_replaced_file()
             yield connection
+
+    def switch(self, url: str, tables: Collection[str]) -> None:
+        """Reach the same PostgreSQL database by another URL from now on: a new password, or another role.
+
+        Transactions that are open end on their own connections; the next ones use the new URL. `tables` are those that
+        whoever it names has to own, as the role before does.
+
+        Raises:
+            Conflict: this is a SQLite file, which has no password, or the URL leads to another database.
+            Misconfigured: the URL has the wrong form, or leads over a network without verified TLS [1.5].
+            Denied: the role it names does not own the tables.
+            Unavailable: it does not connect; nothing changed.
+
+        """
+        parsed = _parse(url)
+        if self.is_sqlite or parsed.drivername != "postgresql+psycopg":
+            raise Conflict("only a PostgreSQL database has a password", hint="SQLite has files")
+        _refuse_open_network(parsed)
+        engine = sa.create_engine(url, hide_parameters=True, pool_pre_ping=True)
+        try:
+            with _named_failures():
+                self._refuse_elsewhere(engine)
+                _refuse_stranger(engine, tables)
+        except BaseException:
+            engine.dispose()
+            raise
+        before, self._writer = self._writer, engine
+        self._reader = _reading(engine)
+        # What is in use is closed when it is given back.
+        before.dispose()
+
+    def _refuse_elsewhere(self, engine: sa.Engine) -> None:
+        """Refuse a connection to another database: there a lock that is held here is free."""
+        number = int.from_bytes(secrets.token_bytes(8), signed=True)
+        wanted = sa.select(sa.func.pg_try_advisory_xact_lock(sa.literal(number, sa.BigInteger)))
+        with self._writer.begin() as here:
+            if not here.execute(wanted).scalar_one():  # pragma: no cover - one chance in 2**64
+                raise Unavailable("try again")
+            with engine.begin() as there:
+                if there.execute(wanted).scalar_one():
+                    raise Conflict(
+                        "the URL leads to another database",
+                        hint="a password is rotated in place; moving is another matter",
+                    )
 
     def truncate_wal(self) -> bool:
         """Move the whole write-ahead log into the file and cut it to nothing; False while a reader holds it open.
@@ -260,6 +302,25 @@ class Bulk:
         if not self._is_ordered:
             rows = [self._order(row) for row in rows]
         tx.exec_driver_sql(self._sql, cast("list[tuple[Any, ...]]", rows))
+
+
+def _reading(writer: sa.Engine) -> sa.Engine:
+    # Its default gives each statement a state of its own.
+    return writer.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+
+
+def _refuse_stranger(engine: sa.Engine, tables: Collection[str]) -> None:
+    """Refuse a role that could not do everything with the tables, migrations included."""
+    owned = sa.text(
+        "SELECT count(*) FROM pg_tables WHERE schemaname = current_schema()"
+        " AND tablename = ANY(:tables) AND pg_has_role(tableowner, 'USAGE')"
+    )
+    with engine.begin() as there:
+        if there.execute(owned, {"tables": list(tables)}).scalar_one() != len(tables):
+            raise Denied(
+                "the role that the URL names does not own the tables",
+                hint="GRANT the role before to the new one, or keep the role",
+            )
 
 
 def _parse(url: str) -> URL:

@@ -7,12 +7,13 @@ from strongroom.accounts import Accounts, Networks
 from strongroom.audit.log import AuditLog
 from strongroom.db.engine import Database
 from strongroom.gateway.proxy import Gateway
+from strongroom.gateway.trial import try_credentials
 from strongroom.gateway.upstream import UpstreamLimits
 from strongroom.policy.catalogue import Catalogue
 from strongroom.terms import Environment
 from strongroom.vault import SellerStore, Vault
 
-__all__ = ["Gateway", "UpstreamLimits", "create_gateway"]
+__all__ = ["Gateway", "UpstreamLimits", "create_gateway", "try_credentials"]
 
 
 def create_gateway(  # noqa: PLR0913 - the objects that app.py wires, by name

@@ -90,7 +90,7 @@ class Permits:
                 # Somebody asked while we waited, and failed: asking again at once would only queue up.
                 raise wallet.failure
             try:
-                wallet.access = await _fetch_access(line)
+                wallet.access = await fetch_access(line)
             except Refusal as refusal:
                 wallet.failure = refusal
                 raise
@@ -221,7 +221,8 @@ def says_expired(reply: Reply) -> bool:
     return reply.status == HTTPStatus.FORBIDDEN and _EXPIRED.search(reply.body) is not None
 
 
-async def _fetch_access(line: Line) -> _Permit:
+async def fetch_access(line: Line) -> _Permit:
+    """Return a new access token for a line's selling partner. Raises: Refusal."""
     credentials = line.seller.credentials
     form = urlencode(
         {

@@ -9,13 +9,28 @@ from strongroom.operations import (
     evidence,
     grants,
     identities,
+    machines,
     networks,
+    posture,
     principals,
     reviews,
+    secrets,
     transport,
 )
 from strongroom.operations.registry import VERIFY, Json, Progress, Request, instant, names, run
 
 __all__ = ["VERIFY", "Json", "Progress", "Request", "instant", "names", "run"]
 
-_REGISTERED = (data, evidence, grants, identities, networks, principals, reviews, transport)
+_REGISTERED = (
+    data,
+    evidence,
+    grants,
+    identities,
+    machines,
+    networks,
+    posture,
+    principals,
+    reviews,
+    secrets,
+    transport,
+)

@@ -124,6 +124,20 @@ class Keystore:
                 )
             )
 
+    def made_at(self) -> datetime:
+        """Return when the first master key was made: when the home was. Raises: Misconfigured."""
+        table = schema.keystore_master
+        with self._database.read() as tx:
+            row = tx.execute(sa.select(table.c.created_at).order_by(table.c.id)).first()
+        if row is None:
+            raise Misconfigured("the keystore holds no master key")
+        made_at: datetime = row.created_at
+        return made_at
+
+    def switch_database(self, url: str) -> None:
+        """Reach the keystore by another URL from now on. Raises: as `Database.switch`."""
+        self._database.switch(url, schema.keystore.tables)
+
     def open(self) -> None:
         """Unwrap the master key: the one call to the root key provider.
 

@@ -5,7 +5,7 @@ The real LWA client secret and refresh token never leave this home but toward Am
 
 import re
 import ssl
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 from urllib.parse import urlsplit
@@ -21,6 +21,7 @@ from strongroom.db import schema
 from strongroom.db.engine import Database
 from strongroom.errors import Conflict, Malformed, NotFound
 from strongroom.terms import SYSTEM, Caller, Environment, SellerId
+from strongroom.vault.secrets import SystemSecrets, lwa_name
 
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}", re.IGNORECASE)
 _MARKETPLACE: Final = re.compile(r"[A-Z0-9]{10,16}")
@@ -75,6 +76,7 @@ class SellerStore:
         self._audit = audit
         self._environment = environment
         self._known: dict[SellerId, Seller] = {}
+        self._changes = 0
 
     def __repr__(self) -> str:
         return "<sellers>"
@@ -110,9 +112,6 @@ class SellerStore:
                 is not None
             ):
                 raise Conflict(f"there is a seller {name} already")
-            payload = orjson.dumps(
-                [credentials.client_id, credentials.client_secret, credentials.refresh_token]
-            )
             result = tx.execute(
                 schema.seller.insert().values(
                     name=name,
@@ -130,7 +129,7 @@ class SellerStore:
             tx.execute(
                 schema.seller.update()
                 .where(schema.seller.c.id == id_)
-                .values(secrets=envelope.seal(self._key, payload, context=context))
+                .values(secrets=envelope.seal(self._key, _packed(credentials), context=context))
             )
             event = Event(
                 EventType.SELLER_ADDED,
@@ -153,9 +152,11 @@ class SellerStore:
         """
         found = self._known.get(id_)
         if found is None:
-            found = self._known[id_] = self._load(
-                schema.seller.c.id == id_, f"there is no seller {id_}"
-            )
+            before = self._changes
+            found = self._load(schema.seller.c.id == id_, f"there is no seller {id_}")
+            # What changed since the read is read again by the next one.
+            if before == self._changes:
+                self._known[id_] = found
         return found
 
     def by_name(self, name: str) -> Seller:
@@ -199,6 +200,76 @@ class SellerStore:
                 .values(rdt_elements=",".join(sorted(elements)))
             )
             self._audit.append(tx, event, now=now)
+        self._forget(id_)
+
+    def succeed(self, id_: SellerId, client_secret: str, refresh_token: str | None) -> Seller:
+        """Return what a selling partner's entry would be with these credentials, to be tried before `rotate`.
+
+        Raises:
+            Malformed: one of them is empty.
+            NotFound: no such number.
+            Conflict: the client secret is the one that is in use.
+
+        """
+        seller = self.get(id_)
+        before = seller.credentials
+        if not client_secret or refresh_token == "":
+            raise Malformed("client secret and refresh token must not be empty")
+        if client_secret == before.client_secret:
+            raise Conflict(
+                "this client secret is in use already", hint="make a new one at Amazon [1.4]"
+            )
+        token = before.refresh_token if refresh_token is None else refresh_token
+        after = LwaCredentials(before.client_id, client_secret, token)
+        return replace(seller, credentials=after)
+
+    def rotate(
+        self, caller: Caller, seller: Seller, secrets: SystemSecrets, now: datetime
+    ) -> Seller:
+        """Put the credentials of `seller`, as `succeed` gave it, in place of those before; they are gone with it.
+
+        Whoever calls Amazon for this selling partner next uses the new ones.
+
+        Raises:
+            Conflict: the client secret stood here before, or the entry changed meanwhile.
+
+        """
+        id_, value = seller.id, seller.credentials.client_secret.encode()
+        before = self.get(id_).credentials.client_secret.encode()
+        secrets.refuse_known(lwa_name(id_), value)
+        context = self._context(
+            id_, seller.name, seller.endpoint, seller.lwa_url, seller.upstream_ca
+        )
+        sealed = envelope.seal(self._key, _packed(seller.credentials), context=context)
+        with self._database.write() as tx:
+            changed = tx.execute(
+                schema.seller.update()
+                .where(
+                    schema.seller.c.id == id_,
+                    schema.seller.c.name == seller.name,
+                    schema.seller.c.endpoint == seller.endpoint,
+                    schema.seller.c.lwa_url == seller.lwa_url,
+                )
+                .values(secrets=sealed)
+            )
+            if changed.rowcount != 1:
+                raise Conflict("the seller's entry changed meanwhile", hint="try again")
+            event = Event(
+                EventType.SELLER_CHANGED,
+                Outcome.SUCCESS,
+                caller,
+                obj_kind=ObjKind.SELLER,
+                obj_ref=str(id_),
+                changes=(Change(Field.CREDENTIALS),),
+                seller=id_,
+            )
+            rotated = secrets.change_in(tx, caller, lwa_name(id_), value, now, before=before)
+            self._audit.append(tx, event, rotated, now=now)
+        self._forget(id_)
+        return self.get(id_)
+
+    def _forget(self, id_: SellerId) -> None:
+        self._changes += 1
         self._known.pop(id_, None)
 
     def _context(
@@ -235,6 +306,12 @@ class SellerStore:
             else frozenset(filter(None, row.rdt_elements.split(","))),
             LwaCredentials(*secrets),
         )
+
+
+def _packed(credentials: LwaCredentials) -> bytes:
+    return orjson.dumps(
+        [credentials.client_id, credentials.client_secret, credentials.refresh_token]
+    )
 
 
 def _checked(
