@@ -76,6 +76,7 @@ def open_checks(system: System, now: datetime) -> list[Check]:
         _retention(system, now),
         _review(system, now),
         _broken_glass(system, now),
+        _locks(system, now),
         _secrets(system, now),
         _networks(system),
         Check(
@@ -266,6 +267,16 @@ def _broken_glass(system: System, now: datetime) -> Check:
     late = any(item.due_at <= now for item in waiting)
     detail = f"{len(waiting)} to review by another person"
     return Check("access.broken_glass", State.FAILED if late else State.WARNING, detail, hint)
+
+
+def _locks(system: System, now: datetime) -> Check:
+    """Tell whether somebody is locked out, or a lock has not been explained [1.2]."""
+    locks = system.guard.locks(now)
+    if not locks:
+        return Check("access.locks", State.OK, "nobody is locked out")
+    unexplained = sum(lock.disposition is None for lock in locks)
+    detail = f"{len(locks)} locks, {unexplained} without a disposition"
+    return Check("access.locks", State.WARNING, detail, "strongroom user locks")
 
 
 def _secrets(system: System, now: datetime) -> Check:

@@ -1,0 +1,40 @@
+"""What commands do to locks of people and addresses [1.2]."""
+
+from strongroom.accounts import Disposition, Lock
+from strongroom.operations.registry import Call, Json, iso, member, operation
+
+
+@operation("user.locks")
+def _user_locks(call: Call, *, every: bool = False) -> Json:
+    return {"locks": [_lock(call, lock) for lock in call.system.guard.locks(call.now, all=every)]}
+
+
+@operation("user.unlock")
+def _user_unlock(call: Call, *, lock: int, disposition: str | None = None) -> Json:
+    given = None if disposition is None else member(Disposition, disposition, "disposition")
+    return _lock(call, call.system.guard.lift(lock, call.caller, call.now, given))
+
+
+@operation("user.dispose")
+def _user_dispose(call: Call, *, lock: int, disposition: str) -> Json:
+    given = member(Disposition, disposition, "disposition")
+    return _lock(call, call.system.guard.dispose(lock, call.caller, call.now, given))
+
+
+def _lock(call: Call, lock: Lock) -> Json:
+    names = call.system.accounts.name_of
+    return {
+        "id": lock.id,
+        "state": "holds" if lock.holds(call.now) else "lifted",
+        "scope": lock.scope.value,
+        "name": lock.name,
+        "target": lock.target,
+        "reason": lock.reason.value,
+        "locked_at": lock.locked_at.isoformat(),
+        "until": iso(lock.until),
+        "lifted_at": iso(lock.lifted_at),
+        "lifted_by": None if lock.lifted_by is None else names(lock.lifted_by),
+        "disposition": None if lock.disposition is None else lock.disposition.value,
+        "disposed_by": None if lock.disposed_by is None else names(lock.disposed_by),
+        "disposed_at": iso(lock.disposed_at),
+    }
