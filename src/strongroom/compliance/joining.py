@@ -13,8 +13,8 @@ from typing import Final
 
 from strongroom.accounts import entries, lock_rows, names
 from strongroom.accounts.changes import Changes, changing
-from strongroom.accounts.factors import Enrolment, Factors
-from strongroom.accounts.guard import EndSessions, Guard
+from strongroom.accounts.factors import Enrolment
+from strongroom.accounts.guard import Guard
 from strongroom.accounts.links import Link, LinkRefused, Links, NewLink
 from strongroom.accounts.passwords import Passwords, Prepared
 from strongroom.accounts.principals import ANONYMOUS
@@ -23,7 +23,7 @@ from strongroom.accounts.signon import SignOn
 from strongroom.accounts.visits import SignedOn, Visit
 from strongroom.audit import AuditLog, Event, EventType, ObjKind, Outcome, Reason
 from strongroom.db.engine import Database
-from strongroom.errors import Conflict, Denied, Malformed
+from strongroom.errors import Conflict, Denied, Malformed, Unauthenticated
 from strongroom.terms import AuthMethod, Caller, PrincipalId, PrincipalKind
 from strongroom.vault import GrantStore
 
@@ -74,29 +74,26 @@ class Joined:
 class Joining:
     """Links and what they lead to, in one home. Safe between threads; durable on return."""
 
-    def __init__(  # noqa: PLR0913 - wired once, by name
+    def __init__(
         self,
         database: Database,
         audit: AuditLog,
         *,
         links: Links,
         passwords: Passwords,
-        factors: Factors,
         grants: GrantStore,
         guard: Guard,
         signon: SignOn,
-        end_sessions: EndSessions,
         administrators: Callable[[datetime], Collection[PrincipalId]],
     ) -> None:
         self._database = database
         self._audit = audit
         self._links = links
         self._passwords = passwords
-        self._factors = factors
+        self._factors = signon.second_factors
         self._grants = grants
         self._guard = guard
         self._signon = signon
-        self._end_sessions = end_sessions
         self._administrators = administrators
 
     def __repr__(self) -> str:
@@ -219,7 +216,11 @@ class Joining:
             with changing(self._database, self._audit, ANONYMOUS, now) as change:
                 return self._join(change, code, prepared, factor, visit)
         except LinkRefused as exc:
-            self._record_refusal(exc, visit, now)
+            # Somebody was faster with it.
+            self._record_refusal(exc.reason, exc.id, visit, now)
+            raise
+        except Unauthenticated:
+            self._record_refusal(Reason.REPLAYED, link.id, visit, now)
             raise
 
     # -- private ---------------------------------------------------------------------------------
@@ -230,7 +231,7 @@ class Joining:
             with self._database.read() as tx:
                 return self._links.open(tx, code, now)
         except LinkRefused as exc:
-            self._record_refusal(exc, visit, now)
+            self._record_refusal(exc.reason, exc.id, visit, now)
             raise
 
     def _prepare(self, link: Link, name: str, password: str, now: datetime) -> Prepared:
@@ -262,7 +263,7 @@ class Joining:
         self._links.use(change, code)
         if made:
             change.record(EventType.PRINCIPAL_ADDED, ObjKind.PRINCIPAL, person.id)
-        self._end_sessions(change, person.id, Reason.REVOKED)
+        self._signon.end_all(change, person.id, Reason.REVOKED)
         self._factors.end_all(change, person.id)
         self._passwords.store(change, person.id, prepared)
         codes: list[str] = []
@@ -305,16 +306,18 @@ class Joining:
                 hint="strongroom user invite NAME",
             )
 
-    def _record_refusal(self, refused: LinkRefused, visit: Visit, now: datetime) -> None:
+    def _record_refusal(
+        self, reason: Reason, link: int | None, visit: Visit, now: datetime
+    ) -> None:
         self._guard.failed_client(visit.address, now)
         event = Event(
             EventType.SIGNON_FAILED,
             Outcome.FAILURE,
             ANONYMOUS,
             op="link",
-            reason=refused.reason,
-            obj_kind=None if refused.id is None else ObjKind.LINK,
-            obj_ref=None if refused.id is None else str(refused.id),
+            reason=reason,
+            obj_kind=None if link is None else ObjKind.LINK,
+            obj_ref=None if link is None else str(link),
             src_ip=self._audit.pseudonym("ip", visit.address),
         )
         with self._database.write() as tx:
