@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 
-from strongroom.accounts import Accounts, Networks
+from strongroom.accounts import Accounts, Identities, Networks
 from strongroom.accounts.guard import Guard
 from strongroom.accounts.passwords import Passwords
 from strongroom.accounts.signon import SignOn
 from strongroom.compliance.joining import Joining
+from strongroom.desk.oidc import Provider
 from strongroom.vault import GrantStore, SellerStore
 
 
@@ -22,3 +23,6 @@ class Rooms:
     accounts: Accounts
     grants: GrantStore
     sellers: SellerStore
+    identities: Identities
+    provider: Provider | None = None
+    """Where people may sign on too, if one is set up."""

@@ -16,6 +16,7 @@ from strongroom.desk.pages import (
     password,
     profile,
     prove,
+    provider,
     sessions,
     sign_on,
 )
@@ -56,7 +57,18 @@ def create_desk(
 
 def all_routes(rooms: Rooms) -> list[Route]:
     """Return every page."""
-    files = (sign_on, joining, profile, sessions, password, factors, prove, locks, network)
+    files = (
+        sign_on,
+        provider,
+        joining,
+        profile,
+        sessions,
+        password,
+        factors,
+        prove,
+        locks,
+        network,
+    )
     return [route for file in files for route in file.routes(rooms)]
 
 

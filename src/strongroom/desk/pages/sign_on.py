@@ -50,6 +50,7 @@ def continued(exchange: Exchange, result: Pending | SignedOn) -> Answer:
 
 class _SignOnPages:
     def __init__(self, rooms: Rooms) -> None:
+        self._rooms = rooms
         self._signon = rooms.signon
 
     def start(self, exchange: Exchange) -> Answer:
@@ -58,7 +59,7 @@ class _SignOnPages:
     def form(self, exchange: Exchange) -> Answer:
         if exchange.session is not None:
             return exchange.go(HOME)
-        return _form(exchange)
+        return form_page(self._rooms, exchange)
 
     def begin(self, exchange: Exchange) -> Answer:
         name = exchange.form.word("name", longest=_NAME)
@@ -67,7 +68,7 @@ class _SignOnPages:
         try:
             result = self._signon.begin(name, password, exchange.visit, exchange.now)
         except (Unauthenticated, Throttled) as exc:
-            return _form(exchange, exc, name=name)
+            return form_page(self._rooms, exchange, exc, name=name)
         return continued(exchange, result)
 
     def challenge(self, exchange: Exchange) -> Answer:
@@ -85,7 +86,7 @@ class _SignOnPages:
         try:
             done = self._signon.prove_passkey(step, response, exchange.visit, exchange.now)
         except (Unauthenticated, Throttled) as exc:
-            return _form(exchange, exc)
+            return form_page(self._rooms, exchange, exc)
         return continued(exchange, done)
 
     def second(self, exchange: Exchange) -> Answer:
@@ -137,7 +138,13 @@ class _SignOnPages:
         return exchange.page(template, status=status, pending=pending, faults=faults)
 
 
-def _form(exchange: Exchange, exc: StrongroomError | None = None, name: str = "") -> Answer:
+def form_page(
+    rooms: Rooms, exchange: Exchange, exc: StrongroomError | None = None, name: str = ""
+) -> Answer:
+    """Return the page on which people sign on, and what was wrong with the last try."""
     faults = [] if exc is None else [exc.message]
     status = 200 if exc is None else status_of(exc)
-    return exchange.page("sign_on.html", status=status, faults=faults, name=name)
+    has_provider = rooms.provider is not None
+    return exchange.page(
+        "sign_on.html", status=status, faults=faults, name=name, has_provider=has_provider
+    )
