@@ -20,6 +20,7 @@ from strongroom.app import System, database_urls, machine_clock, passphrase_path
 from strongroom.audit import EventType
 from strongroom.errors import Conflict, Misconfigured, StrongroomError
 from strongroom.home import Layout, certificates, locked, making, too_open
+from strongroom.home.transport import server_context
 from strongroom.policy.leaving import has_ended
 from strongroom.policy.limits import REVIEW_EVERY, REVIEW_OPENS
 from strongroom.settings import Settings
@@ -154,18 +155,26 @@ def _passphrase(home: Layout, settings: Settings) -> Check:
 
 
 def _certificate(home: Layout) -> Check:
-    paths = certificates.certificates(home)
+    """Tell whether what the listeners show is valid, and for no longer than a profile allows [1.5]."""
+    name, paths = "tls.certificate", certificates.certificates(home)
     try:
-        ends = min(certificates.expires_at(paths.chain), certificates.expires_at(paths.authority))
+        leaf = certificates.leaf_of(home)
+        ends = min(leaf.not_after, certificates.expires_at(paths.authority))
+        server_context(home)
     except Misconfigured as exc:
-        return Check("tls.certificate", State.FAILED, exc.message, "a start makes a new one")
+        return Check(name, State.FAILED, exc.message, exc.hint or "a start makes a new one")
+    hint = "`serve` renews it by itself" if leaf.ours else f"replace {paths.chain} and its key"
     left = ends - machine_clock()
     detail = f"valid until {ends:%Y-%m-%d}"
     if left <= timedelta(0):
-        return Check("tls.certificate", State.FAILED, detail, "a restart renews our own")
+        return Check(name, State.FAILED, detail, hint)
     if left < RENEW_CERTIFICATE:
-        return Check("tls.certificate", State.WARNING, detail, "a restart renews our own")
-    return Check("tls.certificate", State.OK, detail)
+        return Check(name, State.WARNING, detail, hint)
+    if leaf.not_after - leaf.not_before > certificates.LONGEST_LEAF_LIFETIME:
+        longest = certificates.LONGEST_LEAF_LIFETIME.days
+        detail = f"{detail}; it lives longer than {longest} days, which Mozilla's profile forbids"
+        return Check(name, State.WARNING, detail, hint)
+    return Check(name, State.OK, detail)
 
 
 def _ports(home: Layout, settings: Settings) -> Iterator[Check]:

@@ -56,9 +56,8 @@ def test_a_handshake_that_never_ends_is_ended(
         for connection in waiting[10:]:
             connection.sendall(b"\x16\x03\x01\x02\x00\x01")
         for connection in waiting:
-            with connection:
-                with contextlib.suppress(ConnectionError):
-                    assert connection.recv(1) == b""
+            with connection, contextlib.suppress(ConnectionError):
+                assert connection.recv(1) == b""
         assert time.monotonic() - began < 5
         assert door.ask("GET", "/")[0] == 200
 
