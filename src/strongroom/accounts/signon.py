@@ -61,7 +61,9 @@ class SignOn(Signed):
         """
         typed = lockout.folded(name)
         with self._database.read() as tx:
-            person = _person(tx, _people.c.name == typed, now)
+            # PostgreSQL takes no NUL in a text, and no name has one.
+            is_name = typed.isascii() and typed.isprintable()
+            person = _person(tx, _people.c.name == typed, now) if is_name else None
             row = None if person is None else self.password_row(tx, person.principal)
         principal = None if person is None else person.principal
         try:
