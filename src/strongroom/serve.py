@@ -15,15 +15,19 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final, Literal
+from urllib.parse import urlsplit
 
 import uvloop
 
 from strongroom import logs
+from strongroom.accounts.visits import Site
 from strongroom.api import Api, ApiLimits, create_api
 from strongroom.app import System, machine_clock, open_system
 from strongroom.audit import Event as AuditEvent
 from strongroom.audit import EventType, Outcome, Reason
 from strongroom.control import ControlServer
+from strongroom.desk import Desk, Rooms, create_desk
+from strongroom.desk.oidc import Client, Provider
 from strongroom.errors import Conflict, Misconfigured, Tampered
 from strongroom.gateway import create_gateway
 from strongroom.home import certificates
@@ -49,6 +53,7 @@ class Face(StrEnum):
     ALL = "all"
     GATEWAY = "gateway"
     API = "api"
+    DESK = "desk"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +63,8 @@ class Ready:
     gateway: str | None
     token_endpoint: str | None
     api: str | None
+    desk: str | None
+    """As people type it: the certificate and passkeys are for this name."""
     health: str
     ca: Path
     pid: int
@@ -89,6 +96,54 @@ def serve(
     finally:
         system.close()
     logs.say(logs.Happening.SERVE_STOPPED, pid=os.getpid())
+
+
+def desk_of(system: System, clock: Callable[[], datetime] | None = None) -> Desk:
+    """Return the pages of an open home, as an ASGI application."""
+    rooms = Rooms(
+        signon=system.signon,
+        joining=getattr(system, "joining", None),  # type: ignore[arg-type] # until it is wired
+        passwords=system.passwords,
+        guard=system.guard,
+        networks=system.networks,
+        accounts=system.accounts,
+        grants=system.grants,
+        sellers=system.sellers,
+        identities=system.identities,
+        provider=_sign_on_provider(system),
+    )
+    return create_desk(
+        rooms,
+        audit=system.audit,
+        database=system.database,
+        clock=clock or system.clock,
+        key=system.keystore.secret("desk-forms", system.clock()),
+        environment=system.settings.environment,
+    )
+
+
+def _sign_on_provider(system: System) -> Provider | None:
+    """Return the OpenID Connect provider people may sign on through, None where the settings name none.
+
+    Raises:
+        Misconfigured: the settings are incomplete, or the CA cannot be read or is none.
+
+    """
+    oidc = system.settings.oidc
+    if not oidc.issuer:
+        return None
+    if not oidc.client_id:
+        raise Misconfigured("oidc.issuer is set and oidc.client_id is not")
+    ca = None
+    if oidc.ca is not None:
+        try:
+            ca = (system.home.root / oidc.ca).read_text(encoding="ascii")
+        except (OSError, UnicodeDecodeError):
+            raise Misconfigured(
+                "oidc.ca cannot be read", hint="it names a PEM file; a relative path is in the home"
+            ) from None
+    client = Client(oidc.issuer, oidc.client_id, oidc.client_secret, oidc.trust_second_factor, ca)
+    return Provider(client)
 
 
 def tune_memory() -> None:
@@ -139,6 +194,9 @@ class _Serving:
                 add("gateway", settings.gateway, self._gateway(), "on")
             if self._face in (Face.ALL, Face.API):
                 add("api", settings.api, self._api())
+            if self._face in (Face.ALL, Face.DESK):
+                add("desk", settings.desk, desk_of(self._system))
+                self._place_desk(listeners["desk"].url)
             add("health", settings.health, self._health)
             control = ControlServer(self._system)
             await control.start()
@@ -167,8 +225,14 @@ class _Serving:
         logs.say(logs.Happening.SERVE_STARTED, pid=pid)
         base = urls.get("gateway")
         tokens = None if base is None else f"{base}/auth/o2/token"
+        desk = self._system.signon.site.origin if "desk" in urls else None
         health = urls["health"] + "/health"
-        ready(Ready(base, tokens, urls.get("api"), health, authority, pid))
+        ready(Ready(base, tokens, urls.get("api"), desk, health, authority, pid))
+
+    def _place_desk(self, url: str) -> None:
+        """Tell where the pages are, now that the port is known: by name, because passkeys take no address."""
+        if not self._system.settings.desk.url:
+            self._system.signon.site = Site.of(f"https://localhost:{urlsplit(url).port}")
 
     def _perimeter(self, name: str, app: Any) -> Perimeter:  # noqa: ANN401 - an ASGI application
         """Return what of a listener's clients the application behind it gets to see [1.1]."""

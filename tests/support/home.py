@@ -131,6 +131,7 @@ class Home:
             "STRONGROOM_HOME": str(self.path),
             "STRONGROOM_GATEWAY__PORT": "0",
             "STRONGROOM_API__PORT": "0",
+            "STRONGROOM_DESK__PORT": "0",
             "STRONGROOM_HEALTH__PORT": "0",
         }
 

@@ -54,6 +54,7 @@ def measure(stage: Stage, *, reveals: int) -> list[Row]:
         {
             "STRONGROOM_HOME": str(stage.home),
             "STRONGROOM_API__PORT": "0",
+            "STRONGROOM_DESK__PORT": "0",
             "STRONGROOM_HEALTH__PORT": "0",
             **{f"STRONGROOM_API__{name}": value for name, value in _LIMITS.items()},
         },

@@ -105,6 +105,7 @@ def measure(stage: Stage, *, rounds: int, pages: int) -> list[Row]:
             "STRONGROOM_HOME": str(stage.home),
             "STRONGROOM_GATEWAY__PORT": "0",
             "STRONGROOM_API__PORT": "0",
+            "STRONGROOM_DESK__PORT": "0",
             "STRONGROOM_HEALTH__PORT": "0",
         },
     )

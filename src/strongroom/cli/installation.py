@@ -79,7 +79,7 @@ def register(root: typer.Typer) -> None:
     def serve_(
         session: Session,
         *,
-        face: Annotated[Face, typer.Argument(metavar="[all|gateway|api]")] = Face.ALL,
+        face: Annotated[Face, typer.Argument(metavar="[all|gateway|api|desk]")] = Face.ALL,
     ) -> None:
         """Serve the home until SIGTERM; prints the addresses once it is ready."""
         logs.configure(sys.stderr)

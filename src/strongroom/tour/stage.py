@@ -203,7 +203,7 @@ class Stage:
     def _environment(self) -> dict[str, str]:
         # What is set for the user's own home is not for this one.
         kept = {k: v for k, v in os.environ.items() if not k.startswith("STRONGROOM_")}
-        ports = {f"STRONGROOM_{name}__PORT": "0" for name in ("GATEWAY", "API", "HEALTH")}
+        ports = {f"STRONGROOM_{name}__PORT": "0" for name in ("GATEWAY", "API", "DESK", "HEALTH")}
         return {**kept, **ports}
 
 
