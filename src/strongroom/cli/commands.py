@@ -18,6 +18,7 @@ from strongroom.cli import (
     machines,
     measure,
     networks,
+    posture,
     secrets,
     transport,
 )
