@@ -15,6 +15,7 @@ from strongroom.crypto.root import (
     RootProvider,
     create_file_root,
     open_file_root,
+    reseal_file_root,
     root_for,
 )
 from strongroom.errors import Conflict, Misconfigured, Tampered, Unavailable
@@ -260,3 +261,57 @@ def test_the_root_is_not_printed_or_pickled(made: FileRoot, path: Path) -> None:
     assert repr(made) == f"<root file:{path}>"
     with pytest.raises(TypeError, match="cannot be pickled"):
         made.__reduce__()
+
+
+@pytest.mark.clause("1.4")
+def test_a_resealed_root_opens_with_the_new_passphrase_only_and_is_the_same(
+    path: Path, made: FileRoot
+) -> None:
+    wrapped = made.wrap(bytes(range(32)), b"context")
+    before = path.read_bytes()
+    reseal_file_root(path, PASSPHRASE, "another passphrase", Environment.TEST)
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert path.read_bytes() != before
+    after = open_file_root(path, "another passphrase", Environment.TEST)
+    assert after.unwrap(wrapped, b"context") == bytes(range(32))
+    with pytest.raises(Misconfigured, match="does not open"):
+        open_file_root(path, PASSPHRASE, Environment.TEST)
+    assert [p.name for p in path.parent.iterdir()] == [path.name]
+
+
+@pytest.mark.clause("1.4")
+@pytest.mark.parametrize(
+    ("current", "successor", "error"),
+    [
+        ("wrong", "another passphrase", Misconfigured),
+        (PASSPHRASE, PASSPHRASE, Conflict),
+        (PASSPHRASE, "", Misconfigured),
+        (PASSPHRASE, "\ud800", Misconfigured),
+    ],
+)
+def test_a_root_that_can_not_be_resealed_stays_as_it_is(
+    path: Path, made: FileRoot, current: str, successor: str, error: type[Exception]
+) -> None:
+    before = path.read_bytes()
+    with pytest.raises(error):
+        reseal_file_root(path, current, successor, Environment.TEST)
+    assert path.read_bytes() == before
+    assert [p.name for p in path.parent.iterdir()] == [path.name]
+
+
+def test_an_interrupted_resealing_leaves_the_root_and_is_repeated(
+    path: Path, made: FileRoot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = path.read_bytes()
+
+    def fail(*_: object) -> None:
+        raise OSError(28, "no space")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", fail)
+        with pytest.raises(Unavailable):
+            reseal_file_root(path, PASSPHRASE, "another passphrase", Environment.TEST)
+    assert path.read_bytes() == before
+    path.with_name(f".{path.name}.new").write_bytes(b"left by a kill")
+    reseal_file_root(path, PASSPHRASE, "another passphrase", Environment.TEST)
+    open_file_root(path, "another passphrase", Environment.TEST)

@@ -20,7 +20,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
-from sqlalchemy.pool import NullPool, StaticPool
+from sqlalchemy.pool import ConnectionPoolEntry, NullPool, StaticPool
 
 from strongroom.errors import Conflict, Denied, Misconfigured, Tampered, Unavailable
 
@@ -181,7 +181,8 @@ class Database:
             raise
         before, self._writer = self._writer, engine
         self._reader = _reading(engine)
-        # What is in use is closed when it is given back.
+        # What is in use is closed when it is given back: a pool that was disposed of would keep it.
+        event.listen(before.pool, "checkin", _close_returned)
         before.dispose()
 
     def _refuse_elsewhere(self, engine: sa.Engine) -> None:
@@ -302,6 +303,10 @@ class Bulk:
         if not self._is_ordered:
             rows = [self._order(row) for row in rows]
         tx.exec_driver_sql(self._sql, cast("list[tuple[Any, ...]]", rows))
+
+
+def _close_returned(_connection: object, record: ConnectionPoolEntry) -> None:
+    record.invalidate()
 
 
 def _reading(writer: sa.Engine) -> sa.Engine:
