@@ -13,23 +13,25 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from operator import itemgetter
 from typing import Final
 
 from strongroom import settings as settings_file
+from strongroom.accounts import Holdings
 from strongroom.app import System, database_urls, machine_clock, passphrase_path
 from strongroom.audit import EventType
 from strongroom.errors import Conflict, Misconfigured, StrongroomError
 from strongroom.home import Layout, certificates, locked, making, too_open
 from strongroom.home.transport import server_context
 from strongroom.policy.leaving import has_ended
-from strongroom.policy.limits import REVIEW_EVERY, REVIEW_OPENS
+from strongroom.policy.limits import REVIEW_EVERY, REVIEW_OPENS, SECRET_ENDS_SOON
+from strongroom.policy.secrets import SecretState
 from strongroom.settings import Settings
 from strongroom.terms import Environment, PrincipalKind
 from strongroom.vault import PeriodKind
 
 VERIFY_EVERY: Final = timedelta(days=7)
 RENEW_CERTIFICATE: Final = timedelta(days=14)
-ROTATE_SECRET: Final = timedelta(days=14)
 _CLOCK_SLACK: Final = timedelta(seconds=5)
 _WAL_RESET_FIXED: Final = (3, 51, 3)
 _TAIL: Final = 10_000
@@ -79,6 +81,8 @@ def open_checks(system: System, now: datetime) -> list[Check]:
         _broken_glass(system, now),
         _locks(system, now),
         _secrets(system, now),
+        _client_certificates(system, now),
+        _secret_ages(system, now),
         _networks(system),
         Check(
             "keys.copies",
@@ -289,19 +293,62 @@ def _locks(system: System, now: datetime) -> Check:
 
 
 def _secrets(system: System, now: datetime) -> Check:
-    """Tell whether an app's newest secret is about to end, or has ended [1.4]."""
-    ends = []
-    for app in system.accounts.listed(PrincipalKind.APP):
-        secrets = system.accounts.holdings(app.name).secrets
-        if secrets and not has_ended(app.ended_at, now):
-            ends.append((max(secret.ends_at for secret in secrets), app.name))
-    if not ends or min(ends)[0] - now > ROTATE_SECRET:
+    """Tell whether an app's or node's newest secret is about to end, or has ended [1.4]."""
+    ends = [
+        (max(secret.ends_at for secret in holdings.secrets), holdings.principal)
+        for holdings in _machines(system, now)
+        if holdings.secrets
+    ]
+    at, machine = min(ends, key=itemgetter(0), default=(None, None))
+    if at is None or machine is None or at - now > SECRET_ENDS_SOON:
         return Check("apps.secrets", State.OK, "each is younger than a quarter")
-    at, name = min(ends)
     state = State.FAILED if at <= now else State.WARNING
-    return Check(
-        "apps.secrets", state, f"{name}'s ends at {at:%Y-%m-%d}", f"strongroom app rotate {name}"
+    detail = f"{machine.name}'s ends at {at:%Y-%m-%d}"
+    return Check("apps.secrets", state, detail, f"strongroom {machine.kind} rotate {machine.name}")
+
+
+def _client_certificates(system: System, now: datetime) -> Check:
+    """Tell whether the newest certificate of an app or node is about to end, or has ended [1.4]."""
+    name = "apps.certificates"
+    ends = []
+    for holdings in _machines(system, now):
+        live = [shown for shown in holdings.certificates if shown.revoked_at is None]
+        # Revoking an app's is how it goes back to its secret alone; a node needs one.
+        if live:
+            ends.append((max(shown.ends_at for shown in live), holdings.principal))
+        elif holdings.principal.kind is PrincipalKind.NODE:
+            ends.append((now, holdings.principal))
+    at, machine = min(ends, key=itemgetter(0), default=(None, None))
+    if at is None or machine is None or at - now > SECRET_ENDS_SOON:
+        return Check(name, State.OK, "none is about to end")
+    state = State.FAILED if at <= now else State.WARNING
+    detail = f"{machine.name}'s ends at {at:%Y-%m-%d}"
+    hint = f"strongroom {machine.kind} certificate {machine.name} --certificate-file NEW"
+    return Check(name, state, detail, hint)
+
+
+def _secret_ages(system: System, now: datetime) -> Check:
+    """Tell whether a secret of the installation itself is due, or late [1.4]."""
+    due = sorted(
+        (age for age in system.secrets.ages() if age.state(now) is not SecretState.OK),
+        key=lambda age: age.ends_at,
     )
+    if not due:
+        return Check("secrets.age", State.OK, "each is younger than its limit")
+    late = sum(age.state(now) is SecretState.LATE for age in due)
+    detail = f"{len(due)} due, {late} late; {due[0].name} by {due[0].ends_at:%Y-%m-%d}"
+    state = State.FAILED if late else State.WARNING
+    return Check("secrets.age", state, detail, "strongroom secret list shows how to rotate each")
+
+
+def _machines(system: System, now: datetime) -> list[Holdings]:
+    """Return what every living app and node holds."""
+    return [
+        system.accounts.holdings(machine.name)
+        for kind in (PrincipalKind.APP, PrincipalKind.NODE)
+        for machine in system.accounts.listed(kind)
+        if not has_ended(machine.ended_at, now)
+    ]
 
 
 def _networks(system: System) -> Check:
