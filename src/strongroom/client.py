@@ -172,17 +172,21 @@ class Client:
         for connection in idle:
             connection.close()
 
-    def reveal(self, token: str, *, purpose: str, reason: str) -> Value:
-        """Return the value behind a token. Raises: ApiError."""
+    def reveal(self, token: str, *, purpose: str, reason: str, key: str | None = None) -> Value:
+        """Return the value behind a token. Raises: ApiError.
+
+        `key` is your name for this request, of letters, digits, `-` and `_`: sent again with it, the log tells the
+        repetition from another disclosure. Likewise in the two calls below.
+        """
         body = {"token": token, "purpose": purpose, "reason": reason}
-        return _asked_for(token, self._call("POST", "/v1/reveal", body))
+        return _asked_for(token, self._call("POST", "/v1/reveal", body, key))
 
     def reveal_batch(
-        self, tokens: Sequence[str], *, purpose: str, reason: str
+        self, tokens: Sequence[str], *, purpose: str, reason: str, key: str | None = None
     ) -> list[Value | ApiError]:
         """Return for each of up to 100 tokens its value, or why there is none. Raises: ApiError."""
         body = {"tokens": list(tokens), "purpose": purpose, "reason": reason}
-        results = self._call("POST", "/v1/reveal/batch", body)["results"]
+        results = self._call("POST", "/v1/reveal/batch", body, key)["results"]
         if [one["token"] for one in results] != body["tokens"]:
             raise _swapped()
         return [
@@ -200,6 +204,7 @@ class Client:
         purpose: str,
         reason: str,
         categories: Sequence[str] | None = None,
+        key: str | None = None,
     ) -> list[Value]:
         """Return an order's values: all that the grants cover, or these categories. Raises: ApiError."""
         body: dict[str, Any] = {
@@ -210,7 +215,8 @@ class Client:
         }
         if categories is not None:
             body["categories"] = list(categories)
-        return [Value(**one) for one in self._call("POST", "/v1/orders/reveal", body)["values"]]
+        found = self._call("POST", "/v1/orders/reveal", body, key)["values"]
+        return [Value(**one) for one in found]
 
     def search(
         self,
@@ -255,10 +261,16 @@ class Client:
 
     # -- private ---------------------------------------------------------------------------------
 
-    def _call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:  # noqa: ANN401 - JSON
+    def _call(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        key: str | None = None,
+    ) -> Any:  # noqa: ANN401 - JSON
         content = None if body is None else json.dumps(body).encode()
         for last in (False, True):
-            headers = {}
+            headers = {} if key is None else {"Idempotency-Key": key}
             if self._needs_token:
                 headers["Authorization"] = f"Bearer {self._token(renew=last)}"
             if content is not None:
@@ -370,15 +382,18 @@ class AsyncClient:
         """Close the idle connections."""
         await self._run(self._client.close)
 
-    async def reveal(self, token: str, *, purpose: str, reason: str) -> Value:
+    async def reveal(
+        self, token: str, *, purpose: str, reason: str, key: str | None = None
+    ) -> Value:
         """Return the value behind a token. Raises: ApiError."""
-        return await self._run(partial(self._client.reveal, token, purpose=purpose, reason=reason))
+        call = partial(self._client.reveal, token, purpose=purpose, reason=reason, key=key)
+        return await self._run(call)
 
     async def reveal_batch(
-        self, tokens: Sequence[str], *, purpose: str, reason: str
+        self, tokens: Sequence[str], *, purpose: str, reason: str, key: str | None = None
     ) -> list[Value | ApiError]:
         """Return for each of up to 100 tokens its value, or why there is none. Raises: ApiError."""
-        call = partial(self._client.reveal_batch, tokens, purpose=purpose, reason=reason)
+        call = partial(self._client.reveal_batch, tokens, purpose=purpose, reason=reason, key=key)
         return await self._run(call)
 
     async def reveal_order(
@@ -389,6 +404,7 @@ class AsyncClient:
         purpose: str,
         reason: str,
         categories: Sequence[str] | None = None,
+        key: str | None = None,
     ) -> list[Value]:
         """Return an order's values. Raises: ApiError."""
         return await self._run(
@@ -399,6 +415,7 @@ class AsyncClient:
                 purpose=purpose,
                 reason=reason,
                 categories=categories,
+                key=key,
             )
         )
 

@@ -5,11 +5,13 @@ from strongroom.accounts.channels import Channel, Channels
 from strongroom.accounts.clients import ClientGuard
 from strongroom.accounts.guard import Disposition, Guard, Lock
 from strongroom.accounts.identities import Identities, Identity
+from strongroom.accounts.links import LinkRefused, Links, NewLink
 from strongroom.accounts.networks import NetworkRange, Networks, WrongNetwork
 from strongroom.accounts.nodes import Nodes
 from strongroom.accounts.passwords import Passwords
 from strongroom.accounts.principals import ANONYMOUS, Accounts
 from strongroom.accounts.registered import Certificate
+from strongroom.accounts.requests import KeyReused, RequestKeys
 from strongroom.accounts.rows import (
     Authorization,
     Holdings,
@@ -38,15 +40,20 @@ __all__ = [
     "Holdings",
     "Identities",
     "Identity",
+    "KeyReused",
+    "LinkRefused",
+    "Links",
     "Lock",
     "NetworkRange",
     "Networks",
     "NewApp",
     "NewAuthorization",
+    "NewLink",
     "NewPerson",
     "Nodes",
     "Passwords",
     "Principal",
+    "RequestKeys",
     "Secret",
     "Session",
     "Shown",

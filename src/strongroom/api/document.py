@@ -12,6 +12,16 @@ PATH: Final = "/openapi.json"
 _WITHOUT_TOKEN: Final = frozenset({token.PATH, "/v1/health"})
 _SCHEME: Final = "app"
 _CERTIFICATE: Final = "certificate"
+KEY_PATTERN: Final = r'"?([A-Za-z0-9_-]{1,64})"?'
+"""An idempotency key, as a bare or quoted string."""
+
+_KEY: Final = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "description": "Your name for this request. Sent again with the same request it marks a repetition.",
+    "schema": {"type": "string", "pattern": f"^{KEY_PATTERN}$"},
+}
 _PROBLEMS: Final = {
     "400": "The request has the wrong form.",
     "401": "Neither an access token nor a client certificate that is valid, or the app has ended.",
@@ -44,8 +54,11 @@ def written(app: FastAPI) -> bytes:
         _CERTIFICATE: {"type": "mutualTLS"},
     }
     for path, operations in found["paths"].items():
-        for operation in operations.values():
-            _complete(operation, with_token=path not in _WITHOUT_TOKEN)
+        for method, operation in operations.items():
+            with_token = path not in _WITHOUT_TOKEN
+            _complete(operation, with_token=with_token)
+            if with_token and method == "post":
+                _name_requests(operation)
     return orjson.dumps(found)
 
 
@@ -60,3 +73,11 @@ def _complete(operation: dict[str, Any], *, with_token: bool) -> None:
         known["content"] = {**known.get("content", {}), **content}
     if with_token:
         operation["security"] = [{_SCHEME: []}, {_CERTIFICATE: []}]
+
+
+def _name_requests(operation: dict[str, Any]) -> None:
+    operation.setdefault("parameters", []).append(_KEY)
+    operation["responses"]["422"] = {
+        "description": "The idempotency key stands for another request.",
+        "content": {problems.MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+    }

@@ -167,6 +167,18 @@ def of_status(status: int, headers: Mapping[str, str] | None) -> Problem:
     return Problem(status if status in kinds else 400, kind, detail, reason, headers=kept)
 
 
+def key_reused() -> Refused:
+    """Return the refusal of an idempotency key that stands for another request."""
+    return Refused(
+        Problem(
+            422,
+            "key-reused",
+            "this idempotency key stands for another request: give each request its own",
+            Reason.CONFLICT,
+        )
+    )
+
+
 def unsealed() -> Refused:
     """Return the refusal of personal data that somebody on the way could read [1.5]."""
     return Refused(

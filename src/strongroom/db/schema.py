@@ -90,6 +90,15 @@ app_channel = sa.Table(
     _column("behind_proxy", sa.Boolean, "business"),  # somebody else ends its TLS
 )
 
+request_key = sa.Table(
+    "request_key",
+    vault,
+    _column("principal_id", _Id, "reference", primary_key=True, autoincrement=False),
+    _column("key_ref", sa.Text, "reference", primary_key=True),  # HMAC of the idempotency key
+    _column("request_ref", sa.Text, "reference"),  # HMAC of path and body
+    _column("created_at", UtcDateTime, "business"),
+)
+
 grant = sa.Table(
     "access_grant",
     vault,
@@ -154,7 +163,7 @@ second_factor = sa.Table(
     _column("principal_id", _Id, "reference", sa.ForeignKey("principal.id")),
     _column("kind", sa.Text, "business"),  # totp | passkey
     _column("label", sa.Text, "business"),  # what its owner calls it
-    _column("secret", sa.LargeBinary, "sealed", nullable=True),  # of TOTP
+    _column("secret", sa.LargeBinary, "sealed", nullable=True),  # TOTP's; what holds a passkey to its owner
     _column("credential_id", sa.LargeBinary, "reference", nullable=True, unique=True),
     _column("public_key", sa.LargeBinary, "public", nullable=True),  # COSE key of a passkey
     _column("counter", _Id, "business"),  # last TOTP step used, or a passkey's signature counter

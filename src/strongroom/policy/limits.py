@@ -217,3 +217,6 @@ STRANGERS_WINDOW: Final = timedelta(minutes=1)
 
 SECRET_ENDS_SOON: Final = timedelta(days=14)
 """Our own: so long before a secret's end `doctor` asks for the next one [1.4]."""
+
+REQUEST_KEY_LIFETIME: Final = timedelta(days=1)
+"""Our own: how long an idempotency key stands for its request."""

@@ -168,3 +168,10 @@ def upgrade() -> None:
         sa.Column("changed_by", _ID, nullable=False),
         sa.Column("digests", sa.LargeBinary(), nullable=False),
     )
+    op.create_table(
+        "request_key",
+        sa.Column("principal_id", _ID, primary_key=True, autoincrement=False, nullable=False),
+        sa.Column("key_ref", sa.Text(), primary_key=True, nullable=False),
+        sa.Column("request_ref", sa.Text(), nullable=False),
+        sa.Column("created_at", _INSTANT, nullable=False),
+    )
