@@ -1,0 +1,5 @@
+"""A home that nobody serves, to look around from."""
+
+from tests.attacks.conftest import made_home, offline
+
+__all__ = ["made_home", "offline"]
