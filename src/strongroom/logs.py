@@ -46,6 +46,7 @@ class Task(StrEnum):
     """The scheduled work that a happening can name."""
 
     SWEEP = "sweep"
+    GUARD = "guard"
     CHECKPOINT = "checkpoint"
     HEARTBEAT = "heartbeat"
     DRIFT = "drift"

@@ -248,6 +248,7 @@ class _Serving:
             accounts=system.accounts,
             channels=system.channels,
             networks=system.networks,
+            guard=system.guard.clients,
             certificates=system.certificates,
             sellers=system.sellers,
             grants=system.grants,
@@ -266,6 +267,7 @@ class _Serving:
             vault=system.vault,
             accounts=system.accounts,
             networks=system.networks,
+            guard=system.guard.clients,
             sellers=system.sellers,
             audit=system.audit,
             database=system.database,
@@ -312,6 +314,7 @@ class _Serving:
     async def _heartbeats(self) -> None:
         while not await self._stopped_within(HEARTBEAT_SECONDS):
             await self._do(logs.Task.HEARTBEAT, self._heartbeat)
+            await self._do(logs.Task.GUARD, self._settle)
 
     def _heartbeat(self) -> None:
         now, strangers = self._system.clock(), self._system.strangers
@@ -354,6 +357,9 @@ class _Serving:
         )
         with self._system.database.write() as tx:
             self._system.audit.append(tx, event, now=self._system.clock())
+
+    def _settle(self) -> None:
+        self._system.guard.settle(self._system.clock())
 
     async def _stopped_within(self, seconds: float) -> bool:
         with contextlib.suppress(TimeoutError):

@@ -13,7 +13,7 @@ import orjson
 import pytest
 from tests.vault.conftest import CONSOLE, EMAIL, NAME, NOW, PHONE, World, make_world, order
 
-from strongroom.accounts import Accounts, Certificates, Channels, Networks, Nodes
+from strongroom.accounts import Accounts, Certificates, Channels, ClientGuard, Networks, Nodes
 from strongroom.api import ApiLimits, create_api
 from strongroom.terms import Action, Category, PrincipalId, Purpose, SellerId
 
@@ -82,6 +82,7 @@ class Door:
             accounts=self.accounts,
             channels=self.channels,
             networks=self.networks,
+            guard=ClientGuard(self.world.database, self.world.audit),
             certificates=self.certificates,
             sellers=self.world.sellers,
             grants=self.world.grants,

@@ -14,7 +14,7 @@ from typing import Any
 import orjson
 import pytest
 
-from strongroom.accounts import Accounts, Networks
+from strongroom.accounts import Accounts, ClientGuard, Networks
 from strongroom.audit.log import AuditLog
 from strongroom.crypto import note
 from strongroom.crypto.root import FileRoot
@@ -143,6 +143,7 @@ class Door:
             vault=self.vault,
             accounts=self.accounts,
             networks=self.networks,
+            guard=ClientGuard(self.database, self.audit),
             sellers=self.sellers,
             audit=self.audit,
             database=self.database,

@@ -13,7 +13,7 @@ from typing import Final
 from strongroom.accounts import counts
 from strongroom.accounts.counts import EVERYBODY, Key, Scope
 from strongroom.accounts.telling import Refused, Telling
-from strongroom.audit import AuditLog, EventType, Reason
+from strongroom.audit import AuditLog, Event, EventType, Reason
 from strongroom.db.engine import Database
 from strongroom.errors import Throttled
 from strongroom.policy import lockout
@@ -66,9 +66,12 @@ class ClientGuard:
         self._refuse_spent([(Scope.BEARER_ADDRESS, place)], Scope.BEARERS, address, now)
         self._add([Key(Scope.BEARER_ADDRESS, place), Key(Scope.BEARERS, EVERYBODY)], now)
 
-    def refuse_late(self, refused: Refused, now: datetime) -> None:
-        """Record an expired token: it slows nobody down, for every app has one once an hour, but fills no log."""
-        self._telling.refuse(refused, now)
+    def refuse_late(self, event: Event, now: datetime) -> None:
+        """Record the refusal of an expired token, those of a minute as a number.
+
+        It slows nobody down: every app has one once an hour.
+        """
+        self._telling.refuse(Refused.of(event), now)
 
     def settle(self, now: datetime) -> None:
         """Record what was put off and is not told yet; call it now and then."""

@@ -250,8 +250,9 @@ class Guard:
         self._locks.settle(now)
         self._telling.settle(now)
         self.clients.settle(now)
-        with self._database.write() as tx:
-            counts.prune(tx, now)
+        if self._is_prune_due(now):
+            with self._database.write() as tx:
+                self._prune(tx, now)
 
     # -- private ---------------------------------------------------------------------------------
 
@@ -333,9 +334,12 @@ class Guard:
                 else:
                     self._in_flight.pop(budget, None)
 
-    def _prune(self, tx: Transaction, now: datetime) -> None:
+    def _is_prune_due(self, now: datetime) -> bool:
         last = self._pruned_at
-        if last is None or not timedelta(0) <= now - last < _PRUNE_EVERY:
+        return last is None or not timedelta(0) <= now - last < _PRUNE_EVERY
+
+    def _prune(self, tx: Transaction, now: datetime) -> None:
+        if self._is_prune_due(now):
             self._pruned_at = now
             counts.prune(tx, now)
 

@@ -6,7 +6,7 @@ Each event is a write to the disk. Without a bound anybody who reaches a listene
 import threading
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, Self
 
 from strongroom.accounts.principals import ANONYMOUS
 from strongroom.audit import AuditLog, Event, EventType, Outcome, Reason
@@ -23,9 +23,14 @@ class Refused:
 
     type: EventType
     op: str | None
-    reason: Reason
+    reason: Reason | None
     src_ip: str | None
     outcome: Outcome = Outcome.DENIED
+
+    @classmethod
+    def of(cls, event: Event) -> Self:
+        """Return what the event of one refusal has in common with its like."""
+        return cls(event.type, event.op, event.reason, event.src_ip, event.outcome)
 
     def event(self, number: int) -> Event:
         """Return what the log hears of so many."""

@@ -21,7 +21,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from strongroom import web
-from strongroom.accounts import Accounts, Certificates, Channel, Channels, Networks
+from strongroom.accounts import (
+    Accounts,
+    Certificates,
+    Channel,
+    Channels,
+    ClientGuard,
+    Networks,
+)
 from strongroom.api import document, problems, proof, token
 from strongroom.api.exchange import Exchange
 from strongroom.api.limits import Allowances, ApiLimits, VolumeSpent
@@ -76,6 +83,7 @@ class Api:
         inner: FastAPI,
         channels: Channels,
         networks: Networks,
+        guard: ClientGuard,
         certificates: Certificates,
         audit: AuditLog,
         database: Database,
@@ -87,6 +95,7 @@ class Api:
         self._inner = inner
         self._channels = channels
         self._networks = networks
+        self._guard = guard
         self._certificates = certificates
         self._audit = audit
         self._database = database
@@ -260,16 +269,24 @@ class Api:
                 src_ip=exchange.src_ip,
             )
             try:
-                await run_in_threadpool(self._append, event, exchange.now)
+                await run_in_threadpool(self._append, exchange, event)
+            except Throttled as exc:
+                problem = problems.problem_for(exc)
             except Exception as exc:  # noqa: BLE001 - whatever it is: no event, no answer
                 _report(exc)
                 problem = problems.unrecorded()
             exchange.recorded = True
         return _Answer(problem.status, [_PROBLEM_TYPE, *problem.headers], problem.body())
 
-    def _append(self, event: Event, now: datetime) -> None:
+    def _append(self, exchange: Exchange, event: Event) -> None:
+        """Record a refusal. Raises: Throttled where it is the answer to who proves nothing and asks too often."""
+        if exchange.channel is None:
+            if event.reason is Reason.EXPIRED_CREDENTIAL:
+                self._guard.refuse_late(event, exchange.now)
+                return
+            self._guard.refuse_stranger(exchange.address, exchange.now)
         with self._database.write() as tx:
-            self._audit.append(tx, event, now=now)
+            self._audit.append(tx, event, now=exchange.now)
 
 
 def create_api(  # noqa: PLR0913 - the objects that app.py wires, by name
@@ -278,6 +295,7 @@ def create_api(  # noqa: PLR0913 - the objects that app.py wires, by name
     accounts: Accounts,
     channels: Channels,
     networks: Networks,
+    guard: ClientGuard,
     certificates: Certificates,
     sellers: SellerStore,
     grants: GrantStore,
@@ -309,7 +327,9 @@ def create_api(  # noqa: PLR0913 - the objects that app.py wires, by name
         openapi_url=None,
         redirect_slashes=False,
     )
-    inner.include_router(token.router(accounts, networks, certificates, audit, database, tickets))
+    inner.include_router(
+        token.router(accounts, networks, guard, certificates, audit, database, tickets)
+    )
     inner.include_router(
         router(Rooms(vault, accounts, sellers, grants, audit, database, allowances, cursors))
     )
@@ -317,6 +337,7 @@ def create_api(  # noqa: PLR0913 - the objects that app.py wires, by name
         inner=inner,
         channels=channels,
         networks=networks,
+        guard=guard,
         certificates=certificates,
         audit=audit,
         database=database,

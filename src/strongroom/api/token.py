@@ -18,6 +18,7 @@ from strongroom.accounts import (
     Accounts,
     CertificateRefused,
     Certificates,
+    ClientGuard,
     Networks,
     Shown,
     WrongNetwork,
@@ -25,11 +26,12 @@ from strongroom.accounts import (
 from strongroom.api import proof
 from strongroom.api.exchange import Exchange
 from strongroom.api.models import TokenAnswer, TokenError
+from strongroom.api.problems import retry_after
 from strongroom.audit.entry import Event, EventType, ObjKind, Outcome, Reason
 from strongroom.audit.log import AuditLog
 from strongroom.crypto.ticket import TicketBox
 from strongroom.db.engine import Database
-from strongroom.errors import Unauthenticated
+from strongroom.errors import Throttled, Unauthenticated
 from strongroom.policy.limits import ACCESS_TOKEN_LIFETIME
 from strongroom.terms import Caller, PrincipalKind
 
@@ -78,6 +80,7 @@ class _Refusal(Exception):
 def router(
     accounts: Accounts,
     networks: Networks,
+    guard: ClientGuard,
     certificates: Certificates,
     audit: AuditLog,
     database: Database,
@@ -90,16 +93,23 @@ def router(
         """Exchange an app's client id and secret, in the form or as HTTP Basic, for a token of one hour."""
         exchange: Exchange = request.state.exchange
         exchange.op = _OP
+        client_id: str | None = None
         try:
-            client_id, secret = _credentials(exchange)
+            client_id, secret = _shown_by(exchange, guard)
             shown = _shown(certificates, exchange)
             caller = accounts.check_client(client_id, secret, exchange.now, kinds=_KINDS)
             _admit(networks, caller, exchange.address)
             _prove(caller, shown)
         except Unauthenticated:
             exchange.recorded = True  # by accounts, which knows whose credential it was
+            guard.failed(exchange.address, exchange.now, client=client_id)
             return _error(_Refusal("invalid_client", 401))
+        except Throttled as exc:
+            exchange.recorded = True  # by the guard, as one of many
+            return _slowed(exc)
         except _Refusal as refusal:
+            if refusal.caller is ANONYMOUS:
+                guard.failed(exchange.address, exchange.now, client=client_id)
             event = Event(
                 EventType.TOKEN_ISSUED,
                 Outcome.DENIED,
@@ -148,6 +158,7 @@ def router(
             200: {"model": TokenAnswer},
             400: {"model": TokenError},
             401: {"model": TokenError},
+            429: {"model": TokenError},
         },
         operation_id="token",
         openapi_extra=_BODY,
@@ -176,6 +187,23 @@ def _prove(caller: Caller, shown: Shown | None) -> None:
     except Unauthenticated:
         # As a wrong secret: nobody learns without the certificate that it is the right one.
         raise _Refusal("invalid_client", 401, Reason.WRONG_CREDENTIAL, caller) from None
+
+
+def _shown_by(exchange: Exchange, guard: ClientGuard) -> tuple[str, str]:
+    """Return client id and secret. Raises: _Refusal; Throttled where too many were wrong from this address."""
+    try:
+        client_id, secret = _credentials(exchange)
+    except _Refusal:
+        guard.admit(exchange.address, exchange.now)
+        raise
+    guard.admit(exchange.address, exchange.now, client=client_id)
+    return client_id, secret
+
+
+def _slowed(error: Throttled) -> Response:
+    headers = {name.decode(): value.decode() for name, value in retry_after(error.retry_after or 1)}
+    body = orjson.dumps({"error": "slow_down"})
+    return Response(body, 429, media_type="application/json", headers=headers)
 
 
 def _error(refusal: _Refusal) -> Response:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import datetime
 
-from strongroom.accounts import Accounts, Networks
+from strongroom.accounts import Accounts, ClientGuard, Networks
 from strongroom.audit.log import AuditLog
 from strongroom.db.engine import Database
 from strongroom.gateway.proxy import Gateway
@@ -22,6 +22,7 @@ def create_gateway(  # noqa: PLR0913 - the objects that app.py wires, by name
     vault: Vault,
     accounts: Accounts,
     networks: Networks,
+    guard: ClientGuard,
     sellers: SellerStore,
     audit: AuditLog,
     database: Database,
@@ -36,6 +37,7 @@ def create_gateway(  # noqa: PLR0913 - the objects that app.py wires, by name
         vault=vault,
         accounts=accounts,
         networks=networks,
+        guard=guard,
         sellers=sellers,
         audit=audit,
         database=database,

@@ -4,6 +4,7 @@ A message here is a fixed sentence of ours: it names things by safe identifiers 
 anything Amazon said [2.6].
 """
 
+import math
 import re
 from dataclasses import dataclass
 from typing import Final
@@ -100,6 +101,15 @@ def lwa_error(status: int, error: str, description: str) -> Answer:
     """Return an error in the shape of Login with Amazon (RFC 6749, 5.2)."""
     document = {"error": error, "error_description": description}
     return json_answer(status, document, ((b"pragma", b"no-cache"),))
+
+
+def slowed(error: Throttled, *, as_lwa: bool) -> Answer:
+    """Return the 429 for an address that failed too often, with when to come back."""
+    wait = ((b"retry-after", str(max(math.ceil(error.retry_after or 1), 1)).encode()),)
+    message = "Too many failed requests came from this address."
+    if as_lwa:
+        return json_answer(429, {"error": "slow_down", "error_description": message}, wait)
+    return amazon_error(429, message, headers=wait)
 
 
 def bad_request(message: str, reason: Reason = Reason.MALFORMED_REQUEST) -> Refusal:

@@ -13,10 +13,10 @@ from urllib.parse import parse_qsl
 
 import orjson
 
-from strongroom.accounts import ANONYMOUS, Accounts, Networks
+from strongroom.accounts import ANONYMOUS, Accounts, ClientGuard, Networks
 from strongroom.audit.entry import EventType, Outcome, Reason
 from strongroom.crypto.ticket import TicketBox, TicketKind
-from strongroom.errors import Unauthenticated
+from strongroom.errors import Throttled, Unauthenticated
 from strongroom.gateway.answers import (
     Answer,
     Refusal,
@@ -24,6 +24,7 @@ from strongroom.gateway.answers import (
     denied,
     json_answer,
     lwa_error,
+    slowed,
 )
 from strongroom.policy.catalogue import Catalogue, Operation
 from strongroom.policy.limits import ACCESS_TOKEN_LIFETIME, RESTRICTED_TOKEN_LIFETIME
@@ -82,9 +83,15 @@ class Doorman:
     """Issues and recognises our tokens."""
 
     def __init__(
-        self, accounts: Accounts, networks: Networks, key: bytes, environment: Environment
+        self,
+        accounts: Accounts,
+        networks: Networks,
+        guard: ClientGuard,
+        key: bytes,
+        environment: Environment,
     ) -> None:
         self._accounts = accounts
+        self._guard = guard
         self._networks = networks
         self._access = TicketBox(key, TicketKind.ACCESS, environment)
         self._restricted = TicketBox(key, TicketKind.RDT, environment)
@@ -93,10 +100,23 @@ class Doorman:
         """Answer a request to the token endpoint, in a form or in JSON (RFC 6749, 4 to 6).
 
         Raises:
-            FailedCheck: wrong client or refresh token.
+            FailedCheck: wrong client or refresh token, or too many of them from this address.
             Refusal: anything else is wrong with it; in Login with Amazon's shape.
 
         """
+        client = _client_id(body, content_type)
+        try:
+            self._guard.admit(address, now, client=client)
+        except Throttled as exc:
+            raise FailedCheck(slowed(exc, as_lwa=True)) from None
+        try:
+            return self._issue(body, content_type, address, now)
+        except (FailedCheck, Refusal) as end:
+            if isinstance(end, FailedCheck) or end.actor in (None, ANONYMOUS):
+                self._guard.failed(address, now, client=client)
+            raise
+
+    def _issue(self, body: bytes, content_type: str, address: str, now: datetime) -> Issued:
         form = _parse_form(body, content_type)
         grant_type = _required(form, "grant_type")
         if grant_type not in ("refresh_token", "client_credentials", "authorization_code"):
@@ -271,6 +291,15 @@ def _restricted_operation(method: str, path: str, catalogue: Catalogue) -> Opera
             Reason.UNKNOWN_OPERATION,
         )
     return found
+
+
+def _client_id(body: bytes, content_type: str) -> str | None:
+    """Return the client id that a request shows, if it shows one."""
+    try:
+        shown = _parse_form(body, content_type).get("client_id")
+    except Refusal:
+        return None
+    return shown if isinstance(shown, str) else None
 
 
 def _parse_form(body: bytes, content_type: str) -> Mapping[str, object]:

@@ -17,11 +17,11 @@ from typing import Any, Final
 import orjson
 
 from strongroom import web
-from strongroom.accounts import ANONYMOUS, Accounts, Networks
+from strongroom.accounts import ANONYMOUS, Accounts, ClientGuard, Networks
 from strongroom.audit.entry import Event, EventType, ObjKind, Outcome, Reason
 from strongroom.audit.log import AuditLog
 from strongroom.db.engine import Database
-from strongroom.errors import StrongroomError
+from strongroom.errors import StrongroomError, Throttled
 from strongroom.gateway import answers, transform
 from strongroom.gateway.answers import Answer, Refusal
 from strongroom.gateway.extraction import Json
@@ -97,6 +97,7 @@ class Gateway:
         vault: Vault,
         accounts: Accounts,
         networks: Networks,
+        guard: ClientGuard,
         sellers: SellerStore,
         audit: AuditLog,
         database: Database,
@@ -110,7 +111,8 @@ class Gateway:
         self._database = database
         self._clock = clock
         self._limits = limits
-        self._doorman = Doorman(accounts, networks, token_key, environment)
+        self._doorman = Doorman(accounts, networks, guard, token_key, environment)
+        self._guard = guard
         self._outgoing = Outgoing(vault, token_key, environment)
         self._sealing = Sealing(catalogue, vault, self._outgoing, limits)
         self._lines = Lines(sellers, limits)
@@ -436,10 +438,26 @@ class Gateway:
             src_ip=exchange.src_ip,
         )
         try:
+            if event.actor is ANONYMOUS:
+                return self._refuse_stranger(exchange, event, refusal.answer)
             return self._record(exchange, event, refusal.answer)
         except Exception as exc:  # noqa: BLE001 - whatever it is: no event, no answer
             _report(exc)
             return _UNRECORDED
+
+    def _refuse_stranger(self, exchange: _Exchange, event: Event, answer: Answer) -> Answer:
+        """Return the answer to who proved nothing; beyond what an address may, 429 and events by number."""
+        if event.reason is Reason.EXPIRED_CREDENTIAL:
+            self._guard.refuse_late(event, exchange.now)
+            return answer
+        for_token = exchange.path in TOKEN_PATHS
+        try:
+            # The doorman counts what asks for tokens.
+            if not for_token or exchange.method != "POST":
+                self._guard.refuse_stranger(exchange.address, exchange.now)
+        except Throttled as exc:
+            return answers.slowed(exc, as_lwa=for_token)
+        return self._record(exchange, event, answer)
 
 
 def _report(exc: BaseException) -> None:
