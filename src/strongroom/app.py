@@ -23,7 +23,9 @@ from strongroom.accounts import (
     Channels,
     Guard,
     Identities,
+    Links,
     Networks,
+    NewLink,
     Nodes,
     Passwords,
     SignOn,
@@ -32,6 +34,7 @@ from strongroom.accounts import (
 from strongroom.accounts.strangers import Strangers
 from strongroom.audit import AuditLog, Event, EventType, ObjKind, Outcome, Reason
 from strongroom.compliance import AccessView, Reviews, administrators
+from strongroom.compliance.joining import Joining
 from strongroom.crypto.note import Signer, Verifier
 from strongroom.crypto.root import RootProvider, root_for
 from strongroom.db import migrate
@@ -41,7 +44,7 @@ from strongroom.home import Layout, certificates, check_modes, layout, locked, m
 from strongroom.home.secrets import present as present_secrets
 from strongroom.policy.passwords import profile_named
 from strongroom.settings import Settings
-from strongroom.terms import SYSTEM, Caller, Environment
+from strongroom.terms import SYSTEM, Caller, Environment, PrincipalId
 from strongroom.vault import GrantStore, Keystore, SellerStore, Vault
 from strongroom.vault.roles import RoleStore
 from strongroom.vault.secrets import SystemSecrets
@@ -85,6 +88,7 @@ class System:
     guard: Guard
     passwords: Passwords = field(repr=False)
     signon: SignOn = field(repr=False)
+    joining: Joining
     sellers: SellerStore
     grants: GrantStore
     vault: Vault
@@ -160,6 +164,16 @@ class System:
             self.audit.checkpoint(now)
 
 
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A home just made, and the link by which its first administrator comes in: shown this once."""
+
+    settings: Settings
+    first_link: NewLink
+    site: Site
+    """Where the link leads."""
+
+
 def initialize(
     path: Path,
     *,
@@ -169,10 +183,12 @@ def initialize(
     one_person: bool,
     clock: Clock = machine_clock,
     environ: Mapping[str, str] | None = None,
-) -> Settings:
-    """Make a home, or finish making one that was interrupted, and return its settings.
+    os_user: str | None = None,
+) -> Made:
+    """Make a home, or finish making one that was interrupted, and return its settings and first link.
 
-    `passphrase_file` is remembered, so that the home opens by itself. Durable on return.
+    `passphrase_file` is remembered, so that the home opens by itself. `os_user` sits at the console: the first link
+    is recorded as made by them, else by the service itself. Durable on return.
 
     Raises:
         Conflict: there is a home already, or something else.
@@ -207,9 +223,13 @@ def initialize(
             if not system.audit.tail(1):
                 mode = _ONE_PERSON if request.one_person else None
                 system.record(EventType.HOME_INITIALIZED, clock(), mode)
+            now = clock()
+            # There is no default account and no default password: a link is all that leads in [1.2].
+            console = SYSTEM if os_user is None else system.accounts.console(os_user, now)
+            link = system.joining.first_link(console, now)
             system.audit.checkpoint(clock())
         making.finish(home, request)
-    return settings_file.load(path, environ)
+    return Made(settings_file.load(path, environ), link, system.signon.site)
 
 
 def open_system(
@@ -323,18 +343,27 @@ def _wire(
     )
 
     signing_on = keystore.secret("signing-on", now)
-    guard = Guard(
-        database,
-        audit,
-        administrators=lambda at: administrators(accounts, grants, at),
-        one_person=settings.one_person,
-    )
+
+    def administering(at: datetime) -> frozenset[PrincipalId]:
+        return administrators(accounts, grants, at)
+
+    guard = Guard(database, audit, administrators=administering, one_person=settings.one_person)
     profile = profile_named(settings.access.profile)
     passwords = Passwords(database, audit, signing_on, environment, profile)
     # Its listener may pick another port: `serve` says which.
     site = Site.of(settings.desk.url or f"https://localhost:{settings.desk.port}")
     signon = SignOn(
         database, audit, signing_on, environment, passwords=passwords, guard=guard, site=site
+    )
+    joining = Joining(
+        database,
+        audit,
+        links=Links(signing_on, environment),
+        passwords=passwords,
+        grants=grants,
+        guard=guard,
+        signon=signon,
+        administrators=administering,
     )
 
     if fresh:
@@ -362,6 +391,7 @@ def _wire(
         guard,
         passwords,
         signon,
+        joining,
         sellers,
         grants,
         vault,

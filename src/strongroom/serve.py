@@ -102,7 +102,7 @@ def desk_of(system: System, clock: Callable[[], datetime] | None = None) -> Desk
     """Return the pages of an open home, as an ASGI application."""
     rooms = Rooms(
         signon=system.signon,
-        joining=getattr(system, "joining", None),  # type: ignore[arg-type] # until it is wired
+        joining=system.joining,
         passwords=system.passwords,
         guard=system.guard,
         networks=system.networks,

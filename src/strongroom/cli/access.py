@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from strongroom.cli import grants, identities, locks, reviews
+from strongroom.cli import grants, identities, joining, locks, reviews
 from strongroom.cli.session import EXIT_REFUSED, Session, secret, table, verb
 from strongroom.errors import Malformed
 
@@ -22,6 +22,7 @@ def register(root: typer.Typer) -> None:
     root.add_typer(app, name="app")
     root.add_typer(user, name="user")
     identities.register(user)
+    joining.register(user)
     locks.register(user)
     grants.register(root)
     reviews.register(root)

@@ -1,5 +1,6 @@
 """The home itself: `init`, `serve`, `doctor`, and the pretend SP-API."""
 
+import os
 import sys
 from dataclasses import asdict
 from enum import StrEnum
@@ -8,12 +9,14 @@ from typing import Annotated
 
 import typer
 
-from strongroom import doctor, logs
+from strongroom import control, doctor, logs
 from strongroom.app import clock_from, initialize, machine_clock
-from strongroom.cli.session import EXIT_REFUSED, Session, secret, table, verb
+from strongroom.cli import joining
+from strongroom.cli.session import EXIT_REFUSED, Session, lines, secret, table, verb
 from strongroom.errors import Conflict, Denied, Malformed, StrongroomError
 from strongroom.home import certificates
 from strongroom.operations import instant
+from strongroom.operations.joining import shown
 from strongroom.serve import Face, Ready, serve
 from strongroom.settings import load
 from strongroom.simulator import SimulatorConfig, run
@@ -53,7 +56,7 @@ def register(root: typer.Typer) -> None:
         if session.now is not None and world is Environment.PRODUCTION:
             raise Denied("a home of environment production takes its time from the machine")
         clock = machine_clock if session.now is None else clock_from(instant(session.now))
-        settings = initialize(
+        made = initialize(
             session.home.root,
             environment=world,
             passphrase=None
@@ -62,18 +65,21 @@ def register(root: typer.Typer) -> None:
             passphrase_file=passphrase_file,
             one_person=one_person,
             clock=clock,
+            os_user=control.os_user(os.geteuid()),
         )
         files = certificates.certificates(session.home)
-        session.say(
-            {
-                "home": str(session.home.root),
-                "environment": settings.environment.value,
-                "home_id": settings.home_id,
-                "one_person": settings.one_person,
-                "ca": str(files.authority),
-                "ca_bundle": str(files.bundle),
-            }
-        )
+        document = {
+            "home": str(session.home.root),
+            "environment": made.settings.environment.value,
+            "home_id": made.settings.home_id,
+            "one_person": made.settings.one_person,
+            "ca": str(files.authority),
+            "ca_bundle": str(files.bundle),
+        }
+        first = shown(made.first_link, made.site)
+        session.warn(joining.ONCE)
+        told = {**document, "first_sign_on": joining.told(first)}
+        session.say({**document, "first_sign_on": first}, lines(told))
 
     @verb(root, "serve", example="strongroom serve --home /srv/strongroom --json")
     def serve_(

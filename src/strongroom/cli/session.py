@@ -136,7 +136,7 @@ class Session:
             console = Console(highlight=False, soft_wrap=True)
             if not console.is_terminal:
                 console = Console(highlight=False, soft_wrap=True, width=_FILE_WIDTH)
-            console.print(_lines(document) if text is None else text)
+            console.print(lines(document) if text is None else text)
         sys.stdout.flush()
 
     def warn(self, text: str) -> None:
@@ -300,7 +300,8 @@ def _parameter(name: str, annotation: object, default: object) -> inspect.Parame
     )
 
 
-def _lines(document: Json) -> Text:
+def lines(document: Json) -> Text:
+    """Return a document for people, a line for each name."""
     width = max((len(name) for name in document), default=0)
     lines = (
         f"{name.replace('_', ' '):<{width}}  {_cell(value)}"
