@@ -45,6 +45,12 @@ def disposition(given: Disposition) -> str:
     return DISPOSITIONS.get(given, ENDED_BY_ITSELF)
 
 
+WRONG_CODE: Final = (
+    "the code does not fit: wait for the next one, and check the clock of your device"
+)
+WRONG_PASSKEY: Final = "the passkey could not be checked: try once more"
+
+
 def told(exc: StrongroomError) -> list[str]:
     """Return what a form has to say about an error: all its parts, and what to do."""
     head, colon, parts = exc.message.partition(": ")

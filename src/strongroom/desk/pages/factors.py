@@ -14,7 +14,7 @@ from strongroom.desk.exchange import Answer, Exchange, Route
 from strongroom.desk.passkeys import challenge_answer, failed_challenge
 from strongroom.desk.rooms import Rooms
 from strongroom.desk.said import Said
-from strongroom.desk.words import FACTORS, told
+from strongroom.desk.words import FACTORS, WRONG_CODE, WRONG_PASSKEY, told
 from strongroom.errors import Conflict, Malformed, StrongroomError, Unauthenticated
 from strongroom.web import status_of
 
@@ -70,8 +70,11 @@ class _FactorPages:
         try:
             self._signon.confirm_totp(exchange.person, step, label, code, exchange.now)
         except (Unauthenticated, Malformed) as exc:
+            fault = exc if isinstance(exc, Malformed) else Unauthenticated(WRONG_CODE)
             offer = offer_from(step, form.text("secret"), form.text("uri", longest=_LONGEST_URI))
-            return self._page(exchange, exc) if offer is None else _offered(exchange, offer, exc)
+            return (
+                self._page(exchange, fault) if offer is None else _offered(exchange, offer, fault)
+            )
         except Conflict as exc:
             return self._page(exchange, exc)
         return exchange.go("/factors", Said.FACTOR_ADDED)
@@ -88,7 +91,9 @@ class _FactorPages:
         response = form.text("response", longest=32 * 1024)
         try:
             self._signon.confirm_passkey(exchange.person, step, label, response, exchange.now)
-        except (Unauthenticated, Malformed, Conflict) as exc:
+        except Unauthenticated:
+            return self._page(exchange, Unauthenticated(WRONG_PASSKEY))
+        except (Malformed, Conflict) as exc:
             return self._page(exchange, exc)
         return exchange.go("/factors", Said.FACTOR_ADDED)
 

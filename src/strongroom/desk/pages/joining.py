@@ -8,6 +8,7 @@ from typing import Final
 
 from strongroom.accounts import names
 from strongroom.accounts.factors import Enrolment
+from strongroom.accounts.links import LinkRefused
 from strongroom.accounts.visits import Offer
 from strongroom.compliance.joining import Joined, Welcome
 from strongroom.desk.cookies import Cookie
@@ -17,7 +18,7 @@ from strongroom.desk.pages.password import LONGEST
 from strongroom.desk.passkeys import challenge_answer, failed_challenge
 from strongroom.desk.rooms import Rooms
 from strongroom.desk.said import Said
-from strongroom.desk.words import told
+from strongroom.desk.words import WRONG_CODE, WRONG_PASSKEY, told
 from strongroom.errors import (
     Conflict,
     Denied,
@@ -26,6 +27,8 @@ from strongroom.errors import (
     Throttled,
     Unauthenticated,
 )
+from strongroom.policy.breached import is_breached
+from strongroom.policy.passwords import faults
 from strongroom.web import status_of
 
 _LINK: Final = 512
@@ -51,6 +54,7 @@ class _JoiningPages:
     def __init__(self, rooms: Rooms) -> None:
         self._joining = rooms.joining
         self._signon = rooms.signon
+        self._passwords = rooms.passwords
 
     def welcome(self, exchange: Exchange) -> Answer:
         return exchange.page("welcome.html", faults=[])
@@ -93,10 +97,12 @@ class _JoiningPages:
         return self._page(exchange, welcome, name)
 
     def challenge(self, exchange: Exchange) -> Answer:
+        """Give the browser what it makes a passkey from, once everything else in the form will do."""
         link = exchange.cookies.get(Cookie.STEP, "")
         try:
             welcome = self._joining.open(link, exchange.visit, exchange.now)
             name = welcome.name or exchange.form.word("name", longest=_NAME)
+            self._password(exchange, name)
             return challenge_answer(self._signon.joining_passkey_offer(link, name, exchange.now))
         except StrongroomError as exc:
             return failed_challenge(exc)
@@ -105,23 +111,38 @@ class _JoiningPages:
         welcome = self._welcome(exchange)
         if isinstance(welcome, Answer):
             return welcome
-        form = exchange.form
-        name = welcome.name or form.word("name", longest=_NAME)
-        password = form.text("password", longest=LONGEST)
+        name = welcome.name or exchange.form.word("name", longest=_NAME)
+        wrong = "password"
         try:
-            if password != form.text("again", longest=LONGEST):
-                raise Malformed("the two passwords differ")  # noqa: TRY301 - one way to say what is wrong
+            password = self._password(exchange, name)
+            wrong = "code"
+            factor = self._factor(exchange, welcome)
+            wrong = "password"
             joined = self._joining.finish(
                 exchange.cookies.get(Cookie.STEP, ""),
                 name=name,
                 password=password,
-                factor=self._factor(exchange, welcome),
+                factor=factor,
                 visit=exchange.visit,
                 now=exchange.now,
             )
+        except LinkRefused:
+            return self._over(exchange)
         except (Malformed, Denied, Conflict, Unauthenticated, Throttled) as exc:
-            return self._page(exchange, welcome, name, exc)
+            return self._page(exchange, welcome, name, exc, wrong=wrong)
         return _joined(exchange, joined)
+
+    def _password(self, exchange: Exchange, name: str) -> str:
+        """Return the password of the form, judged before a factor is used up for it. Raises: Malformed."""
+        form = exchange.form
+        password = form.text("password", longest=LONGEST)
+        if password != form.text("again", longest=LONGEST):
+            raise Malformed("the two passwords differ")
+        profile = self._passwords.profile
+        found = faults(password, name=name, profile=profile, is_common=is_breached)
+        if found:
+            raise Malformed(f"the password will not do: {'; '.join(found)}")
+        return password
 
     def _factor(self, exchange: Exchange, welcome: Welcome) -> Enrolment | None:
         """Return the second factor that the form proves to work; None where none was begun and none is asked for."""
@@ -129,15 +150,21 @@ class _JoiningPages:
         label = form.word("label", longest=_NAME)
         response = form.text("response", longest=32 * 1024)
         if response:
-            return self._signon.joining_passkey(
-                link, form.step(), label or exchange.visit.agent, response, now
-            )
+            try:
+                return self._signon.joining_passkey(
+                    link, form.step(), label or exchange.visit.agent, response, now
+                )
+            except Unauthenticated:
+                raise Unauthenticated(WRONG_PASSKEY) from None
         code = form.word("code", longest=_CODE)
         if not code and not welcome.second_factor:
             return None
-        return self._signon.joining_totp(
-            link, form.step("offer"), label or "Authenticator app", code, now
-        )
+        try:
+            return self._signon.joining_totp(
+                link, form.step("offer"), label or "Authenticator app", code, now
+            )
+        except Unauthenticated:
+            raise Unauthenticated(WRONG_CODE) from None
 
     def _welcome(self, exchange: Exchange) -> Welcome | Answer:
         """Return what the link asks for; or the way back, where there is no link any more."""
@@ -146,8 +173,12 @@ class _JoiningPages:
                 exchange.cookies.get(Cookie.STEP, ""), exchange.visit, exchange.now
             )
         except Unauthenticated:
-            exchange.changed[Cookie.STEP] = None
-            return exchange.go("/welcome", Said.LINK_OVER)
+            return self._over(exchange)
+
+    @staticmethod
+    def _over(exchange: Exchange) -> Answer:
+        exchange.changed[Cookie.STEP] = None
+        return exchange.go("/welcome", Said.LINK_OVER)
 
     def _page(
         self,
@@ -155,6 +186,8 @@ class _JoiningPages:
         welcome: Welcome,
         name: str,
         exc: StrongroomError | None = None,
+        *,
+        wrong: str = "",
     ) -> Answer:
         form = exchange.form
         offer: Offer | None = offer_from(
@@ -172,6 +205,7 @@ class _JoiningPages:
             offer=offer,
             qr=qr_code(offer.uri),
             label=form.text("label"),
+            wrong=wrong,
         )
 
 

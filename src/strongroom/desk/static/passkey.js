@@ -15,9 +15,8 @@
   const named = (list) => (list || []).map((one) => ({ ...one, id: toBytes(one.id) }));
 
   async function challenge(form, url) {
+    // The whole form: what else stands in it is judged before a passkey is made for nothing.
     const fields = new URLSearchParams(new FormData(form));
-    // What a password field of the form holds is for the form itself.
-    for (const field of form.querySelectorAll("input[type=password]")) fields.delete(field.name);
     const answer = await fetch(url, { method: "POST", body: fields, credentials: "same-origin" });
     const found = await answer.json().catch(() => ({}));
     if (!answer.ok) throw new Error(found.fault || "This did not work. Load the page anew.");
