@@ -22,6 +22,7 @@ from strongroom.accounts import entries, names
 from strongroom.accounts.changes import Changes, changing
 from strongroom.accounts.credentials import Credentials, dead, revoke_credentials
 from strongroom.accounts.digests import Digests
+from strongroom.accounts.kept import end_kept, kept
 from strongroom.accounts.registered import certificates_of, revoke_certificates
 from strongroom.accounts.rows import (
     Authorization,
@@ -205,6 +206,7 @@ class Accounts:
             revoke_certificates(change, [c.id for c in shown if c.revoked_at is None])
             for authorization in living_authorizations(change.tx, principal.id):
                 self._revoke(change, authorization)
+            end_kept(change, principal.id)
             change.record(EventType.PRINCIPAL_ENDED, ObjKind.PRINCIPAL, principal.id)
         return replace(principal, ended_at=now)
 
@@ -233,6 +235,7 @@ class Accounts:
                 secrets_of(tx, principal.id),
                 authorizations_of(tx, principal.id),
                 certificates_of(tx, principal.id),
+                kept(tx, principal.id),
             )
 
     def listed(self, kind: PrincipalKind) -> list[Principal]:

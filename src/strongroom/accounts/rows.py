@@ -91,6 +91,8 @@ class Holdings:
     secrets: list[Secret]
     authorizations: list[tuple[Authorization, datetime | None]]
     certificates: list[Certificate]
+    signing_on: list[tuple[str, int, bool]]
+    """Kind, number, and whether it has ended, of all that a person signs on with."""
 
 
 _owner = schema.principal.alias("owner")

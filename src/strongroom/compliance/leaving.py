@@ -65,6 +65,7 @@ def prove_leaving(
             _ended("certificate", shown.id, not shown.works(now), gone=gone)
             for shown in holdings.certificates
         ),
+        *(_ended(kind, id_, ended, gone=gone) for kind, id_, ended in holdings.signing_on),
     ]
     for row in grants.all(principal.id):
         state = row.state(now)
