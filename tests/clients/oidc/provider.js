@@ -46,7 +46,7 @@ function build(settings, issuer) {
     features: { devInteractions: { enabled: false } },
     pkce: { methods: ['S256'], required: () => settings.pkce !== false },
     ttl: {
-      AccessToken: 60, AuthorizationCode: 60, Grant: 60, IdToken: 60, Interaction: 60, Session: 60,
+      AccessToken: 60, AuthorizationCode: 60, Grant: 60, IdToken: 3600, Interaction: 60, Session: 60,
     },
     // Nobody is asked for consent: the client is the organisation's own.
     async loadExistingGrant(context) {

@@ -82,7 +82,10 @@ class _ProviderPages:
         except ProviderFailed as exc:
             # Not counted against the browser's address: it is not its fault.
             raise Refused(503, exc.reason) from None
-        except (Unauthenticated, Throttled) as exc:
+        except Unauthenticated:
+            # Locked, or without a second factor: recorded already, and told in the words for everybody.
+            return form_page(self._rooms, exchange, NotVouched(Reason.LOCKED))
+        except Throttled as exc:
             return form_page(self._rooms, exchange, exc)
         return continued(exchange, result)
 
