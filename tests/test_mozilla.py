@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from tests.support.certificates import make
 from tests.support.home import Home
 from tests.support.listening import listening
 from tests.support.offline import Offline
@@ -48,9 +49,15 @@ def scanned(targets: Sequence[str], ca: Path, report: Path) -> tuple[int, str, l
 def test_every_listener_keeps_mozillas_intermediate_profile(tmp_path: Path) -> None:
     """Protocols, ciphers, groups, certificate, known weaknesses; and what the profile's checker leaves out."""
     with Home.make(tmp_path) as home:
+        # So that the API's listener asks for a certificate, and is judged as it then is.
+        resting = Offline(home.path)
+        resting.command("app", "add", "erp", "--owner", "ada")
+        certificate, _key = make("erp").files(tmp_path / "erp")
+        resting.command("app", "certificate", "erp", "--certificate-file", certificate)
         home.start()
         addresses = {urlsplit(str(value)).netloc for value in home.ready.values()} - {""}
-        assert len(addresses) >= 3
+        assert len(addresses) == 4
+        api = urlsplit(home.ready["api"]).port
         targets = [address.replace("127.0.0.1", "localhost") for address in sorted(addresses)]
         code, words, results = scanned(targets, home.ca_path, tmp_path / "report.json")
         assert code == 0, words
@@ -63,6 +70,8 @@ def test_every_listener_keeps_mozillas_intermediate_profile(tmp_path: Path) -> N
             )
             assert found["tls_1_3_early_data"]["supports_early_data"] is False
             assert found["session_resumption"]["tls_ticket_resumption_result"] == "NOT_SUPPORTED"
+            wanted = "OPTIONAL" if result["server_location"]["port"] == api else "DISABLED"
+            assert result["connectivity_result"]["client_auth_requirement"] == wanted
             hsts = found["http_headers"]["strict_transport_security_header"]
             assert hsts["max_age"] == 63072000
 

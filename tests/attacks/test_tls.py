@@ -43,6 +43,56 @@ def door(made_home: Offline) -> Iterator[Listening]:
         yield running
 
 
+@pytest.mark.parametrize(
+    "ciphers",
+    [
+        "AES128-GCM-SHA256",  # no forward secrecy
+        "ECDHE-ECDSA-AES256-SHA384",  # CBC
+        "ECDHE-ECDSA-AES128-SHA",
+        "DHE-RSA-AES256-GCM-SHA384",
+        "ECDHE-ECDSA-NULL-SHA:AECDH-NULL-SHA",
+        "AECDH-AES128-SHA:ADH-AES128-GCM-SHA256",  # nobody proves anything
+    ],
+)
+def test_a_client_that_knows_only_weaker_ciphers_is_refused(door: Listening, ciphers: str) -> None:
+    visitor = ssl.create_default_context(cafile=str(door.ca))
+    visitor.maximum_version = ssl.TLSVersion.TLSv1_2
+    visitor.set_ciphers(f"@SECLEVEL=0:{ciphers}")
+    with pytest.raises(ssl.SSLError, match=r"(?i)handshake.failure|eof"):
+        greeted(door, visitor)
+
+
+@pytest.mark.filterwarnings("ignore:ssl.TLSVersion.TLSv1")
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1])
+def test_a_downgrade_is_refused(door: Listening, version: ssl.TLSVersion) -> None:
+    visitor = ssl.create_default_context(cafile=str(door.ca))
+    visitor.set_ciphers("@SECLEVEL=0:ALL")
+    visitor.minimum_version = visitor.maximum_version = version
+    with pytest.raises(ssl.SSLError, match=r"(?i)protocol"):
+        greeted(door, visitor)
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_no_ticket_is_given(door: Listening, version: ssl.TLSVersion) -> None:
+    """What sealed it would open every connection recorded since the start."""
+    visitor = ssl.create_default_context(cafile=str(door.ca))
+    visitor.minimum_version = visitor.maximum_version = version
+    with greeted(door, visitor) as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert connection.recv(1) == b"H"
+        assert connection.session is None or not connection.session.has_ticket
+
+
+def greeted(door: Listening, visitor: ssl.SSLContext) -> ssl.SSLSocket:
+    """Return a connection after the handshake. Raises: ssl.SSLError."""
+    plain = socket.create_connection(("127.0.0.1", door.port), timeout=10)
+    try:
+        return visitor.wrap_socket(plain, server_hostname="localhost")
+    except ssl.SSLError:
+        plain.close()
+        raise
+
+
 def test_a_handshake_that_never_ends_is_ended(
     made_home: Offline, monkeypatch: pytest.MonkeyPatch
 ) -> None:

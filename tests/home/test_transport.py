@@ -151,46 +151,6 @@ def test_clients_choose_among_what_is_strong(
     assert near.cipher() == (cipher, spoken, 128 if "128" in cipher else 256)
 
 
-@pytest.mark.parametrize(
-    "ciphers",
-    [
-        "AES128-GCM-SHA256",  # no forward secrecy
-        "ECDHE-ECDSA-AES256-SHA384",  # CBC
-        "ECDHE-ECDSA-AES128-SHA",
-        "DHE-RSA-AES256-GCM-SHA384",
-        "ECDHE-ECDSA-NULL-SHA:AECDH-NULL-SHA",
-        "AECDH-AES128-SHA:ADH-AES128-GCM-SHA256",  # nobody proves anything
-    ],
-)
-def test_a_client_that_knows_only_weaker_ciphers_is_refused(home: Layout, ciphers: str) -> None:
-    visitor = client(home)
-    visitor.maximum_version = ssl.TLSVersion.TLSv1_2
-    visitor.set_ciphers(f"@SECLEVEL=0:{ciphers}")
-    with pytest.raises(ssl.SSLError, match=r"(?i)handshake.failure|no.shared.cipher"):
-        meet(server_context(home), visitor)
-
-
-@pytest.mark.filterwarnings("ignore:ssl.TLSVersion.TLSv1")
-@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1])
-def test_a_downgrade_is_refused(home: Layout, version: ssl.TLSVersion) -> None:
-    visitor = client(home)
-    visitor.set_ciphers("@SECLEVEL=0:ALL")
-    visitor.minimum_version = visitor.maximum_version = version
-    with pytest.raises(ssl.SSLError, match=r"(?i)protocol"):
-        meet(server_context(home), visitor)
-
-
-@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
-def test_no_ticket_is_given(home: Layout, version: ssl.TLSVersion) -> None:
-    """What sealed it would open every connection recorded since the start."""
-    visitor = client(home)
-    visitor.minimum_version = visitor.maximum_version = version
-    near, far = meet(server_context(home), visitor)
-    far.write(b"x")
-    near.read(1)
-    assert near.session is None or not near.session.has_ticket
-
-
 # -- certificates ----------------------------------------------------------------------------------
 
 
