@@ -352,8 +352,16 @@ def _wire(
     passwords = Passwords(database, audit, signing_on, environment, profile)
     # Its listener may pick another port: `serve` says which.
     site = Site.of(settings.desk.url or f"https://localhost:{settings.desk.port}")
+    networks = Networks(database, audit, one_person=settings.one_person)
     signon = SignOn(
-        database, audit, signing_on, environment, passwords=passwords, guard=guard, site=site
+        database,
+        audit,
+        signing_on,
+        environment,
+        passwords=passwords,
+        guard=guard,
+        networks=networks,
+        site=site,
     )
     joining = Joining(
         database,
@@ -386,7 +394,7 @@ def _wire(
             environment,
             ended=lambda change, person: signon.end_all(change, person, Reason.REVOKED),
         ),
-        Networks(database, audit, one_person=settings.one_person),
+        networks,
         Strangers(database, audit),
         guard,
         passwords,

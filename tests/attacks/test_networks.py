@@ -17,15 +17,19 @@ from tests.gateway.conftest import CONSOLE, SEARCH, Shop
 from tests.support.home import Home
 from tests.support.listening import drained
 from tests.support.offline import Offline
+from tests.support.people import PASSWORD, House, Person
 from tests.vault.conftest import World
 
+from strongroom.accounts import Networks, Visit
 from strongroom.accounts.strangers import Strangers
 from strongroom.api import ApiLimits
 from strongroom.app import open_system
 from strongroom.db import schema
-from strongroom.errors import Misconfigured
+from strongroom.db.engine import Database
+from strongroom.errors import Misconfigured, Unauthenticated
 from strongroom.perimeter import Perimeter
 from strongroom.policy.network import NetworkScope
+from strongroom.terms import SYSTEM
 
 pytestmark = pytest.mark.clause("1.1")
 
@@ -260,6 +264,87 @@ def test_an_api_token_is_worth_nothing_from_another_network(api: Any) -> None:
     assert (right.status, right.json) == (401, {"error": "invalid_client"})
     last = door.world.audit.tail(1)[-1].body
     assert (last["reason"], last["actor"]["id"]) == ("wrong_network", api.erp.principal)
+
+
+# -- a person from elsewhere -----------------------------------------------------------------------
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    """A home whose people may come from one office and nowhere else."""
+    database = Database(f"sqlite:///{tmp_path / 'test.db'}")
+    house = House.make(database, tmp_path)
+    house.networks = Networks(database, house.audit, one_person=True)
+    house.start()
+    yield house
+    database.close()
+
+
+def employed(house: House, name: str = "anna") -> Person:
+    person = house.person(name, passkey=True)
+    house.networks.request_add(NetworkScope.PRINCIPAL, name, OFFICE, SYSTEM, house.now)
+    return person
+
+
+AT_WORK = Visit("198.51.100.7", None, "Firefox on Linux")
+AWAY = Visit(ABROAD, None, "Firefox on Linux")
+
+
+@pytest.mark.clause("1.2")
+def test_a_stolen_password_tells_nothing_from_another_network(house: House) -> None:
+    """Same words, same count of work as a wrong one, and the right one says no more."""
+    anna = employed(house)
+    for password in (PASSWORD, "another password, 77 A"):
+        with pytest.raises(Unauthenticated) as refused:
+            house.signon.begin(anna.name, password, AWAY, house.now)
+        assert refused.value.message == "the name or what was shown is not valid"
+    reasons = [reason for _type, _outcome, reason in house.events("signon.failed")]
+    assert reasons == ["wrong_network", "wrong_credential"]
+    assert house.sign_on(anna, AT_WORK).session.caller.principal == anna.id
+
+
+@pytest.mark.clause("1.2")
+def test_a_second_factor_and_a_passkey_alone_hold_from_their_persons_network_only(
+    house: House,
+) -> None:
+    anna = employed(house)
+    assert anna.passkey is not None
+    house.later(minutes=1)
+    step = house.pending(anna, AT_WORK).step
+    with pytest.raises(Unauthenticated):
+        house.signon.prove_totp(step, house.code(anna), AWAY, house.now)
+    asked = house.signon.passkey_challenge(None, house.now)
+    answer = anna.passkey.get(asked.options)
+    with pytest.raises(Unauthenticated):
+        house.signon.prove_passkey(asked.step, answer, AWAY, house.now)
+    with pytest.raises(Unauthenticated):
+        house.signon.identified(anna.id, AWAY, house.now, second_factor=True)
+    assert house.events("signon.succeeded") == []
+    assert [r for _t, _o, r in house.events("signon.failed")] == ["wrong_network"] * 3
+
+
+@pytest.mark.clause("1.2")
+def test_a_copied_session_ends_when_it_shows_up_elsewhere(house: House) -> None:
+    """Cookies of session and device both copied: the network is another all the same."""
+    anna = employed(house)
+    done = house.sign_on(anna, AT_WORK)
+    at_work = Visit(AT_WORK.address, done.device, AT_WORK.agent)
+    house.check(done, at_work)
+    with pytest.raises(Unauthenticated):
+        house.check(done, Visit(ABROAD, done.device, AT_WORK.agent))
+    with pytest.raises(Unauthenticated):
+        house.check(done, at_work)
+    assert ("session.refused", "failure", "wrong_network") in house.events()
+
+
+@pytest.mark.clause("1.2")
+def test_a_session_ends_with_the_network_it_came_from(house: House) -> None:
+    anna = employed(house)
+    done = house.sign_on(anna, AT_WORK)
+    (line,) = house.networks.listed()
+    house.networks.request_removal(line.id, SYSTEM, house.now)
+    with pytest.raises(Unauthenticated):
+        house.check(done, Visit(AT_WORK.address, done.device, AT_WORK.agent))
 
 
 # -- lists changed ---------------------------------------------------------------------------------

@@ -29,6 +29,7 @@ from strongroom.db.engine import Database
 from strongroom.policy.limits import CURRENT, PasswordProfile
 from strongroom.terms import SYSTEM, AuthMethod, Caller, Environment, PrincipalId, PrincipalKind
 from strongroom.vault import GrantStore
+from tests.support.anywhere import Anywhere
 from tests.support.audit import Bench
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -136,7 +137,14 @@ def entrance(url: str, directory: Path, profile: PasswordProfile = CURRENT) -> I
     guard = Guard(database, audit, administrators=administering)
     site = Site("https://localhost:8445", "localhost")
     signon = SignOn(
-        database, audit, KEY, Environment.TEST, passwords=passwords, guard=guard, site=site
+        database,
+        audit,
+        KEY,
+        Environment.TEST,
+        passwords=passwords,
+        guard=guard,
+        networks=Anywhere(database, audit, one_person=False),
+        site=site,
     )
     joining = Joining(
         database,

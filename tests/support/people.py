@@ -8,7 +8,7 @@ from typing import Any
 import pyotp
 from argon2 import PasswordHasher
 
-from strongroom.accounts import Accounts, Guard, Passwords, Session, SignOn, Site, Visit
+from strongroom.accounts import Accounts, Guard, Networks, Passwords, Session, SignOn, Site, Visit
 from strongroom.accounts.changes import changing
 from strongroom.accounts.visits import Pending, SignedOn
 from strongroom.audit import AuditLog
@@ -16,6 +16,7 @@ from strongroom.db import schema
 from strongroom.db.engine import Database
 from strongroom.policy.limits import CURRENT, PasswordProfile
 from strongroom.terms import SYSTEM, Environment, PrincipalId
+from tests.support.anywhere import Anywhere
 from tests.support.audit import Bench
 from tests.support.authenticator import ORIGIN, Authenticator
 
@@ -56,6 +57,7 @@ class House:
     def __post_init__(self) -> None:
         self.accounts = Accounts(self.database, bytes(32), self.audit, Environment.TEST)
         self.administrators: set[PrincipalId] = set()
+        self.networks: Networks = Anywhere(self.database, self.audit, one_person=False)
         self.start()
 
     def start(self) -> None:
@@ -73,6 +75,7 @@ class House:
             Environment.TEST,
             passwords=self.passwords,
             guard=self.guard,
+            networks=self.networks,
             site=Site.of(ORIGIN),
         )
 

@@ -18,6 +18,7 @@ from strongroom.accounts.changes import Changes, changing
 from strongroom.accounts.devices import Devices
 from strongroom.accounts.factors import Enrolment, Factors, Owner, Unproved
 from strongroom.accounts.guard import Guard, Locked
+from strongroom.accounts.networks import Networks
 from strongroom.accounts.passwords import Passwords, Verdict
 from strongroom.accounts.principals import ANONYMOUS
 from strongroom.accounts.sealing import Sealing
@@ -59,7 +60,7 @@ _passwords: Final = schema.person_password
 class Signed:
     """The part of `SignOn` for who is signed on already; build that one."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - wired once, by name
         self,
         database: Database,
         audit: AuditLog,
@@ -68,6 +69,7 @@ class Signed:
         *,
         passwords: Passwords,
         guard: Guard,
+        networks: Networks,
         site: Site,
         entropy: Entropy = os.urandom,
     ) -> None:
@@ -76,6 +78,7 @@ class Signed:
         self._audit = audit
         self._passwords = passwords
         self._guard = guard
+        self._networks = networks
         self._steps = Steps(sealing)
         self._factors = Factors(sealing, self._steps, passwords.profile)
         self._devices = Devices(sealing)
@@ -96,13 +99,18 @@ class Signed:
         end_sessions(change, principal, why)
         self._steps.end_all(change.tx, principal)
 
+    def may_come(self, person: Caller, visit: Visit) -> bool:
+        """Return whether a person's list of networks lets them act from there [1.1]."""
+        return self._networks.permits_principal(person.principal, person.name, visit.address)
+
     # -- being signed on -------------------------------------------------------------------------
 
     def check(self, cookie: str, visit: Visit, now: datetime) -> Session:
         """Return the session of a cookie.
 
         Raises:
-            Unauthenticated: it is nobody's, it ended, or another browser shows it; that one ends the session.
+            Unauthenticated: it is nobody's, it ended, or another browser shows it, or it comes from where its person
+                may not act from; either ends the session.
 
         """
         with self._database.read() as tx:
@@ -111,6 +119,8 @@ class Signed:
             raise _signed_off()
         session = self._sessions.session_of(row, now)
         fault = self._sessions.fault(row, visit, now)
+        if fault is None and not self.may_come(session.caller, visit):
+            fault = Reason.WRONG_NETWORK
         if fault is not None:
             self._end_at_fault(session, fault, visit, now)
         principal = session.caller.principal
@@ -469,10 +479,10 @@ class Signed:
     def _end_at_fault(
         self, session: Session, fault: Reason, visit: Visit, now: datetime
     ) -> NoReturn:
-        """End a session that may not go on; a cookie that another browser shows was copied."""
+        """End a session that may not go on; a cookie that comes from another browser or network was copied."""
         with changing(self._database, self._audit, SYSTEM, now) as change:
             end_sessions(change, session.caller.principal, fault, only=(session.id,))
-        if fault is Reason.WRONG_DEVICE:
+        if fault in {Reason.WRONG_DEVICE, Reason.WRONG_NETWORK}:
             self._record_session(session, Outcome.FAILURE, fault, ANONYMOUS, visit, now)
         raise _signed_off()
 

@@ -75,6 +75,7 @@ class SignOn(Signed):
         verdict = self._passwords.check(principal, password, now).verdict
         if person is None or verdict is Verdict.WRONG:
             self.refuse((typed, principal), visit, now, Reason.WRONG_CREDENTIAL, op=_PASSWORD)
+        self._refuse_foreign(person, visit, now, op=_PASSWORD)
         return self._go_on(person, visit, now, how=_PASSWORD, password=row)
 
     def identified(
@@ -351,11 +352,22 @@ class SignOn(Signed):
     def _admitted(
         self, person: Caller, visit: Visit, now: datetime, *, op: str, known_device: bool = False
     ) -> None:
-        """Ask the guard for somebody known; a lock is recorded. Raises: Throttled, Unauthenticated."""
+        """Ask the guard, and their networks, for somebody known; a refusal is recorded.
+
+        Raises:
+            Throttled, Unauthenticated: as `begin`.
+
+        """
         try:
             self._admit(person.name, person.principal, visit, now, known_device=known_device)
         except Locked:
             self.refuse((person.name, person.principal), visit, now, Reason.LOCKED, op=op)
+        self._refuse_foreign(person, visit, now, op=op)
+
+    def _refuse_foreign(self, person: Caller, visit: Visit, now: datetime, *, op: str) -> None:
+        # Counted and answered as a wrong proof: nobody learns from elsewhere that it is the right one.
+        if not self.may_come(person, visit):
+            self.refuse((person.name, person.principal), visit, now, Reason.WRONG_NETWORK, op=op)
 
 
 def _person(tx: Transaction, which: sa.ColumnElement[bool], now: datetime) -> Caller | None:

@@ -16,6 +16,7 @@ from strongroom.accounts.changes import Changes, changing
 from strongroom.accounts.factors import Enrolment
 from strongroom.accounts.guard import Guard
 from strongroom.accounts.links import Link, LinkRefused, Links, NewLink
+from strongroom.accounts.networks import WrongNetwork
 from strongroom.accounts.passwords import Passwords, Prepared
 from strongroom.accounts.principals import ANONYMOUS
 from strongroom.accounts.rows import Principal
@@ -202,7 +203,7 @@ class Joining:
             Malformed: the name, all that is wrong with the password, or a missing second factor.
             Denied: a generic name.
             Conflict: the name is taken, or the home has an administrator.
-            Unauthenticated: the factor was stored before, or is too old.
+            Unauthenticated: the factor was stored before, or is too old; or the person may not act from there.
             Throttled: too many at once; try again.
 
         """
@@ -218,6 +219,9 @@ class Joining:
         except LinkRefused as exc:
             # Somebody was faster with it.
             self._record_refusal(exc.reason, exc.id, visit, now)
+            raise
+        except WrongNetwork:
+            self._record_refusal(Reason.WRONG_NETWORK, link.id, visit, now)
             raise
         except Unauthenticated:
             self._record_refusal(Reason.REPLAYED, link.id, visit, now)
@@ -260,6 +264,8 @@ class Joining:
             person = entries.living(change, link.name, PrincipalKind.PERSON)
         # It is they who act from here on: nobody else holds the link and what they chose.
         change.caller = Caller(person.id, person.kind, person.name, AuthMethod.SESSION)
+        if not self._signon.may_come(change.caller, visit):
+            raise WrongNetwork("the link does not hold from this address")
         self._links.use(change, code)
         if made:
             change.record(EventType.PRINCIPAL_ADDED, ObjKind.PRINCIPAL, person.id)
