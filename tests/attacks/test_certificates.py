@@ -162,7 +162,7 @@ def test_an_edited_row_lets_nobody_in(api: Shop, what: str) -> None:
             row = dict(tx.execute(sa.select(table)).mappings().one())
             del row["id"]
             row |= {"principal_id": api.erp.principal, "certificate": own.pem}
-            thumbprint = bytes.fromhex(_thumbprint(own))
+            thumbprint = bytes.fromhex(own.thumbprint)
             tx.execute(table.insert().values(**{**row, "thumbprint": thumbprint}))
     api.door.certificates._book = None
     for made in (theirs, own):
@@ -244,7 +244,3 @@ def test_a_nodes_certificate_is_no_apps(api: Shop, node: tuple[App, Made]) -> No
         }
     ).encode()
     assert api.door.call("POST", "/v1/token", {"content-type": FORM}, form).status == 401
-
-
-def _thumbprint(made: Made) -> str:
-    return made.certificate.fingerprint(made.certificate.signature_hash_algorithm).hex()

@@ -32,6 +32,10 @@ class Made:
         return self.certificate.public_bytes(serialization.Encoding.DER)
 
     @property
+    def thumbprint(self) -> str:
+        return self.certificate.fingerprint(hashes.SHA256()).hex()
+
+    @property
     def key_pem(self) -> str:
         return self.key.private_bytes(
             serialization.Encoding.PEM,

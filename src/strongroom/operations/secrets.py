@@ -19,6 +19,7 @@ from strongroom.policy.secrets import (
 )
 from strongroom.settings import read_secret
 from strongroom.terms import Environment
+from strongroom.vault.secrets import lwa_name
 
 _HOW = {
     PASSPHRASE: "strongroom keys passphrase --passphrase-file NEW",
@@ -58,6 +59,7 @@ def _seller_rotate(
 ) -> Json:
     sellers = call.system.sellers
     seller = sellers.succeed(sellers.by_name(name).id, client_secret, refresh_token)
+    call.system.secrets.refuse_known(lwa_name(seller.id), client_secret.encode())
     # Before anything is changed, and outside of any transaction.
     try_credentials(seller)
     sellers.rotate(call.caller, seller, call.system.secrets, call.now)
