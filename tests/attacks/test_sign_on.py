@@ -347,7 +347,7 @@ def test_no_cookie_brought_along_becomes_a_session(small: House) -> None:
 
 @pytest.mark.parametrize(
     "cookie",
-    ["", ".", "1.", "1", "0.x", "-1.x", "9" * 30 + ".x", "١.x", "1.\x00", "\ud800", "a" * 9000],
+    ["", ".", "1.", "1", "0.x", "-1.x", "9" * 30 + ".x", "\u0661.x", "1.\x00", "\ud800", "a" * 9000],
 )
 def test_what_is_no_cookie_signs_nobody_on(house: House, cookie: str) -> None:
     with pytest.raises(Unauthenticated):
