@@ -93,7 +93,15 @@ def resting(tmp_path_factory: pytest.TempPathFactory) -> Home:
     home = InProcess(directory / "home", directory / "secrets")
     path = home.secret(PASSPHRASE)
     made = home.run("init", "--environment", "test", "--passphrase-file", str(path))
-    assert set(made) == {"home", "environment", "home_id", "one_person", "ca", "ca_bundle"}
+    assert set(made) == {
+        "home",
+        "environment",
+        "home_id",
+        "one_person",
+        "ca",
+        "ca_bundle",
+        "first_sign_on",
+    }
     assert (made["environment"], made["one_person"]) == ("test", False)
     assert Path(made["ca"]).read_text().startswith("-----BEGIN CERTIFICATE")
     with (home.path / "strongroom.toml").open("a") as settings:
