@@ -172,14 +172,11 @@ class Guard:
         forgotten = [(Scope.ROW, this.person), (Scope.FACTORS, this.person)]
         own = ((Scope.NAME, this.name), (Scope.DEVICE, this.device))
         forgotten += [(scope, target) for scope, target in own if target is not None]
-        unfinished = Scope.UNFINISHED, this.person
-        with self._database.read() as tx:
-            if not counts.has_any(tx, [*forgotten, unfinished], now):
-                return
         with self._database.write() as tx:
             counts.clear(tx, forgotten)
             # Only their own: what somebody else began elsewhere still counts.
-            counts.take_back(tx, Key(*unfinished, this.place), now)
+            counts.take_back(tx, Key(Scope.UNFINISHED, this.person, this.place), now)
+            counts.add(tx, [Key(Scope.SEEN, this.person, this.place)], now)
 
     # -- being signed on -------------------------------------------------------------------------
 

@@ -1,20 +1,18 @@
 """Records failed proofs that were put off: once, and then once a minute with the number since [2.6].
 
-Each event is a write to the disk. Without a bound anybody who reaches a listener could fill it.
+Each event is a write to the disk. Without a bound anybody who reaches a listener could fill it. Beyond so many
+addresses at a time the others share one count, without an address.
 """
 
 import threading
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Final, Self
+from typing import Self
 
 from strongroom.accounts.principals import ANONYMOUS
 from strongroom.audit import AuditLog, Event, EventType, Outcome, Reason
 from strongroom.db.engine import Database
-from strongroom.policy.limits import TELL_STRANGERS_EVERY
-
-_MOST: Final = 4096
-_MANY: Final = "many"
+from strongroom.policy.limits import STRANGERS_APART, TELL_STRANGERS_EVERY
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +86,10 @@ class Telling:
 
     def _count(self, refused: Refused, now: datetime) -> tuple[Refused, int]:
         """Return what to record now and the number, 0 while the last record is fresh."""
-        if refused not in self._told and len(self._told) >= _MOST:
+        if refused not in self._told and len(self._told) >= STRANGERS_APART:
             self._forget(now)
-            if len(self._told) >= _MOST:
-                refused = replace(refused, op=_MANY, src_ip=None)
+            if len(self._told) >= STRANGERS_APART:
+                refused = replace(refused, src_ip=None)
         told = self._told.get(refused)
         if told is None:
             self._told[refused] = _Told(now)
