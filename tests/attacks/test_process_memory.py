@@ -24,6 +24,7 @@ from tests.vault.conftest import NOW, World, order
 
 from strongroom import logs
 from strongroom.accounts.rows import NewApp, NewAuthorization, NewPerson, Principal
+from strongroom.accounts.sealing import Sealing
 from strongroom.app import open_system
 from strongroom.crypto.envelope import PeriodCipher, RecordSealer
 from strongroom.crypto.index import SubjectKey, search_key
@@ -67,6 +68,7 @@ HOLDERS: dict[str, Any] = {
     "record tokens": Mint(KEY, Environment.TEST).record(RecordNumber(1)),
     "ticket box": TicketBox(KEY, "access", Environment.TEST),
     "root": FileRoot("file:root.key", KEY, Environment.TEST),
+    "sealing": Sealing(KEY, Environment.TEST),
     "period": PeriodCipher(KEY),
     "signer": Signer("strongroom.invalid/audit/x/1", KEY),
     "subject key": SubjectKey(KEY),
@@ -122,7 +124,8 @@ def test_an_open_home_shows_none_of_its_keys(offline: Offline) -> None:
             if name not in ("ticket_key", "api_key")
         )
         assert not any(repr(key)[2:-1] in told or key.hex() in told for key in keys)
-        for part in (system, system.keystore, system.vault, system.accounts, system.sellers):
+        parts = (system.keystore, system.vault, system.accounts, system.sellers, system.signon)
+        for part in (system, *parts, system.passwords):
             with pytest.raises((TypeError, AttributeError)):
                 pickle.dumps(part)
             with pytest.raises((TypeError, AttributeError)):

@@ -216,6 +216,8 @@ class SignOn(Signed):
     ) -> SignedOn:
         """Sign on who has just joined by a link, within the transaction that stored what they proved.
 
+        Browsers that were known before are forgotten: whoever needs a link may have lost them.
+
         Raises:
             Unauthenticated: there is no living person of this number.
 
@@ -223,6 +225,7 @@ class SignOn(Signed):
         person = _person(change.tx, _people.c.id == principal, change.now)
         if person is None:
             raise Unauthenticated(REFUSED)
+        self._devices.end_all(change, principal)
         method = "link" if factor is None else f"link.{factor.kind.value}"
         return self._start(change, person, visit, method)
 
