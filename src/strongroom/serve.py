@@ -298,8 +298,8 @@ class _Serving:
 
     def _drift(self) -> None:
         drift = self._system.access.drift(SYSTEM, self._system.clock())
-        if drift.tampered:
-            raise Tampered("grants are not what was recorded of them")
+        if drift.tampered or self._system.networks.drift():
+            raise Tampered("grants or networks are not what was recorded of them")
 
     async def _checkpoints(self) -> None:
         while not await self._stopped_within(CHECKPOINT_SECONDS):
