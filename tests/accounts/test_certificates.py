@@ -168,6 +168,7 @@ def unfit() -> dict[str, tuple[str, str]]:
         "usage": (make(extensions=(signing,)).pem, "digital signatures"),
         "weak": (make(key=weak).pem, "weaker"),
         "small curve": (make(key=ec.generate_private_key(ec.SECP224R1())).pem, "weaker"),
+        "other curve": (make(key=ec.generate_private_key(ec.SECP256K1())).pem, "weaker"),
         "old": (make(since=NOW - 9 * DAY, until=NOW).pem, "expired"),
         "early": (make(since=NOW + DAY).pem, "not valid yet"),
         "key": (good.pem + good.key_pem, "private key"),

@@ -22,7 +22,7 @@ LARGEST_BYTES: Final = 16 * 1024
 _T = TypeVar("_T", bound=x509.ExtensionType)
 _BEGIN: Final = "-----BEGIN "
 _LEAST_RSA_BITS: Final = 2048
-_LEAST_CURVE_BITS: Final = 256
+_CURVES: Final = frozenset({"secp256r1", "secp384r1", "secp521r1"})
 _WEAK_HASHES: Final = frozenset({"md5", "sha1", "sha224"})
 
 
@@ -124,7 +124,7 @@ def _is_strong(found: x509.Certificate) -> bool:
     if isinstance(key, rsa.RSAPublicKey):
         return key.key_size >= _LEAST_RSA_BITS
     if isinstance(key, ec.EllipticCurvePublicKey):
-        return key.curve.key_size >= _LEAST_CURVE_BITS and key.curve.name.startswith("secp")
+        return key.curve.name in _CURVES
     return isinstance(key, ed25519.Ed25519PublicKey | ed448.Ed448PublicKey)
 
 
