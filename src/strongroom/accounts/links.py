@@ -165,6 +165,11 @@ class Links:
         return None if found is None else PrincipalId(found)
 
     @staticmethod
+    def hold_first(tx: Transaction) -> None:
+        """Hold every first link until the transaction ends, so that one is decided about at a time."""
+        tx.execute(sa.select(_table.c.id).where(_table.c.principal_id.is_(None)).with_for_update())
+
+    @staticmethod
     def end(change: Changes, principal: PrincipalId | None) -> None:
         """End the unused links of a person, or the first administrator's."""
         whose = (

@@ -302,6 +302,7 @@ class Joining:
 
     def _refuse_second(self, change: Changes) -> None:
         """Refuse another first administrator, whatever somebody removed from the tables."""
+        self._links.hold_first(change.tx)
         if (
             self._grants.ever_administered(change.tx)
             or self._passwords.any_ever(change.tx)
