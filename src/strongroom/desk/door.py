@@ -44,6 +44,7 @@ SIGN_ON: Final = "/sign-on"
 BODY_BYTES: Final = 64 * 1024
 _BODY_SECONDS: Final = 10.0
 _MAX_ADDRESSES: Final = 1024
+_OTHER_HOST: Final = 421
 _MOST_QUERY: Final = 4096
 _ONCE: Final = (
     b"content-length",
@@ -192,14 +193,14 @@ class Desk:
                 content_type = headers.get(b"content-type", b"").decode("latin-1")
                 exchange.form = read_form(body, content_type)
         except (Refused, Malformed) as exc:
-            return await run_in_threadpool(self._refused, exchange, route, exc)
+            return await run_in_threadpool(self._refuse_unasked, exchange, route, exc)
         return await run_in_threadpool(self._enter, exchange, route, _comes_from_elsewhere(headers))
 
     def _refuse_other_host(self, headers: dict[bytes, bytes]) -> None:
         """Refuse a name that is not ours: a page of ours under another one would belong to that one's owner."""
         host = headers.get(b"host", b"").decode("latin-1").lower()
         if f"https://{host}" != self._origin():
-            raise Refused(421, Reason.WRONG_PATH, self._origin())
+            raise Refused(_OTHER_HOST, Reason.WRONG_PATH, self._origin())
 
     def _refuse_other_sites(self, headers: dict[bytes, bytes]) -> None:
         """Refuse a form that another site sent; browsers of the last years say so in two headers."""
@@ -274,6 +275,17 @@ class Desk:
         over = Cookie.SESSION in exchange.cookies
         said = Said.SESSION_OVER if over else Said.SIGN_ON_FIRST
         return exchange.go(SIGN_ON, said)
+
+    def _refuse_unasked(
+        self, exchange: Exchange, route: Route | None, exc: Refused | StrongroomError
+    ) -> Answer:
+        """Refuse what no page is asked for; the log hears whose session it came with."""
+        try:
+            if not isinstance(exc, Refused) or exc.status != _OTHER_HOST:
+                self._identify(exchange)
+        except StrongroomError as fault:
+            exc = fault
+        return self._refused(exchange, route, exc)
 
     def _refused(
         self, exchange: Exchange, route: Route | None, exc: Refused | StrongroomError
