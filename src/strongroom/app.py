@@ -101,6 +101,8 @@ class System:
     sound: bool
     """False: the log is not what its signer vouched for; it can be verified, and nothing else done."""
     _resources: ExitStack = field(repr=False)
+    listening: dict[str, int] = field(default_factory=dict)
+    """The ports of the listeners that serve this home from this process, by name."""
 
     def at(self, now: datetime | None) -> datetime:
         """Return `now`, where this home lets a caller choose it, or else the clock's.

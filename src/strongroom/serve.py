@@ -189,6 +189,7 @@ class _Serving:
                 listeners[name] = open_listener(
                     name, at, guarded, context, sockets, lifespan=lifespan
                 )
+                self._system.listening[name] = listeners[name].port
 
             if self._face in (Face.ALL, Face.GATEWAY):
                 add("gateway", settings.gateway, self._gateway(), "on")

@@ -255,6 +255,10 @@ def _greeting_anybody(context: ssl.SSLContext) -> Iterator[int]:
 # -- the command -----------------------------------------------------------------------------------
 
 
+def port_of(url: str) -> str:
+    return ":" + url.split("/")[2].rpartition(":")[2]
+
+
 def findings(document: Any) -> dict[str, Any]:
     return {finding["id"]: finding for finding in document["findings"]}
 
@@ -263,8 +267,9 @@ def test_a_served_home_tells_of_its_listeners_and_that_it_was_asked(tmp_path: Pa
     with Home.make(tmp_path) as home:
         home.start()
         found = findings(home.run("posture"))
-        for name in ("gateway", "api", "health"):
+        for name in ("gateway", "api", "desk", "health"):
             assert found[f"listener.{name}"]["state"] == "ok"
+            assert port_of(home.ready[name]) in found[f"listener.{name}"]["seen"]
             assert found[f"tls.{name}"]["state"] == "ok", found[f"tls.{name}"]
         assert found["listeners.expected"]["state"] == "ok", found["listeners.expected"]
         assert found["files.modes"]["state"] == "ok"

@@ -27,7 +27,7 @@ def posture(
 ) -> list[Finding]:
     """Return everything seen; `machine_now` is the machine's own clock, which certificates follow."""
     sockets = listening.bound()
-    faces = _faces(system.settings)
+    faces = _faces(system)
     found = listening.matched(sockets, faces)
     control = str(system.home.control)
     lists = _lists(system)
@@ -53,12 +53,14 @@ def posture(
     ]
 
 
-def _faces(settings: Settings) -> list[Face]:
+def _faces(system: System) -> list[Face]:
+    """Return the listeners that are asked for; one with a free port has the port that it got."""
+    settings, ports = system.settings, system.listening
     return [
-        Face("gateway", settings.gateway.host, settings.gateway.port),
-        Face("api", settings.api.host, settings.api.port),
-        Face("desk", settings.desk.host, settings.desk.port),
-        Face("health", settings.health.host, settings.health.port),
+        Face("gateway", settings.gateway.host, ports.get("gateway", settings.gateway.port)),
+        Face("api", settings.api.host, ports.get("api", settings.api.port)),
+        Face("desk", settings.desk.host, ports.get("desk", settings.desk.port)),
+        Face("health", settings.health.host, ports.get("health", settings.health.port)),
     ]
 
 
