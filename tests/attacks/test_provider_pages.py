@@ -23,6 +23,7 @@ from tests.support.provided import (
 from tests.support.provider import Provider
 
 from strongroom.db import schema
+from strongroom.policy.limits import CLIENT_FAILURES_PER_ADDRESS
 from strongroom.terms import PrincipalKind
 
 pytestmark = pytest.mark.clause("1.2")
@@ -223,6 +224,20 @@ def test_a_sign_on_that_took_too_long_is_over(scene: Scene) -> None:
     brought = scene.provider.sign_on(leave(browser), "248289")
     home.passes(minutes=10)
     assert browser.submit(arrive(browser, brought), ANSWER).path == "/sign-on"
+
+
+def test_who_keeps_bringing_nonsense_is_put_off_and_nobody_else(scene: Scene) -> None:
+    """Each answer has us ask the provider: a stranger could have us ask all day."""
+    browser = scene.home.visitor(address="192.0.2.66")
+    statuses = []
+    for _ in range(CLIENT_FAILURES_PER_ADDRESS[0] + 2):
+        leave(browser)
+        page = browser.submit(arrive(browser, {"code": "x", "state": "y"}), ANSWER)
+        statuses.append(page.status)
+    assert set(statuses[:-2]) == {401}
+    assert statuses[-1] == 429
+    assert page.header("retry-after") or "too many" in page.text.lower()
+    assert through(scene.provider, scene.home.visitor(), "248289").path == "/sign-on/second"
 
 
 def test_no_page_and_no_event_repeats_code_state_or_subject(scene: Scene) -> None:

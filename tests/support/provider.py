@@ -68,8 +68,8 @@ class Provider:
 
     @property
     def issuer(self) -> str:
-        """Return its name and address."""
-        return f"https://localhost:{self._port}"
+        """Return its name and address: another site than the desk's `localhost`, as a browser sees it."""
+        return f"https://127.0.0.1:{self._port}"
 
     @property
     def ca_path(self) -> Path:

@@ -77,7 +77,7 @@ server.listen(0, '127.0.0.1', () => {
   console.log(JSON.stringify({ port }));
   createInterface({ input: process.stdin })
     .on('line', (line) => {
-      const issuer = `https://localhost:${port}`;
+      const issuer = `https://127.0.0.1:${port}`;
       provider = build(JSON.parse(line), issuer);
       console.log(JSON.stringify({ issuer }));
     })

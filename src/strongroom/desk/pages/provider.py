@@ -70,6 +70,11 @@ class _ProviderPages:
         step = exchange.cookies.get(Cookie.STEP, "")
         exchange.changed[Cookie.STEP] = None
         try:
+            # Each answer costs the provider a request; whose it is shows only after that.
+            self._rooms.guard.admit_client(exchange.visit.address, exchange.now)
+        except Throttled as exc:
+            return form_page(self._rooms, exchange, exc)
+        try:
             kept = self._signon.take_provider_step(step, exchange.now)
         except Unauthenticated:
             return exchange.go("/sign-on", Said.STEP_OVER)
@@ -77,6 +82,7 @@ class _ProviderPages:
         try:
             result = self._identified(exchange, brought, kept)
         except NotVouched as exc:
+            self._rooms.guard.failed_client(exchange.visit.address, exchange.now)
             self._signon.not_identified(exchange.visit, exchange.now, exc.reason)
             return form_page(self._rooms, exchange, exc)
         except ProviderFailed as exc:
