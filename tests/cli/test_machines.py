@@ -64,6 +64,11 @@ def test_a_node_from_its_first_day_to_its_last(shop: Shop) -> None:
     )
     assert (made["kind"], made["owner"], made["owner_registered"]) == ("node", "anna", True)
     assert made["client_secret"].startswith("amzn1.oa2-cs")
+    code, _, error = shop.attempt(
+        *(0, "grant", "add", "--principal", "depot-1", "--action", "reveal", "--all-sellers"),
+        *("--purpose", "fulfilment", "--categories", "name", "--days", "30"),
+    )
+    assert (code, error["error"]["kind"]) == (1, "Denied")
     (listed,) = shop.on(0, "node", "list")["nodes"]
     assert "client_secret" not in listed
     assert len(listed["secrets"]) == len(listed["certificates"]) == 1
@@ -132,6 +137,21 @@ def test_doctor_asks_for_a_new_passphrase_and_fails_when_it_is_late(shop: Shop) 
     done = shop.on(91, "keys", "passphrase", "--passphrase-file", new)
     Path(done["update"].partition(":")[0]).write_text("another passphrase, 4711")
     assert shop.check(92, "secrets.age")[0] == "ok"
+
+
+@pytest.mark.clause("2.5")
+def test_no_secret_is_taken_as_an_argument(shop: Shop) -> None:
+    """What stands in argv is seen by every user of the machine."""
+    for arguments in (
+        ("seller", "rotate", "acme", "--client-secret", MARK),
+        ("seller", "rotate", "acme", "--refresh-token", MARK),
+        ("keys", "passphrase", "--passphrase", MARK),
+        ("secret", "rotate", "vault-database", "--url", MARK),
+        ("secret", "rotate", "vault-database", MARK),
+    ):
+        code, result, error = shop.attempt(0, *arguments)
+        assert (code, result) == (2, None)
+        assert MARK not in str(error)
 
 
 def test_only_secrets_that_there_are_can_be_rotated(shop: Shop) -> None:

@@ -16,6 +16,7 @@ import hashlib
 import hmac
 import os
 import stat
+import threading
 import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,6 +73,9 @@ _DIGEST_BYTES: Final = 32
 _FILE_BYTES: Final = _HEAD.size + KEY_BYTES + _SEALED_BYTES + _DIGEST_BYTES
 # Neither follows a link nor waits at a pipe.
 _READ_FLAGS: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+_RESEALING: Final = threading.Lock()
+"""Two at once would take each other's draft for what a kill left."""
+
 _WORLDS: Final = {Environment.TEST: 1, Environment.PRODUCTION: 2}
 
 
@@ -187,6 +191,13 @@ def reseal_file_root(
         Unavailable: the file cannot be written; it is as it was.
 
     """
+    with _RESEALING:
+        _reseal(path, passphrase, successor, environment, entropy)
+
+
+def _reseal(
+    path: Path, passphrase: str, successor: str, environment: Environment, entropy: Entropy
+) -> None:
     root, cost = _opened(path, passphrase, environment)
     if _normal(passphrase) == _normal(successor):
         raise Conflict("this is the passphrase already", hint="make a new one [1.4]")

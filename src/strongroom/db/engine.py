@@ -172,15 +172,16 @@ class Database:
             raise Conflict("only a PostgreSQL database has a password", hint="SQLite has files")
         _refuse_open_network(parsed)
         engine = sa.create_engine(url, hide_parameters=True, pool_pre_ping=True)
-        try:
-            with _named_failures():
-                self._refuse_elsewhere(engine)
-                _refuse_stranger(engine, tables)
-        except BaseException:
-            engine.dispose()
-            raise
-        before, self._writer = self._writer, engine
-        self._reader = _reading(engine)
+        with self._lock:
+            try:
+                with _named_failures():
+                    self._refuse_elsewhere(engine)
+                    _refuse_stranger(engine, tables)
+            except BaseException:
+                engine.dispose()
+                raise
+            before, self._writer = self._writer, engine
+            self._reader = _reading(engine)
         # What is in use is closed when it is given back: a pool that was disposed of would keep it.
         event.listen(before.pool, "checkin", _close_returned)
         before.dispose()

@@ -5,10 +5,10 @@ from datetime import timedelta
 from typing import Any
 
 from strongroom.compliance import Why
-from strongroom.errors import Malformed
+from strongroom.errors import Denied, Malformed
 from strongroom.operations.registry import Call, Json, iso, member, operation, sellers_of
 from strongroom.policy.leaving import has_ended
-from strongroom.terms import Action, Category, PrincipalId, Purpose, SellerId
+from strongroom.terms import Action, Category, PrincipalId, PrincipalKind, Purpose, SellerId
 from strongroom.vault import GrantRow, Wish
 from strongroom.vault.roles import RoleRevision
 
@@ -190,6 +190,9 @@ def _living(call: Call, name: str) -> PrincipalId:
     found = call.system.accounts.find(name)
     if has_ended(found.ended_at, call.now):
         raise Malformed(f"the account {found.name} has ended")
+    if found.kind is PrincipalKind.NODE:
+        # The API would refuse it all the same; a list of who has access that says more than there is helps nobody.
+        raise Denied("a node holds no grant", hint="an app asks for data, a node does not")
     return found.id
 
 
