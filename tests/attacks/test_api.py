@@ -289,6 +289,7 @@ def test_a_slow_body_outlives_neither_its_grant_nor_its_app(api: Shop, what: str
         "path": "/v1/reveal",
         "query_string": b"",
         "headers": headers,
+        "client": (door.address, 40000),
     }
     sent: list[Any] = []
 
