@@ -6,12 +6,12 @@ from typing import Annotated
 import typer
 
 from strongroom.cli.access import Name, seller
+from strongroom.cli.evidence import keys
 from strongroom.cli.session import Session, secret, table, verb
 
 secrets = typer.Typer(
     help="Secrets of the installation itself: how old they are.", no_args_is_help=True
 )
-keys = typer.Typer(help="The root key.", no_args_is_help=True)
 
 _COLUMNS = ("state", "name", "age_days", "limit_days", "ends_at", "rotate")
 
@@ -19,7 +19,6 @@ _COLUMNS = ("state", "name", "age_days", "limit_days", "ends_at", "rotate")
 def register(root: typer.Typer) -> None:
     """Add these nouns to the command line."""
     root.add_typer(secrets, name="secret")
-    root.add_typer(keys, name="keys")
 
 
 @verb(secrets, "list", example="strongroom secret list")
