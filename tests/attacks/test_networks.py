@@ -15,6 +15,9 @@ from tests.api.conftest import Door as ApiDoor
 from tests.api.conftest import open_shop as open_api
 from tests.gateway.conftest import CONSOLE, SEARCH, Shop
 from tests.support.home import Home
+from tests.support.joining import NOW as JOINING
+from tests.support.joining import VISIT as CAME_FROM
+from tests.support.joining import entrance
 from tests.support.listening import drained
 from tests.support.offline import Offline
 from tests.support.people import PASSWORD, House, Person
@@ -345,6 +348,22 @@ def test_a_session_ends_with_the_network_it_came_from(house: House) -> None:
     house.networks.request_removal(line.id, SYSTEM, house.now)
     with pytest.raises(Unauthenticated):
         house.check(done, Visit(AT_WORK.address, done.device, AT_WORK.agent))
+
+
+@pytest.mark.clause("1.2")
+def test_a_stolen_link_is_worth_nothing_from_another_network(tmp_path: Path) -> None:
+    """It stays unused, so that whoever it was meant for can still come in from where they work."""
+    with entrance(f"sqlite:///{tmp_path / 'join.db'}", tmp_path) as home:
+        networks = Networks(home.database, home.audit, one_person=True)
+        home.signon._networks = networks
+        code = home.joining.invite("maria", home.console, JOINING).link.code
+        with pytest.raises(Unauthenticated):
+            home.finish(code, now=JOINING)
+        assert home.audit.tail(1)[-1].body["reason"] == "wrong_network"
+        networks.request_add(
+            NetworkScope.PRINCIPAL, "maria", CAME_FROM.address, home.console, JOINING
+        )
+        assert home.finish(code, now=JOINING).signed_on is not None
 
 
 # -- lists changed ---------------------------------------------------------------------------------

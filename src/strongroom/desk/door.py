@@ -158,7 +158,7 @@ class Desk:
         headers = _headers(scope)
         shown = cookies.shown(headers.get(b"cookie", b"").decode("latin-1"))
         client = scope.get("client")
-        address = client[0] if client else "127.0.0.1"
+        address = client[0] if client else ""
         agent = agent_of(headers.get(b"user-agent", b"").decode("latin-1"))
         return Exchange(
             str(uuid.uuid4()),
