@@ -99,7 +99,7 @@ def _targets(system: System) -> list[transport.Target]:
             found.append(transport.target(f"tls.{seller.name}.{what}", url, seller.upstream_ca))
     oidc = system.settings.oidc
     if oidc.issuer:
-        pem = None if oidc.ca is None else _pem(oidc.ca)
+        pem = None if oidc.ca is None else _pem(system.home.root / oidc.ca)
         found.append(transport.target("tls.oidc", oidc.issuer, pem))
     return found
 
