@@ -7,6 +7,7 @@ from typing import Any
 from strongroom.compliance import Why
 from strongroom.errors import Denied, Malformed
 from strongroom.operations.registry import Call, Json, iso, member, operation, sellers_of
+from strongroom.policy.grants import BREAK_GLASS, FIRST_ADMINISTRATOR
 from strongroom.policy.leaving import has_ended
 from strongroom.terms import Action, Category, PrincipalId, PrincipalKind, Purpose, SellerId
 from strongroom.vault import GrantRow, Wish
@@ -171,7 +172,8 @@ def grant_json(call: Call, row: GrantRow) -> Json:
         "budget": grant.budget,
         "reason": row.reason,
         "role": row.role,
-        "break_glass": grant.kind is not None,
+        "break_glass": grant.kind == BREAK_GLASS,
+        "first_administrator": grant.kind == FIRST_ADMINISTRATOR,
         "requested_by": accounts.name_of(row.requested_by),
         "approved_by": None if row.approved_by is None else accounts.name_of(row.approved_by),
         "one_person": row.one_person,
@@ -228,7 +230,7 @@ def _reasons(row: GrantRow, names: Any, why: Why) -> Json:  # noqa: ANN401 - a b
         "requested_by": names(row.requested_by),
         "approved_by": None if row.approved_by is None else names(row.approved_by),
         "one_person": row.one_person,
-        "break_glass": grant.kind is not None,
+        "break_glass": grant.kind == BREAK_GLASS,
         "reason": row.reason,
         "role": row.role,
         "budget": grant.budget,
