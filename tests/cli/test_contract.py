@@ -366,7 +366,7 @@ def test_every_command_takes_the_common_options_and_shows_an_example(
 
 def test_serve_announces_addresses_that_answer_over_tls(served: Home) -> None:
     ready = served.ready
-    assert set(ready) == {"gateway", "token_endpoint", "api", "health", "ca", "pid"}
+    assert set(ready) == {"gateway", "token_endpoint", "api", "desk", "health", "ca", "pid"}
     assert ready["token_endpoint"] == ready["gateway"] + "/auth/o2/token"
     assert ready["pid"] == served.pid
     with urllib.request.urlopen(ready["health"], context=served.tls()) as answer:
