@@ -72,6 +72,8 @@ class Perimeter:
         except Malformed as exc:
             raise Misconfigured(f"network.trusted_proxies: {exc.message}", hint=exc.hint) from None
         self._peers: dict[str, str] = {}
+        # The lists are read with the log beside them: before the first request, not within it.
+        networks.permits_listener(listener, "127.0.0.1")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request of a permitted client on, and refuse any other."""
