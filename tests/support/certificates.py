@@ -37,11 +37,12 @@ class Made:
 
     @property
     def key_pem(self) -> str:
-        return self.key.private_bytes(
+        raw: bytes = self.key.private_bytes(
             serialization.Encoding.PEM,
             serialization.PrivateFormat.PKCS8,
             serialization.NoEncryption(),
-        ).decode()
+        )
+        return raw.decode()
 
     def files(self, directory: Path) -> tuple[str, str]:
         """Write certificate and key, mode 0600, and return both paths."""
