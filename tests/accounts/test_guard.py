@@ -266,6 +266,9 @@ def test_a_lock_that_would_end_gives_way_to_one_that_must_not(post: Post) -> Non
     now = post.lock("anna", anna)
     post.guard.disowned(anna, now, caller(anna))
     assert [lock.until for lock in post.guard.locks(now)] == [None]
+    # The person did not lift their own lock: the service ended it.
+    (lifted,) = post.audit.of_types([EventType.LOCK_LIFTED])
+    assert lifted.body["actor"]["kind"] == "system"
 
 
 # -- lifting ---------------------------------------------------------------------------------------

@@ -178,11 +178,11 @@ def test_the_same_is_compared_for_everybody(house: House, hasher: Counting) -> N
 
 
 def test_the_time_of_an_answer_tells_nobody_who_exists(house: House) -> None:
-    """Medians of interleaved tries, against a hasher that costs about what is left of the work beside it."""
+    """Medians of interleaved tries, against a hasher that costs more than the rest of the work."""
     people = [house.person(f"colleague-{n}") for n in range(12)]
     locked = house.person("locked")
     lock_out(house, locked)
-    counting(house, Counting(time_cost=2, memory_cost=4096, parallelism=1))
+    counting(house, Counting(time_cost=2, memory_cost=8192, parallelism=1))
     spent: dict[str, list[float]] = {"known": [], "unknown": [], "locked": []}
     for number in range(36):
         house.later(minutes=6)
@@ -193,7 +193,8 @@ def test_the_time_of_an_answer_tells_nobody_who_exists(house: House) -> None:
             guess(house, name, visit)
             spent[kind].append(time.perf_counter() - began)
     medians = {kind: statistics.median(seconds) for kind, seconds in spent.items()}
-    assert max(medians.values()) < 1.5 * min(medians.values()), medians
+    # A hash that is left out would make it three or more.
+    assert max(medians.values()) < 2 * min(medians.values()), medians
 
 
 # -- locking out, and lifting ----------------------------------------------------------------------

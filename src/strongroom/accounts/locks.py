@@ -66,8 +66,7 @@ class Locks:
         until = None if hold is None else now + hold
         if known is not None and known.until is not None and (until is None or known.until <= now):
             # One that would end by itself does not stand in for one that must not, nor an ended one for a new one.
-            ended = min(known.until, now)
-            lock_rows.lift(change, known, Disposition.EXPIRED, ended)
+            _expire(change, known, min(known.until, now))
             known = None
         if known is None:
             target = self._audit.pseudonym("name", lockout.folded(name))
@@ -85,7 +84,7 @@ class Locks:
         if known is not None and known.holds(change.now):
             return
         if known is not None:
-            lock_rows.lift(change, known, Disposition.EXPIRED, known.until or change.now)
+            _expire(change, known, known.until or change.now)
         hold = lockout.ends_by_itself_after(LockReason.SPRAYING, last_administrator=False)
         until = None if hold is None else change.now + hold
         lock_rows.set_(
@@ -196,6 +195,13 @@ class Locks:
             return [(Scope.SPRAY, lock.target), (Scope.ADDRESS, lock.target)]
         person = self._audit.pseudonym("principal", str(lock.principal))
         return [(Scope.NAME, lock.target), *((scope, person) for scope in _OF_PERSON)]
+
+
+def _expire(change: Changes, lock: Lock, at: datetime) -> None:
+    """Record a lock's end as the service's own doing, whoever caused the transaction."""
+    own = Changes(change.tx, SYSTEM, change.now)
+    lock_rows.lift(own, lock, Disposition.EXPIRED, at)
+    change.events += own.events
 
 
 def _is_locked(tx: Transaction, principal: PrincipalId, now: datetime) -> bool:
