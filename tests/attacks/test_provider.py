@@ -5,7 +5,9 @@ from __future__ import annotations
 import base64
 import hmac
 import json
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,7 +22,7 @@ from tests.support.liar import Liar
 from strongroom.audit.entry import Reason
 from strongroom.desk import oidc
 from strongroom.desk.idtoken import NotVouched
-from strongroom.errors import Misconfigured
+from strongroom.errors import Misconfigured, Throttled
 from strongroom.simulator.config import CertificateKind
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -408,6 +410,22 @@ def test_a_provider_without_a_good_certificate_hears_nothing(
 def test_a_ca_that_is_none_stops_the_start(liar: Liar) -> None:
     with pytest.raises(Misconfigured):
         client_of(liar, ca="no PEM")
+
+
+def test_a_slow_provider_gets_a_few_threads_and_no_more(liar: Liar) -> None:
+    """The others serve apps: whoever signs on meanwhile is put off at once."""
+    liar.gate = threading.Event()
+    client = client_of(liar)
+    with ThreadPoolExecutor(8) as pool:
+        waiting = [pool.submit(client.begin, REDIRECT, NOW) for _ in range(8)]
+        for _ in waiting:
+            assert liar.arrived.acquire(timeout=10)
+        with pytest.raises(Throttled):
+            client.begin(REDIRECT, NOW)
+        liar.gate.set()
+        assert all(one.result().url for one in waiting)
+    assert client.begin(REDIRECT, NOW).url
+    assert len(liar.asked) == 8
 
 
 def test_strangers_can_not_have_the_keys_read_all_day(liar: Liar) -> None:

@@ -31,6 +31,10 @@ class Liar:
     token: Any = None
     """The body of the token endpoint's answer; bytes go as they are."""
     token_status: int = 200
+    gate: threading.Event | None = None
+    """Where set, nothing is answered before the event is."""
+    arrived: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
+    """Released once for each request."""
     asked: list[tuple[str, Mapping[str, str]]] = field(default_factory=list)
     """Every request: its path, and its form with the `authorization` header."""
 
@@ -95,6 +99,9 @@ class Liar:
             def _answer(self, form: dict[str, str]) -> None:
                 shown = self.headers.get("authorization")
                 liar.asked.append((self.path, form | ({"authorization": shown} if shown else {})))
+                liar.arrived.release()
+                if liar.gate is not None:
+                    liar.gate.wait(10)
                 status, document = liar.answer(self.path)
                 body = document if isinstance(document, bytes) else json.dumps(document).encode()
                 self.send_response(status)

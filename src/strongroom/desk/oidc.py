@@ -36,8 +36,11 @@ _KEYS_AGAIN: Final = timedelta(minutes=1)
 
 _ANSWER_BYTES: Final = 256 * 1024
 _STEP_SECONDS: Final = 5.0
-_WHOLE_SECONDS: Final = 15.0
-_AT_ONCE: Final = 4
+_WHOLE_SECONDS: Final = 10.0
+_AT_ONCE: Final = 8
+_WAIT_SECONDS: Final = 1.0
+"""Threads are shared with everything else that is served: a slow provider gets a few of them, and none waits long."""
+
 _MOST_CODE: Final = 2048
 _SECRET_BYTES: Final = 16
 _VERIFIER_BYTES: Final = 32
@@ -112,7 +115,7 @@ class _Keys:
 
 
 class Provider:
-    """One provider. Safe between threads; waits for the network, never longer than `_WHOLE_SECONDS` for an answer.
+    """One provider. Safe between threads; waits for the network, no longer than `_WHOLE_SECONDS` for an answer's body.
 
     Raises:
         Misconfigured: the CA is no PEM.
@@ -150,8 +153,7 @@ class Provider:
             Throttled: too many are asking at once.
 
         """
-        with self._turn():
-            metadata = self._known(now)
+        metadata = self._known(now)
         kept = {
             "provider": self._place,
             "state": _text(self._entropy(_SECRET_BYTES)),
@@ -188,25 +190,24 @@ class Provider:
             raise NotVouched(Reason.MISCONFIGURED)
         if not _same(kept["state"], brought.state):
             raise NotVouched(Reason.CROSS_SITE)
-        with self._turn():
-            metadata = self._known(now)
-            # Before the code goes anywhere: another provider's answer must not bring its code to this one (RFC 9207).
-            if (metadata.names_issuer or brought.iss) and brought.iss != self._client.issuer:
-                raise NotVouched(Reason.CROSS_SITE)
-            if brought.error:
-                raise NotVouched(Reason.NOT_AUTHORIZED)
-            if not brought.code or len(brought.code) > _MOST_CODE or not brought.code.isascii():
-                raise NotVouched(Reason.MALFORMED_REQUEST)
-            token = self._exchange(metadata, brought.code, kept["verifier"], redirect_uri)
-            expected = Expected(
-                self._client.issuer,
-                self._client.client_id,
-                kept["nonce"],
-                recently=self._client.trust_second_factor,
-            )
-            claims = check_id_token(
-                token, lambda again: self._signers(metadata, now, again=again), expected, now
-            )
+        metadata = self._known(now)
+        # Before the code goes anywhere: another provider's answer must not bring its code to this one (RFC 9207).
+        if (metadata.names_issuer or brought.iss) and brought.iss != self._client.issuer:
+            raise NotVouched(Reason.CROSS_SITE)
+        if brought.error:
+            raise NotVouched(Reason.NOT_AUTHORIZED)
+        if not brought.code or len(brought.code) > _MOST_CODE or not brought.code.isascii():
+            raise NotVouched(Reason.MALFORMED_REQUEST)
+        token = self._exchange(metadata, brought.code, kept["verifier"], redirect_uri)
+        expected = Expected(
+            self._client.issuer,
+            self._client.client_id,
+            kept["nonce"],
+            recently=self._client.trust_second_factor,
+        )
+        claims = check_id_token(
+            token, lambda again: self._signers(metadata, now, again=again), expected, now
+        )
         amr = claims.get("amr")
         has_second = isinstance(amr, list) and "mfa" in amr
         return Vouched(claims["sub"], self._client.trust_second_factor and has_second)
@@ -271,7 +272,7 @@ class Provider:
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
-        if not self._room.acquire(timeout=_STEP_SECONDS):
+        if not self._room.acquire(timeout=_WAIT_SECONDS):
             raise Throttled("too many people sign on at once", retry_after=_STEP_SECONDS)
         try:
             yield
@@ -286,11 +287,11 @@ class Provider:
         form: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> dict[str, Any]:
-        """Return the JSON object at an address. Raises: ProviderFailed."""
-        until = self._monotonic() + _WHOLE_SECONDS
+        """Return the JSON object at an address. Raises: ProviderFailed, Throttled."""
         try:
             # Nothing of the environment: a proxy or a CA named there is not what the settings say.
             with (
+                self._turn(),
                 httpx.Client(verify=self._tls, timeout=_STEP_SECONDS, trust_env=False) as http,
                 http.stream(
                     method,
@@ -300,7 +301,7 @@ class Provider:
                     follow_redirects=False,
                 ) as answer,
             ):
-                body = b""
+                body, until = b"", self._monotonic() + _WHOLE_SECONDS
                 for part in answer.iter_bytes():
                     body += part
                     if len(body) > _ANSWER_BYTES:

@@ -56,6 +56,8 @@ class _ProviderPages:
             begun = self._provider.begin(self._redirect_uri, exchange.now)
         except ProviderFailed as exc:
             raise Refused(503, exc.reason) from None
+        except Throttled as exc:
+            return form_page(self._rooms, exchange, exc)
         exchange.changed[Cookie.STEP] = self._signon.provider_step(begun.kept, exchange.now)
         return exchange.page("provider_go.html", url=begun.url)
 
