@@ -7,6 +7,7 @@ import orjson
 
 from strongroom.accounts.visits import Challenge
 from strongroom.desk.exchange import Answer
+from strongroom.desk.words import sentence, told
 from strongroom.errors import StrongroomError
 from strongroom.web import status_of
 
@@ -21,4 +22,5 @@ def challenge_answer(challenge: Challenge) -> Answer:
 
 def failed_challenge(exc: StrongroomError) -> Answer:
     """Return why there is none; the script shows the sentence."""
-    return Answer(status_of(exc), orjson.dumps({"fault": exc.message}), _JSON)
+    fault = " ".join(sentence(part) for part in told(exc))
+    return Answer(status_of(exc), orjson.dumps({"fault": fault}), _JSON)

@@ -75,7 +75,7 @@ class Pages:
         self._jinja.filters |= {
             "instant": _instant,
             "day": _day,
-            "sentence": _sentence,
+            "sentence": words.sentence,
             "method": words.method,
             "words": _words,
             "groups": _groups,
@@ -102,11 +102,6 @@ def _instant(at: datetime) -> Markup:
 
 def _day(at: datetime) -> Markup:
     return Markup('<time datetime="{0}">{0}</time>').format(f"{at:%Y-%m-%d}")
-
-
-def _sentence(text: str) -> str:
-    """Return an error's message as a page says it: errors begin in lower case and have no full stop."""
-    return f"{text[:1].upper()}{text[1:]}" + ("" if text.endswith((".", "?", "!")) else ".")
 
 
 def _words(name: str) -> str:

@@ -51,6 +51,11 @@ WRONG_CODE: Final = (
 WRONG_PASSKEY: Final = "the passkey could not be checked: try once more"
 
 
+def sentence(text: str) -> str:
+    """Return an error's message as a page says it: errors begin in lower case and have no full stop."""
+    return f"{text[:1].upper()}{text[1:]}" + ("" if text.endswith((".", "?", "!")) else ".")
+
+
 def told(exc: StrongroomError) -> list[str]:
     """Return what a form has to say about an error: all its parts, and what to do."""
     head, colon, parts = exc.message.partition(": ")
