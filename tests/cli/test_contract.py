@@ -351,14 +351,17 @@ def test_every_command_takes_the_common_options_and_shows_an_example(
         lines = text.partition("\nCommands:\n")[2].splitlines()
         return [line.split()[0] for line in lines if line.startswith("  ") and line[2] != " "]
 
-    nouns = {noun: listed(shown(noun)) for noun in listed(shown())}
-    assert {"seller", "serve", "init", "reveal"} <= nouns.keys()
-    for noun, verbs in nouns.items():
-        for path in [[noun, verb] for verb in verbs] or [[noun]]:
-            text = shown(*path)
-            for wanted in ("--home", "--json", "--now", "--help"):
-                assert wanted in text, path
-            assert f"Example:\n    strongroom {' '.join(path)}" in text, path
+    def commands(*path: str) -> list[tuple[str, ...]]:
+        inner = listed(shown(*path))
+        return [found for name in inner for found in commands(*path, name)] if inner else [path]
+
+    found = commands()
+    assert {"seller", "serve", "init", "reveal"} <= {path[0] for path in found}
+    for path in found:
+        text = shown(*path)
+        for wanted in ("--home", "--json", "--now", "--help"):
+            assert wanted in text, path
+        assert f"Example:\n    strongroom {' '.join(path)}" in text, path
 
 
 # -- while it is served ----------------------------------------------------------------------------

@@ -63,10 +63,10 @@ def test_the_first_administrator_comes_in_by_the_first_link(home: Entrance) -> N
 
 @pytest.mark.clause("1.2", "1.3")
 def test_their_grant_administers_everything_for_90_days_and_says_where_it_came_from(
-    home: Entrance,
+    light: Entrance,
 ) -> None:
-    joined = home.first()
-    (row,) = home.grants.all()
+    joined = light.first()
+    (row,) = light.grants.all()
     assert row.grant.id == joined.grant
     assert row.grant.action is Action.ADMINISTER
     assert row.grant.sellers is None
@@ -79,14 +79,14 @@ def test_their_grant_administers_everything_for_90_days_and_says_where_it_came_f
 
 
 @pytest.mark.clause("2.6")
-def test_all_of_it_is_recorded_and_by_whom(home: Entrance) -> None:
-    count = len(home.events())
-    joined = home.first()
-    entries = list(home.audit.events())[count:]
+def test_all_of_it_is_recorded_and_by_whom(light: Entrance) -> None:
+    count = len(light.events())
+    joined = light.first()
+    entries = list(light.audit.events())[count:]
     by = {entry.type: entry.body["actor"]["id"] for entry in entries}
     maria = joined.principal.id
     assert by == {
-        "signon.link.issued": home.console.principal,
+        "signon.link.issued": light.console.principal,
         "grant.requested": 0,
         "grant.approved": 0,
         "signon.link.used": maria,
@@ -159,29 +159,29 @@ def test_the_baseline_lets_people_in_without_one(tmp_path: Path) -> None:
 
 
 @pytest.mark.clause("1.4")
-def test_a_bad_password_changes_nothing_and_may_be_tried_again(home: Entrance) -> None:
-    code = invited(home, "maria")
-    factor = home.totp(code)
+def test_a_bad_password_changes_nothing_and_may_be_tried_again(light: Entrance) -> None:
+    code = invited(light, "maria")
+    factor = light.totp(code)
     with pytest.raises(Malformed, match="shorter"):
-        home.finish(code, password="Dragon1!", factor=factor)
-    assert home.rows(schema.person_password) == []
-    assert home.rows(schema.second_factor) == []
-    assert home.finish(code, factor=factor).signed_on is not None
+        light.finish(code, password="Dragon1!", factor=factor)
+    assert light.rows(schema.person_password) == []
+    assert light.rows(schema.second_factor) == []
+    assert light.finish(code, factor=factor).signed_on is not None
 
 
 # -- invitations -----------------------------------------------------------------------------------
 
 
 @pytest.mark.clause("1.2")
-def test_an_invited_person_becomes_known_and_comes_in_without_any_grant(home: Entrance) -> None:
-    found = home.joining.invite("Robert", home.console, NOW)
+def test_an_invited_person_becomes_known_and_comes_in_without_any_grant(light: Entrance) -> None:
+    found = light.joining.invite("Robert", light.console, NOW)
     assert (found.principal.name, found.made) == ("robert", True)
-    welcome = home.joining.open(found.link.code, VISIT, NOW)
+    welcome = light.joining.open(found.link.code, VISIT, NOW)
     assert (welcome.first, welcome.name) == (False, "robert")
-    joined = home.finish(found.link.code, name="somebody-else")
+    joined = light.finish(found.link.code, name="somebody-else")
     assert (joined.principal.name, joined.grant) == ("robert", None)
-    assert home.grants.all() == []
-    assert home.joining.invite("robert", home.console, NOW).made is False
+    assert light.grants.all() == []
+    assert light.joining.invite("robert", light.console, NOW).made is False
 
 
 @pytest.mark.clause("1.2")
@@ -238,13 +238,13 @@ def test_who_lost_everything_does_not_get_an_old_password_back(light: Entrance) 
 
 
 @pytest.mark.clause("1.2")
-def test_a_link_lifts_no_lock(home: Entrance) -> None:
-    person = home.finish(invited(home, "maria")).principal.id
-    home.guard.disowned(person, NOW, home.console)
-    joined = home.finish(invited(home, "maria"), password=BETTER)
+def test_a_link_lifts_no_lock(light: Entrance) -> None:
+    person = light.finish(invited(light, "maria")).principal.id
+    light.guard.disowned(person, NOW, light.console)
+    joined = light.finish(invited(light, "maria"), password=BETTER)
     assert joined.signed_on is None
-    (lock,) = home.guard.locks(NOW)
+    (lock,) = light.guard.locks(NOW)
     assert lock.reason is LockReason.WRONG_DEVICE
     assert lock.holds(NOW)
-    living = [row for row in home.rows(schema.login_session) if row.ended_at is None]
+    living = [row for row in light.rows(schema.login_session) if row.ended_at is None]
     assert living == []
