@@ -80,7 +80,7 @@ def test_a_newer_link_ends_the_older_ones_of_the_same_person_only(light: Entranc
 def test_a_link_of_an_account_that_ended_opens_nothing(light: Entrance) -> None:
     code = issue(light, light.person()).code
     light.accounts.end("maria", caller=SYSTEM, now=NOW + HOUR)
-    assert reason(light, code, 1) is Reason.PRINCIPAL_ENDED
+    assert reason(light, code, 1) is Reason.REVOKED  # it ended with the account
 
 
 @pytest.mark.clause("1.2")
