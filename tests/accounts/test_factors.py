@@ -87,7 +87,7 @@ def test_each_of_several_factors_works(house: House, anna: Person, done: SignedO
         step = house.pending(anna).step
         assert house.signon.prove_totp(step, code, HOME, house.now)
     asked = house.signon.passkey_challenge(house.pending(anna).step, house.now)
-    assert house.signon.prove_passkey(asked.step, key.get(asked.options), HOME, small.now)
+    assert house.signon.prove_passkey(asked.step, key.get(asked.options), HOME, house.now)
 
 
 def test_a_password_manager_may_sign_its_own_attestation(small: House) -> None:
