@@ -58,6 +58,6 @@ def sentence(text: str) -> str:
 
 def told(exc: StrongroomError) -> list[str]:
     """Return what a form has to say about an error: all its parts, and what to do."""
-    head, colon, parts = exc.message.partition(": ")
-    found = [head, *parts.split("; ")] if colon and "; " in parts else [exc.message]
+    _head, colon, parts = exc.message.partition(": ")
+    found = parts.split("; ") if colon and "; " in parts else [exc.message]
     return [*found, exc.hint] if exc.hint else found
