@@ -7,6 +7,7 @@ writes the database runs in threads: a disk that is slow for one app holds up no
 """
 
 import logging
+import re
 import uuid
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass, replace
@@ -27,7 +28,9 @@ from strongroom.accounts import (
     Channel,
     Channels,
     ClientGuard,
+    KeyReused,
     Networks,
+    RequestKeys,
 )
 from strongroom.api import document, problems, proof, token
 from strongroom.api.exchange import Exchange
@@ -54,7 +57,9 @@ OPEN: Final = frozenset({token.PATH, "/v1/health", document.PATH})
 """Paths without an access token: how to get one, whether anybody is here, and what there is."""
 
 _BODY_SECONDS: Final = 10.0
-_ONCE: Final = (b"authorization", b"content-length", b"content-type")
+_KEY: Final = b"idempotency-key"
+_KEY_FORM: Final = re.compile(document.KEY_PATTERN, re.ASCII)
+_ONCE: Final = (b"authorization", b"content-length", b"content-type", _KEY)
 _MAX_ADDRESSES: Final = 1024
 _HEADERS: Final = (
     *web.SECURITY_HEADERS,
@@ -90,6 +95,7 @@ class Api:
         clock: Callable[[], datetime],
         tickets: TicketBox,
         allowances: Allowances,
+        requests: RequestKeys,
         request_bytes: int,
     ) -> None:
         self._inner = inner
@@ -102,6 +108,7 @@ class Api:
         self._clock = clock
         self._tickets = tickets
         self._allowances = allowances
+        self._requests = requests
         self._request_bytes = request_bytes
         self._document = document.written(inner)
         self._addresses: dict[str, str] = {}
@@ -164,7 +171,7 @@ class Api:
                 exchange.now = self._clock()
             if path not in OPEN:
                 # A body may take seconds; who has ended meanwhile has no use of having begun before.
-                await run_in_threadpool(self._identify, exchange)
+                await run_in_threadpool(self._recognise, exchange, method, path)
             if scope.get("query_string"):
                 # Proxies log URLs: so nothing is ever read from one.
                 raise Malformed("there are no query parameters here")
@@ -205,6 +212,30 @@ class Api:
         self._networks.admit(exchange.caller, exchange.address)
         return exchange.channel
 
+    def _recognise(self, exchange: Exchange, method: str, path: str) -> None:
+        """Find out again who asks, and whether the app sent this very request before.
+
+        Raises:
+            Malformed: the idempotency key has another form.
+            Refused: it stands for another request.
+
+        And as `_identify`.
+
+        """
+        channel = self._identify(exchange)
+        if _KEY not in exchange.headers or method != "POST":
+            return
+        key = _KEY_FORM.fullmatch(exchange.header(_KEY))
+        if key is None:
+            raise Malformed("an idempotency key has 1 to 64 of letters, digits, '-' and '_'")
+        request = path.encode() + b"\n" + exchange.body
+        try:
+            exchange.repeated = self._requests.claim(
+                channel.caller, key[1], request, exchange.now, op="api.request"
+            )
+        except KeyReused:
+            raise problems.key_reused() from None
+
     async def _routed(self, exchange: Exchange, scope: Scope) -> _Answer:
         """Return what the route answers; held back until it is whole, so that a fault shows nothing of it."""
         sent: list[Message] = []
@@ -219,6 +250,8 @@ class Api:
         inner = {**scope, "state": {"exchange": exchange}}
         await self._inner(inner, receive, send)
         headers = [(n, v) for n, v in sent[0]["headers"] if n != b"content-length"]
+        if exchange.repeated:
+            headers.append((b"idempotency-replayed", b"true"))
         content = b"".join(message.get("body", b"") for message in sent[1:])
         return _Answer(sent[0]["status"], headers, content)
 
@@ -344,6 +377,7 @@ def create_api(  # noqa: PLR0913 - the objects that app.py wires, by name
         clock=clock,
         tickets=tickets,
         allowances=allowances,
+        requests=RequestKeys(database, audit),
         request_bytes=limits.request_bytes,
     )
 
