@@ -1,6 +1,7 @@
 """Which person a provider's subject is: who may say so, what is stored of it, and what an edited row is worth."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -186,3 +187,17 @@ def test_links_are_recorded_and_the_subject_is_written_nowhere(house: House) -> 
         assert SUBJECT not in text
     for row in house.rows():
         assert SUBJECT.encode() not in bytes(row.subject_ref)
+
+
+@pytest.mark.clause("1.2")
+def test_of_two_who_link_one_subject_at_once_one_does(house: House) -> None:
+    def link(name: str) -> str:
+        try:
+            return house.identities.link(name, ISSUER, SUBJECT, caller=CONSOLE, now=NOW).name
+        except Conflict:
+            return ""
+
+    with ThreadPoolExecutor(2) as pool:
+        linked = sorted(pool.map(link, ("anna", "boris")))
+    assert linked[0] == ""
+    assert house.identities.who(ISSUER, SUBJECT, NOW) == house.person(linked[1])
