@@ -116,6 +116,8 @@ def test_too_many_tries_say_when_to_come_back(ada: Member) -> None:
     for _ in range(6):
         page = browser.submit(browser.get("/sign-on"), "/sign-on", name="ada", password="wrong")
     assert (page.status, "Too many failed tries." in page.text) == (429, True)
+    assert int(page.header("retry-after")) > 0
+    assert "Try again in" in page.text
 
 
 @pytest.mark.clause("1.2")

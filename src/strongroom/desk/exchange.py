@@ -6,15 +6,18 @@ against other sites' forms, and has read the form; GET and HEAD change nothing.
 
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from math import ceil
 from typing import Any, Final, Protocol
 
 from strongroom.accounts.visits import Session, SignedOn, Visit
+from strongroom.desk import words
 from strongroom.desk.cookies import Cookie
 from strongroom.desk.forms import NO_FORM, Form, FormTokens
 from strongroom.desk.said import Said
-from strongroom.errors import NotFound
+from strongroom.errors import NotFound, StrongroomError, Throttled
+from strongroom.web import status_of
 
 HTML: Final = "text/html; charset=utf-8"
 _FORM_COOKIE_BYTES: Final = 32
@@ -93,6 +96,18 @@ class Exchange:
         context = {"exchange": self, "said": said, **values}
         return Answer(status, self.templates.render(template, context).encode())
 
+    def form_page(
+        self,
+        template: str,
+        exc: StrongroomError | None,
+        **values: Any,  # noqa: ANN401 - as above
+    ) -> Answer:
+        """Return a page with a form, and what was wrong with the form that was sent, if any."""
+        if exc is None:
+            return self.page(template, faults=[], **values)
+        answer = self.page(template, status=status_of(exc), faults=words.told(exc), **values)
+        return replace(answer, headers=retry_after(exc))
+
     def go(self, path: str, said: Said | None = None) -> Answer:
         """Return a redirect to a page of ours, which first says what was done."""
         if not path.startswith("/") or path.startswith(("//", "/\\")):
@@ -115,6 +130,13 @@ class Exchange:
         self.session = None
         self.changed[Cookie.SESSION] = None
         self.changed[Cookie.STEP] = None
+
+
+def retry_after(exc: StrongroomError) -> tuple[tuple[bytes, bytes], ...]:
+    """Return the header that says when to come back, where an error knows it."""
+    if not isinstance(exc, Throttled) or exc.retry_after is None:
+        return ()
+    return ((b"retry-after", str(max(1, ceil(exc.retry_after))).encode()),)
 
 
 Handler = Callable[[Exchange], Answer]

@@ -1,11 +1,10 @@
 """What a refused request is answered: a small page of fixed words, and what the log is told [2.6]."""
 
 from dataclasses import dataclass
-from math import ceil
 from typing import Final
 
 from strongroom.audit.entry import Outcome, Reason
-from strongroom.desk.exchange import Answer, Exchange
+from strongroom.desk.exchange import Answer, Exchange, retry_after
 from strongroom.errors import (
     Conflict,
     Denied,
@@ -90,10 +89,7 @@ def refusal_for(exc: Refused | StrongroomError) -> Refusal:
     reason = next((r for kind, r in _REASONS.items() if isinstance(exc, kind)), Reason.INTERNAL)
     if status >= _FAULTS_OF_OURS:
         return Refusal(status, reason, Outcome.ERROR, title, words)
-    headers: tuple[tuple[bytes, bytes], ...] = ()
-    if isinstance(exc, Throttled) and exc.retry_after is not None:
-        headers = ((b"retry-after", str(max(1, ceil(exc.retry_after))).encode()),)
-    return Refusal(status, reason, Outcome.DENIED, title, exc.message, exc.hint, headers)
+    return Refusal(status, reason, Outcome.DENIED, title, exc.message, exc.hint, retry_after(exc))
 
 
 def _of_door(exc: Refused) -> Refusal:

@@ -1,10 +1,11 @@
 """How pages say what the rooms call by short names: ways of signing on, states, reasons and dispositions. Pure."""
 
+from math import ceil
 from typing import Final
 
 from strongroom.accounts.guard import Disposition, LockReason
 from strongroom.accounts.visits import FactorKind
-from strongroom.errors import StrongroomError
+from strongroom.errors import StrongroomError, Throttled, Unauthenticated
 
 _PROOFS: Final = {
     "password": "password",
@@ -48,6 +49,11 @@ def disposition(given: Disposition) -> str:
 WRONG_CODE: Final = (
     "the code does not fit: wait for the next one, and check the clock of your device"
 )
+WRONG_SIGN_ON: Final = "the user name or the password is not right"
+"""For a wrong one, an unknown name, and an account that is locked, has ended or has no second factor."""
+
+WRONG_PASSWORD: Final = "the password is not right"  # noqa: S105 - a sentence
+WRONG_RECOVERY: Final = "the recovery code is not right, or was used before"
 WRONG_PASSKEY: Final = "the passkey could not be checked: try once more"
 
 
@@ -56,8 +62,18 @@ def sentence(text: str) -> str:
     return f"{text[:1].upper()}{text[1:]}" + ("" if text.endswith((".", "?", "!")) else ".")
 
 
+def in_words(exc: StrongroomError, words: str) -> StrongroomError:
+    """Return a failed proof in the words of its page, whatever it failed of; any other error as it is."""
+    return Unauthenticated(words) if isinstance(exc, Unauthenticated) else exc
+
+
 def told(exc: StrongroomError) -> list[str]:
     """Return what a form has to say about an error: all its parts, and what to do."""
     _head, colon, parts = exc.message.partition(": ")
     found = parts.split("; ") if colon and "; " in parts else [exc.message]
-    return [*found, exc.hint] if exc.hint else found
+    if exc.hint:
+        found.append(exc.hint)
+    if isinstance(exc, Throttled) and exc.retry_after is not None:
+        minutes = ceil(exc.retry_after / 60)
+        found.append(f"try again in {minutes} minute{'' if minutes == 1 else 's'}")
+    return found

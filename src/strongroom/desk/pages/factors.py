@@ -14,9 +14,8 @@ from strongroom.desk.exchange import Answer, Exchange, Route
 from strongroom.desk.passkeys import challenge_answer, failed_challenge
 from strongroom.desk.rooms import Rooms
 from strongroom.desk.said import Said
-from strongroom.desk.words import FACTORS, WRONG_CODE, WRONG_PASSKEY, told
+from strongroom.desk.words import FACTORS, WRONG_CODE, WRONG_PASSKEY
 from strongroom.errors import Conflict, Malformed, StrongroomError, Unauthenticated
-from strongroom.web import status_of
 
 _CODE: Final = 64
 _LABEL: Final = 64
@@ -109,10 +108,9 @@ class _FactorPages:
         return exchange.page("codes.html", codes=codes, back="/factors")
 
     def _page(self, exchange: Exchange, exc: StrongroomError | None = None) -> Answer:
-        return exchange.page(
+        return exchange.form_page(
             "factors.html",
-            status=200 if exc is None else status_of(exc),
-            faults=[] if exc is None else told(exc),
+            exc,
             factors=self._signon.factors(exchange.person),
             recovery_left=self._signon.recovery_left(exchange.person),
             proved=exchange.person.proved_lately(exchange.now),
@@ -121,10 +119,9 @@ class _FactorPages:
 
 
 def _offered(exchange: Exchange, offer: Offer, exc: StrongroomError | None = None) -> Answer:
-    return exchange.page(
+    return exchange.form_page(
         "totp.html",
-        status=200 if exc is None else status_of(exc),
-        faults=[] if exc is None else told(exc),
+        exc,
         offer=offer,
         qr=qr_code(offer.uri),
         label=exchange.form.text("label"),

@@ -18,7 +18,7 @@ from strongroom.desk.pages.password import LONGEST
 from strongroom.desk.passkeys import challenge_answer, failed_challenge
 from strongroom.desk.rooms import Rooms
 from strongroom.desk.said import Said
-from strongroom.desk.words import WRONG_CODE, WRONG_PASSKEY, told
+from strongroom.desk.words import WRONG_CODE, WRONG_PASSKEY
 from strongroom.errors import (
     Conflict,
     Denied,
@@ -29,7 +29,6 @@ from strongroom.errors import (
 )
 from strongroom.policy.breached import is_breached
 from strongroom.policy.passwords import faults
-from strongroom.web import status_of
 
 _LINK: Final = 512
 _NAME: Final = 64
@@ -57,7 +56,7 @@ class _JoiningPages:
         self._passwords = rooms.passwords
 
     def welcome(self, exchange: Exchange) -> Answer:
-        return exchange.page("welcome.html", faults=[])
+        return exchange.form_page("welcome.html", None)
 
     def open(self, exchange: Exchange) -> Answer:
         """Look at the code; where it is good, the next page asks for the rest."""
@@ -67,7 +66,7 @@ class _JoiningPages:
             self._joining.open(code, exchange.visit, exchange.now)
             exchange.changed[Cookie.STEP] = code
         except (Unauthenticated, Throttled) as exc:
-            return exchange.page("welcome.html", status=status_of(exc), faults=told(exc))
+            return exchange.form_page("welcome.html", exc)
         return exchange.go("/join")
 
     def show(self, exchange: Exchange) -> Answer:
@@ -75,7 +74,7 @@ class _JoiningPages:
         if isinstance(welcome, Answer):
             return welcome
         if welcome.name is None:
-            return exchange.page("join_name.html", faults=[], welcome=welcome, name="")
+            return exchange.form_page("join_name.html", None, welcome=welcome, name="")
         return self._page(exchange, welcome, welcome.name)
 
     def name(self, exchange: Exchange) -> Answer:
@@ -87,10 +86,9 @@ class _JoiningPages:
         try:
             name = welcome.name or names.canonical(name)
         except (Malformed, Denied) as exc:
-            return exchange.page(
+            return exchange.form_page(
                 "join_name.html",
-                status=status_of(exc),
-                faults=told(exc),
+                exc,
                 welcome=welcome,
                 name=name,
             )
@@ -196,10 +194,9 @@ class _JoiningPages:
         if offer is None:
             link = exchange.cookies.get(Cookie.STEP, "")
             offer = self._signon.joining_totp_offer(link, name, exchange.now)
-        return exchange.page(
+        return exchange.form_page(
             "join.html",
-            status=200 if exc is None else status_of(exc),
-            faults=[] if exc is None else told(exc),
+            exc,
             welcome=welcome,
             name=name,
             offer=offer,

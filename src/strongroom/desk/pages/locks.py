@@ -4,9 +4,8 @@ from strongroom.accounts.guard import Disposition
 from strongroom.desk.exchange import Answer, Exchange, Route
 from strongroom.desk.rooms import Rooms
 from strongroom.desk.said import Said
-from strongroom.desk.words import DISPOSITIONS, LOCK_REASONS, disposition, told
+from strongroom.desk.words import DISPOSITIONS, LOCK_REASONS, disposition
 from strongroom.errors import Conflict, Denied, Malformed, StrongroomError
-from strongroom.web import status_of
 
 
 def routes(rooms: Rooms) -> list[Route]:
@@ -52,10 +51,9 @@ class _LockPages:
     ) -> Answer:
         now = exchange.now
         found = self._guard.locks(now, all=every)
-        return exchange.page(
+        return exchange.form_page(
             "locks.html",
-            status=200 if exc is None else status_of(exc),
-            faults=[] if exc is None else told(exc),
+            exc,
             locks=[(lock, lock.holds(now)) for lock in reversed(found)],
             every=every,
             reasons=LOCK_REASONS,

@@ -3,10 +3,8 @@
 from strongroom.desk.exchange import Answer, Exchange, Route
 from strongroom.desk.rooms import Rooms
 from strongroom.desk.said import Said
-from strongroom.desk.words import told
 from strongroom.errors import Conflict, Denied, Malformed, NotFound, StrongroomError
 from strongroom.policy.network import LISTENERS, NetworkScope
-from strongroom.web import status_of
 
 _TEXT = 64
 
@@ -75,10 +73,9 @@ class _NetworkPages:
     def _page(self, exchange: Exchange, exc: StrongroomError | None = None) -> Answer:
         rows = self._networks.listed()
         people = {id_ for row in rows for id_ in (row.requested_by, row.removal_by) if id_}
-        return exchange.page(
+        return exchange.form_page(
             "network.html",
-            status=200 if exc is None else status_of(exc),
-            faults=[] if exc is None else told(exc),
+            exc,
             waiting=[row for row in rows if row.state in ("pending", "leaving")],
             active=[row for row in rows if row.in_effect],
             names={id_: self._accounts.name_of(id_) for id_ in people},

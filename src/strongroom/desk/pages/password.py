@@ -3,10 +3,9 @@
 from strongroom.desk.exchange import Answer, Exchange, Route
 from strongroom.desk.rooms import Rooms
 from strongroom.desk.said import Said
-from strongroom.desk.words import told
+from strongroom.desk.words import WRONG_PASSWORD, in_words
 from strongroom.errors import Conflict, Malformed, StrongroomError, Throttled, Unauthenticated
 from strongroom.policy.limits import LONGEST_PASSWORD
-from strongroom.web import status_of
 
 LONGEST = LONGEST_PASSWORD * 4
 """Characters a form may send: the rules name the limit, so that somebody who passed it hears of it."""
@@ -37,16 +36,17 @@ class _PasswordPages:
             done = self._rooms.signon.change_password(
                 exchange.person, old, new, exchange.visit, exchange.now
             )
-        except (Malformed, Conflict, Unauthenticated, Throttled) as exc:
+        except (Unauthenticated, Throttled) as exc:
+            return self._page(exchange, in_words(exc, WRONG_PASSWORD))
+        except (Malformed, Conflict) as exc:
             return self._page(exchange, exc)
         exchange.signed_on(done)
         return exchange.go("/profile", Said.PASSWORD_CHANGED)
 
     def _page(self, exchange: Exchange, exc: StrongroomError | None = None) -> Answer:
-        return exchange.page(
+        return exchange.form_page(
             "password.html",
-            status=200 if exc is None else status_of(exc),
-            faults=[] if exc is None else told(exc),
+            exc,
             rules=self._rooms.passwords.rules(),
             due_at=self._rooms.passwords.due_at(exchange.person.caller.principal),
         )

@@ -9,10 +9,9 @@ from strongroom.accounts.visits import FactorKind
 from strongroom.desk.exchange import Answer, Exchange, Route
 from strongroom.desk.passkeys import challenge_answer, failed_challenge
 from strongroom.desk.rooms import Rooms
-from strongroom.desk.words import told
+from strongroom.desk.words import WRONG_CODE, WRONG_PASSKEY, WRONG_PASSWORD, in_words
 from strongroom.errors import NotFound, StrongroomError, Throttled, Unauthenticated
 from strongroom.policy.limits import LONGEST_PASSWORD
-from strongroom.web import status_of
 
 BACK: Final = {
     "factors": "/factors",
@@ -46,6 +45,7 @@ class _ProvePages:
     def prove(self, exchange: Exchange) -> Answer:
         _back(exchange)
         form, session, visit, now = exchange.form, exchange.person, exchange.visit, exchange.now
+        wrong = WRONG_CODE if form.text("code") else WRONG_PASSWORD
         try:
             if form.text("code"):
                 done = self._signon.again_totp(
@@ -55,7 +55,7 @@ class _ProvePages:
                 password = form.text("password", longest=64 * 1024)[: LONGEST_PASSWORD + 1]
                 done = self._signon.again_password(session, password, visit, now)
         except (Unauthenticated, Throttled) as exc:
-            return self._page(exchange, exc)
+            return self._page(exchange, in_words(exc, wrong))
         exchange.signed_on(done)
         return exchange.go(_back(exchange))
 
@@ -76,16 +76,15 @@ class _ProvePages:
                 exchange.person, step, response, exchange.visit, exchange.now
             )
         except (Unauthenticated, Throttled) as exc:
-            return self._page(exchange, exc)
+            return self._page(exchange, in_words(exc, WRONG_PASSKEY))
         exchange.signed_on(done)
         return exchange.go(_back(exchange))
 
     def _page(self, exchange: Exchange, exc: StrongroomError | None = None) -> Answer:
         kinds = {factor.kind for factor in self._signon.factors(exchange.person)}
-        return exchange.page(
+        return exchange.form_page(
             "prove.html",
-            status=200 if exc is None else status_of(exc),
-            faults=[] if exc is None else told(exc),
+            exc,
             back=_back(exchange),
             here=f"/prove/{exchange.parts['page']}",
             totp=FactorKind.TOTP in kinds,

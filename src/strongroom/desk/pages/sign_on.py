@@ -12,9 +12,15 @@ from strongroom.desk.exchange import Answer, Exchange, Route
 from strongroom.desk.passkeys import challenge_answer, failed_challenge
 from strongroom.desk.rooms import Rooms
 from strongroom.desk.said import Said
+from strongroom.desk.words import (
+    WRONG_CODE,
+    WRONG_PASSKEY,
+    WRONG_RECOVERY,
+    WRONG_SIGN_ON,
+    in_words,
+)
 from strongroom.errors import StrongroomError, Throttled, Unauthenticated
 from strongroom.policy.limits import LONGEST_PASSWORD
-from strongroom.web import status_of
 
 HOME: Final = "/profile"
 _NAME: Final = 64
@@ -68,7 +74,7 @@ class _SignOnPages:
         try:
             result = self._signon.begin(name, password, exchange.visit, exchange.now)
         except (Unauthenticated, Throttled) as exc:
-            return form_page(self._rooms, exchange, exc, name=name)
+            return form_page(self._rooms, exchange, in_words(exc, WRONG_SIGN_ON), name=name)
         return continued(exchange, result)
 
     def challenge(self, exchange: Exchange) -> Answer:
@@ -86,7 +92,7 @@ class _SignOnPages:
         try:
             done = self._signon.prove_passkey(step, response, exchange.visit, exchange.now)
         except (Unauthenticated, Throttled) as exc:
-            return form_page(self._rooms, exchange, exc)
+            return form_page(self._rooms, exchange, in_words(exc, WRONG_PASSKEY))
         return continued(exchange, done)
 
     def second(self, exchange: Exchange) -> Answer:
@@ -98,7 +104,7 @@ class _SignOnPages:
         try:
             done = self._signon.prove_totp(step, code, exchange.visit, exchange.now)
         except (Unauthenticated, Throttled) as exc:
-            return self._second(exchange, "second.html", exc)
+            return self._second(exchange, "second.html", in_words(exc, WRONG_CODE))
         return continued(exchange, done)
 
     def recovery(self, exchange: Exchange) -> Answer:
@@ -110,7 +116,7 @@ class _SignOnPages:
         try:
             done = self._signon.prove_recovery(step, code, exchange.visit, exchange.now)
         except (Unauthenticated, Throttled) as exc:
-            return self._second(exchange, "recovery.html", exc)
+            return self._second(exchange, "recovery.html", in_words(exc, WRONG_RECOVERY))
         return continued(exchange, done)
 
     def sign_out(self, exchange: Exchange) -> Answer:
@@ -133,18 +139,13 @@ class _SignOnPages:
         except Unauthenticated:
             exchange.changed[Cookie.STEP] = None
             return exchange.go("/sign-on", Said.STEP_OVER)
-        faults = [] if exc is None else [exc.message]
-        status = 200 if exc is None else status_of(exc)
-        return exchange.page(template, status=status, pending=pending, faults=faults)
+        return exchange.form_page(template, exc, pending=pending)
 
 
 def form_page(
     rooms: Rooms, exchange: Exchange, exc: StrongroomError | None = None, name: str = ""
 ) -> Answer:
     """Return the page on which people sign on, and what was wrong with the last try."""
-    faults = [] if exc is None else [exc.message]
-    status = 200 if exc is None else status_of(exc)
-    has_provider = rooms.provider is not None
-    return exchange.page(
-        "sign_on.html", status=status, faults=faults, name=name, has_provider=has_provider
+    return exchange.form_page(
+        "sign_on.html", exc, name=name, has_provider=rooms.provider is not None
     )
