@@ -79,6 +79,8 @@ HOLDERS: dict[str, Any] = {
     "new app": NewApp(_PERSON, "client", MARK, owner_registered=False),
     "new person": NewPerson(_PERSON, "client", MARK),
     "new authorization": NewAuthorization(1, SellerId(1), MARK),
+    "form": Form({"password": MARK}),
+    "form tokens": FormTokens(KEY, Environment.TEST),
     "request": Request("reveal.token", {"token": MARK}, "ada", MARK),
 }
 
