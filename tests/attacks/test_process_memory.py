@@ -32,6 +32,7 @@ from strongroom.crypto.note import Signer
 from strongroom.crypto.root import FileRoot
 from strongroom.crypto.ticket import TicketBox
 from strongroom.crypto.token import Mint
+from strongroom.desk.forms import Form, FormTokens
 from strongroom.operations import Request
 from strongroom.terms import (
     Environment,
