@@ -13,7 +13,8 @@ from tests.api.conftest import Door as ApiDoor
 from tests.api.conftest import Shop as ApiShop
 from tests.api.conftest import open_shop
 from tests.gateway.conftest import SEARCH, Response, Shop
-from tests.vault.conftest import World
+from tests.support.certificates import make
+from tests.vault.conftest import CONSOLE, World
 
 from strongroom.api import ApiLimits
 
@@ -21,6 +22,7 @@ pytestmark = pytest.mark.clause("1.2", "2.6")
 
 FORM = {"content-type": "application/json"}
 ELSEWHERE = "127.0.0.2"
+ABROAD, FURTHER = "203.0.113.9", "198.51.100.9"
 
 
 @pytest.fixture
@@ -106,6 +108,20 @@ def test_a_flood_of_wrong_tokens_fills_no_log_and_slows_no_right_one(shop: Shop)
     assert (last["reason"], last["n"]) == ("rate_limited", 70)
 
 
+@pytest.mark.clause("1.1")
+def test_a_secret_from_elsewhere_is_slowed_as_a_wrong_one(shop: Shop) -> None:
+    """Right or wrong, it gets as many tries there: how often it is refused tells nobody which it is."""
+    shop.door.address = ABROAD
+    before = shop.door.count()
+    right = [issue(shop).status for _ in range(20)]
+    other = {"client_id": shop.other.form["client_id"], "client_secret": wrong(1)}
+    shop.door.address = FURTHER
+    assert [issue(shop, **other).status for _ in range(20)] == right == [401] * 10 + [429] * 10
+    assert shop.door.count() - before == 22
+    shop.door.address = "127.0.0.1"
+    assert issue(shop).status == 200
+
+
 def test_expired_tokens_are_a_number_in_the_log_and_slow_nobody(shop: Shop) -> None:
     good = shop.door.token(shop.app)
     shop.door.clock.advance(hours=1)
@@ -158,6 +174,60 @@ def test_requests_without_a_token_are_bounded_in_the_log(api: ApiShop) -> None:
             for _ in range(10):
                 api.door.call(method, path)
     assert len(api.door.world.events()) - before <= 62
+
+
+@pytest.mark.clause("1.1")
+@pytest.mark.parametrize("lacks", ["network", "certificate"])
+def test_a_stolen_token_that_lacks_the_rest_fills_no_log_and_is_slowed_as_a_wrong_one(
+    api: ApiShop, lacks: str
+) -> None:
+    """Bound to a certificate, or taken elsewhere: whose it is earns it no more tries than nonsense gets."""
+    if lacks == "certificate":
+        made = make()
+        api.door.certificates.register(api.erp.name, made.pem, caller=CONSOLE, now=api.door.now)
+        api.door.peer = made.der
+    good = {"authorization": f"Bearer {api.door.token(api.erp)}"}
+    der, api.door.peer = api.door.peer, None
+    home = api.door.address
+    if lacks == "network":
+        api.door.address = ABROAD
+    before = len(api.door.world.events())
+    told = [api.door.call("GET", "/v1/grants", good).status for _ in range(80)]
+    assert told == [401] * 30 + [429] * 50
+    entry = api.door.world.audit.tail(2)[0].body
+    assert entry["actor"]["id"] == api.erp.principal
+    assert len(api.door.world.events()) - before == 31
+    api.door.peer, api.door.address = der, home
+    assert api.door.call("GET", "/v1/grants", good).status == 200
+
+
+@pytest.mark.clause("1.1")
+@pytest.mark.parametrize("lacks", ["network", "certificate"])
+def test_a_right_secret_that_lacks_the_rest_gets_the_tries_of_a_wrong_one(
+    api: ApiShop, lacks: str
+) -> None:
+    if lacks == "network":
+        api.door.address = ABROAD
+    else:
+        made = make()
+        api.door.certificates.register(api.other.name, made.pem, caller=CONSOLE, now=api.door.now)
+        api.door.peer = made.der
+    assert [api.door.login(api.erp).status for _ in range(12)] == [401] * 10 + [429] * 2
+    api.door.peer, api.door.address = None, ELSEWHERE
+    assert api.door.login(api.erp).status == 200
+
+
+@pytest.mark.clause("1.3")
+def test_a_node_that_asks_for_what_it_may_not_is_counted_as_anybody(api: ApiShop) -> None:
+    """Each refusal is a write to the disk: a node gets no more of them a second than an app gets answers."""
+    made = make()
+    api.door.nodes.add("depot-1", "ada", made.pem, caller=CONSOLE, now=api.door.now)
+    api.door.restart(requests_per_second=1, burst=5)
+    api.door.peer = made.der
+    before = len(api.door.events())
+    told = [api.door.call("GET", "/v1/grants").status for _ in range(20)]
+    assert told == [403] * 5 + [429] * 15
+    assert len(api.door.events()) - before == 6
 
 
 def test_a_flood_from_everywhere_holds_no_address_that_failed_nothing(api: ApiShop) -> None:

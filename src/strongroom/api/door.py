@@ -182,10 +182,11 @@ class Api:
         return await self._routed(exchange, scope)
 
     def _admit(self, exchange: Exchange, path: str) -> None:
-        """Find out who asks, whether a node may, and count. Raises: as `_identify`, Refused, Throttled."""
+        """Find out who asks, count, and whether a node may. Raises: as `_identify`, Throttled, Refused."""
         channel = self._identify(exchange)
-        proof.refuse_beyond_node(channel.caller, path)
+        # What a node may not is counted as well: each refusal is a write to the disk.
         self._allowances.admit(channel.caller.principal, exchange.now)
+        proof.refuse_beyond_node(channel.caller, path)
 
     def _identify(self, exchange: Exchange) -> Channel:
         """Find out who asks, still living.
@@ -195,12 +196,14 @@ class Api:
                 the client certificate is not valid, another's, or not the one that the token is bound to.
 
         """
+        exchange.proved = False
         shown = exchange.shown = proof.shown_by(self._certificates, exchange)
         if shown is not None and b"authorization" not in exchange.headers:
             known = self._channels.check(shown.caller.principal, exchange.now)
             caller = replace(known.caller, auth=AuthMethod.CERTIFICATE)
             exchange.channel = replace(known, caller=caller)
             self._networks.admit(caller, exchange.address)
+            exchange.proved = True
             return exchange.channel
         scheme, _, presented = exchange.header(b"authorization").partition(" ")
         if scheme.lower() != "bearer" or not presented:
@@ -210,6 +213,7 @@ class Api:
         proof.refuse_unproved(exchange.caller, shown)
         proof.refuse_unbound(payload, shown)
         self._networks.admit(exchange.caller, exchange.address)
+        exchange.proved = True
         return exchange.channel
 
     def _recognise(self, exchange: Exchange, method: str, path: str) -> None:
@@ -313,7 +317,8 @@ class Api:
 
     def _append(self, exchange: Exchange, event: Event) -> None:
         """Record a refusal. Raises: Throttled where it is the answer to who proves nothing and asks too often."""
-        if exchange.channel is None:
+        if not exchange.proved:
+            # Whoever has a stolen token and lacks its certificate or network is slowed as if it was wrong.
             if event.reason is Reason.EXPIRED_CREDENTIAL:
                 self._guard.refuse_late(event, exchange.now)
                 return

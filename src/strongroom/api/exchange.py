@@ -23,6 +23,8 @@ class Exchange:
     channel: Channel | None = None
     shown: Shown | None = None
     """Whose certificate it is, once it was checked."""
+    proved: bool = False
+    """All that the caller had to show was right; `channel` alone says no more than whose token it is."""
     repeated: bool = False
     """The app sent this request before, under the same idempotency key."""
     recorded: bool = False

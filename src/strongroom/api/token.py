@@ -108,8 +108,8 @@ def router(
             exchange.recorded = True  # by the guard, as one of many
             return _slowed(exc)
         except _Refusal as refusal:
-            if refusal.caller is ANONYMOUS:
-                guard.failed(exchange.address, exchange.now, client=client_id)
+            # The right secret in the wrong place too: that it is never slowed would tell which one it is.
+            guard.failed(exchange.address, exchange.now, client=client_id)
             event = Event(
                 EventType.TOKEN_ISSUED,
                 Outcome.DENIED,
