@@ -95,6 +95,17 @@ def test_a_short_name_counts_whole_and_its_single_letters_do_not() -> None:
 
 
 @pytest.mark.clause("1.4")
+@pytest.mark.parametrize("name", ["j.li", "x_y.z", "a---", "9-.-"])
+def test_a_name_of_short_pieces_counts_whole(name: str) -> None:
+    letters = name.translate(str.maketrans("", "", "._-"))
+    held = wrong(f"9 Forests of {name} rain!", name=name)
+    assert held == ["it holds a part of the user name"]
+    assert wrong("9 Forests of dark rain!", name=name) == []
+    if len(letters) > 1:
+        assert wrong(f"9 Forests of {letters} rain!", name=name) == held
+
+
+@pytest.mark.clause("1.4")
 def test_digits_of_a_name_are_part_of_it() -> None:
     assert wrong("Forests of kim77 rain!", name="kim77") == ["it holds a part of the user name"]
     assert wrong("Forests of kimtt rain7!", name="kim77") == ["it holds a part of the user name"]

@@ -16,7 +16,7 @@ FEWEST_DIFFERENT: Final = 5
 """Our own: different characters that a password has at least."""
 
 SHORTEST_NAME_PART: Final = 4
-"""Our own: so many characters of a user name in a row are a part of it; a shorter name counts whole."""
+"""Our own: so many characters of a user name in a row are a part of it; a shorter name counts whole, without signs."""
 
 _PROFILES: Final = {profile.name: profile for profile in (BASELINE, CURRENT)}
 
@@ -118,8 +118,9 @@ def _holds_name(password: str, name: str) -> bool:
         for text in texts
         for start in range(len(text) - SHORTEST_NAME_PART + 1)
     }
-    if len(name) < SHORTEST_NAME_PART:
-        parts.add(name)
+    if not parts:
+        # As `al`, `j.li` or `a---`. A single letter is a part of every password.
+        parts = {text for text in (name, "".join(pieces)) if len(text) > 1}
     # Both are read alike: a name may have digits in it, too.
     read_parts = zip(*map(_readings, sorted(parts)), strict=True)
     for told, wanted in zip(_readings(password), read_parts, strict=True):
