@@ -163,7 +163,9 @@ second_factor = sa.Table(
     _column("principal_id", _Id, "reference", sa.ForeignKey("principal.id")),
     _column("kind", sa.Text, "business"),  # totp | passkey
     _column("label", sa.Text, "business"),  # what its owner calls it
-    _column("secret", sa.LargeBinary, "sealed", nullable=True),  # TOTP's; what holds a passkey to its owner
+    _column(
+        "secret", sa.LargeBinary, "sealed", nullable=True
+    ),  # TOTP's; what holds a passkey to its owner
     _column("credential_id", sa.LargeBinary, "reference", nullable=True, unique=True),
     _column("public_key", sa.LargeBinary, "public", nullable=True),  # COSE key of a passkey
     _column("counter", _Id, "business"),  # last TOTP step used, or a passkey's signature counter
