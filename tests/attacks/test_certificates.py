@@ -171,6 +171,26 @@ def test_an_edited_row_lets_nobody_in(api: Shop, what: str) -> None:
     assert own.pem not in api.door.certificates.anchors(NOW).pems
 
 
+@pytest.mark.clause("1.4")
+def test_a_revoked_certificate_is_not_revived_and_an_old_one_not_made_young_by_its_row(
+    api: Shop,
+) -> None:
+    """Whoever holds a revoked key and can write to the database has gained nothing."""
+    revoked, old = make(), make()
+    number = register(api, api.erp, revoked)
+    register(api, api.erp, old)
+    api.door.certificates.revoke(api.erp.name, number, caller=CONSOLE, now=NOW)
+    api.door.now += timedelta(days=90)
+    table = schema.client_certificate
+    with api.door.world.database.write() as tx:
+        tx.execute(table.update().values(revoked_at=None, created_at=api.door.now))
+    api.door.certificates._book = None
+    for made in (revoked, old):
+        assert reveal(api, made).status == 401
+        assert api.door.events()[-1] == ("api.request.refused", "failure", "tampered")
+    assert api.door.certificates.anchors(api.door.now).pems == ()
+
+
 # -- nodes -----------------------------------------------------------------------------------------
 
 

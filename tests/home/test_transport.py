@@ -215,7 +215,20 @@ def remove(home: Layout) -> None:
     (home.tls / "gateway.key").unlink()
 
 
-@pytest.mark.parametrize("spoil", [break_chain, break_key, lock_key, weaken, remove])
+def open_key(home: Layout) -> None:
+    """As a plain `cp` leaves it: the next start would refuse the home."""
+    write_pair(home, ec.generate_private_key(ec.SECP256R1()))
+    (home.tls / "gateway.key").chmod(0o644)
+
+
+def open_chain(home: Layout) -> None:
+    write_pair(home, ec.generate_private_key(ec.SECP256R1()))
+    (home.tls / "gateway.pem").chmod(0o644)
+
+
+@pytest.mark.parametrize(
+    "spoil", [break_chain, break_key, lock_key, weaken, remove, open_key, open_chain]
+)
 def test_a_pair_that_cannot_be_used_leaves_the_old_one_in_place_and_is_told_once(
     home: Layout, spoil: Callable[[Layout], None]
 ) -> None:

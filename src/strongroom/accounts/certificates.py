@@ -1,8 +1,8 @@
 """Client certificates of apps and nodes: registered by thumbprint, two at most, a quarter each [1.2, 1.4, 1.5].
 
 A certificate stands for exactly one principal because its row says so under a key of the keystore: the names in it
-prove nothing, and a row that is added or given to somebody else lets nobody in. Whoever shows one has proved, in the
-TLS handshake, to hold its key. Nothing here decides what a principal may do.
+prove nothing, and a row that is added, given to somebody else, dated anew or revived lets nobody in. Whoever shows one
+has proved, in the TLS handshake, to hold its key. Nothing here decides what a principal may do.
 """
 
 import hmac
@@ -120,7 +120,7 @@ class Certificates:
             .values(
                 principal_id=principal.id,
                 thumbprint=parsed.thumbprint,
-                bound=self._digests.of_certificate(parsed.thumbprint, principal.id),
+                bound=self._digests.of_certificate(parsed.thumbprint, principal.id, change.now),
                 certificate=parsed.pem,
                 not_after=parsed.not_after,
                 created_at=change.now,
@@ -181,10 +181,11 @@ class Certificates:
         entry = self._entries()[1].get(print_)
         if entry is None:
             raise CertificateRefused(Reason.WRONG_CREDENTIAL)
+        if entry.certificate.revoked_at is not None:
+            raise CertificateRefused(Reason.REVOKED)
         if not entry.is_sound:
             raise CertificateRefused(Reason.TAMPERED)
-        revoked = entry.certificate.revoked_at is not None
-        if revoked or has_ended(entry.holder_ends_at, now):
+        if has_ended(entry.holder_ends_at, now):
             raise CertificateRefused(Reason.REVOKED)
         if not entry.certificate.works(now):
             raise CertificateRefused(Reason.EXPIRED_CREDENTIAL)
@@ -230,7 +231,7 @@ class Certificates:
     def _entry(self, row: sa.Row[tuple[object, ...]]) -> _Entry:
         owner, kind = PrincipalId(row.principal_id), PrincipalKind(row.kind)
         print_ = bytes(row.thumbprint)
-        bound = self._digests.of_certificate(print_, owner)
+        bound = self._digests.of_certificate(print_, owner, row.created_at)
         is_sound = (
             kind in _HOLDERS
             and hmac.compare_digest(bound, bytes(row.bound))

@@ -5,6 +5,7 @@ ADR 0041 says why nothing is stretched. Pure.
 """
 
 import hmac
+from datetime import UTC, datetime
 from typing import Final
 
 from strongroom.accounts.shown import message
@@ -38,9 +39,12 @@ class Digests:
         """Return the 16 bytes by which a refresh token's row is found, whoever it belongs to."""
         return _hmac(self._refresh_key, "place", token)[:PLACE_BYTES]
 
-    def of_certificate(self, thumbprint: bytes, owner: PrincipalId) -> bytes:
-        """Return what holds a client certificate to its principal: 32 bytes."""
-        return _hmac(self._certificate_key, thumbprint.hex(), str(owner))
+    def of_certificate(
+        self, thumbprint: bytes, owner: PrincipalId, registered_at: datetime
+    ) -> bytes:
+        """Return what holds a client certificate to its principal, and to the day it counts from: 32 bytes."""
+        instant = registered_at.astimezone(UTC).isoformat(timespec="microseconds")
+        return _hmac(self._certificate_key, thumbprint.hex(), str(owner), instant)
 
 
 def _hmac(key: bytes, *parts: str) -> bytes:

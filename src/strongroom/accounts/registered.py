@@ -54,6 +54,8 @@ def revoke_certificates(change: Changes, ids: Sequence[int]) -> None:
     """Revoke these certificates, with an event each."""
     if not ids:
         return
-    change.tx.execute(_table.update().where(_table.c.id.in_(ids)).values(revoked_at=change.now))
+    # What held it to its principal goes: a row whose revocation is taken out again lets nobody in.
+    revoked = {"revoked_at": change.now, "bound": b""}
+    change.tx.execute(_table.update().where(_table.c.id.in_(ids)).values(**revoked))
     for id_ in ids:
         change.record(EventType.CERTIFICATE_REVOKED, ObjKind.CERTIFICATE, id_)

@@ -315,7 +315,7 @@ client_certificate = sa.Table(
     _column("id", _Id, "reference", primary_key=True),
     _column("principal_id", _Id, "reference", sa.ForeignKey("principal.id")),
     _column("thumbprint", sa.LargeBinary(32), "reference", unique=True),  # SHA-256 of its DER
-    _column("bound", sa.LargeBinary, "reference"),  # HMAC that holds it to its principal
+    _column("bound", sa.LargeBinary, "reference"),  # HMAC of whose it is; empty once revoked
     _column("certificate", sa.Text, "public"),  # PEM
     _column("not_after", UtcDateTime, "public"),
     _column("created_at", UtcDateTime, "business"),

@@ -14,7 +14,7 @@ from typing import Any, Final, Self
 
 from strongroom.errors import Misconfigured
 from strongroom.home.certificates import Leaf, certificates, leaf_of
-from strongroom.home.layout import Layout
+from strongroom.home.layout import Layout, too_open
 
 CIPHERS: Final = "@SECLEVEL=2:ECDHE+AESGCM:ECDHE+CHACHA20"
 """Of TLS 1.2; those of 1.3 are OpenSSL's default, which are Mozilla's. Level 2 refuses keys of less than 112 bits of
@@ -163,6 +163,7 @@ class Transport:
         try:
             leaf = leaf_of(self._home)
             _refuse_out_of_date(leaf, machine_now)
+            _refuse_open(self._home)
             plain, mutual = server_context(self._home), server_context(self._home, anchors)
         except Misconfigured as exc:
             self._seen, self._anchors = state, anchors
@@ -206,3 +207,11 @@ class Transport:
 def _refuse_out_of_date(leaf: Leaf, machine_now: datetime) -> None:
     if not leaf.not_before <= machine_now < leaf.not_after:
         raise Misconfigured("the certificate in tls/ is not valid today")
+
+
+def _refuse_open(home: Layout) -> None:
+    """Refuse files that others may read: the next start would, and then nothing is left to show."""
+    paths = certificates(home)
+    for fault in too_open(home):
+        if fault.path in (paths.chain, paths.key):
+            raise Misconfigured(f"{fault.path} is open to others than its owner", hint=fault.remedy)
