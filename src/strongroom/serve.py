@@ -390,7 +390,9 @@ class _Serving:
         """Answer monitoring: 200 while all is well, 503 when scheduled work failed last time."""
         status, body = 404, "not found\n"
         failing = self._failing()
-        if scope["type"] == "http" and scope["path"] == "/health":
+        if scope["type"] == "http" and scope["method"] not in ("GET", "HEAD"):
+            status, body = 405, "method not allowed\n"
+        elif scope["type"] == "http" and scope["path"] == "/health":
             status = 503 if failing else 200
             body = "failing: " + " ".join(failing) if failing else "ok"
         elif scope["type"] == "http" and scope["path"] == "/metrics":

@@ -176,7 +176,7 @@ def test_a_label_has_a_form(small: House, label: str) -> None:
 def test_new_recovery_codes_end_the_old_ones(house: House, anna: Person, done: SignedOn) -> None:
     fresh = house.signon.recovery_codes(done.session, house.now)
     assert len({*fresh, *anna.recovery}) == 20
-    assert all(len(code) == 19 for code in fresh)
+    assert all(len(code) == 32 for code in fresh)  # 128 bits
     step = house.pending(anna).step
     with pytest.raises(Unauthenticated):
         house.signon.prove_recovery(step, anna.recovery[0], HOME, house.now)

@@ -136,3 +136,12 @@ def test_the_only_administrators_lock_ends_by_itself_and_the_console_lifts_the_o
     (lock,) = house.run("user", "locks")["locks"]
     done = house.run("user", "unlock", str(lock["id"]), "--disposition", "forgotten_password")
     assert (done["name"], done["state"]) == ("boris", "lifted")
+
+
+def test_sessions_are_ended_by_who_may_administer_and_only_when_it_is_meant(house: House) -> None:
+    assert house.run("user", "sign-off", "anna", "--yes") == {"people": 0}
+    assert house.run("user", "sign-off", "--all", "--yes") == {"people": 0}
+    for wrong in (["anna"], ["--yes"], ["anna", "--all", "--yes"]):
+        assert house.attempt("user", "sign-off", *wrong)[0] == 2
+    code, _, error = house.attempt("user", "sign-off", "anna", "--yes", by="boris")
+    assert (code, error["error"]["kind"]) == (1, "Denied")

@@ -229,7 +229,7 @@ def test_factors_change_after_a_fresh_proof_only(ada: Member) -> None:
     assert page.status == 409
 
     page = ada.browser.submit(ada.browser.get("/factors"), "/factors/recovery")
-    codes = re.findall(r"<li>([A-Z0-9-]{19})</li>", page.body)
+    codes = re.findall(r"<li>([A-Z2-7-]{32})</li>", page.body)
     assert len(set(codes) - set(ada.recovery)) == 10
 
 

@@ -242,6 +242,10 @@ class Guard:
         """Say what a lock was, whether it holds or not. Raises: as `Locks.dispose`."""
         return self._locks.dispose(id_, caller, now, disposition)
 
+    def sign_off(self, principal: PrincipalId | None, caller: Caller, now: datetime) -> int:
+        """End the sessions of a person, or of everybody; return of how many people. Raises: as `Locks.sign_off`."""
+        return self._locks.sign_off(principal, caller, now)
+
     def settle(self, now: datetime) -> None:
         """Record what ended by itself and what was put off, and drop old counts; call it now and then."""
         self._locks.settle(now)

@@ -12,6 +12,7 @@ from strongroom.accounts import counts, lock_rows
 from strongroom.accounts.changes import Changes, changing
 from strongroom.accounts.counts import Scope
 from strongroom.accounts.lock_rows import Lock
+from strongroom.accounts.sessions import people_signed_on
 from strongroom.audit import AuditLog, Event, EventType, ObjKind, Outcome, Reason
 from strongroom.db.engine import Database, Transaction
 from strongroom.errors import Conflict, Denied, Malformed
@@ -74,9 +75,7 @@ class Locks:
                 change, reason, target=target, principal=principal, until=until, src_ip=src_ip
             )
         if reason in lockout.ENDS_SESSIONS:
-            if self._end_sessions is None:
-                raise RuntimeError("nobody was given to end sessions")
-            self._end_sessions(change, principal, Reason(reason.value))
+            self._ended(change, principal, Reason(reason.value))
 
     def set_address(self, change: Changes, target: str, src_ip: str) -> None:
         """Shut an address out, where it is not already."""
@@ -155,6 +154,34 @@ class Locks:
                 return lock_rows.one(change.tx, id_)
         raise _refuse(id_, refused)
 
+    def sign_off(self, principal: PrincipalId | None, caller: Caller, now: datetime) -> int:
+        """End every session of a person, or of everybody, without locking anybody out; return of how many people.
+
+        Raises:
+            Denied: the caller is locked, or neither administers nor sits at the console; recorded.
+
+        """
+        refused: Reason | None
+        with changing(self._database, self._audit, caller, now) as change:
+            refused = self._refusal_of(change.tx, caller, now)
+            if refused is None:
+                found = people_signed_on(change.tx)
+                wanted = [one for one in found if principal in (None, one)]
+                for person in wanted:
+                    self._ended(change, person, Reason.REVOKED)
+                return len(wanted)
+            change.events.append(
+                Event(
+                    EventType.SESSION_ENDED,
+                    Outcome.DENIED,
+                    caller,
+                    reason=refused,
+                    obj_kind=None if principal is None else ObjKind.PRINCIPAL,
+                    obj_ref=None if principal is None else str(principal),
+                )
+            )
+        raise Denied("who may administer ends sessions of others, or the console")
+
     def settle(self, now: datetime) -> None:
         """Record the locks that have ended by themselves; what led to them counts no more."""
         with self._database.read() as tx:
@@ -183,11 +210,22 @@ class Locks:
         at_console = caller.auth is AuthMethod.CONSOLE
         if caller.principal == lock.principal:
             return None if at_console and self._one_person else Reason.SELF_REVIEW
-        if at_console:
+        return self._refusal_of(tx, caller, now)
+
+    def _refusal_of(self, tx: Transaction, caller: Caller, now: datetime) -> Reason | None:
+        """Return why a caller may not do to others what who administers may."""
+        if caller.kind is not PrincipalKind.PERSON:
+            return Reason.NOT_AUTHORIZED
+        if caller.auth is AuthMethod.CONSOLE:
             return None
         if caller.principal not in self._administrators(now):
             return Reason.NOT_AUTHORIZED
         return Reason.LOCKED if _is_locked(tx, caller.principal, now) else None
+
+    def _ended(self, change: Changes, principal: PrincipalId, why: Reason) -> None:
+        if self._end_sessions is None:
+            raise RuntimeError("nobody was given to end sessions")
+        self._end_sessions(change, principal, why)
 
     def _counted_of(self, lock: Lock) -> list[tuple[Scope, str]]:
         """Return what has led to a lock: it begins anew once it is lifted."""

@@ -2,7 +2,7 @@
 
 Whose a row is goes into its digest, or into what its seal vouches for: a copy of the database lets nobody in, and a
 row that is edited to be another person's fits nobody. The digested values are random and long, so nothing is
-stretched; those of a recovery code have 80 bits. Pure but for nonces.
+stretched; those of a recovery code have 128 bits. Pure but for nonces.
 """
 
 import base64
@@ -18,7 +18,9 @@ from strongroom.terms import Environment, PrincipalId
 
 TOKEN_BYTES: Final = 32
 
-_RECOVERY_BYTES: Final = 10
+_RECOVERY_BYTES: Final = 16
+"""Below 112 bits a salted password hash would be asked for in place of a keyed digest: ADR 0107."""
+
 _RECOVERY_GROUP: Final = 4
 _MISREAD: Final = str.maketrans({"0": "O", "1": "I", "8": "B", "-": "", " ": ""})
 """Digits that Base32 does not have, by the letters they are mistaken for."""
@@ -74,8 +76,8 @@ class Sealing:
         return hmac.digest(self._handle_key, message(name), "sha256")
 
     def recovery_code(self) -> str:
-        """Return a new recovery code: 80 bits as `ABCD-EFGH-IJKL-MNOP`."""
-        text = base64.b32encode(self._entropy(_RECOVERY_BYTES)).decode()
+        """Return a new recovery code: 128 bits as `ABCD-EFGH-IJKL-MNOP-QRST-UVWX-YZ`."""
+        text = base64.b32encode(self._entropy(_RECOVERY_BYTES)).decode().rstrip("=")
         step = _RECOVERY_GROUP
         return "-".join(text[at : at + step] for at in range(0, len(text), step))
 

@@ -242,6 +242,12 @@ def end_sessions(
     return len(ended)
 
 
+def people_signed_on(tx: Transaction) -> list[PrincipalId]:
+    """Return whoever has a session that nobody ended, idle ones too, by number: who changes them all locks in order."""
+    query = sa.select(_table.c.principal_id).where(_table.c.ended_at.is_(None)).distinct()
+    return sorted(PrincipalId(id_) for id_ in tx.execute(query).scalars())
+
+
 def _select() -> sa.Select[tuple[object, ...]]:
     return (
         sa.select(

@@ -147,13 +147,13 @@ class Signed:
             return self._sessions.listed(tx, session.caller.principal, session.id, now)
 
     def end_session(self, session: Session, id_: int, now: datetime) -> None:
-        """End one of its person's sessions. Raises: NotFound: it is not theirs, or not alive."""
-        with self._acting(session, now) as change:
+        """End one of its person's sessions. Raises: NotFound: not theirs, or not alive; NotProvedLately."""
+        with self._acting(session, now, proved=True) as change:
             self._sessions.end_own(change, session.caller.principal, id_, Reason.SIGNED_OUT)
 
     def end_others(self, session: Session, now: datetime) -> int:
-        """End every other session of its person; return how many."""
-        with self._acting(session, now) as change:
+        """End every other session of its person; return how many. Raises: NotProvedLately."""
+        with self._acting(session, now, proved=True) as change:
             person = session.caller.principal
             return end_sessions(change, person, Reason.SIGNED_OUT, but=session.id)
 

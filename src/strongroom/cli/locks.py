@@ -1,10 +1,11 @@
-"""Who is locked out, and how they come in again: `user locks`, `user unlock`, `user dispose` [1.2]."""
+"""Who is locked out, who comes in again, who is signed off: `user locks`, `unlock`, `dispose`, `sign-off` [1.2]."""
 
 from typing import Annotated
 
 import typer
 
 from strongroom.cli.session import AsOption, CredentialOption, Session, table, verb
+from strongroom.errors import Malformed
 
 LockArgument = Annotated[int, typer.Argument(metavar="LOCK", show_default=False)]
 
@@ -18,6 +19,7 @@ def register(user: typer.Typer) -> None:
     verb(user, "dispose", example="strongroom user dispose 3 --disposition guessed_password")(
         _dispose
     )
+    verb(user, "sign-off", example="strongroom user sign-off anna --yes")(_sign_off)
 
 
 def _locks(
@@ -77,4 +79,25 @@ def _dispose(
             lock=lock,
             disposition=disposition,
         )
+    )
+
+
+def _sign_off(
+    session: Session,
+    *,
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="Whose sessions.", show_default=False)
+    ] = None,
+    everybody: Annotated[bool, typer.Option("--all", help="Those of everybody.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="They sign on again.")] = False,
+    as_name: AsOption = None,
+    credential_file: CredentialOption = None,
+) -> None:
+    """End the sessions of a person, or of everybody. Who may administer does, or whoever sits at the console."""
+    if everybody == (name is not None):
+        raise Malformed("give a name or --all")
+    if not yes:
+        raise Malformed("this signs people off", hint="give --yes to do it")
+    session.say(
+        session.call("user.sign-off", as_name=as_name, credential_file=credential_file, name=name)
     )

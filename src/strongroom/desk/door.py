@@ -83,6 +83,8 @@ HEADERS: Final = (
 """On every answer of the desk."""
 
 _NO_STORE: Final = (b"cache-control", b"no-store")
+_CLEAR: Final = (b"clear-site-data", b'"cache", "storage"')
+"""With the end of a session. Cookies are not in it: the browser itself stays known."""
 
 _log = logging.getLogger(__name__)
 
@@ -150,6 +152,8 @@ class Desk:
         if exchange is not None:
             headers.append((b"x-request-id", exchange.request_id.encode()))
             headers += [(b"set-cookie", one) for one in cookies.kept(exchange.changed)]
+            if exchange.changed.get(Cookie.SESSION, "") is None:
+                headers.append(_CLEAR)
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
         body = b"" if scope["method"] == "HEAD" else answer.body
         await send({"type": "http.response.body", "body": body})

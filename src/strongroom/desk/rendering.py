@@ -15,6 +15,7 @@ from markupsafe import Markup
 from strongroom.desk import words
 from strongroom.desk.exchange import Answer
 from strongroom.desk.said import said_by
+from strongroom.policy.limits import SESSION_IDLE
 from strongroom.terms import Environment
 
 _HERE: Final = Path(__file__).parent
@@ -85,6 +86,7 @@ class Pages:
             "clauses": CLAUSES,
             "environment": environment.value,
             "origin": origin,
+            "idle_seconds": int(SESSION_IDLE.total_seconds()),
         }
 
     def render(self, name: str, values: Mapping[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""What commands do to locks of people and addresses [1.2]."""
+"""What commands do to locks of people and addresses, and to sessions of others [1.2]."""
 
 from strongroom.accounts import Disposition, Lock
 from strongroom.operations.registry import Call, Json, iso, member, operation
@@ -19,6 +19,13 @@ def _user_unlock(call: Call, *, lock: int, disposition: str | None = None) -> Js
 def _user_dispose(call: Call, *, lock: int, disposition: str) -> Json:
     given = member(Disposition, disposition, "disposition")
     return _lock(call, call.system.guard.dispose(lock, call.caller, call.now, given))
+
+
+@operation("user.sign-off")
+def _user_sign_off(call: Call, *, name: str | None = None) -> Json:
+    """Without a name: everybody."""
+    person = None if name is None else call.system.accounts.find(name).id
+    return {"people": call.system.guard.sign_off(person, call.caller, call.now)}
 
 
 def _lock(call: Call, lock: Lock) -> Json:

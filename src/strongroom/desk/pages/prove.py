@@ -18,6 +18,7 @@ BACK: Final = {
     "locks": "/locks",
     "network": "/network",
     "profile": "/profile",
+    "sessions": "/sessions",
 }
 """Where one comes from and goes back to."""
 

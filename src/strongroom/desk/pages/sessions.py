@@ -1,4 +1,8 @@
-"""Where a person is signed on, and how each of it is ended [1.2]."""
+"""Where a person is signed on, and how each of it is ended [1.2].
+
+To end another session one proves again who one is: a session that somebody found must not throw its person out of
+the others. To end one's own takes nothing.
+"""
 
 from datetime import timedelta
 
@@ -13,8 +17,8 @@ def routes(rooms: Rooms) -> list[Route]:
     pages = _SessionPages(rooms)
     return [
         Route("GET", "/sessions", pages.show),
-        Route("POST", "/sessions/{id}/end", pages.end),
-        Route("POST", "/sessions/end-others", pages.end_others),
+        Route("POST", "/sessions/{id}/end", pages.end, proved="sessions"),
+        Route("POST", "/sessions/end-others", pages.end_others, proved="sessions"),
     ]
 
 

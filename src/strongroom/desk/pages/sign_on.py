@@ -41,7 +41,13 @@ def routes(rooms: Rooms) -> list[Route]:
         Route("GET", "/sign-on/recovery", pages.recovery, open=True),
         Route("POST", "/sign-on/recovery", pages.prove_recovery, open=True),
         Route("POST", "/sign-out", pages.sign_out, open=True),
-        Route("POST", "/sign-out/everywhere", pages.sign_out_everywhere, old_password=True),
+        Route(
+            "POST",
+            "/sign-out/everywhere",
+            pages.sign_out_everywhere,
+            old_password=True,
+            proved="sessions",
+        ),
     ]
 
 
