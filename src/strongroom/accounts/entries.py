@@ -6,6 +6,8 @@ Each function works in the caller's transaction and decides nothing about what a
 from datetime import datetime
 from typing import Final
 
+import sqlalchemy as sa
+
 from strongroom.accounts import names
 from strongroom.accounts.changes import Changes
 from strongroom.accounts.rows import Principal, principal_of, select_principals
@@ -23,6 +25,15 @@ def find(tx: Transaction, name: str) -> Principal | None:
     """Return the principal of this canonical name, ended ones too."""
     row = tx.execute(select_principals().where(_people.c.name == name)).first()
     return None if row is None else principal_of(row)
+
+
+def hold(tx: Transaction, principal: PrincipalId) -> None:
+    """Hold a principal's row until the transaction ends; SQLite has one writer anyway.
+
+    Whatever locks somebody out, ends them or lets them in takes it before any other row of theirs: of two at once the
+    second sees what the first did, and neither waits for the other.
+    """
+    tx.execute(sa.select(_people.c.id).where(_people.c.id == principal).with_for_update())
 
 
 def living(change: Changes, name: str, kind: PrincipalKind | None) -> Principal:

@@ -12,6 +12,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
+from strongroom.accounts import entries, lock_rows
 from strongroom.accounts.changes import Changes, changing
 from strongroom.accounts.factors import Enrolment, Owner, Unproved
 from strongroom.accounts.guard import Locked
@@ -315,9 +316,13 @@ class SignOn(Signed):
         principal = person.principal
         try:
             with changing(self._database, self._audit, person, now) as change:
+                _refuse_late(change, principal)
                 prove(change)
                 started = self._start(change, person, visit, method)
         except Unproved as exc:
+            if exc.reason is Reason.LOCKED:
+                # Admitted before the lock, so it was a try; `refuse` counts none of who is locked.
+                self._guard.failed(person.name, principal, visit, now, factor=False)
             self.refuse((person.name, principal), visit, now, exc.reason, op=method)
         self._guard.succeeded(person.name, principal, visit, now)
         return self.noticed(started.session, started.cookie, started.device, now)
@@ -371,6 +376,17 @@ class SignOn(Signed):
         # Counted and answered as a wrong proof: nobody learns from elsewhere that it is the right one.
         if not self.may_come(person, visit):
             self.refuse((person.name, person.principal), visit, now, Reason.WRONG_NETWORK, op=op)
+
+
+def _refuse_late(change: Changes, principal: PrincipalId) -> None:
+    """Refuse who was locked, or whose account ended, since they were let try: hashing takes long. Raises: Unproved."""
+    # Held: what ends sessions of this person ends this one too, or has happened before it began.
+    entries.hold(change.tx, principal)
+    if _person(change.tx, _people.c.id == principal, change.now) is None:
+        raise Unproved(Reason.PRINCIPAL_ENDED)
+    lock = lock_rows.of_person(change.tx, principal)
+    if lock is not None and lock.holds(change.now):
+        raise Unproved(Reason.LOCKED)
 
 
 def _person(tx: Transaction, which: sa.ColumnElement[bool], now: datetime) -> Caller | None:

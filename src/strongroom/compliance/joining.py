@@ -262,6 +262,7 @@ class Joining:
             person, made = self._first(change, link, prepared.name)
         else:
             person = entries.living(change, link.name, PrincipalKind.PERSON)
+        entries.hold(change.tx, person.id)
         # It is they who act from here on: nobody else holds the link and what they chose.
         change.caller = Caller(person.id, person.kind, person.name, AuthMethod.SESSION)
         if not self._signon.may_come(change.caller, visit):

@@ -1,0 +1,94 @@
+"""Signing on while something else happens: a lock, an end, a new password, a kill; each must hold from then on."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from threading import Thread
+
+import pytest
+from argon2 import PasswordHasher
+from tests.support.people import CHEAP, HOME, OTHER_PASSWORD, PASSWORD, House, Person
+
+from strongroom.accounts.changes import changing
+from strongroom.accounts.visits import SignedOn
+from strongroom.audit import Reason
+from strongroom.db.engine import Database
+from strongroom.errors import Unauthenticated
+from strongroom.policy.limits import BASELINE
+from strongroom.terms import SYSTEM
+
+
+class Meanwhile(PasswordHasher):
+    """Hashes as it should, and does something else before it says what it found."""
+
+    def __init__(self, then: Callable[[], object]) -> None:
+        super().__init__(time_cost=1, memory_cost=8, parallelism=1)
+        self.then = then
+
+    def verify(self, hash: str | bytes, password: str | bytes) -> bool:  # noqa: A002 - as its parent has it
+        found = CHEAP.verify(hash, password)
+        self.then()
+        return found
+
+
+@pytest.fixture
+def plain(database_url: str, tmp_path: Path) -> Iterator[House]:
+    """Give a home where the password alone signs on: hashing is all that lies between asking and a session."""
+    database = Database(database_url)
+    yield House.make(database, tmp_path, profile=BASELINE)
+    database.close()
+
+
+@pytest.fixture
+def anna(plain: House) -> Person:
+    return plain.person("anna", totp=False)
+
+
+@pytest.mark.clause("1.2")
+def test_a_lock_that_comes_while_the_password_is_hashed_holds(plain: House, anna: Person) -> None:
+    """Whoever else has the password is half in when anna says that it was not her."""
+
+    def disown() -> None:
+        plain.guard.disowned(anna.id, plain.now, SYSTEM)
+
+    plain.passwords._hasher = Meanwhile(disown)
+    with pytest.raises(Unauthenticated):
+        plain.signon.begin("anna", PASSWORD, HOME, plain.now)
+    assert plain.events("session.started") == []
+    assert ("signon.failed", "failure", Reason.LOCKED.value) in plain.events("signon.failed")
+
+
+@pytest.mark.clause("1.2")
+def test_an_end_that_comes_while_the_password_is_hashed_holds(plain: House, anna: Person) -> None:
+    def end() -> None:
+        plain.accounts.end("anna", caller=SYSTEM, now=plain.now)
+
+    plain.passwords._hasher = Meanwhile(end)
+    with pytest.raises(Unauthenticated):
+        plain.signon.begin("anna", PASSWORD, HOME, plain.now)
+    assert plain.events("session.started") == []
+    assert plain.events("signon.failed")[-1][2] == Reason.PRINCIPAL_ENDED.value
+
+
+@pytest.mark.clause("1.2", "1.4")
+def test_no_session_of_the_old_password_outlives_the_change(plain: House, anna: Person) -> None:
+    """The change is not durable yet when somebody signs on with the old password: they wait, and are refused."""
+    found: list[SignedOn | Unauthenticated] = []
+
+    def sign_on() -> None:
+        try:
+            done = plain.signon.begin("anna", PASSWORD, HOME, plain.now)
+            assert isinstance(done, SignedOn)
+            found.append(done)
+        except Unauthenticated as exc:
+            found.append(exc)
+
+    other = Thread(target=sign_on)
+    prepared = plain.passwords.prepare(anna.id, OTHER_PASSWORD, name="anna", now=plain.now)
+    with changing(plain.database, plain.audit, SYSTEM, plain.now) as change:
+        plain.passwords.store(change, anna.id, prepared)
+        plain.signon.end_all(change, anna.id, Reason.REVOKED)
+        other.start()
+        other.join(0.5)
+    other.join()
+    assert isinstance(found[0], Unauthenticated)
+    assert plain.events("session.started") == []
