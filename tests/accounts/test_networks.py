@@ -17,7 +17,7 @@ from strongroom.accounts.strangers import Strangers
 from strongroom.audit import AuditLog
 from strongroom.db import schema
 from strongroom.db.engine import Database
-from strongroom.errors import Conflict, Denied, Malformed, NotFound
+from strongroom.errors import Conflict, Denied, Malformed, NotFound, Tampered
 from strongroom.policy.limits import RANGES_PER_LIST, STRANGERS_APART
 from strongroom.policy.network import NetworkScope
 from strongroom.terms import AuthMethod, Caller, Environment
@@ -274,6 +274,31 @@ def test_an_edited_row_lets_nobody_in_and_is_named(house: House, values: dict[st
     assert after.permits_listener("gateway", "192.0.2.7"), "the others stay"
     assert after.drift() == [made.id]
     assert kept.id not in after.drift()
+
+
+@pytest.mark.clause("1.3")
+@pytest.mark.parametrize("edit", ["asker", "line", "end"])
+def test_a_row_edited_while_it_waits_is_not_approved(house: House, edit: str) -> None:
+    """Who can write to the database does not become two people by naming another as who asked."""
+    made = house.allow("192.0.2.0/24") if edit == "end" else house.ask()
+    boris, anna = house.caller("boris").principal, house.caller("anna")
+    values: dict[str, object] = {"requested_by": boris}
+    if edit == "line":
+        values = {"cidr": "198.51.100.0/24"}
+    elif edit == "end":
+        values = {"removal_by": boris, "removal_at": NOW}
+    house.edit(schema.network_range.update().values(**values).where(_is(made)))
+    approver = house.caller("boris") if edit == "line" else anna
+    with pytest.raises(Tampered):
+        house.networks.approve(made.id, approver, NOW)
+    body = house.audit.tail(1)[-1].body
+    assert (body["outcome"], body["reason"]) == ("denied", "tampered")
+    after = house.again()
+    assert not after.permits_listener("gateway", "203.0.113.7")
+    assert not after.permits_listener("gateway", "198.51.100.7")
+    assert after.permits_listener("gateway", "192.0.2.7") is (edit == "end")
+    # What cannot be approved can still be turned down.
+    house.networks.reject(made.id, house.caller("boris"), NOW)
 
 
 def test_a_row_that_approves_itself_lets_nobody_in(house: House) -> None:

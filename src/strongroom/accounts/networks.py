@@ -15,7 +15,14 @@ import sqlalchemy as sa
 from strongroom.audit import AuditLog, Change, Event, EventType, Field, ObjKind, Outcome, Reason
 from strongroom.db import schema
 from strongroom.db.engine import Database, Transaction
-from strongroom.errors import Conflict, Denied, Malformed, NotFound, Unauthenticated
+from strongroom.errors import (
+    Conflict,
+    Denied,
+    Malformed,
+    NotFound,
+    Tampered,
+    Unauthenticated,
+)
 from strongroom.policy.leaving import has_ended
 from strongroom.policy.limits import RANGES_PER_LIST
 from strongroom.policy.network import (
@@ -224,23 +231,31 @@ class Networks:
             Conflict: nothing is asked for.
             Denied: the approver is no person, asked for it, or is who the list stands before or answers for
                 that app [1.3]; recorded.
+            Tampered: the line, or who asked, is not what was recorded when they asked; recorded.
 
         """
+        asked = self._asked_for(id_)
         with self._database.write() as tx:
             row = _one(tx, id_)
             op, asker = _asked(row)
+            sound = asked.get(op) == (self._seal(row), asker)
             allowed = caller.kind is PrincipalKind.PERSON and (
                 caller.principal not in _interested(tx, row, asker)
             )
-            if allowed:
+            if sound and allowed:
                 values = (
                     {"approved_by": caller.principal, "approved_at": now}
                     if op == _ADD
                     else {"removed_by": caller.principal, "removed_at": now}
                 )
                 row = _change(tx, row, values)
-            outcome = Outcome.SUCCESS if allowed else Outcome.DENIED
-            self._record(tx, EventType.NETWORK_CHANGE_APPROVED, op, caller, row, now, outcome)
+            outcome = Outcome.SUCCESS if sound and allowed else Outcome.DENIED
+            reason = Reason.NOT_AUTHORIZED if sound else Reason.TAMPERED
+            self._record(
+                tx, EventType.NETWORK_CHANGE_APPROVED, op, caller, row, now, outcome, reason
+            )
+        if not sound:
+            raise Tampered(f"network {id_} is not what was asked for")
         if not allowed:
             raise Denied(
                 f"network {id_} needs another person's approval",
@@ -303,6 +318,15 @@ class Networks:
                 given.pop(id_, None)
         return given
 
+    def _asked_for(self, id_: int) -> dict[str, tuple[str, int]]:
+        """Return what was last asked for of a line, by the log: its seal and who asked, by kind of change."""
+        asked: dict[str, tuple[str, int]] = {}
+        for entry in self._audit.of_types([EventType.NETWORK_CHANGE_REQUESTED]):
+            body = entry.body
+            if entry.outcome == Outcome.SUCCESS.value and body["obj"]["ref"] == str(id_):
+                asked[body["op"]] = body["chg"][0]["after"], body["actor"]["id"]
+        return asked
+
     def _seal(self, row: NetworkRange) -> str:
         """Return the pseudonym under which the log knows all that a line says."""
         terms = {"network": row.id, "scope": row.scope, "target": row.target, "cidr": row.cidr}
@@ -325,12 +349,13 @@ class Networks:
         row: NetworkRange,
         now: datetime,
         outcome: Outcome = Outcome.SUCCESS,
+        reason: Reason = Reason.NOT_AUTHORIZED,
     ) -> None:
         event = Event(
             type_,
             outcome,
             caller,
-            reason=None if outcome is Outcome.SUCCESS else Reason.NOT_AUTHORIZED,
+            reason=None if outcome is Outcome.SUCCESS else reason,
             op=op,
             obj_kind=ObjKind.NETWORK,
             obj_ref=str(row.id),
