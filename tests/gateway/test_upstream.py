@@ -303,6 +303,39 @@ def test_a_changed_entry_gets_a_new_line(server: RawServer) -> None:
     asyncio.run(run())
 
 
+@pytest.mark.clause("1.4")
+def test_calls_under_way_outlive_a_change_of_their_credentials(server: RawServer) -> None:
+    """A call that is cut off may have been done at Amazon: whoever repeats it does it twice."""
+    limits = replace(SMALL, total_seconds=0.5)
+    server.answer, server.pause = [http(b"{}")[:-2], b"{}"], 0.2
+
+    async def run() -> None:
+        first = seller(server.endpoint, server.ca)
+        sellers = Sellers(first)
+        lines = Lines(sellers, limits)  # type: ignore[arg-type]
+        before = await lines.line(first.id)
+        async with asyncio.TaskGroup() as tasks:
+            call = tasks.create_task(before.send("POST", server.endpoint + "/confirm", headers={}))
+            for _ in range(500):
+                await asyncio.sleep(0.01)
+                if server.requests:
+                    break
+            other = LwaCredentials("c", "other", "r")
+            sellers.known[first.id] = replace(first, credentials=other)
+            after = [await lines.line(first.id) for _ in range(2)]
+            assert after[0] is after[1] is not before
+        assert call.result().body == b"{}"
+        # What has not begun yet finds the connection it was to use; later nobody holds it open.
+        assert (await before.send("GET", server.endpoint + "/", headers={})).status == 200
+        await asyncio.sleep(limits.total_seconds)
+        assert await lines.line(first.id) is after[0]
+        with pytest.raises(RuntimeError, match="closed"):
+            await before.send("GET", server.endpoint + "/", headers={})
+        await lines.close()
+
+    asyncio.run(run())
+
+
 @pytest.mark.clause("2.4")
 def test_tls_is_verified_recent_and_never_written_to_a_key_log(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path

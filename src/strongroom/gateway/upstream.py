@@ -220,6 +220,8 @@ class Lines:
         self._sellers = sellers
         self._limits = limits
         self._lines: dict[SellerId, Line] = {}
+        self._leaving: list[tuple[float, Line]] = []
+        """Lines that were replaced, and when nothing can be under way on them any more."""
         self._contexts: dict[str | None, ssl.SSLContext] = {}
 
     async def line(self, seller_id: SellerId) -> Line:
@@ -230,6 +232,9 @@ class Lines:
             NotFound: there is no such selling partner any more.
 
         """
+        if self._leaving:
+            await self._close_left()
+        # Nothing is awaited from here on: two requests would open a line each.
         line = self._lines.get(seller_id)
         # From memory: a changed entry is another object.
         seller = self._sellers.get(seller_id)
@@ -237,7 +242,9 @@ class Lines:
             if seller is line.seller or _same_route(seller, line.seller):
                 line.seller = seller
                 return line
-            await self.forget(seller_id)
+            # Calls under way end on it: one that was cut off could have been done at Amazon all the same.
+            ends_at = asyncio.get_running_loop().time() + self._limits.total_seconds
+            self._leaving.append((ends_at, self._lines.pop(seller_id)))
         for url in (seller.endpoint, seller.lwa_url):
             if not is_safe_url(url):
                 raise upstream_failed(
@@ -257,6 +264,14 @@ class Lines:
         """Drop every line."""
         for seller_id in list(self._lines):
             await self.forget(seller_id)
+        await self._close_left(at_once=True)
+
+    async def _close_left(self, *, at_once: bool = False) -> None:
+        now = asyncio.get_running_loop().time()
+        over = [line for ends_at, line in self._leaving if at_once or ends_at <= now]
+        self._leaving = [one for one in self._leaving if one[1] not in over]
+        for line in over:
+            await line.close()
 
     def _tls(self, pem: str | None) -> ssl.SSLContext:
         known = self._contexts.get(pem)
@@ -275,6 +290,8 @@ def make_tls(pem: str | None) -> ssl.SSLContext:
     # Not `create_default_context`: that one obeys SSLKEYLOGFILE, which writes session keys to a file.
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    # Forward secrecy and AEAD alone, as our own listeners; Python would offer CBC too.
+    context.set_ciphers("ECDHE+AESGCM:ECDHE+CHACHA20")
     if pem is None:
         context.load_verify_locations(cafile=certifi.where())
     else:
