@@ -171,6 +171,24 @@ def test_no_query_is_read_and_nothing_of_a_url_comes_back(ada: Member) -> None:
     assert not any("?" in route.path for route in all_routes(_rooms()))
 
 
+@pytest.mark.clause("1.2")
+def test_a_page_of_another_site_uses_up_no_tries_and_ends_no_sign_on(ada: Member) -> None:
+    """It may have its visitor's browser ask for any page; none of our cookies goes with that."""
+    home = ada.browser.home
+    victim = home.visitor()
+    home.passes(seconds=31)
+    page = victim.submit(victim.get("/sign-on"), "/sign-on", name="ada", password=PASSWORD)
+    assert page.path == "/sign-on/second"
+    paths = [r.path for r in all_routes(_rooms()) if r.method == "GET" and "{" not in r.path]
+    for path in [*paths, *["/join"] * 100]:
+        told = victim.send("GET", path, headers={"cookie": "", "sec-fetch-site": "cross-site"})
+        assert not {"__Host-step", "__Host-session", "__Host-device"} & told.cookies.keys()
+    assert not home.events("signon.failed")
+    home.system.guard.admit_client(victim.address, home.now)
+    page = victim.submit(victim.get("/sign-on/second"), "/sign-on/second", code=ada.code())
+    assert (page.path, page.h1) == ("/profile", "ada")
+
+
 # -- what is typed ---------------------------------------------------------------------------------------------
 
 
@@ -292,6 +310,36 @@ def test_who_has_ended_is_signed_on_no_more(ada: Member) -> None:
     )
 
 
+@pytest.mark.clause("1.2")
+def test_a_new_sign_on_ends_the_session_whose_place_it_takes(ada: Member) -> None:
+    """Its cookie is overwritten: nobody would ever sign it out, and a copy of it would go on."""
+    home = ada.browser.home
+    before = dict(ada.browser.cookies)
+    # From a mail: the browser shows no cookie of ours, so the form is there for somebody signed on.
+    page = ada.browser.get("/sign-on", cookie="")
+    home.passes(seconds=31)
+    page = ada.browser.submit(page, "/sign-on", name="ada", password=PASSWORD)
+    page = ada.browser.submit(page, "/sign-on/second", code=ada.code())
+    assert page.h1 == "ada"
+    assert page.text.count("this one") == 1
+    assert home.visitor(cookies=before).get("/profile").path == "/sign-on"
+    assert ada.browser.get("/profile").h1 == "ada"
+    ended = home.events("session.ended")
+    assert [event.body["reason"] for event in ended] == ["signed_out"]
+
+    # And a link's, whoever it is for.
+    before = dict(ada.browser.cookies)
+    code = home.system.joining.invite("ben", home.console, home.now).link.code
+    page = ada.browser.submit(ada.browser.get("/welcome"), "/welcome", code=code)
+    app = Member("ben", ada.browser, page.form("/join")["secret"])
+    page = ada.browser.submit(
+        page, "/join", password=PASSWORD, again=PASSWORD, code=app.code(), label="phone"
+    )
+    assert page.h1 == "Your recovery codes"
+    assert home.visitor(cookies=before).get("/profile").path == "/sign-on"
+    assert ada.browser.get("/profile").h1 == "ben"
+
+
 # -- neighbours --------------------------------------------------------------------------------------------
 
 
@@ -353,7 +401,6 @@ def test_every_page_wants_a_session_unless_it_says_otherwise(ada: Member) -> Non
         "/sign-on/passkey/challenge",
         "/sign-on/second",
         "/sign-on/recovery",
-        "/sign-out",
         "/welcome",
         "/join",
         "/join/name",

@@ -146,6 +146,21 @@ def test_a_passkey_joins_signs_on_and_proves_again(stage: Stage) -> None:
     assert methods == {"link.passkey", "passkey", "password.passkey"}
 
 
+def test_a_passkey_is_not_asked_for_in_a_session_that_is_over(stage: Stage) -> None:
+    """The page that says what to do comes up, and no fault of a program."""
+    context = stage.context()
+    page, complaints = _watched(context)
+    _join_by_keyboard(stage, page, "ada")
+    other = context.new_page()
+    other.goto(f"{stage.origin}/factors")
+    page.goto(f"{stage.origin}/factors")
+    other.get_by_role("button", name="Sign out").click()
+    expect(other.get_by_role("status").first).to_have_text("You have signed out.")
+    page.get_by_role("button", name="Make a passkey").click()
+    expect(page).to_have_url(f"{stage.origin}/sign-on")
+    assert complaints == []
+
+
 def test_without_javascript_everything_but_passkeys_works(stage: Stage) -> None:
     page = stage.context(java_script_enabled=False).new_page()
     link = stage.first_link()

@@ -134,6 +134,20 @@ def test_signing_out_ends_the_session_not_only_the_cookie(ada: Member) -> None:
     )
 
 
+def test_signing_out_of_what_is_over_leads_to_the_sign_on_page(ada: Member) -> None:
+    """Signed out in another tab, or idle for too long: that is what was wanted, and no fault."""
+    home = ada.browser.home
+    page = ada.browser.get("/profile")
+    home.passes(minutes=31)
+    again = ada.browser.submit(page, "/sign-out")
+    assert (again.path, again.said) == (
+        "/sign-on",
+        "Your session has ended. Sign on again to continue.",
+    )
+    again = ada.browser.submit(page, "/sign-out")
+    assert (again.status, again.path) == (200, "/sign-on")
+
+
 def test_a_notice_is_said_once(ada: Member) -> None:
     ada.browser.submit(ada.browser.get("/profile"), "/sign-out")
     assert ada.browser.get("/sign-on").said == ""
@@ -311,6 +325,46 @@ def test_a_network_change_needs_another_person(ada: Member) -> None:
     assert page.said == "The change of the network list was rejected."
     page = ada.browser.submit(page, f"/network/{asked.id}/remove")
     assert home.system.networks.listed()[0].state == "leaving"
+
+
+def test_a_name_that_is_taken_is_told_before_anything_else_is_typed(home: DeskHome) -> None:
+    home.system.accounts.add_person("robert", caller=home.console, now=home.now)
+    code = home.system.joining.first_link(home.console, home.now).code
+    visitor = home.visitor()
+    page = visitor.submit(visitor.get("/welcome"), "/welcome", code=code)
+    page = visitor.submit(page, "/join/name", name="robert")
+    assert (page.status, page.actions) == (409, ["/join/name"])
+    assert "The name is taken." in page.text
+
+
+def test_a_code_that_was_forgotten_is_asked_for(ada: Member) -> None:
+    """Nobody is told to look at their clock for an empty field."""
+    home = ada.browser.home
+    visitor = home.visitor()
+    code = home.system.joining.invite("ben", home.console, home.now).link.code
+    page = visitor.submit(visitor.get("/welcome"), "/welcome", code=code)
+    page = visitor.submit(page, "/join", password=PASSWORD, again=PASSWORD)
+    assert page.status == 400
+    assert "Type the code that your app shows, or finish with a passkey." in page.text
+    assert "clock" not in page.text
+
+
+def test_only_the_field_that_is_wrong_is_marked(ada: Member) -> None:
+    browser = ada.browser
+    wrong = re.compile(r'<input [^>]*name="(\w+)"[^>]*aria-invalid')
+    page = browser.submit(browser.get("/password"), "/password", old="x", new="y", again="y")
+    assert wrong.findall(page.body) == ["old"]
+    page = browser.submit(browser.get("/password"), "/password", old="x", new="y", again="z")
+    assert wrong.findall(page.body) == ["new", "again"]
+    browser.home.passes(minutes=11)
+    fields = browser.form_fields("/prove/factors")
+    page = browser.post("/prove/factors", fields | {"code": "000000"})
+    assert wrong.findall(page.body) == ["code"]
+    page = browser.post("/prove/factors", fields | {"password": "x"})
+    assert wrong.findall(page.body) == ["password"]
+    visitor = browser.home.visitor()
+    page = visitor.submit(visitor.get("/sign-on"), "/sign-on/passkey", response="{}")
+    assert (page.status, wrong.findall(page.body)) == (401, [])
 
 
 def test_every_page_has_one_heading_a_language_and_its_clause(ada: Member) -> None:

@@ -95,6 +95,9 @@ class Sessions(Protocol):
     def check(self, cookie: str, visit: Visit, now: datetime) -> Session:
         """Return a living session. Raises: Unauthenticated."""
 
+    def sign_out(self, session: Session, now: datetime) -> None:
+        """End a session."""
+
 
 class Desk:
     """The ASGI callable."""
@@ -151,8 +154,8 @@ class Desk:
             headers.append(_NO_STORE)
         if exchange is not None:
             headers.append((b"x-request-id", exchange.request_id.encode()))
-            headers += [(b"set-cookie", one) for one in cookies.kept(exchange.changed)]
-            if exchange.changed.get(Cookie.SESSION, "") is None:
+            headers += [(b"set-cookie", one) for one in cookies.kept(exchange.changes)]
+            if exchange.changes.get(Cookie.SESSION, "") is None:
                 headers.append(_CLEAR)
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
         body = b"" if scope["method"] == "HEAD" else answer.body
@@ -225,12 +228,22 @@ class Desk:
                 self._refuse_foreign_form(exchange, route)
             if exchange.session is None and not route.open:
                 return self._to_sign_on(exchange, route, from_elsewhere)
-            return self._led_elsewhere(exchange, route) or route.handler(exchange)
+            return self._led_elsewhere(exchange, route) or self._handled(exchange, route)
         except (Refused, StrongroomError) as exc:
             return self._refused(exchange, route, exc)
         except Exception as exc:  # noqa: BLE001 - a fault of ours shows nothing of itself
             _report(exc)
             return self._refused(exchange, route, Refused(500, Reason.INTERNAL))
+
+    def _handled(self, exchange: Exchange, route: Route) -> Answer:
+        """Return the page's answer; where it signed somebody on, the session that stood in the browser ends."""
+        before = exchange.session
+        answer = route.handler(exchange)
+        after = exchange.session
+        # Its cookie is overwritten: nobody would ever sign it out.
+        if before is not None and after is not None and before.id != after.id:
+            self._sessions.sign_out(before, exchange.now)
+        return answer
 
     def _led_elsewhere(self, exchange: Exchange, route: Route) -> Answer | None:
         """Return where a signed-on person has to go first. Raises: Refused for a page that is not for them."""

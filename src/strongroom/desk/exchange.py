@@ -64,6 +64,19 @@ class Exchange:
     """Cookies that the answer sets, or takes away."""
 
     @property
+    def changes(self) -> dict[Cookie, str | None]:
+        """Return what becomes of the browser's cookies.
+
+        One that was not shown is not taken away: with a link of another site a browser shows none, and that site
+        would end what is under way in another tab.
+        """
+        return {
+            cookie: value
+            for cookie, value in self.changed.items()
+            if value is not None or cookie in self.cookies
+        }
+
+    @property
     def person(self) -> Session:
         """The session of whoever asks, on a page that is for signed-on people only."""
         if self.session is None:

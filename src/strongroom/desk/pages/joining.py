@@ -6,7 +6,6 @@ a person pastes it. It is kept in a cookie that no script reads, and used up tog
 
 from typing import Final
 
-from strongroom.accounts import names
 from strongroom.accounts.factors import Enrolment
 from strongroom.accounts.links import LinkRefused
 from strongroom.accounts.visits import Offer
@@ -84,8 +83,8 @@ class _JoiningPages:
             return welcome
         name = exchange.form.word("name", longest=_NAME)
         try:
-            name = welcome.name or names.canonical(name)
-        except (Malformed, Denied) as exc:
+            name = welcome.name or self._joining.check_name(name)
+        except (Malformed, Denied, Conflict) as exc:
             return exchange.form_page(
                 "join_name.html",
                 exc,
@@ -96,9 +95,9 @@ class _JoiningPages:
 
     def challenge(self, exchange: Exchange) -> Answer:
         """Give the browser what it makes a passkey from, once everything else in the form will do."""
-        link = exchange.cookies.get(Cookie.STEP, "")
         try:
-            welcome = self._joining.open(link, exchange.visit, exchange.now)
+            welcome = self._opened(exchange)
+            link = exchange.cookies[Cookie.STEP]
             name = welcome.name or exchange.form.word("name", longest=_NAME)
             self._password(exchange, name)
             return challenge_answer(self._signon.joining_passkey_offer(link, name, exchange.now))
@@ -157,6 +156,11 @@ class _JoiningPages:
         code = form.word("code", longest=_CODE)
         if not code and not welcome.second_factor:
             return None
+        if not code:
+            raise Malformed(
+                "a second factor is needed",
+                hint="type the code that your app shows, or finish with a passkey",
+            )
         try:
             return self._signon.joining_totp(
                 link, form.step("offer"), label or "Authenticator app", code, now
@@ -167,11 +171,17 @@ class _JoiningPages:
     def _welcome(self, exchange: Exchange) -> Welcome | Answer:
         """Return what the link asks for; or the way back, where there is no link any more."""
         try:
-            return self._joining.open(
-                exchange.cookies.get(Cookie.STEP, ""), exchange.visit, exchange.now
-            )
+            return self._opened(exchange)
         except Unauthenticated:
             return self._over(exchange)
+
+    def _opened(self, exchange: Exchange) -> Welcome:
+        """Return what the link in the cookie asks for. Raises: Unauthenticated, Throttled."""
+        link = exchange.cookies.get(Cookie.STEP)
+        if link is None:
+            # Not a wrong one: pages of other sites could use up the tries of whoever looks at them.
+            raise Unauthenticated("there is no link any more", hint="open it again")
+        return self._joining.open(link, exchange.visit, exchange.now)
 
     @staticmethod
     def _over(exchange: Exchange) -> Answer:

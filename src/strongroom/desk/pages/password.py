@@ -31,22 +31,25 @@ class _PasswordPages:
         form = exchange.form
         old, new = (form.text(name, longest=LONGEST) for name in ("old", "new"))
         if new != form.text("again", longest=LONGEST):
-            return self._page(exchange, Malformed("the two new passwords differ"))
+            return self._page(exchange, Malformed("the two new passwords differ"), wrong="new")
         try:
             done = self._rooms.signon.change_password(
                 exchange.person, old, new, exchange.visit, exchange.now
             )
         except (Unauthenticated, Throttled) as exc:
-            return self._page(exchange, in_words(exc, WRONG_PASSWORD))
+            return self._page(exchange, in_words(exc, WRONG_PASSWORD), wrong="old")
         except (Malformed, Conflict) as exc:
-            return self._page(exchange, exc)
+            return self._page(exchange, exc, wrong="new")
         exchange.signed_on(done)
         return exchange.go("/profile", Said.PASSWORD_CHANGED)
 
-    def _page(self, exchange: Exchange, exc: StrongroomError | None = None) -> Answer:
+    def _page(
+        self, exchange: Exchange, exc: StrongroomError | None = None, *, wrong: str = ""
+    ) -> Answer:
         return exchange.form_page(
             "password.html",
             exc,
+            wrong=wrong,
             rules=self._rooms.passwords.rules(),
             due_at=self._rooms.passwords.due_at(exchange.person.caller.principal),
         )

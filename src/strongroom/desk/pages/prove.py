@@ -46,7 +46,7 @@ class _ProvePages:
     def prove(self, exchange: Exchange) -> Answer:
         _back(exchange)
         form, session, visit, now = exchange.form, exchange.person, exchange.visit, exchange.now
-        wrong = WRONG_CODE if form.text("code") else WRONG_PASSWORD
+        field, wrong = ("code", WRONG_CODE) if form.text("code") else ("password", WRONG_PASSWORD)
         try:
             if form.text("code"):
                 done = self._signon.again_totp(
@@ -56,7 +56,7 @@ class _ProvePages:
                 password = form.text("password", longest=64 * 1024)[: LONGEST_PASSWORD + 1]
                 done = self._signon.again_password(session, password, visit, now)
         except (Unauthenticated, Throttled) as exc:
-            return self._page(exchange, in_words(exc, wrong))
+            return self._page(exchange, in_words(exc, wrong), wrong=field)
         exchange.signed_on(done)
         return exchange.go(_back(exchange))
 
@@ -81,7 +81,9 @@ class _ProvePages:
         exchange.signed_on(done)
         return exchange.go(_back(exchange))
 
-    def _page(self, exchange: Exchange, exc: StrongroomError | None = None) -> Answer:
+    def _page(
+        self, exchange: Exchange, exc: StrongroomError | None = None, *, wrong: str = ""
+    ) -> Answer:
         kinds = {factor.kind for factor in self._signon.factors(exchange.person)}
         return exchange.form_page(
             "prove.html",
@@ -90,6 +92,7 @@ class _ProvePages:
             here=f"/prove/{exchange.parts['page']}",
             totp=FactorKind.TOTP in kinds,
             passkey=FactorKind.PASSKEY in kinds,
+            wrong=wrong,
         )
 
 

@@ -40,7 +40,7 @@ def routes(rooms: Rooms) -> list[Route]:
         Route("POST", "/sign-on/second", pages.prove_totp, open=True),
         Route("GET", "/sign-on/recovery", pages.recovery, open=True),
         Route("POST", "/sign-on/recovery", pages.prove_recovery, open=True),
-        Route("POST", "/sign-out", pages.sign_out, open=True),
+        Route("POST", "/sign-out", pages.sign_out, old_password=True),
         Route(
             "POST",
             "/sign-out/everywhere",
@@ -126,8 +126,7 @@ class _SignOnPages:
         return continued(exchange, done)
 
     def sign_out(self, exchange: Exchange) -> Answer:
-        if exchange.session is not None:
-            self._signon.sign_out(exchange.session, exchange.now)
+        self._signon.sign_out(exchange.person, exchange.now)
         exchange.signed_off()
         return exchange.go("/sign-on", Said.SIGNED_OUT)
 
@@ -153,5 +152,9 @@ def form_page(
 ) -> Answer:
     """Return the page on which people sign on, and what was wrong with the last try."""
     return exchange.form_page(
-        "sign_on.html", exc, name=name, has_provider=rooms.provider is not None
+        "sign_on.html",
+        exc,
+        name=name,
+        wrong=bool(name) and isinstance(exc, Unauthenticated),
+        has_provider=rooms.provider is not None,
     )

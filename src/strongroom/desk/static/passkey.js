@@ -18,6 +18,11 @@
     // The whole form: what else stands in it is judged before a passkey is made for nothing.
     const fields = new URLSearchParams(new FormData(form));
     const answer = await fetch(url, { method: "POST", body: fields, credentials: "same-origin" });
+    if (answer.redirected) {
+      // The session is over, or wants a fresh proof: the page that it leads to says so.
+      window.location.assign(answer.url);
+      return null;
+    }
     const found = await answer.json().catch(() => ({}));
     if (!answer.ok) throw new Error(found.fault || "This did not work. Load the page anew.");
     return found;
@@ -87,7 +92,9 @@
       if (button) button.disabled = true;
       says.textContent = "Waiting for your passkey…";
       try {
-        const { step, options } = await challenge(form, url);
+        const asked = await challenge(form, url);
+        if (asked === null) return;
+        const { step, options } = asked;
         const answer = await (making ? create(options) : get(options));
         form.elements.step.value = step;
         form.elements.response.value = JSON.stringify(answer);
