@@ -360,7 +360,9 @@ class _Serving:
             self._system.audit.append(tx, event, now=self._system.clock())
 
     def _settle(self) -> None:
-        self._system.guard.settle(self._system.clock())
+        now = self._system.clock()
+        self._system.guard.settle(now)
+        self._system.signon.settle(now)
 
     async def _stopped_within(self, seconds: float) -> bool:
         with contextlib.suppress(TimeoutError):

@@ -294,6 +294,26 @@ def test_the_last_administrators_lock_ends_after_fifteen_minutes(post: Post) -> 
     assert told.disposition is Disposition.GUESSED_PASSWORD
 
 
+@pytest.mark.clause("1.2", "1.3")
+def test_an_administrator_who_never_came_in_leaves_the_other_the_last(post: Post) -> None:
+    anna, boris = (post.person(name, administers=True) for name in ("anna", "boris"))
+    with post.database.write() as tx:
+        passwords = schema.person_password
+        tx.execute(passwords.delete().where(passwords.c.principal_id == boris))
+    now = post.lock("anna", anna)
+    (lock,) = post.guard.locks(now)
+    assert lock.until is not None
+
+
+@pytest.mark.clause("1.2")
+def test_a_passkey_from_a_browser_without_a_cookie_has_a_budget_too(post: Post) -> None:
+    """Its id is no secret: whoever shows it could have each wrong answer, and each try at a lock, recorded."""
+    anna = post.person("anna")
+    told = [post.wrong("anna", anna, HERE, NOW, known_device=True) for _ in range(20)]
+    assert told == ["wrong"] * 5 + ["throttled"] * 15
+    post.guard.admit("anna", anna, at(2), NOW, known_device=True)
+
+
 def test_of_two_administrators_both_locked_one_comes_back(post: Post) -> None:
     anna, boris = (post.person(name, administers=True) for name in ("anna", "boris"))
     now = post.lock("anna", anna)

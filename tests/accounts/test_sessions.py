@@ -66,6 +66,41 @@ def test_a_session_nobody_uses_ends(house: House, anna: Person) -> None:
     assert house.events("session.ended") == [("session.ended", "success", "idle")]
 
 
+@pytest.mark.clause("1.2", "2.6")
+def test_sessions_that_ended_by_themselves_are_recorded_as_such(house: House, anna: Person) -> None:
+    """And not, months later, as revoked by a new password."""
+    for _ in range(2):
+        house.sign_on(anna)
+        house.later(minutes=14)
+    house.signon.settle(house.now)
+    assert house.events("session.ended") == []
+    house.later(minutes=10)
+    house.signon.settle(house.now)
+    assert ended(house) == ["idle"]
+    house.later(hours=12)
+    house.signon.settle(house.now)
+    house.signon.settle(house.now)
+    assert ended(house) == ["idle", "too_old"]
+    assert house.events("session.ended") == [
+        ("session.ended", "success", "idle"),
+        ("session.ended", "success", "too_old"),
+    ]
+    new = house.sign_on(anna)
+    assert house.signon.end_others(new.session, house.now) == 0
+
+
+@pytest.mark.clause("1.2")
+def test_a_clock_that_was_ahead_leaves_no_session_that_does_not_end(
+    house: House, anna: Person
+) -> None:
+    house.later(days=365)
+    done = house.sign_on(anna)
+    house.later(days=-365)
+    assert not done.session.proved_lately(house.now)
+    assert refused(house, done)
+    assert ended(house) == ["too_old"]
+
+
 @pytest.mark.clause("1.2")
 def test_a_session_in_use_ends_after_half_a_day(house: House, anna: Person) -> None:
     done = house.sign_on(anna)

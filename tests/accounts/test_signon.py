@@ -399,6 +399,32 @@ def test_a_passkey_does_not_care_how_old_the_password_is(house: House) -> None:
     done = house.signon.prove_passkey(asked.step, answer, HOME, house.now)
     assert not done.session.must_change_password
 
+    # It proves nothing either, and the person hears why.
+    where = anna.visit()
+    with pytest.raises(MustChangePassword):
+        house.signon.again_password(done.session, PASSWORD, where, house.now)
+    assert house.events()[-1] == ("session.refused", "denied", "expired_credential")
+    new = house.signon.change_password(done.session, PASSWORD, OTHER_PASSWORD, where, house.now)
+    again = house.signon.again_password(new.session, OTHER_PASSWORD, where, house.now)
+    assert again.session.id == done.session.id
+
+
+def test_a_try_that_finds_no_place_to_hash_is_recorded_and_does_not_count(house: House) -> None:
+    house.person("anna")
+
+    class Full(type(house.passwords)):  # type: ignore[misc]
+        def check(self, *_: object) -> object:
+            raise Throttled("too many passwords are being checked", retry_after=5.0)
+
+    kind, house.passwords.__class__ = house.passwords.__class__, Full
+    for _ in range(20):
+        with pytest.raises(Throttled) as told:
+            house.signon.begin("anna", PASSWORD, HOME, house.now)
+        assert told.value.retry_after == 5.0
+    house.passwords.__class__ = kind
+    assert isinstance(house.signon.begin("anna", PASSWORD, HOME, house.now), Pending)
+    assert house.events("signon.throttled") == [("signon.throttled", "denied", "rate_limited")]
+
 
 # -- joining ---------------------------------------------------------------------------------------
 

@@ -8,13 +8,14 @@ import pytest
 from argon2 import PasswordHasher
 from tests.support.people import CHEAP, HOME, OTHER_PASSWORD, PASSWORD, House, Person
 
-from strongroom.accounts.changes import changing
+from strongroom.accounts.changes import Changes, changing
 from strongroom.accounts.visits import SignedOn
 from strongroom.audit import Reason
 from strongroom.db.engine import Database
-from strongroom.errors import Unauthenticated
+from strongroom.errors import Unauthenticated, Unavailable
 from strongroom.policy.limits import BASELINE
-from strongroom.terms import SYSTEM
+from strongroom.policy.lockout import LockReason
+from strongroom.terms import SYSTEM, PrincipalId
 
 
 class Meanwhile(PasswordHasher):
@@ -35,6 +36,13 @@ def plain(database_url: str, tmp_path: Path) -> Iterator[House]:
     """Give a home where the password alone signs on: hashing is all that lies between asking and a session."""
     database = Database(database_url)
     yield House.make(database, tmp_path, profile=BASELINE)
+    database.close()
+
+
+@pytest.fixture
+def house(database_url: str, tmp_path: Path) -> Iterator[House]:
+    database = Database(database_url)
+    yield House.make(database, tmp_path)
     database.close()
 
 
@@ -92,3 +100,30 @@ def test_no_session_of_the_old_password_outlives_the_change(plain: House, anna: 
     other.join()
     assert isinstance(found[0], Unauthenticated)
     assert plain.events("session.started") == []
+
+
+@pytest.mark.clause("1.2")
+def test_it_was_not_me_is_said_whole_or_not_at_all(house: House) -> None:
+    """A kill between the device's end and the lock would leave a device that nobody can name again, and no lock."""
+    anna = house.person("anna")
+    thief = house.sign_on(anna, HOME)
+    mine = house.sign_on(anna, HOME)
+
+    def killed(_change: Changes, _principal: PrincipalId, _why: Reason) -> None:
+        raise Unavailable("the process ends here")
+
+    house.guard.ends_sessions_with(killed)
+    with pytest.raises(Unavailable):
+        house.signon.disown(mine.session, thief.session.device_id, house.now)
+    house.guard.ends_sessions_with(house.signon.end_all)
+    assert [device.id for device in house.signon.devices(mine.session, house.now)] == [
+        mine.session.device_id,
+        thief.session.device_id,
+    ]
+    assert house.guard.locks(house.now) == []
+    house.signon.disown(mine.session, thief.session.device_id, house.now)
+    (lock,) = house.guard.locks(house.now)
+    assert lock.reason is LockReason.WRONG_DEVICE
+    for done in (thief, mine):
+        with pytest.raises(Unauthenticated):
+            house.check(done)

@@ -202,6 +202,17 @@ def test_who_may_administer_invites_others_and_never_themselves(light: Entrance)
 
 
 @pytest.mark.clause("1.2")
+def test_who_is_locked_invites_nobody(light: Entrance) -> None:
+    """They could come in as whom they invite, and lift their own lock."""
+    maria = light.caller(light.first())
+    light.guard.disowned(maria.principal, NOW, light.console)
+    with pytest.raises(Denied):
+        light.joining.invite("robert", maria, NOW)
+    assert light.events()[-1] == ("signon.link.issued", "denied", "not_authorized")
+    assert light.joining.invite("robert", light.console, NOW).made
+
+
+@pytest.mark.clause("1.2")
 def test_an_app_is_invited_nowhere_and_invites_nobody(light: Entrance) -> None:
     app = light.accounts.add_app("erp", "maria", caller=SYSTEM, now=NOW)
     with pytest.raises(NotFound):
@@ -246,5 +257,6 @@ def test_a_link_lifts_no_lock(light: Entrance) -> None:
     (lock,) = light.guard.locks(NOW)
     assert lock.reason is LockReason.WRONG_DEVICE
     assert lock.holds(NOW)
-    living = [row for row in light.rows(schema.login_session) if row.ended_at is None]
-    assert living == []
+    # Nor does a browser of before count as known.
+    for table in (schema.login_session, schema.login_device):
+        assert [row for row in light.rows(table) if row.ended_at is None] == []

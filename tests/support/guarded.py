@@ -56,6 +56,13 @@ class Post:
     def person(self, name: str, *, administers: bool = False) -> PrincipalId:
         """Return a new person's number."""
         found = self.accounts.add_person(name, caller=SYSTEM, now=NOW).person.id
+        with self.database.write() as tx:
+            # Nothing here compares it; who has none lifts no lock.
+            tx.execute(
+                schema.person_password.insert().values(
+                    principal_id=found, hash="none", created_at=NOW
+                )
+            )
         if administers:
             self.administrators.add(found)
         return found

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from strongroom.accounts import counts, lock_rows
-from strongroom.accounts.changes import changing
+from strongroom.accounts.changes import Changes, changing
 from strongroom.accounts.clients import ClientGuard
 from strongroom.accounts.counts import EVERYBODY, Key, Scope
 from strongroom.accounts.lock_rows import Lock, Locked, LockScope
@@ -46,7 +46,7 @@ class _Try:
 
     name: str | None
     device: str | None
-    """Of name and device cookie together."""
+    """Of name and device cookie together; of name and place where no cookie was shown."""
     place: str
     person: str
     src_ip: str
@@ -156,6 +156,17 @@ class Guard:
         finally:
             self._land(this.budgets)
 
+    def put_off(
+        self, name: str, principal: PrincipalId | None, visit: Visit, now: datetime
+    ) -> None:
+        """Record that an admitted try could not be made, because too many others were; it does not count as one."""
+        this = self._try(name, principal, visit)
+        self._land(this.budgets)
+        refused = Refused(
+            EventType.SIGNON_THROTTLED, "signon.busy", Reason.RATE_LIMITED, this.src_ip
+        )
+        self._telling.refuse(refused, now)
+
     def unfinished(self, principal: PrincipalId, visit: Visit, now: datetime) -> None:
         """Count a right password whose second factor is still missing; so many of them lock the person."""
         with changing(self._database, self._audit, SYSTEM, now) as change:
@@ -214,7 +225,11 @@ class Guard:
     def disowned(self, principal: PrincipalId, now: datetime, caller: Caller) -> None:
         """Lock a person who says that a sign-on was not theirs, and end all their sessions: the other one's too."""
         with changing(self._database, self._audit, caller, now) as change:
-            self._locks.set_person(change, principal, LockReason.WRONG_DEVICE, None)
+            self.disowned_in(change, principal)
+
+    def disowned_in(self, change: Changes, principal: PrincipalId) -> None:
+        """Do as `disowned` does, within a transaction of the caller's."""
+        self._locks.set_person(change, principal, LockReason.WRONG_DEVICE, None)
 
     # -- links and programs ----------------------------------------------------------------------
 
@@ -296,11 +311,13 @@ class Guard:
     def _try(self, name: str, principal: PrincipalId | None, visit: Visit) -> _Try:
         folded = lockout.folded(name)
         typed = self._audit.pseudonym("name", folded)
-        device = None if visit.device is None else f"{folded} {visit.device}"
+        place = lockout.place(visit.address)
+        # A browser without the cookie, as a passkey may come from, is told apart by its place: none tries without end.
+        device = f"{folded} {visit.device or place}"
         return _Try(
             typed if folded else None,
-            None if device is None else self._audit.pseudonym("device-of", device),
-            self._audit.pseudonym("ip", lockout.place(visit.address)),
+            self._audit.pseudonym("device-of", device) if folded else None,
+            self._audit.pseudonym("ip", place),
             typed if principal is None else self._person(principal),
             self._audit.pseudonym("ip", visit.address),
         )

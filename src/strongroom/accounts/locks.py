@@ -12,6 +12,7 @@ from strongroom.accounts import counts, lock_rows
 from strongroom.accounts.changes import Changes, changing
 from strongroom.accounts.counts import Scope
 from strongroom.accounts.lock_rows import Lock
+from strongroom.accounts.passwords import Passwords
 from strongroom.accounts.sessions import people_signed_on
 from strongroom.audit import AuditLog, Event, EventType, ObjKind, Outcome, Reason
 from strongroom.db.engine import Database, Transaction
@@ -197,10 +198,17 @@ class Locks:
     def _is_last_administrator(
         self, tx: Transaction, principal: PrincipalId, now: datetime
     ) -> bool:
-        """Tell whether nobody else who may administer can sign on now: locked ones lift nothing either."""
+        """Tell whether nobody else who may administer can sign on now: locked ones lift nothing either.
+
+        Nor does who was named and never came in by a link.
+        """
         people = frozenset(self._administrators(now))
         others = people - {principal}
-        free = (other for other in others if not _is_locked(tx, other, now))
+        free = (
+            other
+            for other in others
+            if Passwords.has_one(tx, other) and not _is_locked(tx, other, now)
+        )
         return principal in people and next(free, None) is None
 
     def _refusal(self, tx: Transaction, lock: Lock, caller: Caller, now: datetime) -> Reason | None:

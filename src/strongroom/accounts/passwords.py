@@ -119,7 +119,8 @@ class Passwords:
             Throttled: too many passwords are being checked at this moment.
 
         """
-        name, row = ("", None) if principal is None else self._current(principal)
+        # Looked up for nobody too: what is asked of the database takes time as well.
+        name, row = self._current(PrincipalId(0) if principal is None else principal)
         is_right = self._verifies(self._nobodys if row is None else row.hash, name, password)
         if row is None or not is_right:
             return Checked(Verdict.WRONG)
@@ -207,6 +208,14 @@ class Passwords:
     def any_ever(tx: Transaction) -> bool:
         """Tell whether anybody of this home ever had a password."""
         return tx.execute(sa.select(_table.c.id).limit(1)).first() is not None
+
+    @staticmethod
+    def has_one(tx: Transaction, principal: PrincipalId) -> bool:
+        """Tell whether a person has a password: who came in by a link, the only way in, has one."""
+        query = sa.select(_table.c.id).where(
+            _table.c.principal_id == principal, _table.c.ended_at.is_(None)
+        )
+        return tx.execute(query.limit(1)).first() is not None
 
     # -- private ---------------------------------------------------------------------------------
 

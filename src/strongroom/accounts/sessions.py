@@ -98,9 +98,10 @@ class Sessions:
             return Reason.PRINCIPAL_ENDED
         if not is_own:
             return Reason.WRONG_DEVICE
-        if now - row.created_at >= SESSION_LONGEST:
+        # Both ways: what was written by a clock that was ahead would not end for as long as it was.
+        if abs(now - row.created_at) >= SESSION_LONGEST:
             return Reason.TOO_OLD
-        return Reason.IDLE if now - row.seen_at >= SESSION_IDLE else None
+        return Reason.IDLE if abs(now - row.seen_at) >= SESSION_IDLE else None
 
     def is_due(self, row: sa.Row[tuple[object, ...]], address_ref: str, now: datetime) -> bool:
         """Tell whether a request is worth writing down: a minute passed, or the address is another."""
@@ -212,6 +213,25 @@ class Sessions:
         """End one of this person's sessions. Raises: NotFound: it is not theirs, or not alive."""
         if not end_sessions(change, principal, why, only=(id_,)):
             raise NotFound("no such session")
+
+
+def end_run_out(change: Changes) -> None:
+    """End the sessions that went idle or too old, within a transaction: else an end in months says it was today."""
+    now = change.now
+    spans = (
+        (Reason.TOO_OLD, _table.c.created_at, SESSION_LONGEST),
+        (Reason.IDLE, _table.c.seen_at, SESSION_IDLE),
+    )
+    for why, since, longest in spans:
+        is_over = (since <= now - longest) | (since >= now + longest)
+        ended = change.tx.execute(
+            _table.update()
+            .where(_table.c.ended_at.is_(None), is_over)
+            .values(ended_at=now, ended_why=why.value)
+            .returning(_table.c.id)
+        ).scalars()
+        for id_ in sorted(ended):
+            change.record(EventType.SESSION_ENDED, ObjKind.SESSION, id_, reason=why)
 
 
 def end_sessions(

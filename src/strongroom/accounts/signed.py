@@ -22,7 +22,7 @@ from strongroom.accounts.networks import Networks
 from strongroom.accounts.passwords import Passwords, Verdict
 from strongroom.accounts.principals import ANONYMOUS
 from strongroom.accounts.sealing import Sealing
-from strongroom.accounts.sessions import Sessions, end_sessions
+from strongroom.accounts.sessions import Sessions, end_run_out, end_sessions
 from strongroom.accounts.steps import Step, StepKind, Steps
 from strongroom.accounts.visits import (
     Challenge,
@@ -42,7 +42,7 @@ from strongroom.audit import AuditLog, Event, EventType, ObjKind, Outcome, Reaso
 from strongroom.crypto.envelope import Entropy
 from strongroom.db import schema
 from strongroom.db.engine import Database, Transaction
-from strongroom.errors import Conflict, Denied, Unauthenticated
+from strongroom.errors import Conflict, Denied, Throttled, Unauthenticated
 from strongroom.policy.limits import FEW_RECOVERY_CODES, PASSWORD_NOTICE
 from strongroom.terms import SYSTEM, Caller, Environment, PrincipalId
 
@@ -140,6 +140,11 @@ class Signed:
         with changing(self._database, self._audit, session.caller, now) as change:
             end_sessions(change, session.caller.principal, Reason.SIGNED_OUT, only=(session.id,))
 
+    def settle(self, now: datetime) -> None:
+        """Record the sessions that ended by themselves; call it now and then. Nothing waits for it: `check` asks."""
+        with changing(self._database, self._audit, SYSTEM, now) as change:
+            end_run_out(change)
+
     def sessions(self, session: Session, now: datetime) -> list[Session]:
         """Return the living sessions of its person, this one as `current`."""
         _refuse_limited(session)
@@ -202,17 +207,30 @@ class Signed:
             person = session.caller.principal
             self._devices.end(change, person, device)
             end_sessions(change, person, Reason.WRONG_DEVICE, device=device)
-        self._guard.disowned(session.caller.principal, now, session.caller)
+            # Together with the device: it can be named once only.
+            self._guard.disowned_in(change, person)
 
     # -- proving again ---------------------------------------------------------------------------
 
     def again_password(
         self, session: Session, password: str, visit: Visit, now: datetime
     ) -> SignedOn:
-        """Return the session proved now, under a new cookie. Raises: Unauthenticated, Throttled."""
-        row = self._admitted_password(session, password, visit, now)
+        """Return the session proved now, under a new cookie.
+
+        Raises:
+            Unauthenticated, Throttled: see above.
+            MustChangePassword: it is right and older than a quarter: good for nothing but choosing another [1.4].
+
+        """
+        row, verdict = self._admitted_password(session, password, visit, now)
+        # The session of who came in by a passkey or a provider goes on without it.
+        is_old = verdict is Verdict.EXPIRED and not session.must_change_password
+        if is_old:
+            self._guard.succeeded(session.caller.name, session.caller.principal, visit, now)
 
         def prove(change: Changes, person: PrincipalId) -> None:
+            if is_old:
+                _refuse_old_password()
             self.refuse_other_password(change.tx, person, row)
 
         return self._prove_again(session, visit, now, prove)
@@ -263,7 +281,7 @@ class Signed:
             Unauthenticated, Throttled: the old one is wrong.
 
         """
-        row = self._admitted_password(session, old, visit, now)
+        row, _ = self._admitted_password(session, old, visit, now)
         person = session.caller
         self._guard.succeeded(person.name, person.principal, visit, now)
         prepared = self._passwords.prepare(person.principal, new, name=person.name, now=now)
@@ -374,6 +392,17 @@ class Signed:
         if row is None or self.password_row(tx, principal) != row:
             raise Unproved(Reason.REVOKED)
 
+    def judged(
+        self, person: tuple[str, PrincipalId | None], password: str, visit: Visit, now: datetime
+    ) -> Verdict:
+        """Return what a password is, after the guard let it be tried. Raises: Throttled: nothing was; recorded."""
+        name, principal = person
+        try:
+            return self._passwords.check(principal, password, now).verdict
+        except Throttled:
+            self._guard.put_off(name, principal, visit, now)
+            raise
+
     def spent(self, tx: Transaction, kind: StepKind, step: str, now: datetime) -> Step:
         """Return what a ticket stands for, and use it up. Raises: Unproved."""
         try:
@@ -443,15 +472,16 @@ class Signed:
 
     def _admitted_password(
         self, session: Session, password: str, visit: Visit, now: datetime
-    ) -> int | None:
-        """Return which password was shown, rightly. Raises: Unauthenticated, Throttled."""
+    ) -> tuple[int | None, Verdict]:
+        """Return which password was shown, rightly, and whether it is too old. Raises: Unauthenticated, Throttled."""
         self._admit_again(session, visit, now)
-        person = session.caller.principal
+        person = session.caller
         with self._database.read() as tx:
-            row = self.password_row(tx, person)
-        if self._passwords.check(person, password, now).verdict is Verdict.WRONG:
+            row = self.password_row(tx, person.principal)
+        verdict = self.judged((person.name, person.principal), password, visit, now)
+        if verdict is Verdict.WRONG:
             self._refuse_again(session, visit, now, Reason.WRONG_CREDENTIAL)
-        return row
+        return row, verdict
 
     def _prove_again(
         self,
@@ -534,9 +564,11 @@ def _owner(session: Session) -> Owner:
 
 def _refuse_limited(session: Session) -> None:
     if session.must_change_password:
-        raise MustChangePassword(
-            "the password is older than a quarter [1.4]", hint="change it first"
-        )
+        _refuse_old_password()
+
+
+def _refuse_old_password() -> NoReturn:
+    raise MustChangePassword("the password is older than a quarter [1.4]", hint="change it first")
 
 
 def _signed_off() -> Unauthenticated:

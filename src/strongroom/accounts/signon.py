@@ -32,6 +32,8 @@ _PASSWORD: Final = "password"  # noqa: S105 - the name of a method
 _PASSKEY: Final = "passkey"
 _PROVIDER: Final = "oidc"
 
+_NOBODY: Final = PrincipalId(0)
+
 _people: Final = schema.principal
 
 _Proof = Callable[[Changes, Caller, Step], None]
@@ -65,7 +67,8 @@ class SignOn(Signed):
             # PostgreSQL takes no NUL in a text, and no name has one.
             is_name = typed.isascii() and typed.isprintable()
             person = _person(tx, _people.c.name == typed, now) if is_name else None
-            row = None if person is None else self.password_row(tx, person.principal)
+            # Asked for nobody too: it takes time.
+            row = self.password_row(tx, _NOBODY if person is None else person.principal)
         principal = None if person is None else person.principal
         try:
             self._admit(typed, principal, visit, now)
@@ -73,7 +76,7 @@ class SignOn(Signed):
             # The work of a wrong password, so that a lock takes as long to answer.
             self._passwords.check(None, password, now)
             self.refuse((typed, principal), visit, now, Reason.LOCKED, op=_PASSWORD)
-        verdict = self._passwords.check(principal, password, now).verdict
+        verdict = self.judged((typed, principal), password, visit, now)
         if person is None or verdict is Verdict.WRONG:
             self.refuse((typed, principal), visit, now, Reason.WRONG_CREDENTIAL, op=_PASSWORD)
         self._refuse_foreign(person, visit, now, op=_PASSWORD)
@@ -212,12 +215,15 @@ class SignOn(Signed):
         owner = Owner.link(link, "")
         return self._factors.checked_passkey(owner, self.site, step, label, response, now)
 
+    def forget(self, change: Changes, principal: PrincipalId) -> None:
+        """End the sessions, steps and known browsers of who joins by a link: they may have lost them."""
+        self.end_all(change, principal, Reason.REVOKED)
+        self._devices.end_all(change, principal)
+
     def joined(
         self, change: Changes, principal: PrincipalId, factor: Enrolment | None, visit: Visit
     ) -> SignedOn:
         """Sign on who has just joined by a link, within the transaction that stored what they proved.
-
-        Browsers that were known before are forgotten: whoever needs a link may have lost them.
 
         Raises:
             Unauthenticated: there is no living person of this number.
@@ -226,7 +232,6 @@ class SignOn(Signed):
         person = _person(change.tx, _people.c.id == principal, change.now)
         if person is None:
             raise Unauthenticated(REFUSED)
-        self._devices.end_all(change, principal)
         method = "link" if factor is None else f"link.{factor.kind.value}"
         return self._start(change, person, visit, method)
 
@@ -352,9 +357,10 @@ class SignOn(Signed):
         known_device: bool = False,
     ) -> None:
         """Ask the guard. Raises: Throttled, Locked."""
-        if principal is not None and not known_device:
+        if not known_device:
             with self._database.read() as tx:
-                known_device = self._devices.is_known(tx, principal, visit.device, now)
+                whose = _NOBODY if principal is None else principal
+                known_device = self._devices.is_known(tx, whose, visit.device, now)
         self._guard.admit(name, principal, visit, now, known_device=known_device)
 
     def _admitted(

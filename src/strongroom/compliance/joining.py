@@ -124,7 +124,7 @@ class Joining:
 
         Raises:
             Malformed, Denied: the name, as for every person.
-            Denied: the caller is neither at the console nor another person who may administer; recorded.
+            Denied: the caller is neither at the console nor another person who may administer, or is locked; recorded.
             Conflict: the account has ended, or is an app's.
 
         """
@@ -135,7 +135,11 @@ class Joining:
         )
         with changing(self._database, self._audit, caller, now) as change:
             known = entries.find(change.tx, name)
-            if not may or (known is not None and known.id == caller.principal and not at_console):
+            lock = lock_rows.of_person(change.tx, caller.principal)
+            is_locked = lock is not None and lock.holds(now)
+            is_own = known is not None and known.id == caller.principal
+            # A locked one could come in as whom they invite, and lift their own lock.
+            if not may or ((is_own or is_locked) and not at_console):
                 change.events.append(_denied(caller, known))
             else:
                 if known is None:
@@ -270,7 +274,7 @@ class Joining:
         self._links.use(change, code)
         if made:
             change.record(EventType.PRINCIPAL_ADDED, ObjKind.PRINCIPAL, person.id)
-        self._signon.end_all(change, person.id, Reason.REVOKED)
+        self._signon.forget(change, person.id)
         self._factors.end_all(change, person.id)
         self._passwords.store(change, person.id, prepared)
         codes: list[str] = []
