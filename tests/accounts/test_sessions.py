@@ -256,6 +256,23 @@ def test_a_new_browser_is_told_to_the_others_until_one_of_them_knows_it(
 
 
 @pytest.mark.clause("1.2")
+def test_two_new_browsers_cannot_vouch_for_each_other(house: House, anna: Person) -> None:
+    """Whoever comes in twice could silence both notices before their person sees them."""
+    mine = house.sign_on(anna)
+    thieves = [house.sign_on(anna, Visit(f"198.51.100.{n}", None, HOME.agent)) for n in (1, 2)]
+    for one, other in (thieves, thieves[::-1]):
+        with pytest.raises(Denied):
+            house.signon.acknowledge(one.session, other.session.device_id, house.now)
+    assert len(house.signon.notices(mine.session, house.now)) == 2
+
+    # Who knows no other one any more is not nagged for ever.
+    house.later(days=7)
+    where = Visit("198.51.100.1", thieves[0].device, HOME.agent)
+    again = house.sign_on(anna, where)
+    house.signon.acknowledge(again.session, thieves[1].session.device_id, house.now)
+
+
+@pytest.mark.clause("1.2")
 def test_it_was_not_me_throws_everybody_out_and_locks(house: House, anna: Person) -> None:
     first = house.sign_on(anna)
     other = house.sign_on(anna, Visit("198.51.100.1", None, "Safari on macOS"))

@@ -16,7 +16,7 @@ from strongroom.audit import EventType, ObjKind
 from strongroom.db import schema
 from strongroom.db.engine import Transaction
 from strongroom.errors import Denied, NotFound
-from strongroom.policy.limits import DEVICE_LIFETIME
+from strongroom.policy.limits import DEVICE_LIFETIME, DEVICE_NEW_FOR
 from strongroom.terms import PrincipalId
 
 _table: Final = schema.login_device
@@ -35,11 +35,17 @@ class Devices:
         return self._find(tx, principal, cookie, now) is not None
 
     def recognise(
-        self, change: Changes, principal: PrincipalId, visit: Visit, src_ip: str
+        self,
+        change: Changes,
+        principal: PrincipalId,
+        visit: Visit,
+        src_ip: str,
+        *,
+        expected: bool = False,
     ) -> tuple[int, str]:
         """Return the device of a sign-on and the cookie it keeps; a new one is recorded, and told to its person.
 
-        The first one ever is nobody's surprise.
+        The first one ever is nobody's surprise, nor one that was `expected`.
         """
         known = self._find(change.tx, principal, visit.device, change.now)
         if known is not None and visit.device is not None:
@@ -62,7 +68,7 @@ class Devices:
                 agent=visit.agent,
                 first_seen_at=change.now,
                 last_seen_at=change.now,
-                told_at=change.now if is_first else None,
+                told_at=change.now if is_first or expected else None,
             )
             .returning(_table.c.id)
         ).scalar_one()
@@ -95,12 +101,15 @@ class Devices:
         """Note that a device is its person's own.
 
         Raises:
-            Denied: it speaks for itself: whoever just came in could silence the notice about it.
+            Denied: it speaks for itself, or is new too: whoever just came in could silence the notice about it.
             NotFound: it is not theirs, or not alive.
 
         """
-        if id_ == current:
-            raise Denied("a new device can't speak for itself", hint="use another one")
+        if id_ == current or self._is_new(change, principal, current):
+            raise Denied(
+                "a new device can't speak for itself, nor for another",
+                hint=f"use one that was known before, or this one in {DEVICE_NEW_FOR.days} days",
+            )
         done = change.tx.execute(
             _table.update().where(*_own(principal, id_)).values(told_at=change.now)
         )
@@ -122,6 +131,16 @@ class Devices:
             .where(_table.c.principal_id == principal, _table.c.ended_at.is_(None))
             .values(ended_at=change.now)
         )
+
+    @staticmethod
+    def _is_new(change: Changes, principal: PrincipalId, id_: int) -> bool:
+        """Tell whether a device came lately, and nobody called it theirs: two of these could vouch for each other."""
+        query = sa.select(_table.c.id).where(
+            *_own(principal, id_),
+            _table.c.told_at.is_(None),
+            _table.c.first_seen_at > change.now - DEVICE_NEW_FOR,
+        )
+        return change.tx.execute(query).first() is not None
 
     def _find(
         self, tx: Transaction, principal: PrincipalId, cookie: str | None, now: datetime

@@ -233,7 +233,8 @@ class SignOn(Signed):
         if person is None:
             raise Unauthenticated(REFUSED)
         method = "link" if factor is None else f"link.{factor.kind.value}"
-        return self._start(change, person, visit, method)
+        # The link was theirs, and no other browser is left that could be told.
+        return self._start(change, person, visit, method, expected=True)
 
     # -- private ---------------------------------------------------------------------------------
 
@@ -332,9 +333,13 @@ class SignOn(Signed):
         self._guard.succeeded(person.name, principal, visit, now)
         return self.noticed(started.session, started.cookie, started.device, now)
 
-    def _start(self, change: Changes, person: Caller, visit: Visit, method: str) -> SignedOn:
+    def _start(
+        self, change: Changes, person: Caller, visit: Visit, method: str, *, expected: bool = False
+    ) -> SignedOn:
         src_ip = self._audit.pseudonym("ip", visit.address)
-        device, device_cookie = self._devices.recognise(change, person.principal, visit, src_ip)
+        device, device_cookie = self._devices.recognise(
+            change, person.principal, visit, src_ip, expected=expected
+        )
         session, cookie = self._sessions.start(
             change, person, device, visit, method=method, address_ref=src_ip
         )

@@ -183,6 +183,9 @@ PASSWORD_NOTICE: Final = timedelta(days=14)
 DEVICE_LIFETIME: Final = timedelta(days=180)
 """Our own: a browser unused for so long counts as new again."""
 
+DEVICE_NEW_FOR: Final = timedelta(days=7)
+"""Our own: so long a browser that nobody called their own says of no other one that it is its person's [1.2]."""
+
 FACTORS_PER_PERSON: Final = 10
 """Our own: authenticator apps and passkeys of one person; more are forgotten ones [1.4]."""
 
