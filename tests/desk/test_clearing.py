@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 from tests.support.pages import SAFARI, Member
 
+from strongroom import desk
+
 pytestmark = pytest.mark.clause("1.2")
+
+STATIC = Path(desk.__file__).parent / "static"
 
 
 def test_the_end_of_a_session_has_the_browser_clear_what_it_kept(ada: Member) -> None:
@@ -59,3 +66,25 @@ def test_where_factors_change_the_other_sessions_can_be_ended(ada: Member) -> No
     page = ada.browser.submit(ada.browser.get("/factors"), "/sessions/end-others")
     assert page.said == "All your other sessions were ended."
     assert phone.get("/profile").path == "/sign-on"
+
+
+def test_every_page_of_a_session_has_the_button_to_sign_out(ada: Member) -> None:
+    for path in (
+        "/profile",
+        "/sessions",
+        "/password",
+        "/factors",
+        "/prove/factors",
+        "/locks",
+        "/locks/all",
+        "/network",
+    ):
+        assert "/sign-out" in ada.browser.get(path).actions, path
+
+
+def test_scripts_store_nothing_in_the_browser() -> None:
+    for script in STATIC.glob("*.js"):
+        text = script.read_text(encoding="utf-8")
+        assert not re.search(
+            r"localStorage|sessionStorage|indexedDB|document\.cookie|caches\b", text
+        )
