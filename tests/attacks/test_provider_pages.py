@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import pytest
-from tests.support.pages import ORIGIN, DeskHome, Member
+from tests.support.pages import ORIGIN, PASSWORD, DeskHome, Member
 from tests.support.provided import (
     ANSWER,
     REDIRECT,
@@ -119,8 +119,6 @@ def test_an_answer_works_once(scene: Scene) -> None:
     assert page.path == "/sign-on"
     assert "Begin again" in page.said
     # The same code in a sign-on that was begun anew.
-    again = browser.cookies.get("__Host-step")
-    assert again is None
     leave(browser)
     assert browser.submit(arrive(browser, brought), ANSWER).status == 401
     assert scene.last_failure() == "cross_site"
@@ -149,6 +147,18 @@ def test_an_attackers_answer_does_not_sign_a_victim_on(scene: Scene) -> None:
     assert page.status == 401
     assert scene.last_failure() == "cross_site"
     assert "__Host-session" not in victim.cookies
+
+
+def test_an_answer_that_another_site_brings_ends_no_sign_on_by_password(scene: Scene) -> None:
+    """The page on the way back sends its form by itself: any site can have a visitor's browser do that."""
+    scene.home.passes(seconds=31)
+    victim = scene.home.visitor()
+    page = victim.submit(victim.get("/sign-on"), "/sign-on", name="ada", password=PASSWORD)
+    assert page.path == "/sign-on/second"
+    form = victim.get(f"{ANSWER}?code=x&state=y").form(ANSWER)
+    assert victim.post(ANSWER, form).path == "/sign-on"
+    page = victim.submit(victim.get("/sign-on/second"), "/sign-on/second", code=scene.ada.code())
+    assert (page.path, page.h1) == ("/profile", "ada")
 
 
 @pytest.mark.parametrize(

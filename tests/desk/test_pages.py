@@ -209,7 +209,7 @@ def test_an_old_password_opens_nothing_but_its_change(ada: Member) -> None:
     page = ada.sign_on()
     assert (page.path, page.h1) == ("/password", "Change your password")
     assert "older than a quarter" in page.text
-    for path in ("/profile", "/factors", "/sessions", "/locks"):
+    for path in ("/profile", "/factors", "/sessions", "/locks", "/prove/sessions"):
         assert ada.browser.get(path).path == "/password"
     page = ada.browser.submit(page, "/password", old=PASSWORD, new=OTHER, again=OTHER)
     assert page.path == "/profile"

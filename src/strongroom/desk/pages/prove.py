@@ -29,10 +29,10 @@ def routes(rooms: Rooms) -> list[Route]:
     """Return the page and its three ways."""
     pages = _ProvePages(rooms)
     return [
-        Route("GET", "/prove/{page}", pages.show, old_password=True),
-        Route("POST", "/prove/{page}", pages.prove, old_password=True),
-        Route("POST", "/prove/{page}/passkey", pages.passkey, old_password=True),
-        Route("POST", "/prove/{page}/passkey/challenge", pages.challenge, old_password=True),
+        Route("GET", "/prove/{page}", pages.show),
+        Route("POST", "/prove/{page}", pages.prove),
+        Route("POST", "/prove/{page}/passkey", pages.passkey),
+        Route("POST", "/prove/{page}/passkey/challenge", pages.challenge),
     ]
 
 

@@ -70,7 +70,6 @@ class _ProviderPages:
 
     def finish(self, exchange: Exchange) -> Answer:
         step = exchange.cookies.get(Cookie.STEP, "")
-        exchange.changed[Cookie.STEP] = None
         try:
             # Each answer costs the provider a request; whose it is shows only after that.
             self._rooms.guard.admit_client(exchange.visit.address, exchange.now)
@@ -79,7 +78,9 @@ class _ProviderPages:
         try:
             kept = self._signon.take_provider_step(step, exchange.now)
         except Unauthenticated:
+            # The cookie stays: it may be of a link or a password, and any site can bring an answer of its own.
             return exchange.go("/sign-on", Said.STEP_OVER)
+        exchange.changed[Cookie.STEP] = None
         brought = Brought(*(exchange.form.text(name, longest=_LONGEST) for name in _BROUGHT))
         try:
             result = self._identified(exchange, brought, kept)
