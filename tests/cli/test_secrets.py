@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,13 @@ from sqlalchemy.engine import make_url
 from tests.support import postgres
 from tests.support.client import Client as Gateway
 from tests.support.home import PASSPHRASE, App, CommandError, Home
+from tests.support.offline import Offline
 
-from strongroom.errors import Conflict, Malformed
+from strongroom.app import open_system
+from strongroom.errors import Conflict, Malformed, Misconfigured, Unavailable
+from strongroom.operations import Request, run
 from strongroom.simulator import SellerAccount, Simulator, SimulatorConfig
+from strongroom.vault.secrets import SystemSecrets
 
 pytestmark = pytest.mark.clause("1.4", "2.5")
 
@@ -156,6 +161,33 @@ def test_the_passphrase_is_replaced_while_the_home_is_served(served: Served) -> 
     ]
     assert len(rotations) == 2
     assert home.verify()["ok"] is True
+
+
+def test_a_passphrase_that_was_replaced_is_never_called_undone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who took a failure behind the replaced file for "nothing changed" would throw the only passphrase away."""
+    home, new = Offline.make(tmp_path / "home").path, "another passphrase, 4711"
+
+    def fail(*_: object) -> None:
+        raise Unavailable("database: OperationalError")
+
+    system = open_system(home)
+    try:
+        request = Request("keys.passphrase", {"passphrase": new})
+        with monkeypatch.context() as patch:
+            patch.setattr(SystemSecrets, "change", fail)
+            with pytest.raises(Unavailable, match="sealed under the new passphrase") as caught:
+                run(system, request, "anna")
+        assert "keep the new passphrase" in str(caught.value.hint)
+    finally:
+        system.close()
+    with pytest.raises(Misconfigured):
+        open_system(home)
+    # The next start finds and records it.
+    with closing(open_system(home, passphrase=new)) as system:
+        types = [entry.type for entry in system.audit.tail(20)]
+        assert types.count("secret.rotated") == 1
 
 
 # -- databases -------------------------------------------------------------------------------------

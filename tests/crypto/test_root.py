@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from strongroom.crypto import root
 from strongroom.crypto.envelope import new_key
 from strongroom.crypto.root import (
     STANDARD_COST,
@@ -314,4 +315,23 @@ def test_an_interrupted_resealing_leaves_the_root_and_is_repeated(
     assert path.read_bytes() == before
     path.with_name(f".{path.name}.new").write_bytes(b"left by a kill")
     reseal_file_root(path, PASSPHRASE, "another passphrase", Environment.TEST)
+    open_file_root(path, "another passphrase", Environment.TEST)
+
+
+def test_a_resealing_whose_directory_is_not_durable_says_that_the_file_is_another_one(
+    path: Path, made: FileRoot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Taken for undone, the new passphrase would be thrown away, and nothing else opens the root."""
+    synced = root._sync
+
+    def fail(directory: Path) -> None:
+        if not path.with_name(f".{path.name}.new").exists():
+            raise OSError(5, "input/output error")
+        synced(directory)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(root, "_sync", fail)
+        with pytest.raises(Unavailable, match="sealed anew") as caught:
+            reseal_file_root(path, PASSPHRASE, "another passphrase", Environment.TEST)
+    assert "keep both passphrases" in str(caught.value.hint)
     open_file_root(path, "another passphrase", Environment.TEST)

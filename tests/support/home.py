@@ -7,6 +7,7 @@ control socket, without a process for each.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -36,6 +37,7 @@ CATEGORIES = (
 _COMMAND_SECONDS = 60
 _START_SECONDS = 30
 _STOP_SECONDS = 40
+_EXIT_SECONDS = 5
 
 
 class CommandError(AssertionError):
@@ -364,6 +366,9 @@ class _Serving:
     def wait_until_ready(self) -> None:
         line = self.out.first_line(_START_SECONDS)
         if not line:
+            # What it prints ends a moment before the process does.
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(_EXIT_SECONDS)
             told = (self.out.content + self.err.content).decode(errors="replace")
             message = f"serve was not ready: exit {self.process.poll()}\n{told}"
             raise AssertionError(message)

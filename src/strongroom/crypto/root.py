@@ -188,7 +188,8 @@ def reseal_file_root(
     Raises:
         Misconfigured, Tampered: as `open_file_root`; or the successor is empty.
         Conflict: the successor is the passphrase.
-        Unavailable: the file cannot be written; it is as it was.
+        Unavailable: the file cannot be written and is as it was; or, where the message says so, it was replaced and
+            only its directory may not be durable.
 
     """
     with _RESEALING:
@@ -211,11 +212,18 @@ def _reseal(
         if not hmac.compare_digest(_opened(draft, successor, environment)[0], root):
             raise Tampered(f"{draft} does not hold the root that was written")
         draft.replace(path)
-        _sync(path.parent)
     except OSError as exc:
         raise Unavailable(f"the root key at {path} cannot be written: {_reason(exc)}") from exc
     finally:
         draft.unlink(missing_ok=True)
+    try:
+        _sync(path.parent)
+    except OSError as exc:
+        # Whoever took this for "nothing changed" would throw the only passphrase away that opens it.
+        raise Unavailable(
+            f"the root key at {path} is sealed anew, but may not outlast a loss of power: {_reason(exc)}",
+            hint="keep both passphrases until a restart has opened the home with the new one",
+        ) from exc
 
 
 def _opened(path: Path, passphrase: str, environment: Environment) -> tuple[bytes, Cost]:
@@ -238,7 +246,7 @@ def _opened(path: Path, passphrase: str, environment: Environment) -> tuple[byte
     sealing_key, commitment = _keys(passphrase, head, salt, cost)
     if not hmac.compare_digest(commitment, body[_HEAD.size : _HEAD.size + KEY_BYTES]):
         raise Misconfigured(
-            f"the passphrase does not open {path}", hint="is it the one given at init?"
+            f"the passphrase does not open {path}", hint="is it the one given last?"
         )
     sealed = body[_HEAD.size + KEY_BYTES :]
     return open_(sealing_key, sealed, context=aad("strongroom/root/v1", head), name=str(path)), cost

@@ -5,7 +5,7 @@ from pathlib import Path
 from strongroom.app import passphrase_path
 from strongroom.crypto.root import reseal_file_root, root_file
 from strongroom.db import schema
-from strongroom.errors import Malformed, Misconfigured
+from strongroom.errors import Malformed, Misconfigured, StrongroomError, Unavailable
 from strongroom.gateway import try_credentials
 from strongroom.home import making
 from strongroom.home.secrets import of_url, seal_of
@@ -77,8 +77,14 @@ def _keys_passphrase(call: Call, *, passphrase: str, current: str | None = None)
     path = passphrase_path(settings)
     path_of_root = root_file(settings.keystore.root, home.root)
     reseal_file_root(path_of_root, _current(current, path), passphrase, settings.environment)
-    value = seal_of(home, settings)
-    system.secrets.change(call.caller, PASSPHRASE, value, call.now)
+    try:
+        system.secrets.change(call.caller, PASSPHRASE, seal_of(home, settings), call.now)
+    except StrongroomError as exc:
+        # The next start records it. What must not happen is that somebody takes it for undone.
+        raise Unavailable(
+            "the root key is sealed under the new passphrase, but that is not recorded yet",
+            hint="keep the new passphrase: nothing else opens the home; then restart",
+        ) from exc
     where = "where the passphrase comes from" if path is None else str(path)
     return {
         **_named(call, PASSPHRASE),
