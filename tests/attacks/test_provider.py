@@ -360,6 +360,14 @@ def test_a_provider_that_says_it_is_another_is_not_asked(
     assert caught.value.reason is reason
 
 
+def test_a_compressed_answer_is_not_unpacked(liar: Liar) -> None:
+    """A few kilobytes could become gigabytes; nobody asked for any."""
+    liar.metadata, liar.compresses = {"filler": " " * 100_000}, True
+    with pytest.raises(oidc.ProviderFailed) as caught:
+        client_of(liar).begin(REDIRECT, NOW)
+    assert caught.value.reason is Reason.MALFORMED_UPSTREAM
+
+
 @pytest.mark.parametrize(
     "token",
     [b"", b"<html>", b"[]", b'{"id_token": 5}', b"{}", b'{"error": "server_error"}', b"[" * 9999],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import threading
 from collections.abc import Mapping
@@ -31,6 +32,8 @@ class Liar:
     token: Any = None
     """The body of the token endpoint's answer; bytes go as they are."""
     token_status: int = 200
+    compresses: bool = False
+    """Every answer, whether or not anybody said that they take it so."""
     gate: threading.Event | None = None
     """Where set, nothing is answered before the event is."""
     arrived: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
@@ -104,8 +107,12 @@ class Liar:
                     liar.gate.wait(10)
                 status, document = liar.answer(self.path)
                 body = document if isinstance(document, bytes) else json.dumps(document).encode()
+                if liar.compresses:
+                    body = gzip.compress(body)
                 self.send_response(status)
                 self.send_header("content-type", "application/json")
+                if liar.compresses:
+                    self.send_header("content-encoding", "gzip")
                 self.send_header("content-length", str(len(body)))
                 if status in (301, 302, 307, 308):
                     self.send_header("location", liar.issuer + "/elsewhere")

@@ -297,12 +297,17 @@ class Provider:
                     method,
                     address,
                     data=form,
-                    headers={"accept": "application/json", **(headers or {})},
+                    # Nothing compressed: a small answer must not become a large one in memory.
+                    headers={
+                        "accept": "application/json",
+                        "accept-encoding": "identity",
+                        **(headers or {}),
+                    },
                     follow_redirects=False,
                 ) as answer,
             ):
                 body, until = b"", self._monotonic() + _WHOLE_SECONDS
-                for part in answer.iter_bytes():
+                for part in answer.iter_raw():
                     body += part
                     if len(body) > _ANSWER_BYTES:
                         raise ProviderFailed(Reason.MALFORMED_UPSTREAM)
