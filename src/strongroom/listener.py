@@ -6,6 +6,7 @@ that is slow or sends a head without end is dropped here; a stop finishes what w
 
 import asyncio
 import contextlib
+import resource
 import socket
 import ssl
 from collections.abc import Iterator
@@ -31,6 +32,9 @@ HEAD_BYTES: Final = 512 * 1024
 
 STRICT_TRANSPORT: Final = "max-age=63072000"
 """Two years, as Mozilla's profile has it (RFC 6797). Without subdomains: they are not ours."""
+
+MOST_DESCRIPTORS: Final = 65_536
+"""How many files and connections the process may hold at once, where the machine allows it that many."""
 
 _STRICT_TRANSPORT_NAME: Final = "strict-transport-security"
 _BACKLOG: Final = 1024
@@ -134,6 +138,18 @@ class Listener:
     def stop(self) -> None:
         """Take no more connections and end `run`."""
         self.server.should_exit = True
+
+
+def allow_connections() -> None:
+    """Let this process hold as many connections as the machine allows it; call it before listening.
+
+    Most systems begin with 1024, of which strangers who only connect, each for `HANDSHAKE_SECONDS`, could take all:
+    then no database opens either.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, MOST_DESCRIPTORS)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def open_listener(

@@ -32,7 +32,7 @@ from strongroom.errors import Conflict, Misconfigured, Tampered
 from strongroom.gateway import create_gateway
 from strongroom.home import certificates
 from strongroom.home.transport import Refused, Taken, Transport
-from strongroom.listener import Address, Listener, open_listener
+from strongroom.listener import Address, Listener, allow_connections, open_listener
 from strongroom.perimeter import Perimeter
 from strongroom.policy.catalogue import Catalogue
 from strongroom.terms import SYSTEM
@@ -90,6 +90,7 @@ def serve(
     except Conflict as exc:
         raise Misconfigured(exc.message, hint=exc.hint) from exc
     tune_memory()
+    allow_connections()
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_Serving(system, face).run(ready))

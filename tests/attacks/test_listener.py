@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import socket
 import ssl
 import time
@@ -294,3 +295,22 @@ def test_chunks_over_the_limit_are_refused_while_they_come(door: Listening, shop
         except OSError:
             pass
         assert b" 413 " in connection.recv(65536)
+
+
+# -- connections -----------------------------------------------------------------------------------
+
+
+def test_who_only_connects_does_not_use_up_the_few_files_a_process_begins_with() -> None:
+    """A database that cannot be opened would be the end of every request."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (512, before[1]))
+        listener.allow_connections()
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        most = listener.MOST_DESCRIPTORS
+        assert (soft, hard) == (most if hard < 0 else min(hard, most), before[1])
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+        listener.allow_connections()
+        assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] >= before[0], "never fewer"
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
