@@ -14,8 +14,11 @@ from strongroom.desk import oidc
 from strongroom.desk.idtoken import ALGORITHMS, NotVouched
 
 REDIRECT = "https://desk.example/sign-on/provider/answer"
-# The real provider's clock is the machine's.
-NOW = datetime.now(UTC)  # noqa: TID251 - as above
+
+
+def now() -> datetime:
+    """The instant, asked for each time: the provider keeps its own clock, and a long run outlasts the skew allowed."""
+    return datetime.now(UTC)  # noqa: TID251 - the real provider's clock is the machine's
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +46,7 @@ def brought(answer: dict[str, str]) -> oidc.Brought:
 @pytest.mark.clause("1.2")
 def test_a_person_who_signs_on_there_is_vouched_for_here(provider: Provider) -> None:
     client = client_of(provider)
-    begun = client.begin(REDIRECT, NOW)
+    begun = client.begin(REDIRECT, now())
     asked = parse_qs(urlsplit(begun.url).query)
     assert asked["scope"] == ["openid"]
     assert asked["code_challenge_method"] == ["S256"]
@@ -51,7 +54,7 @@ def test_a_person_who_signs_on_there_is_vouched_for_here(provider: Provider) -> 
     assert begun.kept["verifier"] not in begun.url
     answer = provider.sign_on(begun.url, "anna-248289")
     assert answer["iss"] == provider.issuer
-    vouched = client.finish(brought(answer), begun.kept, REDIRECT, NOW)
+    vouched = client.finish(brought(answer), begun.kept, REDIRECT, now())
     assert (vouched.subject, vouched.second_factor) == ("anna-248289", False)
     for shown in (repr(begun), repr(vouched), repr(client), repr(brought(answer))):
         for secret in ("anna-248289", begun.kept["verifier"], answer["code"], CLIENT_SECRET):
@@ -61,17 +64,17 @@ def test_a_person_who_signs_on_there_is_vouched_for_here(provider: Provider) -> 
 @pytest.mark.clause("1.2")
 def test_a_code_is_good_once_and_for_the_browser_that_asked(provider: Provider) -> None:
     client = client_of(provider)
-    begun, other = client.begin(REDIRECT, NOW), client.begin(REDIRECT, NOW)
+    begun, other = client.begin(REDIRECT, now()), client.begin(REDIRECT, now())
     answer = provider.sign_on(begun.url, "anna")
     mixed = other.kept | {"state": begun.kept["state"]}
     # Another browser's verifier: PKCE has the provider refuse, and spend the code.
     with pytest.raises(NotVouched) as caught:
-        client.finish(brought(answer), mixed, REDIRECT, NOW)
+        client.finish(brought(answer), mixed, REDIRECT, now())
     assert caught.value.reason is Reason.WRONG_CREDENTIAL
     answer = provider.sign_on(begun.url, "anna")
-    assert client.finish(brought(answer), begun.kept, REDIRECT, NOW).subject == "anna"
+    assert client.finish(brought(answer), begun.kept, REDIRECT, now()).subject == "anna"
     with pytest.raises(NotVouched):
-        client.finish(brought(answer), begun.kept, REDIRECT, NOW)
+        client.finish(brought(answer), begun.kept, REDIRECT, now())
 
 
 @pytest.mark.clause("1.2")
@@ -79,7 +82,7 @@ def test_an_answer_without_our_challenge_is_refused(provider: Provider) -> None:
     """PKCE downgrade: somebody takes the challenge out of the address and injects the code (RFC 9700, 2.1.1)."""
     provider.know([REDIRECT], pkce=False)
     client = client_of(provider)
-    begun = client.begin(REDIRECT, NOW)
+    begun = client.begin(REDIRECT, now())
     kept = [
         part
         for part in begun.url.partition("?")[2].split("&")
@@ -88,17 +91,17 @@ def test_an_answer_without_our_challenge_is_refused(provider: Provider) -> None:
     stripped = begun.url.partition("?")[0] + "?" + "&".join(kept)
     answer = provider.sign_on(stripped, "anna")
     with pytest.raises(NotVouched):
-        client.finish(brought(answer), begun.kept, REDIRECT, NOW)
+        client.finish(brought(answer), begun.kept, REDIRECT, now())
     provider.know([REDIRECT])
 
 
 def test_going_back_at_the_provider_signs_nobody_on(provider: Provider) -> None:
     client = client_of(provider)
-    begun = client.begin(REDIRECT, NOW)
+    begun = client.begin(REDIRECT, now())
     answer = provider.sign_on(begun.url, "")
     assert answer["error"] == "access_denied"
     with pytest.raises(NotVouched) as caught:
-        client.finish(brought(answer), begun.kept, REDIRECT, NOW)
+        client.finish(brought(answer), begun.kept, REDIRECT, now())
     assert caught.value.reason is Reason.NOT_AUTHORIZED
 
 
@@ -111,15 +114,15 @@ def test_a_second_factor_of_the_provider_counts_only_where_the_settings_trust_it
     provider: Provider, amr: str, trust: bool, counts: bool
 ) -> None:
     client = client_of(provider, trust_second_factor=trust)
-    begun = client.begin(REDIRECT, NOW)
+    begun = client.begin(REDIRECT, now())
     assert ("max_age=43200" in begun.url) is trust
     answer = provider.sign_on(begun.url, "anna", amr=amr)
-    assert client.finish(brought(answer), begun.kept, REDIRECT, NOW).second_factor is counts
+    assert client.finish(brought(answer), begun.kept, REDIRECT, now()).second_factor is counts
 
 
 def test_new_keys_of_the_provider_are_found_without_a_restart(provider: Provider) -> None:
     client = client_of(provider)
-    later = NOW
+    later = now()
     for subject in ("anna", "boris"):
         begun = client.begin(REDIRECT, later)
         answer = provider.sign_on(begun.url, subject)
@@ -131,13 +134,13 @@ def test_new_keys_of_the_provider_are_found_without_a_restart(provider: Provider
 @pytest.mark.clause("1.5")
 def test_a_wrong_secret_or_ca_signs_nobody_on(provider: Provider) -> None:
     client = client_of(provider, client_secret="another")
-    begun = client.begin(REDIRECT, NOW)
+    begun = client.begin(REDIRECT, now())
     answer = provider.sign_on(begun.url, "anna")
     with pytest.raises(oidc.ProviderFailed) as caught:
-        client.finish(brought(answer), begun.kept, REDIRECT, NOW)
+        client.finish(brought(answer), begun.kept, REDIRECT, now())
     assert caught.value.reason is Reason.MISCONFIGURED
     with pytest.raises(oidc.ProviderFailed) as caught:
-        client_of(provider, ca=None).begin(REDIRECT, NOW)
+        client_of(provider, ca=None).begin(REDIRECT, now())
     assert caught.value.reason is Reason.UPSTREAM_TLS
 
 
@@ -146,8 +149,8 @@ def test_public_clients_and_every_algorithm_work(provider: Provider, algorithm: 
     provider.algorithm = algorithm
     provider.know([REDIRECT], secret=False)
     client = client_of(provider, client_secret="")
-    begun = client.begin(REDIRECT, NOW)
+    begun = client.begin(REDIRECT, now())
     answer = provider.sign_on(begun.url, "anna")
-    assert client.finish(brought(answer), begun.kept, REDIRECT, NOW).subject == "anna"
+    assert client.finish(brought(answer), begun.kept, REDIRECT, now()).subject == "anna"
     provider.algorithm = "RS256"
     provider.know([REDIRECT])
