@@ -189,6 +189,35 @@ def test_a_page_of_another_site_uses_up_no_tries_and_ends_no_sign_on(ada: Member
     assert (page.path, page.h1) == ("/profile", "ada")
 
 
+@pytest.mark.clause("1.2", "1.4")
+def test_no_page_header_or_cookie_tells_who_has_an_account(ada: Member) -> None:
+    """Right or wrong password, and whoever the name is of, if of anybody: one answer for all who don't get in."""
+    home = ada.browser.home
+    home.system.joining.invite("ina", home.console, home.now)
+    for name in ("eve", "lou"):
+        home.member(name)
+    home.system.accounts.end("eve", caller=home.console, now=home.now)
+    lou = home.visitor()
+    for _ in range(12):
+        page = lou.submit(lou.get("/sign-on"), "/sign-on", name="lou", password="not this one")
+        home.passes(minutes=16)
+    home.passes(hours=1)
+    assert home.events("lock.set")
+    seen = set()
+    tries = [("ada", "wrong"), ("nobody", PASSWORD), ("ina", PASSWORD), ("eve", PASSWORD)]
+    for name, password in [*tries, ("lou", PASSWORD), ("lou", "wrong"), ("a" * 64, PASSWORD)]:
+        stranger = home.visitor()
+        form = stranger.get("/sign-on")
+        page = stranger.submit(form, "/sign-on", name=name, password=password, follow=False)
+        body = page.body.replace(form.form("/sign-on")["token"], "").replace(f'value="{name}"', "")
+        heads = [(key, value) for key, value in page.headers if key != "x-request-id"]
+        heads = [pair for pair in heads if pair[0] != "content-length"]
+        seen.add((page.status, tuple(heads), body))
+        home.passes(hours=1)
+    assert len(seen) == 1
+    assert next(iter(seen))[0] == 401
+
+
 # -- what is typed ---------------------------------------------------------------------------------------------
 
 
