@@ -103,6 +103,7 @@ def test_a_provider_that_is_down_keeps_nobody_out_who_has_a_password(scene: Scen
     browser = home.visitor()
     page = browser.submit(browser.get("/sign-on"), "/sign-on/provider")
     assert page.status == 503
+    assert "can't be used at the moment: sign on with your password or passkey" in page.text
     assert home.events("desk.request.refused")[-1].body["reason"] == "upstream_error"
     scene.home.passes(seconds=31)
     page = browser.submit(

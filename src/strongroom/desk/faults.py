@@ -21,7 +21,7 @@ from strongroom.web import status_of
 
 
 class Refused(Exception):
-    """The door refuses a request; `detail` is a method list or an address of ours, never what was sent."""
+    """The door refuses a request; `detail` is a method list, an address or a sentence of ours, never what was sent."""
 
     def __init__(self, status: int, reason: Reason, detail: str = "") -> None:
         super().__init__(status)
@@ -101,6 +101,8 @@ def _of_door(exc: Refused) -> Refusal:
         headers = ((b"allow", exc.detail.encode()),)
     elif exc.status == 421:  # noqa: PLR2004 - as above
         link = exc.detail
+    elif exc.status == 503:  # noqa: PLR2004 - as above
+        words = exc.detail or words
     elif exc.reason is Reason.CROSS_SITE:
         title, words = _FOREIGN_FORM
     elif exc.reason is Reason.NO_GRANT:

@@ -55,7 +55,7 @@ class _ProviderPages:
         try:
             begun = self._provider.begin(self._redirect_uri, exchange.now)
         except ProviderFailed as exc:
-            raise Refused(503, exc.reason) from None
+            raise _unavailable(exc) from None
         except Throttled as exc:
             return form_page(self._rooms, exchange, exc)
         exchange.changed[Cookie.STEP] = self._signon.provider_step(begun.kept, exchange.now)
@@ -90,7 +90,7 @@ class _ProviderPages:
             return form_page(self._rooms, exchange, exc)
         except ProviderFailed as exc:
             # Not counted against the browser's address: it is not its fault.
-            raise Refused(503, exc.reason) from None
+            raise _unavailable(exc) from None
         except Unauthenticated:
             # Locked, or without a second factor: recorded already, and told in the words for everybody.
             return form_page(self._rooms, exchange, NotVouched(Reason.LOCKED))
@@ -108,3 +108,7 @@ class _ProviderPages:
         return self._signon.identified(
             found, exchange.visit, exchange.now, second_factor=vouched.second_factor
         )
+
+
+def _unavailable(exc: ProviderFailed) -> Refused:
+    return Refused(503, exc.reason, f"{exc.message}: {exc.hint}")
