@@ -28,7 +28,7 @@ demo: $(STAMP)-demo ## Run the main job end to end with a pretend SP-API; ARGS="
 	@$(BIN)/strongroom demo $(ARGS)
 
 test: lint postgres node chromium $(STAMP)-tls ## Lint, then the whole test suite (installs PostgreSQL, Node.js and Chromium when root on Debian)
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(ARGS)
 
 lint: $(STAMP)-dev ## Check style, formatting, types and the import floors
 	$(BIN)/ruff check .
