@@ -73,7 +73,7 @@
   }
 
   function reason(error) {
-    if (error.name === "NotAllowedError") return "The passkey dialogue was closed or took too long.";
+    if (error.name === "NotAllowedError") return "The passkey dialogue was closed, took too long, or found no passkey.";
     if (error.name === "InvalidStateError") return "This device has a passkey for your account already.";
     if (error.name === "SecurityError") return "Passkeys work only at the desk's own address.";
     return error.message || "This did not work.";
