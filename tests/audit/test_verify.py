@@ -6,9 +6,10 @@ from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
+from tests.support.attacker import owning
 from tests.support.audit import NOW, ORIGIN, Bench, revealed
 
-from strongroom.audit import AuditLog, VerifyReport
+from strongroom.audit import AuditLog, VerifyReport, export, offline
 from strongroom.audit.tree import Frontier, leaf_hash, perfect_root, split
 from strongroom.audit.verify import MAX_FAULTS, Head, check
 from strongroom.crypto.note import Signer, Verifier, checkpoint_text
@@ -311,7 +312,7 @@ def delete_everything(tx: Transaction) -> None:
 )
 def test_tampering_is_found_and_named(sqlite_bench, log, tamper, named, told):
     assert log.verify().faults == []
-    with sqlite_bench.database.write() as tx:
+    with owning(sqlite_bench.database) as tx:
         tamper(tx)
     report = sqlite_bench.start("auditor").verify()
     assert not report.ok
@@ -326,7 +327,7 @@ def test_tampering_is_found_and_named(sqlite_bench, log, tamper, named, told):
 )
 def test_one_change_is_one_fault(sqlite_bench, log, tamper):
     """What else is wrong must not drown in what follows from it."""
-    with sqlite_bench.database.write() as tx:
+    with owning(sqlite_bench.database) as tx:
         tamper(tx)
     assert len(log.verify().faults) == 1
 
@@ -335,7 +336,7 @@ def test_one_change_is_one_fault(sqlite_bench, log, tamper):
 def test_tampering_is_found_on_either_engine(bench):
     log = filled(bench)
     assert log.verify().faults == []
-    with bench.database.write() as tx:
+    with owning(bench.database) as tx:
         edit_body(tx)
         delete_a_tile(tx)
         delete_event_in_the_open_tile(tx)
@@ -352,7 +353,7 @@ def test_a_log_cut_back_to_an_earlier_signed_state_is_found(bench):
         tiles = {(t.level, t.n): dict(t._mapping) for t in tx.execute(sa.select(audit_tile))}
     bench.fill(log, 300, start=300)
     log.checkpoint(NOW)
-    with bench.database.write() as tx:
+    with owning(bench.database) as tx:
         tx.execute(sa.delete(audit_event).where(audit_event.c.seq >= 300))
         tx.execute(sa.delete(audit_tile))
         tx.execute(sa.insert(audit_tile), list(tiles.values()))
@@ -364,10 +365,50 @@ def test_a_log_cut_back_to_an_earlier_signed_state_is_found(bench):
     ]
 
 
+def rewrite_with_the_stolen_key(tx: Transaction, signer: Signer) -> Frontier:
+    edit(tx, 17, leaf=True)
+    rehash(tx, upper=True)
+    frontier = frontier_of(tx)
+    set_head(tx, frontier, signer)
+    return frontier
+
+
+@pytest.mark.clause("2.6")
+def test_a_history_rewritten_with_the_stolen_key_is_found(sqlite_bench, log):
+    with owning(sqlite_bench.database) as tx:
+        rewrite_with_the_stolen_key(tx, sqlite_bench.signer)
+    report = sqlite_bench.start("auditor").verify()
+    assert set(kinds(report)) == {"checkpoint.root", "signer.root"}
+
+
+@pytest.mark.clause("2.6")
+def test_only_a_kept_checkpoint_shows_a_history_rewritten_with_key_and_memory(
+    sqlite_bench, log, tmp_path
+):
+    """Whoever has the key, both databases and all that lies on the machine: a stated limit."""
+    with log.prover() as prover:
+        kept = prover.note(300)
+    with owning(sqlite_bench.database) as tx:
+        frontier = rewrite_with_the_stolen_key(tx, sqlite_bench.signer)
+        tx.execute(sa.delete(audit_checkpoint))
+    sqlite_bench.memory.remember(SIZE, frontier.root())
+    thief = sqlite_bench.start("thief")
+    assert thief.verify().faults == []
+    bundle = tmp_path / "bundle"
+    with thief.prover() as prover:
+        stretch = export.settle(prover, bundle, 0, SIZE, [])
+    export.write(thief.prover, bundle, stretch, lambda _done, _total: None)
+    (bundle / export.UNFINISHED).unlink()
+    key = sqlite_bench.signer.vkey
+    assert offline.check(bundle, key, custody=False).faults == []
+    (fault,) = offline.check(bundle, key, custody=False, kept=[kept]).faults
+    assert fault.startswith("checkpoint.root: kept checkpoint 1 does not agree")
+
+
 @pytest.mark.clause("2.6")
 def test_a_checkpoint_ahead_of_the_log_shows_that_it_was_cut(sqlite_bench, log):
     note = sqlite_bench.signer.sign(checkpoint_text(ORIGIN, 700, bytes(32)))
-    with sqlite_bench.database.write() as tx:
+    with owning(sqlite_bench.database) as tx:
         row = {"size": 700, "note": note, "stored_at": NOW}
         tx.execute(sa.insert(audit_checkpoint), row)
     (fault,) = log.verify().faults
@@ -383,10 +424,10 @@ def test_a_signer_that_vouched_for_other_events_is_heard(sqlite_bench, log):
 
 def test_the_quick_verification_checks_head_and_memory_only(sqlite_bench, log):
     assert log.verify(full=False).faults == []
-    with sqlite_bench.database.write() as tx:
+    with owning(sqlite_bench.database) as tx:
         edit_body(tx)
     assert log.verify(full=False).faults == []
-    with sqlite_bench.database.write() as tx:
+    with owning(sqlite_bench.database) as tx:
         forge_the_head(tx)
     (fault,) = log.verify(full=False).faults
     assert "head.forged" in fault
@@ -396,7 +437,7 @@ def test_faults_are_listed_up_to_a_bound(sqlite_bench):
     log = sqlite_bench.start()
     for start in range(0, 3000, 1000):
         sqlite_bench.fill(log, 1000, start=start)
-    with sqlite_bench.database.write() as tx:
+    with owning(sqlite_bench.database) as tx:
         tx.execute(sa.update(audit_event).values(outcome="error"))
     report = log.verify()
     assert len(report.faults) == MAX_FAULTS + 1
@@ -442,7 +483,7 @@ def test_an_export_is_verified_without_a_database(sqlite_bench, log):
 def test_an_event_of_a_wrong_instant_contradicts_its_column(sqlite_bench):
     log = sqlite_bench.start()
     sqlite_bench.fill(log, 1)
-    with sqlite_bench.database.write() as tx:
+    with owning(sqlite_bench.database) as tx:
         log.append(tx, revealed(1), now=NOW)
         tx.execute(sa.update(audit_event).where(audit_event.c.seq == 1).values(ts=1))
     (fault,) = log.verify().faults

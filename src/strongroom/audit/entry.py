@@ -50,6 +50,10 @@ class EventType(StrEnum):
     SYSTEM_ERROR = "system.error"
     LOG_HEARTBEAT = "log.heartbeat"
     LOG_VERIFIED = "log.verified"
+    LOG_READ = "log.read"
+    LOG_PROVED = "log.proved"
+    LOG_EXPORT_STARTED = "log.export.started"
+    LOG_EXPORTED = "log.exported"
     SELLER_ADDED = "seller.added"
     SELLER_CHANGED = "seller.changed"
     PRINCIPAL_ADDED = "principal.added"
@@ -127,6 +131,9 @@ class EventType(StrEnum):
     PERIOD_KEY_REPLACED = "key.period.replaced"
     MASTER_KEY_OPENED = "key.master.opened"
     RETENTION_SWEEP_FINISHED = "retention.sweep.finished"
+    LEAK_SCAN_STARTED = "leak.scan.started"
+    LEAK_SCAN_FINISHED = "leak.scan.finished"
+    LEAK_FOUND = "leak.found"
 
 
 class Outcome(StrEnum):
@@ -225,6 +232,7 @@ class ObjKind(StrEnum):
     SETTING = "setting"
     HOME = "home"
     LOG = "log"
+    EVENT = "event"
 
 
 class Field(StrEnum):

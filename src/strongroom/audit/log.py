@@ -10,6 +10,7 @@ import hmac
 import os
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -31,6 +32,7 @@ from strongroom.audit.entry import (
     is_id,
     micros,
 )
+from strongroom.audit.proving import Prover
 from strongroom.audit.tiles import read_tile, store_whole_tiles
 from strongroom.audit.tree import EMPTY_ROOT, Frontier, leaf_hash
 from strongroom.audit.verify import Head, StoredEvent, VerifyReport, check
@@ -246,6 +248,23 @@ class AuditLog:
                 memory=memory,
                 progress=progress,
             )
+
+    @contextmanager
+    def prover(self, tx: Transaction | None = None) -> Iterator[Prover]:
+        """Give the log as one view of its own, or this transaction, sees it, to prove things from.
+
+        Raises:
+            Tampered: its head is not what was signed.
+
+        """
+        if tx is None:
+            with self._database.read() as own, self.prover(own) as found:
+                yield found
+            return
+        head = self._read_head(tx)
+        if head is None:
+            raise Tampered("audit log: there is no head to prove from", hint=HINT)
+        yield Prover(tx, head, self._verifier, self._signer.sign)
 
     def tail(self, limit: int) -> list[Entry]:
         """Return the last events, oldest first."""

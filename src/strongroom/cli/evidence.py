@@ -1,14 +1,14 @@
-"""What holds and what happened: `retention`, `audit`, `catalogue`, `keys`."""
+"""What holds and what happened: `retention`, `catalogue`, `keys`."""
 
 from typing import Annotated
 
 import typer
 
-from strongroom.cli.session import EXIT_REFUSED, Session, table, verb
+from strongroom.cli import log
+from strongroom.cli.session import Session, table, verb
 from strongroom.policy.catalogue import Catalogue
 
 retention = typer.Typer(help="What is destroyed when.", no_args_is_help=True)
-audit = typer.Typer(help="The log of everything.", no_args_is_help=True)
 catalogue = typer.Typer(help="What carries personal data.", no_args_is_help=True)
 keys = typer.Typer(help="The keystore.", no_args_is_help=True)
 
@@ -18,7 +18,7 @@ _PERIOD = ("id", "seller", "kind", "day", "generation", "created_at", "destroyed
 def register(root: typer.Typer) -> None:
     """Add these nouns to the command line."""
     root.add_typer(retention, name="retention")
-    root.add_typer(audit, name="audit")
+    log.register(root)
     root.add_typer(catalogue, name="catalogue")
     root.add_typer(keys, name="keys")
 
@@ -34,32 +34,6 @@ def retention_show(session: Session) -> None:
     """Show the live periods: a day's records become unreadable together."""
     found = session.call("retention.show")
     session.say(found, table(found["periods"], _PERIOD[:-1]))
-
-
-@verb(audit, "verify", example="strongroom audit verify --json")
-def audit_verify(session: Session) -> None:
-    """Verify the whole log; exit code 1 when anything was changed."""
-    report = session.call("audit.verify")
-    session.say(report)
-    if not report["ok"]:
-        raise typer.Exit(EXIT_REFUSED)
-
-
-@verb(audit, "tail", example="strongroom audit tail --lines 50")
-def audit_tail(
-    session: Session,
-    *,
-    lines: Annotated[int, typer.Option("--lines", "-n", help="How many events.")] = 20,
-) -> None:
-    """Show the last events."""
-    found = session.call("audit.tail", limit=lines)
-    rows = [
-        {**event, "actor": event["actor"]["id"], "object": _object(event.get("obj"))}
-        for event in found["events"]
-        if "actor" in event
-    ]
-    columns = ("seq", "t", "type", "outcome", "reason", "actor", "object", "op")
-    session.say(found, table(rows, columns))
 
 
 @verb(catalogue, "show", example="strongroom catalogue show getOrders")
@@ -100,7 +74,3 @@ def keys_list(session: Session) -> None:
     """List the period keys, destroyed ones too; never a key."""
     found = session.call("keys.list")
     session.say(found, table(found["periods"], _PERIOD))
-
-
-def _object(named: dict[str, str] | None) -> str | None:
-    return None if named is None else f"{named['kind']} {named['ref']}"

@@ -7,6 +7,7 @@ shown once; an error never does.
 from strongroom.operations import (
     data,
     evidence,
+    exports,
     grants,
     identities,
     joining,
@@ -26,6 +27,7 @@ __all__ = ["VERIFY", "Json", "Progress", "Request", "instant", "names", "run"]
 _REGISTERED = (
     data,
     evidence,
+    exports,
     grants,
     identities,
     joining,

@@ -52,12 +52,6 @@ def _audit_verify(call: Call) -> Json:
     }
 
 
-@operation("audit.tail")
-def _audit_tail(call: Call, *, limit: int = 20) -> Json:
-    entries = call.system.audit.tail(max(1, min(limit, 1000)))
-    return {"events": [{"seq": entry.seq, **entry.body} for entry in entries]}
-
-
 @operation("catalogue.drift")
 def _catalogue_drift(call: Call) -> Json:
     rows = seen_drift(call.system.database)

@@ -1,0 +1,135 @@
+"""What commands ask of the log as evidence: read it, prove what stands in it, take a stretch out [1.6].
+
+Each of these is an event itself, on the disk before its answer leaves. No stated reason is kept: the
+log takes its pseudonym, against which the words can be held.
+"""
+
+import base64
+from functools import partial
+from pathlib import Path
+
+from strongroom.audit import Event, EventType, ObjKind, Outcome
+from strongroom.audit.export import MAX_PROOFS, finish, save_proofs, settle, write
+from strongroom.errors import Malformed
+from strongroom.operations.registry import Call, Json, operation, reason_of
+
+_HANDLING = frozenset({EventType.LOG_EXPORT_STARTED, EventType.LOG_EXPORTED})
+
+
+@operation("audit.tail")
+def _audit_tail(call: Call, *, limit: int = 20) -> Json:
+    entries = call.system.audit.tail(max(1, min(limit, 1000)))
+    ref = str(entries[-1].seq) if entries else "none"
+    _record(
+        call,
+        Event(
+            EventType.LOG_READ,
+            Outcome.SUCCESS,
+            call.caller,
+            op="tail",
+            obj_kind=ObjKind.EVENT,
+            obj_ref=ref,
+            n=len(entries),
+        ),
+    )
+    return {"events": [{"seq": entry.seq, **entry.body} for entry in entries]}
+
+
+@operation("audit.prove")
+def _audit_prove(call: Call, *, events: list[int], directory: str | None = None) -> Json:
+    """Prove events under one checkpoint, that of the log before this is recorded."""
+    if not 0 < len(events) <= MAX_PROOFS:
+        raise Malformed(f"1 to {MAX_PROOFS} events are proved at once")
+    with call.system.audit.prover() as prover:
+        size = prover.size
+        proofs = [prover.event(seq) for seq in dict.fromkeys(events)]
+    _record(
+        call,
+        *(
+            Event(
+                EventType.LOG_PROVED,
+                Outcome.SUCCESS,
+                call.caller,
+                op="inclusion",
+                obj_kind=ObjKind.EVENT,
+                obj_ref=str(proved.seq),
+                n=size,
+            )
+            for proved in proofs
+        ),
+    )
+    if directory is not None:
+        return {"size": size, "files": save_proofs(_absolute(directory), proofs)}
+    told = [{"seq": p.seq, "entry": p.entry.decode(), "proof": p.proof} for p in proofs]
+    return {"size": size, "proofs": told}
+
+
+@operation("audit.consistency")
+def _audit_consistency(call: Call, *, old: int, new: int) -> Json:
+    """Prove that the log of one size continues the log of a smaller one."""
+    with call.system.audit.prover() as prover:
+        grown = prover.growth(old, new)
+    _record(
+        call,
+        Event(
+            EventType.LOG_PROVED,
+            Outcome.SUCCESS,
+            call.caller,
+            op="consistency",
+            obj_kind=ObjKind.LOG,
+            obj_ref=f"{old}-{new}",
+            n=new,
+        ),
+    )
+    proof = [base64.b64encode(hash_).decode() for hash_ in grown.proof]
+    return {"old_checkpoint": grown.old, "new_checkpoint": grown.new, "proof": proof}
+
+
+@operation("audit.export")
+def _audit_export(  # the arguments of the command
+    call: Call,
+    *,
+    directory: str,
+    first: int | None = None,
+    size: int | None = None,
+    proofs: list[int],
+    reason: str | None = None,
+) -> Json:
+    """Write a bundle, or finish one that was begun; its beginning and its end are events."""
+    audit, path = call.system.audit, _absolute(directory)
+    with audit.prover() as prover:
+        stretch = settle(prover, path, first, size, proofs)
+    handled = partial(
+        Event,
+        outcome=Outcome.SUCCESS,
+        actor=call.caller,
+        obj_kind=ObjKind.LOG,
+        n=stretch.size - stretch.first,
+        req=reason_of(call, reason),
+    )
+    _record(call, handled(EventType.LOG_EXPORT_STARTED, obj_ref=stretch.ref))
+    digest = write(audit.prover, path, stretch, call.progress)
+    _record(call, handled(EventType.LOG_EXPORTED, obj_ref=digest))
+    events = [entry.seq for entry in audit.of_types(_HANDLING)]
+    with audit.prover() as prover:
+        finish(path, stretch.size, prover, events)
+        key = prover.vkey
+    return {
+        "directory": str(path),
+        "from": stretch.first,
+        "size": stretch.size,
+        "manifest": digest,
+        "key": key,
+    }
+
+
+def _record(call: Call, *events: Event) -> None:
+    with call.system.database.write() as tx:
+        call.system.audit.append(tx, *events, now=call.now)
+
+
+def _absolute(directory: str) -> Path:
+    path = Path(directory)
+    if not path.is_absolute():
+        raise Malformed("a directory is named by its whole path")
+    return path
