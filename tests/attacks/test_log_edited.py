@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.support.attacker import disarm
 from tests.support.offline import Offline
 
 from strongroom.audit.tree import leaf_hash
@@ -129,6 +130,7 @@ def test_an_edited_log_fails_with_its_fault_named(
 ) -> None:
     edit, fault = EDITS[what]
     with closing(sqlite3.connect(home.path / "vault.db")) as connection, connection:
+        disarm(connection)
         edit(connection)
     code, report = verified(home, capsys)
     assert (code, report["ok"]) == (1, False)

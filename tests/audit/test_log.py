@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from tests.support.attacker import owning
 from tests.support.audit import NOW, ORIGIN, Bench, revealed
 
 from strongroom.audit import AuditLog, Event, EventType, Outcome
@@ -251,7 +252,7 @@ def test_what_is_published_was_read_back_from_storage_first(bench):
     """A hash kept in memory would vouch for bytes that never reached the disk as they were."""
     log = bench.start()
     bench.fill(log, 300)
-    with bench.database.write() as tx:
+    with owning(bench.database) as tx:
         changed = sa.update(audit_event).where(audit_event.c.seq == 299).values(body=b"{}")
         tx.execute(changed)
     with pytest.raises(Tampered, match="events 0 to 299 changed"):
@@ -267,7 +268,7 @@ def test_a_log_set_back_to_an_older_state_is_neither_written_nor_published(bench
     older = head_of(bench)
     bench.fill(log, 5, start=5)
     log.checkpoint(NOW)
-    with bench.database.write() as tx:
+    with owning(bench.database) as tx:
         tx.execute(sa.delete(audit_event).where(audit_event.c.seq >= 5))
         tx.execute(sa.update(audit_head).values(**older._mapping))
     for process in (log, bench.start("boot-2")):
@@ -288,7 +289,7 @@ def test_a_log_grown_again_from_an_older_state_is_refused(bench):
     older = head_of(bench)
     bench.fill(log, 5, start=5)
     log.checkpoint(NOW)
-    with bench.database.write() as tx:
+    with owning(bench.database) as tx:
         tx.execute(sa.delete(audit_event).where(audit_event.c.seq >= 5))
         tx.execute(sa.update(audit_head).values(**older._mapping))
     bench.fill(log, 7, start=70)  # a thief of the running process would get so far
@@ -301,7 +302,7 @@ def test_a_log_grown_again_from_an_older_state_is_refused(bench):
 def test_a_head_signed_by_another_key_is_not_continued(bench):
     bench.fill(bench.start(), 3)
     other = Signer(ORIGIN, bytes(32))
-    with bench.database.write() as tx:
+    with owning(bench.database) as tx:
         note = head_of_tx(tx)
         text = Verifier(bench.signer.vkey).verify(note)
         tx.execute(sa.update(audit_head).values(note=other.sign(text)))
@@ -315,7 +316,7 @@ def head_of_tx(tx) -> str:
 
 def test_events_without_a_head_are_not_continued(bench):
     bench.fill(bench.start(), 3)
-    with bench.database.write() as tx:
+    with owning(bench.database) as tx:
         tx.execute(sa.delete(audit_head))
     with pytest.raises(Tampered, match="events but no head"):
         bench.fill(bench.start("boot-2"), 1)

@@ -19,8 +19,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.support.attacker import disarm
 from tests.support.home import COMMAND, PASSPHRASE, Home
 
+from strongroom.audit import offline
 from strongroom.cli.commands import run
 
 PII = "jane.doe@example.com"
@@ -314,6 +316,7 @@ def test_a_log_that_was_tampered_with_fails_verification(tmp_path: Path, attack:
         database.write_bytes(earlier)
     else:
         with sqlite3.connect(database) as raw:
+            disarm(raw)
             if attack == "change":
                 (body,) = raw.execute("SELECT body FROM audit_event WHERE seq = 1").fetchone()
                 body = body.replace(b'"success"', b'"failure"')
@@ -401,6 +404,14 @@ def test_nothing_is_served_below_tls_1_2(served: Home) -> None:
         pytest.raises((ssl.SSLError, OSError)),
     ):
         old.wrap_socket(raw, server_hostname=host).close()
+
+
+@pytest.mark.clause("1.6")
+def test_evidence_is_written_by_the_process_that_serves(served: Home, tmp_path: Path) -> None:
+    told = served.run("audit", "export", str(tmp_path / "bundle"), "--proof", "0")
+    report = offline.check(tmp_path / "bundle", told["key"])
+    assert (report.faults, report.said["size"]) == ([], told["size"])
+    assert stat.S_IMODE((tmp_path / "bundle").stat().st_mode) == 0o700
 
 
 def test_commands_speak_to_the_process_that_serves(served: Home) -> None:

@@ -38,6 +38,9 @@ POSTGRES_INDEXES = """
 POSTGRES_TRIGGERS = """
     SELECT tgrelid::regclass::text, tgname, pg_get_triggerdef(oid) FROM pg_trigger
     WHERE NOT tgisinternal ORDER BY 1, 2"""
+POSTGRES_FUNCTIONS = """
+    SELECT proname, pg_get_functiondef(oid) FROM pg_proc
+    WHERE pronamespace = 'public'::regnamespace ORDER BY 1"""
 POSTGRES_SEQUENCES = """
     SELECT sequencename, data_type::text FROM pg_sequences WHERE schemaname = 'public' ORDER BY 1"""
 POSTGRES_SCHEMA = (
@@ -45,6 +48,7 @@ POSTGRES_SCHEMA = (
     POSTGRES_CONSTRAINTS,
     POSTGRES_INDEXES,
     POSTGRES_TRIGGERS,
+    POSTGRES_FUNCTIONS,
     POSTGRES_SEQUENCES,
 )
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
+from strongroom.db import triggers
 from strongroom.db.engine import UtcDateTime
 
 vault: Final = sa.MetaData()
@@ -493,6 +494,8 @@ audit_checkpoint = sa.Table(
     _column("note", sa.Text, "public"),
     _column("stored_at", UtcDateTime, "business"),
 )
+
+triggers.attach(vault)
 
 # -- keystore, a database of its own -----------------------------------------------------------------------------------
 
