@@ -31,6 +31,7 @@ from strongroom.accounts import (
     SignOn,
     Site,
 )
+from strongroom.accounts.issued import Issued
 from strongroom.accounts.strangers import Strangers
 from strongroom.audit import AuditLog, Event, EventType, ObjKind, Outcome, Reason
 from strongroom.compliance import AccessView, Reviews, administrators
@@ -46,6 +47,7 @@ from strongroom.policy.passwords import profile_named
 from strongroom.settings import Settings
 from strongroom.terms import SYSTEM, Caller, Environment, PrincipalId
 from strongroom.vault import GrantStore, Keystore, SellerStore, Vault
+from strongroom.vault.known import Known
 from strongroom.vault.roles import RoleStore
 from strongroom.vault.secrets import SystemSecrets
 
@@ -92,6 +94,8 @@ class System:
     sellers: SellerStore
     grants: GrantStore
     vault: Vault
+    known: Known
+    issued: Issued
     roles: RoleStore
     reviews: Reviews
     secrets: SystemSecrets
@@ -344,6 +348,15 @@ def _wire(
         copy_lifetime=timedelta(hours=settings.keystore.copy_lifetime_hours),
     )
 
+    known = Known(
+        database,
+        keystore,
+        audit,
+        environment=environment,
+        token_key=keystore.secret("record-tokens", now),
+        subject_key=keystore.secret("subjects", now),
+    )
+
     signing_on = keystore.secret("signing-on", now)
 
     def administering(at: datetime) -> frozenset[PrincipalId]:
@@ -405,6 +418,8 @@ def _wire(
         sellers,
         grants,
         vault,
+        known,
+        Issued(database, keystore.secret("accounts", now), environment),
         roles,
         Reviews(database, audit, grants),
         SystemSecrets(database, keystore.secret("system-secrets", now), audit, environment),

@@ -139,6 +139,12 @@ class ControlServer:
         return operations.run(self._system, request, os_user(uid), tell)
 
 
+def is_served(home: Layout) -> bool:
+    """Say whether a process serves the home and listens to commands."""
+    with _connected(home) as connection:
+        return connection is not None
+
+
 def ask(home: Layout, request: Request, progress: Progress) -> Json | None:
     """Return what the process serving the home answers; None where none listens.
 

@@ -19,6 +19,7 @@ from strongroom.cli import (
     measure,
     networks,
     posture,
+    scan,
     secrets,
     transport,
 )
@@ -137,5 +138,6 @@ evidence.register(app)
 transport.register(app)
 machines.register(app)
 secrets.register(app)
+scan.register(app)
 measure.register(app)
 demo.register(app)

@@ -23,8 +23,15 @@ from rich.table import Table
 from rich.text import Text
 
 from strongroom import control, logs, operations
-from strongroom.app import open_system
-from strongroom.errors import Conflict, Malformed, Misconfigured, StrongroomError, Tampered
+from strongroom.app import System, open_system
+from strongroom.errors import (
+    Conflict,
+    Malformed,
+    Misconfigured,
+    StrongroomError,
+    Tampered,
+    Unavailable,
+)
 from strongroom.home import Layout, layout
 from strongroom.operations import Json, Request
 from strongroom.settings import load, read_secret
@@ -126,6 +133,45 @@ class Session:
                         raise exc.conflict from None
                 time.sleep(0.05)
 
+    @contextmanager
+    def hold(self) -> Iterator[Callable[..., Json]]:
+        """Give what runs many operations: in the process that serves the home, or here, where it stays open meanwhile.
+
+        Raises:
+            Conflict: another process has the home open and does not let go.
+            Unavailable: the process that served it went away in between.
+
+        """
+        deadline = time.monotonic() + _WAIT_SECONDS
+        while True:
+            if control.is_served(self.home):
+                yield self._ask_served
+                return
+            try:
+                system = self._open(tolerant=False)
+            except _InUseError as exc:
+                if time.monotonic() > deadline:
+                    raise exc.conflict from None
+                time.sleep(0.05)
+                continue
+            break
+
+        def ask_here(operation: str, **arguments: object) -> Json:
+            request = Request(operation, arguments, now=self.now)
+            return operations.run(system, request, control.os_user(os.geteuid()))
+
+        try:
+            yield ask_here
+        finally:
+            system.close()
+
+    def _ask_served(self, operation: str, **arguments: object) -> Json:
+        request = Request(operation, arguments, now=self.now)
+        answer = control.ask(self.home, request, lambda _done, _total: None)
+        if answer is None:
+            raise Unavailable("the home is no longer served", hint="run the command again")
+        return answer
+
     def say(self, document: Json, text: str | Text | Table | None = None) -> None:
         """Print a result: the document as JSON, or `text` for people, or the document's lines."""
         if self.as_json:
@@ -145,18 +191,7 @@ class Session:
             sys.stderr.write(f"strongroom: {text}\n")
 
     def _run_here(self, request: Request, progress: operations.Progress) -> Json:
-        starts_at = None if self.now is None else operations.instant(self.now)
-        # Before a key is read, not after.
-        world = load(self.home.root).environment
-        logs.harden(production=world is Environment.PRODUCTION)
-        try:
-            system = open_system(
-                self.home.root,
-                starts_at=starts_at,
-                tolerant=request.operation == operations.VERIFY,
-            )
-        except Conflict as exc:
-            raise _InUseError(exc) from None
+        system = self._open(tolerant=request.operation == operations.VERIFY)
         try:
             return operations.run(system, request, control.os_user(os.geteuid()), progress)
         finally:
@@ -166,6 +201,20 @@ class Session:
                 # The report of a verification says the same, and where.
                 if request.operation != operations.VERIFY:
                     raise
+
+    def _open(self, *, tolerant: bool) -> System:
+        starts_at = None if self.now is None else operations.instant(self.now)
+        # Before a key is read, not after.
+        world = load(self.home.root).environment
+        logs.harden(production=world is Environment.PRODUCTION)
+        try:
+            return open_system(
+                self.home.root,
+                starts_at=starts_at,
+                tolerant=tolerant,
+            )
+        except Conflict as exc:
+            raise _InUseError(exc) from None
 
     @contextmanager
     def _progress(self) -> Iterator[operations.Progress]:

@@ -109,6 +109,14 @@ _UPDATE_KEY = (
     )
 )
 _t = schema.search_tag.c
+_TAGGED_AMONG: Final = sa.select(_t.tag, _t.record_number).where(
+    _t.period_id == bindparam("p"), _t.tag.in_(bindparam("tags", expanding=True))
+)
+_NUMBERED: Final = sa.select(_r.subject_ref, _r.number).where(
+    _r.seller_id == bindparam("seller"),
+    _r.subject_ref.in_(bindparam("refs", expanding=True)),
+    _r.state == int(RecordState.LIVE),
+)
 _DELETE_TAG = schema.search_tag.delete().where(
     _t.period_id == bindparam("b_period"),
     _t.tag == bindparam("b_tag"),
@@ -246,6 +254,24 @@ def tagged(tx: Transaction, tags: Iterable[tuple[PeriodId, int]], limit: int) ->
         if len(found) >= limit:
             break
     return found[:limit]
+
+
+def tagged_among(
+    tx: Transaction, period: PeriodId, tags: Sequence[int]
+) -> Iterable[tuple[int, RecordNumber]]:
+    """Return (tag, record) for those of the tags that a period has."""
+    for chunk in _chunks(tags):
+        rows = tx.execute(_TAGGED_AMONG, {"p": period, "tags": list(chunk)})
+        yield from ((found, RecordNumber(number)) for found, number in rows)
+
+
+def numbered(
+    tx: Transaction, seller: SellerId, refs: Sequence[bytes]
+) -> Iterable[tuple[bytes, RecordNumber]]:
+    """Return (reference, record) for those of the references that a seller has; nothing sealed is read."""
+    for chunk in _chunks(refs):
+        rows = tx.execute(_NUMBERED, {"seller": seller, "refs": list(chunk)})
+        yield from ((bytes(ref), RecordNumber(number)) for ref, number in rows)
 
 
 def purge(tx: Transaction, numbers: Sequence[RecordNumber]) -> None:
