@@ -5,10 +5,12 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import subprocess
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from tests.support.home import COMMAND, Home
 from tests.support.offline import Offline
 
 from strongroom.app import System, open_system
@@ -186,3 +188,23 @@ def test_only_the_console_may_ask_what_the_vault_knows(home: Offline) -> None:
         assert [body["outcome"] for body in denied] == ["denied"] * 3
     finally:
         system.close()
+
+
+def test_a_home_that_is_served_answers_the_scan(tmp_path: Path) -> None:
+    (tmp_path / "data").write_text("maria.rossi@libero.it")
+    (tmp_path / "served").mkdir()
+    with Home.make(tmp_path / "served") as served:
+        served.start()
+        command = [
+            str(COMMAND),
+            "scan",
+            str(tmp_path / "data"),
+            "--home",
+            str(served.path),
+            "--json",
+        ]
+        done = subprocess.run(command, capture_output=True, check=False)
+        assert done.returncode == 1, done.stderr
+        assert json.loads(done.stdout)["counts"] == {"shape.email": 1}
+        kinds = [event["type"] for event in served.ask("audit.tail", limit=3)["events"]]
+        assert kinds == ["vault.record.searched", "leak.found", "leak.scan.finished"]
