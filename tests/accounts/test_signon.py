@@ -286,16 +286,14 @@ def test_changing_credentials_needs_a_fresh_proof(house: House) -> None:
     assert house.signon.recovery_codes(again.session, house.now)
 
 
-@pytest.mark.parametrize("how", ["password", "totp", "passkey"])
+@pytest.mark.parametrize("how", ["totp", "passkey"])
 def test_a_proof_renews_the_session_and_its_cookie(house: House, how: str) -> None:
     anna = house.person("anna", passkey=True)
     done = house.sign_on(anna)
     session = house.check(done)
     house.now += PROOF_LASTS
     signon, visit = house.signon, anna.visit()
-    if how == "password":
-        again = signon.again_password(session, PASSWORD, visit, house.now)
-    elif how == "totp":
+    if how == "totp":
         again = signon.again_totp(session, house.code(anna), visit, house.now)
     else:
         asked = signon.again_passkey_challenge(session, house.now)
@@ -315,7 +313,6 @@ def test_a_wrong_proof_leaves_the_session_as_it_was(house: House) -> None:
     done = house.sign_on(anna)
     session, visit = house.check(done), anna.visit()
     for prove in (
-        lambda: house.signon.again_password(session, OTHER_PASSWORD, visit, house.now),
         lambda: house.signon.again_totp(session, "000000", visit, house.now),
         lambda: house.signon.again_passkey(session, "x", "{}", visit, house.now),
     ):
@@ -324,7 +321,7 @@ def test_a_wrong_proof_leaves_the_session_as_it_was(house: House) -> None:
     with pytest.raises(Conflict):
         house.signon.again_passkey_challenge(session, house.now)
     assert house.check(done).proved_at == session.proved_at
-    assert len(house.events("signon.failed")) == 3
+    assert len(house.events("signon.failed")) == 2
 
 
 @pytest.mark.clause("1.4")
@@ -371,7 +368,6 @@ def test_an_expired_password_opens_nothing_but_its_change(house: House) -> None:
     assert session.must_change_password
     for act in (
         lambda: house.signon.totp_offer(session, house.now),
-        lambda: house.signon.end_others(session, house.now),
         lambda: house.signon.sessions(session, house.now),
         lambda: house.signon.devices(session, house.now),
         lambda: house.signon.factors(session),
@@ -398,15 +394,6 @@ def test_a_passkey_does_not_care_how_old_the_password_is(house: House) -> None:
     answer = anna.passkey.get(asked.options)
     done = house.signon.prove_passkey(asked.step, answer, HOME, house.now)
     assert not done.session.must_change_password
-
-    # It proves nothing either, and the person hears why.
-    where = anna.visit()
-    with pytest.raises(MustChangePassword):
-        house.signon.again_password(done.session, PASSWORD, where, house.now)
-    assert house.events()[-1] == ("session.refused", "denied", "expired_credential")
-    new = house.signon.change_password(done.session, PASSWORD, OTHER_PASSWORD, where, house.now)
-    again = house.signon.again_password(new.session, OTHER_PASSWORD, where, house.now)
-    assert again.session.id == done.session.id
 
 
 def test_a_try_that_finds_no_place_to_hash_is_recorded_and_does_not_count(house: House) -> None:

@@ -148,7 +148,7 @@ def test_a_redirect_leads_nowhere_else(ada: Member) -> None:
     page = browser.post(
         "/prove/factors",
         browser.get("/prove/factors").form("/prove/factors")
-        | {"password": PASSWORD, "next": "https://evil.example", "back": "//evil.example"},
+        | {"code": ada.code(), "next": "https://evil.example", "back": "//evil.example"},
         follow=False,
     )
     assert (page.status, page.header("location")) == (303, "/factors")

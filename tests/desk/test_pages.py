@@ -209,7 +209,7 @@ def test_an_old_password_opens_nothing_but_its_change(ada: Member) -> None:
     page = ada.sign_on()
     assert (page.path, page.h1) == ("/password", "Change your password")
     assert "older than a quarter" in page.text
-    for path in ("/profile", "/factors", "/sessions", "/locks", "/prove/sessions"):
+    for path in ("/profile", "/factors", "/sessions", "/locks", "/network"):
         assert ada.browser.get(path).path == "/password"
     page = ada.browser.submit(page, "/password", old=PASSWORD, new=OTHER, again=OTHER)
     assert page.path == "/profile"
@@ -254,6 +254,69 @@ def test_a_code_proves_again_as_well_and_a_wrong_one_does_not(ada: Member) -> No
     assert (page.status, page.path) == (401, "/prove/network")
     page = ada.browser.submit(page, "/prove/network", code=ada.code())
     assert (page.status, page.path) == (200, "/network")
+
+
+@pytest.mark.clause("1.2", "1.4")
+def test_who_has_a_second_factor_proves_with_it_and_not_with_the_password(ada: Member) -> None:
+    home = ada.browser.home
+    home.passes(minutes=11)
+    page = ada.browser.get("/prove/factors")
+    assert set(page.form("/prove/factors")) == {"token", "code"}
+    assert "the code of your authenticator app; a password is not enough here" in page.text
+    page = ada.browser.submit(page, "/prove/factors", password=PASSWORD)
+    assert (page.status, page.path) == (403, "/prove/factors")
+    assert "A password is no fresh proof for who has a second factor" in page.text
+    assert "prove first that it is you" in ada.browser.get("/factors").text
+    assert home.events("session.proved") == []
+
+
+@pytest.mark.clause("1.2", "1.4")
+def test_a_found_session_and_the_password_make_no_new_password(ada: Member) -> None:
+    home = ada.browser.home
+    home.passes(days=2)
+    page = ada.sign_on()
+    page = ada.browser.get("/password")
+    home.passes(minutes=11)
+    assert ada.browser.get("/password").path == "/prove/password"
+    page = ada.browser.submit(page, "/password", old=PASSWORD, new=OTHER, again=OTHER)
+    assert page.path == "/prove/password"
+    assert home.events("session.refused")[-1].body["reason"] == "not_proved_lately"
+    page = ada.prove("password")
+    assert page.path == "/password"
+    page = ada.browser.submit(page, "/password", old=PASSWORD, new=OTHER, again=OTHER)
+    assert page.path == "/profile"
+
+
+@pytest.mark.clause("1.4")
+def test_who_let_the_password_grow_old_proves_again_and_changes_it(ada: Member) -> None:
+    home = ada.browser.home
+    home.passes(days=91)
+    assert ada.sign_on().path == "/password"
+    home.passes(minutes=11)
+    page = ada.browser.get("/profile")
+    assert (page.status, page.path, page.h1) == (200, "/prove/password", "Prove that it is you")
+    page = ada.browser.submit(page, "/prove/password", code="000000")
+    assert (page.status, page.h1) == (401, "Prove that it is you")
+    page = ada.prove("password")
+    assert page.path == "/password"
+    page = ada.browser.submit(page, "/password", old=PASSWORD, new=OTHER, again=OTHER)
+    assert page.path == "/profile"
+
+
+@pytest.mark.clause("1.2", "1.4")
+def test_who_let_the_password_grow_old_signs_out_everywhere(ada: Member) -> None:
+    home = ada.browser.home
+    home.passes(days=91)
+    phone = home.visitor(agent=SAFARI)
+    ada.sign_on(phone)
+    page = ada.sign_on()
+    home.passes(minutes=11)
+    page = ada.browser.submit(page, "/sign-out/everywhere")
+    assert (page.status, page.path) == (200, "/prove/sessions")
+    page = ada.prove("sessions")
+    assert page.path == "/password"
+    assert ada.browser.submit(page, "/sign-out/everywhere").path == "/sign-on"
+    assert phone.get("/profile").path == "/sign-on"
 
 
 @pytest.mark.clause("1.2")
@@ -360,8 +423,6 @@ def test_only_the_field_that_is_wrong_is_marked(ada: Member) -> None:
     fields = browser.form_fields("/prove/factors")
     page = browser.post("/prove/factors", fields | {"code": "000000"})
     assert wrong.findall(page.body) == ["code"]
-    page = browser.post("/prove/factors", fields | {"password": "x"})
-    assert wrong.findall(page.body) == ["password"]
     visitor = browser.home.visitor()
     page = visitor.submit(visitor.get("/sign-on"), "/sign-on/passkey", response="{}")
     assert (page.status, wrong.findall(page.body)) == (401, [])

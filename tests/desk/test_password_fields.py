@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+import shutil
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from tests.support.pages import Member
+from tests.support.pages import PASSWORD, DeskHome, Member
 
 from strongroom import desk
 from strongroom.policy.limits import BASELINE, CURRENT
@@ -14,6 +16,7 @@ from strongroom.policy.passwords import faults
 
 pytestmark = pytest.mark.clause("1.4")
 
+NOW = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
 STATIC = Path(desk.__file__).parent / "static"
 FIELD = re.compile(
     r'<input type="([a-z]+)" id="(password|old|new|again)"[^>]*autocomplete="([^"]*)"'
@@ -22,13 +25,11 @@ FIELD = re.compile(
 
 def test_every_password_is_typed_masked_and_managers_may_fill_it_in(ada: Member) -> None:
     home = ada.browser.home
-    home.passes(minutes=11)
     code = home.system.joining.invite("boris", home.console, home.now).link.code
     stranger = home.visitor()
     joining = stranger.submit(stranger.get("/welcome"), "/welcome", code=code)
     wanted = {
         ada.browser.get("/password").body: {"old", "new", "again"},
-        ada.browser.get("/prove/factors").body: {"password"},
         stranger.get("/sign-on").body: {"password"},
         joining.body: {"password", "again"},
     }
@@ -37,6 +38,30 @@ def test_every_password_is_typed_masked_and_managers_may_fill_it_in(ada: Member)
         assert {name for _type, name, _fill in found} == names
         assert {type_ for type_, _name, _fill in found} == {"password"}
         assert {fill for *_, fill in found} <= {"current-password", "new-password"}
+
+
+@pytest.mark.clause("1.2")
+def test_who_has_no_second_factor_types_the_password_to_prove_it_again(
+    joined: tuple[Path, Member], tmp_path: Path
+) -> None:
+    path, made = joined
+    shutil.copytree(path, tmp_path / "home")
+    baseline = {"STRONGROOM_ACCESS__PROFILE": "baseline"}
+    with DeskHome.opened(tmp_path / "home", NOW, **baseline) as home:
+        browser = home.visitor(cookies=dict(made.browser.cookies))
+        page = browser.get("/factors")
+        (remove,) = (action for action in page.actions if action.endswith("/remove"))
+        browser.submit(page, remove)
+        home.passes(minutes=11)
+        page = browser.get("/prove/factors")
+        assert FIELD.findall(page.body) == [("password", "password", "current-password")]
+        page = browser.submit(page, "/prove/factors", password="wrong")
+        assert page.status == 401
+        assert 'id="password"' in page.body
+        page = browser.submit(page, "/prove/factors", password=PASSWORD)
+        assert (page.status, page.path) == (200, "/factors")
+        home.passes(minutes=11)
+        assert browser.get("/password").path == "/password"
 
 
 def test_no_script_keeps_anybody_from_pasting() -> None:

@@ -28,11 +28,13 @@ from strongroom.accounts.visits import (
     Challenge,
     Device,
     Factor,
+    FactorKind,
     MustChangePassword,
     Notice,
     NoticeKind,
     NotProvedLately,
     Offer,
+    PasswordProvesNothing,
     Session,
     SignedOn,
     Site,
@@ -52,6 +54,7 @@ REFUSED: Final = "the name or what was shown is not valid"
 _DENIALS: Final = {
     NotProvedLately: Reason.NOT_PROVED_LATELY,
     MustChangePassword: Reason.EXPIRED_CREDENTIAL,
+    PasswordProvesNothing: Reason.WRONG_FACTOR,
 }
 
 _passwords: Final = schema.person_password
@@ -158,7 +161,7 @@ class Signed:
 
     def end_others(self, session: Session, now: datetime) -> int:
         """End every other session of its person; return how many. Raises: NotProvedLately."""
-        with self._acting(session, now, proved=True) as change:
+        with self._acting(session, now, proved=True, limited=True) as change:
             person = session.caller.principal
             return end_sessions(change, person, Reason.SIGNED_OUT, but=session.id)
 
@@ -212,16 +215,30 @@ class Signed:
 
     # -- proving again ---------------------------------------------------------------------------
 
+    def proofs(self, session: Session) -> frozenset[FactorKind]:
+        """Return with which of its person's factors a session is proved again; none: with the password."""
+        with self._database.read() as tx:
+            found = self._factors.listed(tx, session.caller.principal)
+        return frozenset(factor.kind for factor in found)
+
     def again_password(
         self, session: Session, password: str, visit: Visit, now: datetime
     ) -> SignedOn:
-        """Return the session proved now, under a new cookie.
+        """Return the session of somebody without a second factor proved now, under a new cookie.
 
         Raises:
             Unauthenticated, Throttled: see above.
+            PasswordProvesNothing: its person has a second factor; the password was not looked at.
             MustChangePassword: it is right and older than a quarter: good for nothing but choosing another [1.4].
 
         """
+        if self.proofs(session):
+            with self._acting(session, now, limited=True):
+                # Before it is tried: who found the session open must not learn whether it is the right one.
+                raise PasswordProvesNothing(
+                    "a password is no fresh proof for who has a second factor",
+                    hint="use a passkey, or the code of your authenticator app",
+                )
         row, verdict = self._admitted_password(session, password, visit, now)
         # The session of who came in by a passkey or a provider goes on without it.
         is_old = verdict is Verdict.EXPIRED and not session.must_change_password
@@ -276,16 +293,20 @@ class Signed:
         """Change the password, end the person's other sessions, and return this one under a new cookie.
 
         Raises:
+            NotProvedLately: its person has a second factor; the old password was not looked at.
             Malformed: the new one breaks rules; the message names all of them.
             Conflict: it was changed too lately, or was used before.
             Unauthenticated, Throttled: the old one is wrong.
 
         """
+        proved = bool(self.proofs(session))
+        with self._acting(session, now, proved=proved, limited=True):
+            pass  # before the old one is tried, as above
         row, _ = self._admitted_password(session, old, visit, now)
         person = session.caller
         self._guard.succeeded(person.name, person.principal, visit, now)
         prepared = self._passwords.prepare(person.principal, new, name=person.name, now=now)
-        with self._acting(session, now, limited=True) as change:
+        with self._acting(session, now, proved=proved, limited=True) as change:
             self.refuse_other_password(change.tx, person.principal, row)
             self._passwords.store(change, person.principal, prepared)
             # Whoever else is in came in with the old one.

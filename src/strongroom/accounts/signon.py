@@ -47,7 +47,7 @@ class SignOn(Signed):
     `Unauthenticated` where the session has ended since. Those that change credentials also raise `NotProvedLately`
     when its person proved nothing within `PROOF_LASTS`: let them prove it by an `again_…` method, set the new cookie,
     and call again. A session with `must_change_password` may `change_password`, prove again, see its notices and sign
-    out: everything else raises `MustChangePassword`.
+    out, everywhere too: everything else raises `MustChangePassword`.
 
     `site` is where the pages are; set it once the listener knows its port. Passkeys are bound to it.
     """

@@ -19,6 +19,10 @@ class NotProvedLately(Denied):
     """The session is good, but this needs a fresh proof of who is asking: ask for it, then let them go on."""
 
 
+class PasswordProvesNothing(Denied):
+    """The person has a second factor: only that is a fresh proof."""
+
+
 class MustChangePassword(Denied):
     """The session is good, but its password is older than a quarter [1.4]: have it changed first."""
 
@@ -51,7 +55,7 @@ class Session:
     current: bool = False
     """In a list: whether it is the one that asked for the list."""
     must_change_password: bool = False
-    """The password is older than a quarter [1.4]: nothing but `change_password` and `sign_out` is open to it."""
+    """The password is older than a quarter [1.4]: little but `change_password` and `sign_out` is open to it."""
 
     def proved_lately(self, now: datetime) -> bool:
         """Tell whether its person proved who they are within `PROOF_LASTS`."""

@@ -1,5 +1,9 @@
-"""Changing the password: the old one, the new one twice, and the rules beside it [1.4]."""
+"""Changing the password: the old one, the new one twice, and the rules beside it [1.4].
 
+Who has a second factor proves that first: a session that somebody found, and the password, are not enough.
+"""
+
+from strongroom.accounts.visits import NotProvedLately
 from strongroom.desk.exchange import Answer, Exchange, Route
 from strongroom.desk.rooms import Rooms
 from strongroom.desk.said import Said
@@ -7,6 +11,7 @@ from strongroom.desk.words import WRONG_PASSWORD, in_words
 from strongroom.errors import Conflict, Malformed, StrongroomError, Throttled, Unauthenticated
 from strongroom.policy.limits import LONGEST_PASSWORD
 
+_PROVE = "/prove/password"
 LONGEST = LONGEST_PASSWORD * 4
 """Characters a form may send: the rules name the limit, so that somebody who passed it hears of it."""
 
@@ -25,6 +30,10 @@ class _PasswordPages:
         self._rooms = rooms
 
     def show(self, exchange: Exchange) -> Answer:
+        # Not the route's `proved`: without a second factor the old password is the proof, whatever its age.
+        session = exchange.person
+        if not session.proved_lately(exchange.now) and self._rooms.signon.proofs(session):
+            return exchange.go(_PROVE)
         return self._page(exchange)
 
     def change(self, exchange: Exchange) -> Answer:
@@ -36,6 +45,8 @@ class _PasswordPages:
             done = self._rooms.signon.change_password(
                 exchange.person, old, new, exchange.visit, exchange.now
             )
+        except NotProvedLately:
+            return exchange.go(_PROVE)
         except (Unauthenticated, Throttled) as exc:
             return self._page(exchange, in_words(exc, WRONG_PASSWORD), wrong="old")
         except (Malformed, Conflict) as exc:

@@ -1,5 +1,7 @@
 """Proving again who one is, before something that a stolen session must not do [1.2].
 
+Who has a second factor proves it with that: the password alone is worth nothing then, a thief may have it too.
+
 Where it leads afterwards is one of a closed list that stands in the path: there is no address to be tampered with.
 """
 
@@ -17,6 +19,7 @@ BACK: Final = {
     "factors": "/factors",
     "locks": "/locks",
     "network": "/network",
+    "password": "/password",
     "profile": "/profile",
     "sessions": "/sessions",
 }
@@ -26,13 +29,13 @@ _CODE: Final = 64
 
 
 def routes(rooms: Rooms) -> list[Route]:
-    """Return the page and its three ways."""
+    """Return the page and its three ways; who has to change the password proves it first, too."""
     pages = _ProvePages(rooms)
     return [
-        Route("GET", "/prove/{page}", pages.show),
-        Route("POST", "/prove/{page}", pages.prove),
-        Route("POST", "/prove/{page}/passkey", pages.passkey),
-        Route("POST", "/prove/{page}/passkey/challenge", pages.challenge),
+        Route("GET", "/prove/{page}", pages.show, old_password=True),
+        Route("POST", "/prove/{page}", pages.prove, old_password=True),
+        Route("POST", "/prove/{page}/passkey", pages.passkey, old_password=True),
+        Route("POST", "/prove/{page}/passkey/challenge", pages.challenge, old_password=True),
     ]
 
 
@@ -84,7 +87,7 @@ class _ProvePages:
     def _page(
         self, exchange: Exchange, exc: StrongroomError | None = None, *, wrong: str = ""
     ) -> Answer:
-        kinds = {factor.kind for factor in self._signon.factors(exchange.person)}
+        kinds = self._signon.proofs(exchange.person)
         return exchange.form_page(
             "prove.html",
             exc,

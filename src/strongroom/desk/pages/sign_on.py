@@ -131,8 +131,7 @@ class _SignOnPages:
         return exchange.go("/sign-on", Said.SIGNED_OUT)
 
     def sign_out_everywhere(self, exchange: Exchange) -> Answer:
-        if not exchange.person.must_change_password:
-            self._signon.end_others(exchange.person, exchange.now)
+        self._signon.end_others(exchange.person, exchange.now)
         return self.sign_out(exchange)
 
     def _second(
