@@ -88,7 +88,12 @@ def test_a_lock_is_seen_explained_and_lifted_by_another_person(house: House) -> 
         code, _, error = house.attempt("user", "unlock", number, "--disposition", "test", by=by)
         assert (code, error["error"]["kind"]) == (1, "Denied")
     assert house.attempt("user", "unlock", number)[0] == 2
-    assert house.attempt("user", "unlock", number, "--disposition", "expired")[0] == 2
+    for verb, wrong in (("unlock", "expired"), ("unlock", "x"), ("dispose", "expired")):
+        code, _, error = house.attempt("user", verb, number, "--disposition", wrong)
+        assert (code, error["error"]["hint"]) == (
+            2,
+            "one of guessed_password, forgotten_password, own_mistake, stolen_credentials, test",
+        )
 
     grant = house.run(
         *("grant", "add", "--principal", "boris", "--action", "administer"),

@@ -11,14 +11,14 @@ def _user_locks(call: Call, *, every: bool = False) -> Json:
 
 @operation("user.unlock")
 def _user_unlock(call: Call, *, lock: int, disposition: str | None = None) -> Json:
-    given = None if disposition is None else member(Disposition, disposition, "disposition")
+    given = None if disposition is None else _given(disposition)
     return _lock(call, call.system.guard.lift(lock, call.caller, call.now, given))
 
 
 @operation("user.dispose")
 def _user_dispose(call: Call, *, lock: int, disposition: str) -> Json:
-    given = member(Disposition, disposition, "disposition")
-    return _lock(call, call.system.guard.dispose(lock, call.caller, call.now, given))
+    found = call.system.guard.dispose(lock, call.caller, call.now, _given(disposition))
+    return _lock(call, found)
 
 
 @operation("user.sign-off")
@@ -26,6 +26,11 @@ def _user_sign_off(call: Call, *, name: str | None = None) -> Json:
     """Without a name: everybody."""
     person = None if name is None else call.system.accounts.find(name).id
     return {"people": call.system.guard.sign_off(person, call.caller, call.now)}
+
+
+def _given(text: str) -> Disposition:
+    """Return a disposition that a person gives: `expired` comes by itself."""
+    return member(Disposition, text, "disposition", but=Disposition.EXPIRED)
 
 
 def _lock(call: Call, lock: Lock) -> Json:

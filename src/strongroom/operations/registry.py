@@ -120,13 +120,12 @@ def operation(name: str) -> Callable[[Callable[..., Json]], Callable[..., Json]]
     return register
 
 
-def member(kind: type[_M], name: str, what: str) -> _M:
-    """Return the member of an enumeration that a text names. Raises: Malformed."""
-    try:
-        return kind(name)
-    except ValueError:
-        allowed = ", ".join(member.value for member in kind)
-        raise Malformed(f"no such {what}", hint=f"one of {allowed}") from None
+def member(kind: type[_M], name: str, what: str, *, but: _M | None = None) -> _M:
+    """Return the member of an enumeration that a text names; `but` can't be named. Raises: Malformed."""
+    allowed = {member.value: member for member in kind if member is not but}
+    if name not in allowed:
+        raise Malformed(f"no such {what}", hint=f"one of {', '.join(allowed)}")
+    return allowed[name]
 
 
 def sellers_of(system: System, wanted: list[str]) -> list[SellerId]:
