@@ -80,6 +80,7 @@ def open_checks(system: System, now: datetime) -> list[Check]:
         _review(system, now),
         _broken_glass(system, now),
         _locks(system, now),
+        _second_factors(system, now),
         _secrets(system, now),
         _client_certificates(system, now),
         _secret_ages(system, now),
@@ -290,6 +291,19 @@ def _locks(system: System, now: datetime) -> Check:
     unexplained = sum(lock.disposition is None for lock in locks)
     detail = f"{len(locks)} locks, {unexplained} without a disposition"
     return Check("access.locks", State.WARNING, detail, "strongroom user locks")
+
+
+def _second_factors(system: System, now: datetime) -> Check:
+    """Tell whether somebody has a password and, against the profile, nothing beside it [1.4]."""
+    name = "access.second_factors"
+    if not system.passwords.profile.second_factor:
+        return Check(name, State.OK, "the profile leaves them to each person")
+    without = system.signon.without_factor(now)
+    if not without:
+        return Check(name, State.OK, "everybody with a password has one")
+    numbers = ", ".join(map(str, without))
+    detail = f"{len(without)} people with a password have none and can't sign on by it: {numbers}"
+    return Check(name, State.WARNING, detail, "strongroom user invite NAME")
 
 
 def _secrets(system: System, now: datetime) -> Check:

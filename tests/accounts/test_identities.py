@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from tests.support.audit import Bench
 
 from strongroom.accounts import Accounts, Identities
+from strongroom.accounts.identities import Linked
 from strongroom.audit import AuditLog, Reason
 from strongroom.db import schema
 from strongroom.db.engine import Database
@@ -41,6 +42,12 @@ class House:
             return list(tx.execute(sa.select(schema.person_identity)))
 
 
+def whose(house: House, now: datetime = NOW) -> PrincipalId:
+    found = house.identities.who(ISSUER, SUBJECT, now)
+    assert isinstance(found, Linked)
+    return found.principal
+
+
 @pytest.fixture
 def house(database_url: str, tmp_path: Path) -> Iterator[House]:
     database = Database(database_url)
@@ -67,7 +74,7 @@ def house(database_url: str, tmp_path: Path) -> Iterator[House]:
 def test_a_linked_subject_is_its_person_and_nobody_elses(house: House) -> None:
     linked = house.identities.link("Anna", ISSUER, SUBJECT, caller=CONSOLE, now=NOW)
     assert (linked.name, linked.issuer) == ("anna", ISSUER)
-    assert house.identities.who(ISSUER, SUBJECT, NOW) == house.person("anna")
+    assert whose(house) == house.person("anna")
     for issuer, subject in (
         (ISSUER, "248289761002"),
         (ISSUER + "/", SUBJECT),
@@ -127,7 +134,7 @@ def test_an_ended_link_lets_nobody_in_and_can_be_made_anew(house: House) -> None
     with pytest.raises(NotFound):
         house.identities.unlink(first.id + 1, caller=CONSOLE, now=NOW)
     house.identities.link("boris", ISSUER, SUBJECT, caller=CONSOLE, now=NOW)
-    assert house.identities.who(ISSUER, SUBJECT, NOW) == house.person("boris")
+    assert whose(house) == house.person("boris")
     assert [(i.name, i.ended_at) for i in house.identities.listed()] == [
         ("anna", NOW),
         ("boris", None),
@@ -140,7 +147,7 @@ def test_a_persons_end_ends_the_sign_on_at_its_instant(house: House) -> None:
     tomorrow = NOW + timedelta(days=1)
     house.accounts.end("anna", caller=SYSTEM, now=NOW, at=tomorrow)
     before = tomorrow - timedelta(seconds=1)
-    assert house.identities.who(ISSUER, SUBJECT, before) == house.person("anna")
+    assert whose(house, before) == house.person("anna")
     assert house.identities.who(ISSUER, SUBJECT, tomorrow) is Reason.PRINCIPAL_ENDED
 
 
@@ -200,4 +207,4 @@ def test_of_two_who_link_one_subject_at_once_one_does(house: House) -> None:
     with ThreadPoolExecutor(2) as pool:
         linked = sorted(pool.map(link, ("anna", "boris")))
     assert linked[0] == ""
-    assert house.identities.who(ISSUER, SUBJECT, NOW) == house.person(linked[1])
+    assert whose(house) == house.person(linked[1])

@@ -97,7 +97,7 @@ def test_an_old_password_is_no_fresh_proof_of_who_came_in_by_a_provider(baseline
     house = baseline
     anna = house.person("anna", totp=False)
     house.later(days=400)
-    done = house.signon.identified(anna.id, HOME, house.now, second_factor=True)
+    done = house.signon.identified(house.linked(anna), HOME, house.now, second_factor=True)
     assert isinstance(done, SignedOn)
     anna.device, where = done.device, Visit(HOME.address, done.device, HOME.agent)
     house.now += PROOF_LASTS

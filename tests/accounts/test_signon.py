@@ -226,21 +226,24 @@ def test_a_password_that_was_changed_meanwhile_finishes_nothing(house: House) ->
 
 def test_a_provider_stands_for_the_password_and_for_more_where_it_is_trusted(house: House) -> None:
     anna = house.person("anna")
-    pending = house.signon.identified(anna.id, HOME, house.now, second_factor=False)
+    linked = house.linked(anna)
+    pending = house.signon.identified(linked, HOME, house.now, second_factor=False)
     assert isinstance(pending, Pending)
     done = house.signon.prove_totp(pending.step, house.code(anna), HOME, house.now)
     assert done.session.method == "oidc.totp"
-    whole = house.signon.identified(anna.id, HOME, house.now, second_factor=True)
+    whole = house.signon.identified(linked, HOME, house.now, second_factor=True)
     assert isinstance(whole, SignedOn)
     assert whole.session.method == "oidc"
 
 
 def test_a_provider_lets_in_nobody_who_has_ended_or_has_no_factor(house: House) -> None:
-    bare, ended = house.person("bare", totp=False), house.person("ended")
+    bare, ended = (
+        house.linked(house.person(name, totp=name == "ended")) for name in ("bare", "ended")
+    )
     house.accounts.end("ended", caller=SYSTEM, now=house.now)
-    for person, trusted in ((bare, False), (ended, True), (ended, False)):
+    for linked, trusted in ((bare, False), (ended, True), (ended, False)):
         with pytest.raises(Unauthenticated):
-            house.signon.identified(person.id, HOME, house.now, second_factor=trusted)
+            house.signon.identified(linked, HOME, house.now, second_factor=trusted)
     house.signon.not_identified(HOME, house.now, Reason.NOT_FOUND)
     assert ("signon.failed", "failure", "not_found") in house.events()
 

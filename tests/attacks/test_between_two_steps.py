@@ -6,10 +6,11 @@ from threading import Thread
 
 import pytest
 from argon2 import PasswordHasher
-from tests.support.people import CHEAP, HOME, OTHER_PASSWORD, PASSWORD, House, Person
+from tests.support.people import CHEAP, CONSOLE, HOME, OTHER_PASSWORD, PASSWORD, House, Person
 
+from strongroom.accounts import entries
 from strongroom.accounts.changes import Changes, changing
-from strongroom.accounts.visits import SignedOn
+from strongroom.accounts.visits import Pending, SignedOn
 from strongroom.audit import Reason
 from strongroom.db.engine import Database
 from strongroom.errors import Unauthenticated, Unavailable
@@ -100,6 +101,66 @@ def test_no_session_of_the_old_password_outlives_the_change(plain: House, anna: 
     other.join()
     assert isinstance(found[0], Unauthenticated)
     assert plain.events("session.started") == []
+
+
+@pytest.mark.clause("1.2")
+@pytest.mark.parametrize("whom", ["anna", "everybody"])
+def test_a_session_that_begins_while_sessions_are_ended_is_ended_too(
+    house: House, whom: str
+) -> None:
+    """Her sign-on is not durable yet when somebody ends her sessions: they wait, and end it."""
+    anna, found = house.person("anna"), list[int]()
+    wanted = anna.id if whom == "anna" else None
+    other = Thread(target=lambda: found.append(house.guard.sign_off(wanted, CONSOLE, house.now)))
+
+    with changing(house.database, house.audit, SYSTEM, house.now) as change:
+        entries.hold(change.tx, anna.id)
+        house.signon.joined(change, anna.id, None, HOME)
+        other.start()
+        other.join(0.5)
+    other.join()
+    assert found == [1]
+    assert [e[0] for e in house.events("session.started", "session.ended")] == [
+        "session.started",
+        "session.ended",
+    ]
+
+
+@pytest.mark.clause("1.2")
+@pytest.mark.parametrize("trusted", [True, False])
+def test_a_link_that_ends_after_the_provider_has_said_who_it_is_lets_nobody_in(
+    house: House, *, trusted: bool
+) -> None:
+    """Its answer takes a request to the provider; whoever is let go meanwhile is out."""
+    anna = house.person("anna")
+    linked = house.linked(anna)
+    house.identities.unlink(linked.identity, caller=CONSOLE, now=house.now)
+    with pytest.raises(Unauthenticated):  # noqa: PT012 - with a factor of ours it is the second step that is refused
+        found = house.signon.identified(linked, HOME, house.now, second_factor=trusted)
+        assert isinstance(found, Pending)
+        house.signon.prove_totp(found.step, house.code(anna), HOME, house.now)
+    assert house.events("session.started") == []
+    assert house.events("signon.failed") == [("signon.failed", "failure", "not_found")]
+
+
+@pytest.mark.clause("1.2")
+def test_a_session_that_begins_while_its_link_is_ended_is_ended_too(house: House) -> None:
+    """The sign-on is not durable yet when the link is ended: that waits, and ends the session."""
+    anna = house.person("anna")
+    linked = house.linked(anna)
+    other = Thread(
+        target=lambda: house.identities.unlink(linked.identity, caller=CONSOLE, now=house.now)
+    )
+    with changing(house.database, house.audit, SYSTEM, house.now) as change:
+        entries.hold(change.tx, anna.id)
+        house.signon.joined(change, anna.id, None, HOME)
+        other.start()
+        other.join(0.5)
+    other.join()
+    assert [e[0] for e in house.events("session.started", "session.ended")] == [
+        "session.started",
+        "session.ended",
+    ]
 
 
 @pytest.mark.clause("1.2")

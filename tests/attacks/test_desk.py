@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 from tests.desk.conftest import ada, home, joined, made_for_two
+from tests.support.guarded import at
 from tests.support.pages import ORIGIN, PASSWORD, SAFARI, Member
 
 from strongroom.desk.exchange import Answer, Route
 from strongroom.desk.routes import all_routes
+from strongroom.policy.network import NetworkScope
 
 __all__ = ["ada", "home", "joined", "made_for_two"]
 
@@ -399,6 +401,24 @@ def test_who_does_not_administer_reaches_none_of_it(ada: Member) -> None:
         page = ben.browser.get(path) if route.method == "GET" else ben.browser.post(path, token)
         assert page.status == 403, path
         assert _refusals(ada)[-1] == ("no_grant", route.op)
+
+
+@pytest.mark.clause("1.2", "1.3")
+def test_who_is_locked_administers_nothing_in_a_session_that_began_before(ada: Member) -> None:
+    """Somebody else tried her password ten times; it may well be them, in the browser she left open."""
+    home = ada.browser.home
+    asked = home.system.networks.request_add(
+        NetworkScope.LISTENER, "gateway", "198.51.100.0/24", home.console, home.now
+    )
+    person = home.system.accounts.find("ada").id
+    for number in range(10):
+        home.system.guard.failed("ada", person, at(number), home.now, factor=False)
+    assert ada.browser.get("/profile").path == "/profile"
+    token = ada.browser.form_fields("/profile")
+    assert ada.browser.post(f"/network/{asked.id}/approve", token).status == 403
+    assert home.system.networks.listed()[0].state == "pending"
+    for path in ("/network", "/locks"):
+        assert ada.browser.get(path).status == 403
 
 
 @pytest.mark.clause("1.2")

@@ -321,7 +321,7 @@ def test_a_second_factor_and_a_passkey_alone_hold_from_their_persons_network_onl
     with pytest.raises(Unauthenticated):
         house.signon.prove_passkey(asked.step, answer, AWAY, house.now)
     with pytest.raises(Unauthenticated):
-        house.signon.identified(anna.id, AWAY, house.now, second_factor=True)
+        house.signon.identified(house.linked(anna), AWAY, house.now, second_factor=True)
     assert house.events("signon.succeeded") == []
     assert [r for _t, _o, r in house.events("signon.failed")] == ["wrong_network"] * 3
 

@@ -8,14 +8,25 @@ from typing import Any
 import pyotp
 from argon2 import PasswordHasher
 
-from strongroom.accounts import Accounts, Guard, Networks, Passwords, Session, SignOn, Site, Visit
+from strongroom.accounts import (
+    Accounts,
+    Guard,
+    Identities,
+    Networks,
+    Passwords,
+    Session,
+    SignOn,
+    Site,
+    Visit,
+)
 from strongroom.accounts.changes import changing
+from strongroom.accounts.identities import Linked
 from strongroom.accounts.visits import Pending, SignedOn
-from strongroom.audit import AuditLog
+from strongroom.audit import AuditLog, Reason
 from strongroom.db import schema
 from strongroom.db.engine import Database
 from strongroom.policy.limits import CURRENT, PasswordProfile
-from strongroom.terms import SYSTEM, Environment, PrincipalId
+from strongroom.terms import SYSTEM, AuthMethod, Caller, Environment, PrincipalId, PrincipalKind
 from tests.support.anywhere import Anywhere
 from tests.support.audit import Bench
 from tests.support.authenticator import ORIGIN, Authenticator
@@ -25,6 +36,8 @@ PASSWORD = "Violet-Harbour-63!"
 OTHER_PASSWORD = "Granite+Lantern/82"
 HOME = Visit("203.0.113.7", None, "Firefox on Linux")
 CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+
+CONSOLE = Caller(PrincipalId(9), PrincipalKind.PERSON, "olga", AuthMethod.CONSOLE)
 
 
 @dataclass
@@ -78,6 +91,13 @@ class House:
             networks=self.networks,
             site=Site.of(ORIGIN),
         )
+        self.identities = Identities(
+            self.database,
+            bytes(32),
+            self.audit,
+            Environment.TEST,
+            ended=lambda change, person: self.signon.end_all(change, person, Reason.REVOKED),
+        )
 
     @classmethod
     def make(cls, database: Database, directory: Path, **more: Any) -> "House":
@@ -121,6 +141,13 @@ class House:
                 person.recovery = factors.issue_recovery(change, added.id)
         self.later(minutes=1)
         return person
+
+    def linked(self, person: Person) -> Linked:
+        """Return the link of a person to the subject of their name at a provider, made now."""
+        made = self.identities.link(
+            person.name, "https://login.example.com", person.name, caller=CONSOLE, now=self.now
+        )
+        return Linked(made.id, person.id)
 
     def code(self, person: Person) -> str:
         """Return what the person's authenticator app shows now."""

@@ -36,6 +36,12 @@ def hold(tx: Transaction, principal: PrincipalId) -> None:
     tx.execute(sa.select(_people.c.id).where(_people.c.id == principal).with_for_update())
 
 
+def hold_people(tx: Transaction) -> None:
+    """Hold every person's row, in the order of their numbers, as `hold` does one."""
+    people = sa.select(_people.c.id).where(_people.c.kind == PrincipalKind.PERSON)
+    tx.execute(people.order_by(_people.c.id).with_for_update()).all()
+
+
 def living(change: Changes, name: str, kind: PrincipalKind | None) -> Principal:
     """Return a principal whose account lives.
 

@@ -247,6 +247,10 @@ class Guard:
         """Return the locks that hold or lack a disposition, or all there ever were, oldest first."""
         return self._locks.listed(now, every=all)
 
+    def is_locked(self, principal: PrincipalId, now: datetime) -> bool:
+        """Tell whether a lock holds a person."""
+        return self._locks.is_locked(principal, now)
+
     def lift(
         self, id_: int, caller: Caller, now: datetime, disposition: Disposition | None = None
     ) -> Lock:

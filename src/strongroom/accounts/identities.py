@@ -15,6 +15,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
+from strongroom.accounts import entries
 from strongroom.accounts.changes import Changes, changing
 from strongroom.audit import AuditLog, Change, EventType, Field, ObjKind, Reason
 from strongroom.crypto.derive import aad, derive
@@ -42,6 +43,14 @@ class Identity:
     issuer: str
     created_at: datetime
     ended_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Linked:
+    """Whose a subject is, and by which link: that holds still when the session begins, or nothing does."""
+
+    identity: int
+    principal: PrincipalId
 
 
 class Identities:
@@ -136,6 +145,8 @@ class Identities:
             row = change.tx.execute(_select().where(_table.c.id == id_)).first()
             if row is None:
                 raise NotFound(f"no identity {id_}")
+            # Before the link: who is signing on by it now is done, and found, or looks at it after this.
+            entries.hold(change.tx, PrincipalId(row.principal_id))
             done = change.tx.execute(
                 _table.update()
                 .where(_table.c.id == id_, _table.c.ended_at.is_(None))
@@ -170,7 +181,7 @@ class Identities:
                 query = query.where(_table.c.principal_id == person.id)
             return [_identity(row) for row in tx.execute(query)]
 
-    def who(self, issuer: str, subject: str, now: datetime) -> PrincipalId | Reason:
+    def who(self, issuer: str, subject: str, now: datetime) -> Linked | Reason:
         """Return whose subject this is, living and linked; or why it is nobody's."""
         if not _SUBJECT.fullmatch(subject):
             return Reason.NOT_FOUND
@@ -186,7 +197,7 @@ class Identities:
             return Reason.TAMPERED
         if row.kind != PrincipalKind.PERSON or has_ended(row.principal_ended_at, now):
             return Reason.PRINCIPAL_ENDED
-        return PrincipalId(row.principal_id)
+        return Linked(row.id, PrincipalId(row.principal_id))
 
     def _place(self, issuer: str, subject: str) -> bytes:
         return hmac.digest(self._key, aad("place", issuer, subject), "sha256")[:_HALF_BYTES]
@@ -197,6 +208,14 @@ class Identities:
 
     def _told(self, issuer: str, place: bytes) -> str:
         return self._audit.pseudonym("identity", f"{issuer} {place.hex()}")
+
+
+def is_linked(tx: Transaction, identity: int, principal: PrincipalId) -> bool:
+    """Tell whether a link holds, and is still this person's."""
+    query = sa.select(_table.c.id).where(
+        _table.c.id == identity, _table.c.principal_id == principal, _table.c.ended_at.is_(None)
+    )
+    return tx.execute(query).first() is not None
 
 
 def _refuse_all_but_console(caller: Caller) -> None:

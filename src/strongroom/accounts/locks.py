@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection
 from datetime import datetime
 from typing import Final
 
-from strongroom.accounts import counts, lock_rows
+from strongroom.accounts import counts, entries, lock_rows
 from strongroom.accounts.changes import Changes, changing
 from strongroom.accounts.counts import Scope
 from strongroom.accounts.lock_rows import Lock
@@ -104,6 +104,11 @@ class Locks:
         with self._database.read() as tx:
             return lock_rows.listed(tx, every=every)
 
+    def is_locked(self, principal: PrincipalId, now: datetime) -> bool:
+        """Tell whether a lock holds a person."""
+        with self._database.read() as tx:
+            return _is_locked(tx, principal, now)
+
     def lift(
         self, id_: int, caller: Caller, now: datetime, disposition: Disposition | None = None
     ) -> Lock:
@@ -166,6 +171,11 @@ class Locks:
         with changing(self._database, self._audit, caller, now) as change:
             refused = self._refusal_of(change.tx, caller, now)
             if refused is None:
+                # Held: whoever is signing on now is done, and found, or is looked at again after this.
+                if principal is None:
+                    entries.hold_people(change.tx)
+                else:
+                    entries.hold(change.tx, principal)
                 found = people_signed_on(change.tx)
                 wanted = [one for one in found if principal in (None, one)]
                 for person in wanted:

@@ -16,6 +16,7 @@ from strongroom.accounts import entries, lock_rows
 from strongroom.accounts.changes import Changes, changing
 from strongroom.accounts.factors import Enrolment, Owner, Unproved
 from strongroom.accounts.guard import Locked
+from strongroom.accounts.identities import Linked, is_linked
 from strongroom.accounts.passwords import Verdict
 from strongroom.accounts.signed import REFUSED, Signed
 from strongroom.accounts.steps import Step, StepKind
@@ -80,12 +81,12 @@ class SignOn(Signed):
         if person is None or verdict is Verdict.WRONG:
             self.refuse((typed, principal), visit, now, Reason.WRONG_CREDENTIAL, op=_PASSWORD)
         self._refuse_foreign(person, visit, now, op=_PASSWORD)
-        return self._go_on(person, visit, now, how=_PASSWORD, password=row)
+        return self._go_on(person, visit, now, how=_PASSWORD, by=row)
 
     def identified(
-        self, principal: PrincipalId, visit: Visit, now: datetime, *, second_factor: bool
+        self, linked: Linked, visit: Visit, now: datetime, *, second_factor: bool
     ) -> Pending | SignedOn:
-        """Go on for a person that a provider identified, as `begin` does after a right password.
+        """Go on for the person that a provider identified, as `begin` does after a right password.
 
         `second_factor`: the provider vouches for one, and the settings trust it; then this is the session.
 
@@ -94,13 +95,17 @@ class SignOn(Signed):
 
         """
         with self._database.read() as tx:
-            person = _person(tx, _people.c.id == principal, now)
+            person = _person(tx, _people.c.id == linked.principal, now)
         if person is None:
             self.refuse(("", None), visit, now, Reason.PRINCIPAL_ENDED, op=_PROVIDER)
         self._admitted(person, visit, now, op=_PROVIDER)
-        if second_factor:
-            return self._finish(person, visit, now, _PROVIDER, lambda _change: None)
-        return self._go_on(person, visit, now, how=_PROVIDER, password=None)
+        if not second_factor:
+            return self._go_on(person, visit, now, how=_PROVIDER, by=linked.identity)
+
+        def prove(change: Changes) -> None:
+            self._refuse_undone(change.tx, linked.principal, _PROVIDER, linked.identity)
+
+        return self._finish(person, visit, now, _PROVIDER, prove)
 
     def not_identified(self, visit: Visit, now: datetime, reason: Reason) -> None:
         """Record, and count, that a provider's answer identified nobody who may sign on; then answer that yourself."""
@@ -187,6 +192,24 @@ class SignOn(Signed):
 
         return self._second(asked.content["about"], _PASSKEY, visit, now, prove)
 
+    def without_factor(self, now: datetime) -> list[PrincipalId]:
+        """Return the living people who have a password and no confirmed second factor, by number."""
+        query = (
+            sa.select(_people.c.id, _people.c.ended_at)
+            .join(schema.person_password, schema.person_password.c.principal_id == _people.c.id)
+            .where(
+                _people.c.kind == PrincipalKind.PERSON, schema.person_password.c.ended_at.is_(None)
+            )
+            .order_by(_people.c.id)
+        )
+        with self._database.read() as tx:
+            return [
+                PrincipalId(row.id)
+                for row in tx.execute(query).all()
+                if not has_ended(row.ended_at, now)
+                and not self._factors.kinds(tx, PrincipalId(row.id))
+            ]
+
     # -- joining: before there is a session ------------------------------------------------------
 
     def joining_totp_offer(self, link: str, name: str, now: datetime) -> Offer:
@@ -239,14 +262,13 @@ class SignOn(Signed):
     # -- private ---------------------------------------------------------------------------------
 
     def _go_on(
-        self, person: Caller, visit: Visit, now: datetime, *, how: str, password: int | None
+        self, person: Caller, visit: Visit, now: datetime, *, how: str, by: int | None
     ) -> Pending | SignedOn:
-        """Return what follows a right first proof."""
+        """Return what follows a right first proof, by this row: of a password, or of a link to a provider."""
         principal = person.principal
 
         def prove(change: Changes) -> None:
-            if how == _PASSWORD:
-                self.refuse_other_password(change.tx, principal, password)
+            self._refuse_undone(change.tx, principal, how, by)
 
         with self._database.read() as tx:
             kinds = self._factors.kinds(tx, principal)
@@ -255,7 +277,7 @@ class SignOn(Signed):
         if not kinds:
             return self._finish(person, visit, now, how, prove)
         with self._database.write() as tx:
-            content = {"how": how, "password": password}
+            content = {"how": how, "by": by}
             step = self._steps.keep(tx, StepKind.SECOND, principal, content, now)
             pending = self._pending(tx, step, principal)
         self._guard.unfinished(principal, visit, now)
@@ -279,11 +301,20 @@ class SignOn(Signed):
 
         def both(change: Changes) -> None:
             taken = self._taken(change.tx, step, now)
-            if taken.content["how"] == _PASSWORD:
-                self.refuse_other_password(change.tx, person.principal, taken.content["password"])
+            first = taken.content
+            self._refuse_undone(change.tx, person.principal, first["how"], first["by"])
             prove(change, person, taken)
 
         return self._finish(person, visit, now, how, both)
+
+    def _refuse_undone(
+        self, tx: Transaction, principal: PrincipalId, how: str, by: int | None
+    ) -> None:
+        """Refuse a first proof by a password that was changed since, or by a link that ended. Raises: Unproved."""
+        if how == _PASSWORD:
+            self.refuse_other_password(tx, principal, by)
+        elif by is None or not is_linked(tx, by, principal):
+            raise Unproved(Reason.NOT_FOUND)
 
     def _taken(self, tx: Transaction, step: str, now: datetime) -> Step:
         try:

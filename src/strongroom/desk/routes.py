@@ -23,7 +23,6 @@ from strongroom.desk.pages import (
 from strongroom.desk.rendering import Pages, Static
 from strongroom.desk.rooms import Rooms
 from strongroom.terms import Action, Caller, Environment
-from strongroom.vault import GrantStore
 
 
 def create_desk(
@@ -44,7 +43,7 @@ def create_desk(
     return Desk(
         all_routes(rooms),
         sessions=rooms.signon,
-        administers=lambda caller, now: _administers(rooms.grants, caller, now),
+        administers=lambda caller, now: _administers(rooms, caller, now),
         audit=audit,
         database=database,
         clock=clock,
@@ -72,9 +71,13 @@ def all_routes(rooms: Rooms) -> list[Route]:
     return [route for file in files for route in file.routes(rooms)]
 
 
-def _administers(grants: GrantStore, caller: Caller, now: datetime) -> bool:
-    """Tell whether a signed-on person holds an active grant to administer [1.3]."""
-    return any(
+def _administers(rooms: Rooms, caller: Caller, now: datetime) -> bool:
+    """Tell whether a signed-on person holds an active grant to administer, and no lock holds them [1.2, 1.3].
+
+    Most locks leave a session alive that began before; what it may do to others ends with them.
+    """
+    holds_one = any(
         row.grant.action is Action.ADMINISTER and row.state(now) == "active"
-        for row in grants.all(caller.principal)
+        for row in rooms.grants.all(caller.principal)
     )
+    return holds_one and not rooms.guard.is_locked(caller.principal, now)
