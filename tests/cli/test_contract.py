@@ -15,6 +15,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -481,7 +482,9 @@ try:
 except OSError:
     print(b"")
 """
-    opened = [*served.path.parents[:3], served.path, served.path / "control.sock"]
+    above = takewhile(lambda path: path.stat().st_uid == os.geteuid(), served.path.parents)
+    own = [path for path in above if path.stat().st_mode & 0o077 == 0]
+    opened = [*own, served.path, served.path / "control.sock"]
     modes = {path: path.stat().st_mode for path in opened}
     try:
         for path in opened:
