@@ -202,6 +202,8 @@ def test_a_try_that_broke_off_does_not_count_for_long(post: Post) -> None:
     anna = post.person("anna")
     for number in range(5):
         post.guard.admit("anna", anna, at(number), NOW, known_device=False)
+    with pytest.raises(Throttled):
+        post.guard.admit("anna", anna, HERE, NOW, known_device=False)
     post.guard.admit("anna", anna, HERE, NOW + MINUTE, known_device=False)
 
 

@@ -219,9 +219,11 @@ def test_of_all_administrators_locked_one_by_one_the_last_comes_back(house: Hous
     for number in range(20):
         guess(house, "boris", at(800 + number))
         house.later(minutes=1)
+    assert {lock.principal for lock in house.guard.locks(house.now)} == {anna.id, boris.id}
     house.later(minutes=15)
     done = house.sign_on(boris, at(900))
     (lock,) = house.guard.locks(house.now)
+    assert lock.principal == anna.id
     house.guard.lift(lock.id, done.session.caller, house.now, Disposition.GUESSED_PASSWORD)
     house.sign_on(anna, at(901))
 

@@ -158,6 +158,7 @@ def test_a_password_is_the_same_from_every_keyboard(text: str) -> None:
     assert wrong(composed) == wrong(apart)
 
 
+@pytest.mark.timeout(15)
 def test_a_long_text_of_digits_is_judged_in_little_time() -> None:
     """Every cut of a tail is looked at; that must stay linear enough for a stranger's worst text."""
     for _ in range(20):

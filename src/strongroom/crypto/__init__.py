@@ -19,12 +19,14 @@ from strongroom.crypto.envelope import (
     wrap,
 )
 from strongroom.crypto.index import (
+    NORMALIZERS,
     SearchKey,
     SubjectKey,
     normalize_email,
     normalize_phone,
     same_phone,
     search_key,
+    subject_key,
     subject_ref,
     tag,
 )
@@ -63,6 +65,7 @@ from strongroom.crypto.token import (
 
 __all__ = [
     "KEY_BYTES",
+    "NORMALIZERS",
     "STANDARD_COST",
     "WRAPPED_BYTES",
     "Checkpoint",
@@ -107,6 +110,7 @@ __all__ = [
     "same_phone",
     "seal",
     "search_key",
+    "subject_key",
     "subject_ref",
     "tag",
     "unwrap",

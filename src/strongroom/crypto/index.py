@@ -7,12 +7,13 @@ never in an error or a `repr`.
 """
 
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from struct import Struct
 from typing import TYPE_CHECKING, Final
 
 from strongroom.crypto.derive import aad, derive, keyed_states, sha256
 from strongroom.errors import Malformed
+from strongroom.terms import SellerId
 
 if TYPE_CHECKING:
     from _hashlib import HASH
@@ -88,6 +89,11 @@ def search_key(period_key: bytes) -> SearchKey:
     return SearchKey(derive(period_key, "strongroom/search/v1"))
 
 
+def subject_key(key: bytes, seller: SellerId) -> SubjectKey:
+    """Return one selling partner's key, from the home's."""
+    return SubjectKey(derive(key, "strongroom/subject/v1", seller))
+
+
 def tag(key: SearchKey, field: str, normalized: str) -> int:
     """Return the 64-bit signed tag of a normalised value in a field such as `email`."""
     found: int = _FIRST_64_BITS.unpack(key.digest(field, normalized))[0]
@@ -123,6 +129,13 @@ def normalize_phone(number: str) -> str:
     """
     digits = _digits(number)
     return digits[-PHONE_TAG_DIGITS:] if len(digits) >= _SHORTEST_PHONE_DIGITS else ""
+
+
+NORMALIZERS: Final[Mapping[str, Callable[[str], str]]] = {
+    "email": normalize_email,
+    "phone": normalize_phone,
+}
+"""How a value of each tagged field is written first: who stores, who searches and who scans must agree."""
 
 
 def same_phone(one: str, other: str) -> bool:

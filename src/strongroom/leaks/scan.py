@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import BinaryIO, Final
 
-from strongroom.crypto.index import normalize_email, normalize_phone
+from strongroom.crypto.index import NORMALIZERS
 from strongroom.leaks.containers import Budget, open_all
 from strongroom.leaks.credentials import Credential, credentials
 from strongroom.leaks.layers import DEPTH, layers
@@ -39,8 +39,8 @@ LookUp = Callable[[Mapping[str, Sequence[str]]], Mapping[str, Sequence[Answer]]]
 """Takes normal forms by kind and says of each, in order: its records, a token's state, or whose credential it is."""
 
 _NORMAL: Final[Mapping[Kind, Callable[[str], str]]] = {
-    Kind.EMAIL: normalize_email,
-    Kind.PHONE: normalize_phone,
+    Kind.EMAIL: NORMALIZERS["email"],
+    Kind.PHONE: NORMALIZERS["phone"],
     Kind.ORDER: str,
     Kind.TOKEN: str,
 }

@@ -16,8 +16,6 @@ KEYSTORE_DATABASE: Final = "keystore-database"
 LWA: Final = "lwa:"
 """Before a selling partner's name, or its number where the log or a row names it."""
 
-NAMES: Final = frozenset({PASSPHRASE, VAULT_DATABASE, KEYSTORE_DATABASE})
-
 
 class SecretState(StrEnum):
     """How a secret stands: `soon` is when to make the next one."""

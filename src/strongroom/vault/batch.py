@@ -12,7 +12,7 @@ from typing import Any, Final, cast
 import orjson
 
 from strongroom.crypto import envelope
-from strongroom.crypto.index import SubjectKey, normalize_email, normalize_phone, subject_ref, tag
+from strongroom.crypto.index import NORMALIZERS, SubjectKey, subject_ref, tag
 from strongroom.crypto.token import RecordTokens
 from strongroom.errors import Gone, Tampered
 from strongroom.policy.catalogue.slots import (
@@ -45,7 +45,6 @@ SLOT_NAMES: Final = OVERFLOW
 """The slot that holds, sealed, the names of the record's dynamic slots by number; no token reveals it."""
 
 _SEARCHED: Final = {n: spec.search for n, spec in FIXED.items() if spec.search is not None}
-_NORMALIZE: Final = {"email": normalize_email, "phone": normalize_phone}
 
 
 _NAME_HASH_BYTES: Final = 8
@@ -199,7 +198,7 @@ def tags_of(row: Row, period: PeriodKey, slots: Mapping[int, Scalar]) -> set[Tag
     for number, kind in _SEARCHED.items():
         value = slots.get(number)
         if isinstance(value, str):
-            normal = _NORMALIZE[kind](value)
+            normal = NORMALIZERS[kind](value)
             if normal:
                 found.add((period.id, tag(period.search, kind, normal), row.number))
     return found

@@ -6,7 +6,7 @@ is a customer: the caller must have been checked. Every search is recorded befor
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -14,14 +14,7 @@ from typing import Final
 
 from strongroom.audit import AuditLog, Event, EventType, Outcome
 from strongroom.audit.entry import MAX_RECORDS
-from strongroom.crypto.derive import derive
-from strongroom.crypto.index import (
-    SubjectKey,
-    normalize_email,
-    normalize_phone,
-    subject_ref,
-    tag,
-)
+from strongroom.crypto.index import NORMALIZERS, subject_key, subject_ref, tag
 from strongroom.crypto.token import ForeignToken, ForgedToken, Mint
 from strongroom.db.engine import Database
 from strongroom.errors import Malformed
@@ -30,10 +23,6 @@ from strongroom.vault import store
 from strongroom.vault.keystore import Keystore
 
 _OP: Final = "leaks.look_up"
-_NORMALIZERS: Final[dict[str, Callable[[str], str]]] = {
-    "email": normalize_email,
-    "phone": normalize_phone,
-}
 
 
 class TokenState(StrEnum):
@@ -126,7 +115,7 @@ class Known:
         """Return, for each live period, the places of the values by tag."""
         normal: dict[str, list[int]] = defaultdict(list)
         for place, value in enumerate(values):
-            normal[_NORMALIZERS[kind](value)].append(place)
+            normal[NORMALIZERS[kind](value)].append(place)
         normal.pop("", None)
         periods: dict[PeriodId, dict[int, list[int]]] = {}
         for listed in self._keystore.periods(live=True) if normal else ():
@@ -138,7 +127,7 @@ class Known:
         return periods
 
     def _refs(self, seller: SellerId, orders: Sequence[str]) -> dict[bytes, list[int]]:
-        key = SubjectKey(derive(self._subject_key, "strongroom/subject/v1", seller))
+        key = subject_key(self._subject_key, seller)
         refs: dict[bytes, list[int]] = defaultdict(list)
         for place, order in enumerate(orders):
             refs[subject_ref(key, "order", order)].append(place)

@@ -11,12 +11,12 @@ from functools import lru_cache, partial
 from strongroom.audit.entry import Event, EventType, ObjKind, Outcome, Reason
 from strongroom.audit.log import AuditLog
 from strongroom.crypto import envelope
-from strongroom.crypto.derive import derive
 from strongroom.crypto.index import (
+    NORMALIZERS,
     SubjectKey,
     normalize_email,
-    normalize_phone,
     same_phone,
+    subject_key,
     subject_ref,
     tag,
 )
@@ -432,8 +432,7 @@ class Vault:
     def _subject_key_of(self, seller: SellerId) -> SubjectKey:
         key = self._subject_keys.get(seller)
         if key is None:
-            key = SubjectKey(derive(self._subject_key, "strongroom/subject/v1", seller))
-            self._subject_keys[seller] = key
+            key = self._subject_keys[seller] = subject_key(self._subject_key, seller)
         return key
 
     def _enforce(
@@ -568,8 +567,4 @@ def _same(kind: str, stored: str, wanted: str) -> bool:
     return normalize_email(stored) == normalize_email(wanted)
 
 
-_NORMALIZERS: dict[str, Callable[[str], str]] = {
-    "email": normalize_email,
-    "phone": normalize_phone,
-    "order": str.strip,
-}
+_NORMALIZERS = {**NORMALIZERS, "order": str.strip}
