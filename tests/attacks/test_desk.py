@@ -132,7 +132,7 @@ def test_a_page_under_another_name_is_not_served(ada: Member) -> None:
     for host in ("evil.example", "127.0.0.1:8445", "localhost", "", "localhost:8445, evil.example"):
         page = ada.browser.send("GET", "/profile", headers={"host": host or " "})
         assert (page.status, page.h1) == (421, "The desk has another address")
-        assert "ada" not in page.text
+        assert not re.search(r"\bada\b", page.text)  # a request's id may have these digits in it
         assert f'href="{ORIGIN}/"' in page.body
         assert "evil" not in page.body
 
