@@ -60,6 +60,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = kept
 
 
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """Name bytes by what they are, not by what they hold: some differ from one process to the next."""
+    return "bytes" if isinstance(val, bytes) and not (val.isascii() and val.isalnum()) else None
+
+
 def _clauses(item: pytest.Item) -> list[str]:
     clauses = []
     for mark in item.iter_markers("clause"):
