@@ -17,8 +17,8 @@ from strongroom.audit.entry import EventType
 from strongroom.crypto.root import STANDARD_COST
 from strongroom.db.inventory import CLASSES
 from strongroom.desk import oidc
-from strongroom.gateway.upstream import make_tls
 from strongroom.logs import Happening
+from strongroom.outbound import client_context
 from strongroom.policy import limits
 from strongroom.policy.limits import CURRENT
 from strongroom.policy.lockout import Disposition, LockReason
@@ -158,7 +158,7 @@ def test_what_must_not_be_guessed_is_long_enough() -> None:
 
 @pytest.mark.clause("1.5")
 def test_what_we_connect_to_is_asked_for_forward_secrecy_and_aead_alone() -> None:
-    for context in (make_tls(None), oidc._tls(None)):
+    for context in (client_context(None), oidc._tls(None)):
         names = [cipher["name"] for cipher in context.get_ciphers()]
         weak = [n for n in names if not n.startswith(("TLS_", "ECDHE-"))]
         assert weak == []
@@ -260,8 +260,12 @@ def test_every_listener_and_every_place_we_connect_to_is_listed() -> None:
         "telnetlib",
         "urllib3",
     }
-    asking = {path for path, tree in trees().items() if clients & set(imported(tree))}
-    assert asking == {"desk/oidc.py", "gateway/upstream.py"}
+    asking = {
+        path
+        for path, tree in trees().items()
+        if clients & set(imported(tree)) or "Outbound" in imported(tree).get("strongroom", set())
+    }
+    assert asking == {"desk/oidc.py", "gateway/upstream.py", "outbound.py"}
 
 
 @pytest.mark.clause("1.2")

@@ -16,7 +16,7 @@ from tests.gateway.conftest import SEARCH, Door, MakeDoor, Shop
 
 from strongroom.db import schema
 from strongroom.errors import Malformed
-from strongroom.gateway.upstream import make_tls
+from strongroom.outbound import client_context
 from strongroom.simulator import Fault, FaultKind, Simulator, SimulatorConfig
 from strongroom.terms import SellerId
 
@@ -122,7 +122,7 @@ def test_a_bad_certificate_ends_the_call_before_a_secret_is_sent(
 
 def test_a_public_certificate_is_not_enough_where_a_ca_is_named(shop: Shop) -> None:
     """A named CA stands alone: whoever gets a certificate from a public one is not trusted."""
-    context = make_tls(shop.simulator.ca_path.read_text())
+    context = client_context(shop.simulator.ca_path.read_text())
     assert len(context.get_ca_certs()) == 1
     assert context.verify_mode is ssl.CERT_REQUIRED
     assert context.check_hostname

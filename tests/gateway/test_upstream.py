@@ -22,10 +22,9 @@ from strongroom.gateway.upstream import (
     Lines,
     Reply,
     UpstreamLimits,
-    is_safe_url,
-    make_tls,
     too_many_containers,
 )
+from strongroom.outbound import client_context, is_https_url
 from strongroom.simulator import Simulator, SimulatorConfig
 from strongroom.terms import SellerId
 from strongroom.vault import LwaCredentials, Seller
@@ -252,7 +251,7 @@ def test_a_selling_partners_own_ca_is_the_only_one_trusted(server: RawServer) ->
     ],
 )
 def test_an_endpoint_that_is_not_plain_https_is_refused(url: str) -> None:
-    assert not is_safe_url(url)
+    assert not is_https_url(url)
 
     async def work(line: Line) -> None:
         raise AssertionError(line)
@@ -341,7 +340,7 @@ def test_tls_is_verified_recent_and_never_written_to_a_key_log(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("SSLKEYLOGFILE", str(tmp_path / "keys"))
-    context = make_tls(None)
+    context = client_context(None)
     assert context.verify_mode is ssl.CERT_REQUIRED
     assert context.check_hostname
     assert context.minimum_version is ssl.TLSVersion.TLSv1_2

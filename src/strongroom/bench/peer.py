@@ -18,9 +18,9 @@ import uvicorn
 import uvloop
 from yarl import URL
 
-from strongroom.gateway.upstream import make_tls
 from strongroom.home import certificates, layout
 from strongroom.home.transport import server_context
+from strongroom.outbound import client_context
 from strongroom.serve import tune_memory
 
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -52,7 +52,7 @@ class PassThrough:
 
 async def _serve(home: Path, upstream: str, *, parse: bool) -> None:
     files = layout(home)
-    tls = make_tls(certificates.certificates(files).authority.read_text())
+    tls = client_context(certificates.certificates(files).authority.read_text())
     connector = aiohttp.TCPConnector(ssl=tls, keepalive_timeout=55)
     async with aiohttp.ClientSession(
         connector=connector,

@@ -19,7 +19,7 @@ CLASSES: Final = {
 
 _HEAD: Final = """# Data inventory
 
-Every column of both databases and what it may hold [2.2, 2.4]. Generated from `src/strongroom/db/schema.py`;
+Every column of both databases and what it may hold [2.2, 2.4]. Generated from `src/strongroom/db/schema/`;
 personal data stands only inside columns of the class *sealed*.
 
 """

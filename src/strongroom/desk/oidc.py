@@ -18,10 +18,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any, Final
-from urllib.parse import quote_plus, urlsplit
+from urllib.parse import quote_plus, urlencode
 
-import certifi
-import httpx
 import orjson
 from authlib.oauth2.rfc6749.parameters import prepare_grant_uri
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
@@ -29,14 +27,19 @@ from authlib.oauth2.rfc7636 import create_s256_code_challenge
 from strongroom.audit.entry import Reason
 from strongroom.desk.idtoken import ALGORITHMS, Expected, NotVouched, check_id_token, usable_keys
 from strongroom.errors import Misconfigured, Throttled, Unavailable
+from strongroom.outbound import (
+    STEP_SECONDS,
+    Fault,
+    Outbound,
+    Unreachable,
+    client_context,
+    is_https_url,
+)
 
 _CACHED_FOR: Final = timedelta(hours=1)
 _KEYS_AGAIN: Final = timedelta(minutes=1)
 """A token under an unknown key has the keys read again, no more often: strangers could ask for it all day."""
 
-_ANSWER_BYTES: Final = 256 * 1024
-_STEP_SECONDS: Final = 5.0
-_WHOLE_SECONDS: Final = 10.0
 _AT_ONCE: Final = 8
 _WAIT_SECONDS: Final = 1.0
 """Threads are shared with everything else that is served: a slow provider gets a few of them, and none waits long."""
@@ -45,6 +48,12 @@ _MOST_CODE: Final = 2048
 _SECRET_BYTES: Final = 16
 _VERIFIER_BYTES: Final = 32
 _OK: Final = 200
+_REASONS: Final = {
+    Fault.TLS: Reason.UPSTREAM_TLS,
+    Fault.TIMEOUT: Reason.UPSTREAM_TIMEOUT,
+    Fault.FAILED: Reason.UPSTREAM_ERROR,
+    Fault.TOO_LARGE: Reason.MALFORMED_UPSTREAM,
+}
 
 
 class ProviderFailed(Unavailable):
@@ -115,7 +124,7 @@ class _Keys:
 
 
 class Provider:
-    """One provider. Safe between threads; waits for the network, no longer than `_WHOLE_SECONDS` for an answer's body.
+    """One provider. Safe between threads; waits for the network, for bounded time.
 
     Raises:
         Misconfigured: the CA is no PEM.
@@ -131,8 +140,7 @@ class Provider:
     ) -> None:
         self._client = client
         self._entropy = entropy
-        self._monotonic = monotonic
-        self._tls = _tls(client.ca)
+        self._outbound = Outbound(_tls(client.ca), monotonic=monotonic)
         self._lock = threading.Lock()
         self._metadata: _Metadata | None = None
         self._keys: _Keys | None = None
@@ -273,7 +281,7 @@ class Provider:
     @contextmanager
     def _turn(self) -> Iterator[None]:
         if not self._room.acquire(timeout=_WAIT_SECONDS):
-            raise Throttled("too many people sign on at once", retry_after=_STEP_SECONDS)
+            raise Throttled("too many people sign on at once", retry_after=STEP_SECONDS)
         try:
             yield
         finally:
@@ -288,39 +296,18 @@ class Provider:
         headers: Mapping[str, str] | None = None,
     ) -> dict[str, Any]:
         """Return the JSON object at an address. Raises: ProviderFailed, Throttled."""
+        sent = {"accept": "application/json", **(headers or {})}
+        if form is not None:
+            sent["content-type"] = "application/x-www-form-urlencoded"
         try:
-            # Nothing of the environment: a proxy or a CA named there is not what the settings say.
-            with (
-                self._turn(),
-                httpx.Client(verify=self._tls, timeout=_STEP_SECONDS, trust_env=False) as http,
-                http.stream(
-                    method,
-                    address,
-                    data=form,
-                    # Nothing compressed: a small answer must not become a large one in memory.
-                    headers={
-                        "accept": "application/json",
-                        "accept-encoding": "identity",
-                        **(headers or {}),
-                    },
-                    follow_redirects=False,
-                ) as answer,
-            ):
-                body, until = b"", self._monotonic() + _WHOLE_SECONDS
-                for part in answer.iter_raw():
-                    body += part
-                    if len(body) > _ANSWER_BYTES:
-                        raise ProviderFailed(Reason.MALFORMED_UPSTREAM)
-                    if self._monotonic() > until:
-                        raise ProviderFailed(Reason.UPSTREAM_TIMEOUT)
-                status = answer.status_code
-        except httpx.TimeoutException:
-            raise ProviderFailed(Reason.UPSTREAM_TIMEOUT) from None
-        except httpx.HTTPError as exc:
-            reason = Reason.UPSTREAM_TLS if _is_tls(exc) else Reason.UPSTREAM_ERROR
-            raise ProviderFailed(reason) from None
+            with self._turn():
+                content = None if form is None else urlencode(form).encode()
+                answer = self._outbound.send(method, address, content, sent)
+        except Unreachable as exc:
+            raise ProviderFailed(_REASONS[exc.fault]) from None
+        status = answer.status
         try:
-            document = orjson.loads(body)
+            document = orjson.loads(answer.body)
         except ValueError:
             raise ProviderFailed(
                 Reason.MALFORMED_UPSTREAM if status == _OK else Reason.UPSTREAM_ERROR
@@ -355,46 +342,16 @@ def _metadata(document: Mapping[str, Any], client: Client, now: datetime) -> _Me
 
 def _address(document: Mapping[str, Any], name: str) -> str:
     address = document.get(name)
-    try:
-        parts = urlsplit(address) if isinstance(address, str) else None
-        is_good = (
-            parts is not None
-            and parts.scheme == "https"
-            and bool(parts.hostname)
-            and parts.username is None
-            and not parts.fragment
-            and (parts.port is None or parts.port > 0)
-        )
-    except ValueError:
-        is_good = False
-    if not is_good:
+    if not isinstance(address, str) or not is_https_url(address, query=True):
         raise ProviderFailed(Reason.MALFORMED_UPSTREAM)
-    return str(address)
+    return address
 
 
 def _tls(ca: str | None) -> ssl.SSLContext:
-    # Not `create_default_context`: that one obeys SSLKEYLOGFILE, which writes session keys to a file.
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    # Forward secrecy and AEAD alone, as our own listeners; Python would offer CBC too.
-    context.set_ciphers("ECDHE+AESGCM:ECDHE+CHACHA20")
-    if ca is None:
-        context.load_verify_locations(cafile=certifi.where())
-    else:
-        try:
-            context.load_verify_locations(cadata=ca)
-        except (ssl.SSLError, ValueError) as exc:
-            raise Misconfigured("oidc.ca holds no certificate", hint="it takes PEM") from exc
-    return context
-
-
-def _is_tls(exc: BaseException) -> bool:
-    found: BaseException | None = exc
-    while found is not None:
-        if isinstance(found, ssl.SSLError):
-            return True
-        found = found.__cause__ or found.__context__
-    return False
+    try:
+        return client_context(ca)
+    except (ssl.SSLError, ValueError) as exc:
+        raise Misconfigured("oidc.ca holds no certificate", hint="it takes PEM") from exc
 
 
 def _same(known: str, shown: str) -> bool:

@@ -11,7 +11,8 @@ from strongroom.audit.entry import Reason
 from strongroom.errors import Denied, Unavailable
 from strongroom.gateway.answers import Refusal
 from strongroom.gateway.permits import fetch_access
-from strongroom.gateway.upstream import Deadline, Line, UpstreamLimits, is_safe_url, make_tls
+from strongroom.gateway.upstream import Deadline, Line, UpstreamLimits
+from strongroom.outbound import client_context, is_https_url
 from strongroom.vault.sellers import Seller
 
 _LIMITS: Final = UpstreamLimits(connections=1)
@@ -25,7 +26,7 @@ def try_credentials(seller: Seller) -> None:
         Unavailable: it did not answer, or not as it should.
 
     """
-    if not is_safe_url(seller.lwa_url):
+    if not is_https_url(seller.lwa_url):
         raise Unavailable("the selling partner's LWA URL is not usable")
     try:
         asyncio.run(_try(seller))
@@ -44,7 +45,7 @@ def try_credentials(seller: Seller) -> None:
 
 
 async def _try(seller: Seller) -> None:
-    line = Line(seller, make_tls(seller.upstream_ca), _LIMITS)
+    line = Line(seller, client_context(seller.upstream_ca), _LIMITS)
     try:
         async with Deadline(_LIMITS.total_seconds).enforce():
             await fetch_access(line)

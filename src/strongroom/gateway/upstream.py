@@ -15,14 +15,13 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final
-from urllib.parse import urlsplit
 
 import aiohttp
-import certifi
 from yarl import URL
 
 from strongroom.audit.entry import Reason
 from strongroom.gateway.answers import Refusal, amazon_error, upstream_failed
+from strongroom.outbound import client_context, is_https_url
 from strongroom.terms import SellerId
 from strongroom.vault.sellers import Seller, SellerStore
 
@@ -246,7 +245,7 @@ class Lines:
             ends_at = asyncio.get_running_loop().time() + self._limits.total_seconds
             self._leaving.append((ends_at, self._lines.pop(seller_id)))
         for url in (seller.endpoint, seller.lwa_url):
-            if not is_safe_url(url):
+            if not is_https_url(url):
                 raise upstream_failed(
                     502, "The selling partner's endpoint is not HTTPS.", Reason.UPSTREAM_TLS
                 )
@@ -277,43 +276,12 @@ class Lines:
         known = self._contexts.get(pem)
         if known is None:
             try:
-                known = self._contexts[pem] = make_tls(pem)
+                known = self._contexts[pem] = client_context(pem)
             except (ssl.SSLError, ValueError) as exc:
                 raise upstream_failed(
                     502, "The selling partner's CA certificate is unusable.", Reason.UPSTREAM_TLS
                 ) from exc
         return known
-
-
-def make_tls(pem: str | None) -> ssl.SSLContext:
-    """Return a client context that trusts this PEM text only, or the public roots where there is none."""
-    # Not `create_default_context`: that one obeys SSLKEYLOGFILE, which writes session keys to a file.
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    # Forward secrecy and AEAD alone, as our own listeners; Python would offer CBC too.
-    context.set_ciphers("ECDHE+AESGCM:ECDHE+CHACHA20")
-    if pem is None:
-        context.load_verify_locations(cafile=certifi.where())
-    else:
-        context.load_verify_locations(cadata=pem)
-    return context
-
-
-def is_safe_url(url: str) -> bool:
-    """Tell whether a configured address is HTTPS to a plain host, without credentials, query or fragment."""
-    try:
-        parts = urlsplit(url)
-        port_is_number = parts.port is None or parts.port > 0
-    except ValueError:
-        return False
-    return (
-        parts.scheme == "https"
-        and bool(parts.hostname)
-        and port_is_number
-        and parts.username is None
-        and not parts.query
-        and not parts.fragment
-    )
 
 
 def _same_route(one: Seller, other: Seller) -> bool:

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from cryptography import x509
 
-from strongroom.gateway.upstream import make_tls
+from strongroom.outbound import client_context
 from strongroom.posture.finding import Finding, State
 
 _SECONDS: Final = 5.0
@@ -81,7 +81,7 @@ def listener(name: str, host: str, port: int, authority: Path, now: datetime) ->
 def _ask(host: str, port: int, pem: str | None) -> _Seen | str | None:
     """Return what was seen, what was wrong with it, or None where nobody answered."""
     try:
-        context = make_tls(pem)
+        context = client_context(pem)
     except (ssl.SSLError, ValueError):
         return "its CA cannot be read"
     try:

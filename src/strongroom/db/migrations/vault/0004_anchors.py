@@ -1,0 +1,10 @@
+"""Tables of what left this machine to bind the log."""
+
+revision = "0004"
+down_revision = "0003"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Make the tables."""

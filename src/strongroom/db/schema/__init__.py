@@ -1,0 +1,95 @@
+"""Every table of the vault's database and of the keystore, each column with its class [2.2].
+
+`info["class"]` says what a column may hold: `key` (wrapped key), `sealed` (ciphertext), `reference` (keyed hash or
+random identifier), `business` (no personal data), `public`. Nothing here is ever a plaintext of personal data.
+Two separate databases: `vault` and `keystore`, because a key must never lie beside the data it opens.
+"""
+
+from strongroom.db import triggers
+from strongroom.db.schema.columns import keystore, vault
+from strongroom.db.schema.keys import (
+    keystore_master,
+    keystore_period,
+    keystore_secret,
+    keystore_signer,
+)
+from strongroom.db.schema.log import audit_checkpoint, audit_event, audit_head, audit_tile
+from strongroom.db.schema.records import (
+    drift,
+    period_replacement,
+    record,
+    record_block,
+    record_key,
+    search_tag,
+)
+from strongroom.db.schema.reviews import baseline, review_campaign, review_item
+from strongroom.db.schema.signing_on import (
+    account_lock,
+    login_count,
+    login_device,
+    login_link,
+    login_session,
+    login_step,
+    person_identity,
+    person_password,
+    recovery_code,
+    second_factor,
+)
+from strongroom.db.schema.surroundings import client_certificate, network_range, system_secret
+from strongroom.db.schema.who import (
+    app_channel,
+    authorization,
+    credential,
+    grant,
+    grant_use,
+    principal,
+    request_key,
+    role,
+    seller,
+)
+
+triggers.attach(vault)
+
+__all__ = [
+    "account_lock",
+    "app_channel",
+    "audit_checkpoint",
+    "audit_event",
+    "audit_head",
+    "audit_tile",
+    "authorization",
+    "baseline",
+    "client_certificate",
+    "credential",
+    "drift",
+    "grant",
+    "grant_use",
+    "keystore",
+    "keystore_master",
+    "keystore_period",
+    "keystore_secret",
+    "keystore_signer",
+    "login_count",
+    "login_device",
+    "login_link",
+    "login_session",
+    "login_step",
+    "network_range",
+    "period_replacement",
+    "person_identity",
+    "person_password",
+    "principal",
+    "record",
+    "record_block",
+    "record_key",
+    "recovery_code",
+    "request_key",
+    "review_campaign",
+    "review_item",
+    "role",
+    "search_tag",
+    "second_factor",
+    "seller",
+    "system_secret",
+    "vault",
+]
