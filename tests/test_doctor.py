@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from strongroom.accounts.changes import changing
-from strongroom.app import open_system
 from strongroom.doctor import Check, State, open_checks
+from strongroom.opening import open_system
 from strongroom.terms import SYSTEM, PrincipalId
 from tests.desk.conftest import ada, joined, made_for_two
 from tests.support.pages import PASSWORD, DeskHome, Member

@@ -18,7 +18,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from strongroom import app
+from strongroom import opening
+from strongroom.app import System
 from strongroom.errors import Conflict, Denied, Malformed, Misconfigured, Tampered
 from strongroom.home import Layout, certificates, layout, too_open, write_durably
 from strongroom.home.certificates import AMAZON_HOSTS
@@ -36,7 +37,7 @@ def make(
     *,
     one_person: bool = False,
 ) -> Layout:
-    app.initialize(
+    opening.initialize(
         path,
         environment=environment,
         passphrase=passphrase,
@@ -47,8 +48,8 @@ def make(
     return layout(path)
 
 
-def open_(home: Layout, passphrase: str = PASSPHRASE, **options: object) -> app.System:
-    return app.open_system(home.root, passphrase=passphrase, environ={}, **options)  # type: ignore[arg-type]
+def open_(home: Layout, passphrase: str = PASSPHRASE, **options: object) -> System:
+    return opening.open_system(home.root, passphrase=passphrase, environ={}, **options)  # type: ignore[arg-type]
 
 
 def events(home: Layout) -> list[str]:
@@ -149,7 +150,7 @@ def test_an_interrupted_init_does_not_open_and_is_finished_by_the_next(
 _DIES = """
 import os, sys
 from pathlib import Path
-from strongroom import app
+from strongroom import opening
 from strongroom.terms import Environment
 home, left = sys.argv[1], int(sys.argv[2])
 def hook(event, arguments):
@@ -160,7 +161,7 @@ def hook(event, arguments):
         if left < 0:
             os._exit(9)
 sys.addaudithook(hook)
-app.initialize(
+opening.initialize(
     Path(home), environment=Environment.TEST, passphrase=sys.argv[3], passphrase_file=None,
     one_person=False, environ={},
 )
@@ -266,7 +267,9 @@ def test_the_keystore_of_another_home_is_refused(home: Layout, tmp_path: Path) -
 def test_keys_and_records_are_never_one_database(home: Layout) -> None:
     url = f"sqlite:///{home.vault_database}"
     with pytest.raises(Misconfigured, match="one database"):
-        app.open_system(home.root, passphrase=PASSPHRASE, environ={"STRONGROOM_KEYSTORE__URL": url})
+        opening.open_system(
+            home.root, passphrase=PASSPHRASE, environ={"STRONGROOM_KEYSTORE__URL": url}
+        )
 
 
 def test_one_process_has_a_home_open(home: Layout) -> None:
@@ -319,14 +322,14 @@ def test_the_passphrase_comes_from_the_setting_or_from_systemd(
     home: Layout, tmp_path: Path
 ) -> None:
     with pytest.raises(Misconfigured, match="no passphrase"):
-        app.open_system(home.root, environ={})
+        opening.open_system(home.root, environ={})
     (tmp_path / "strongroom-passphrase").write_text(PASSPHRASE + "\n")
-    app.open_system(home.root, environ={"CREDENTIALS_DIRECTORY": str(tmp_path)}).close()
+    opening.open_system(home.root, environ={"CREDENTIALS_DIRECTORY": str(tmp_path)}).close()
     variable = {
         "STRONGROOM_KEYSTORE__PASSPHRASE_FILE": str(tmp_path / "strongroom-passphrase"),
         "CREDENTIALS_DIRECTORY": "/nonexistent",
     }
-    app.open_system(home.root, environ=variable).close()
+    opening.open_system(home.root, environ=variable).close()
 
 
 def test_nothing_printed_of_an_open_home_is_a_key(home: Layout) -> None:

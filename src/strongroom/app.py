@@ -1,7 +1,6 @@
 """Builds every object of an open home, once: settings in, a `System` out.
 
-Read it as the table of contents. It alone reads the clock; everything below takes `now`. A home is
-opened by one process at a time, with keys made for it and for its environment, or not at all.
+Read it as the table of contents. It alone reads the clock; everything below takes `now`.
 """
 
 import os
@@ -11,12 +10,11 @@ import socket
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from strongroom import settings as settings_file
 from strongroom.accounts import (
     Accounts,
     Certificates,
@@ -25,7 +23,6 @@ from strongroom.accounts import (
     Identities,
     Links,
     Networks,
-    NewLink,
     Nodes,
     Passwords,
     SignOn,
@@ -37,12 +34,11 @@ from strongroom.audit import AuditLog, Event, EventType, ObjKind, Outcome, Reaso
 from strongroom.compliance import AccessView, Reviews, administrators
 from strongroom.compliance.joining import Joining
 from strongroom.crypto.note import Signer, Verifier
-from strongroom.crypto.root import RootProvider, root_for
+from strongroom.crypto.root import RootProvider
 from strongroom.db import migrate
 from strongroom.db.engine import Database
-from strongroom.errors import Denied, Misconfigured, Tampered
-from strongroom.home import Layout, certificates, check_modes, layout, locked, making, refusals
-from strongroom.home.secrets import present as present_secrets
+from strongroom.errors import Denied, Misconfigured
+from strongroom.home import Layout, certificates, making
 from strongroom.policy.passwords import profile_named
 from strongroom.settings import Settings
 from strongroom.terms import SYSTEM, Caller, Environment, PrincipalId
@@ -55,8 +51,6 @@ Clock = Callable[[], datetime]
 """Returns the present instant, aware, in UTC."""
 
 _SYSTEMD_CREDENTIAL: Final = "strongroom-passphrase"
-_ONE_PERSON: Final = "init.one_person"
-"""How the log's first event says what was declared at `init`: a setting alone could be edited."""
 
 
 def machine_clock() -> datetime:
@@ -117,7 +111,7 @@ class System:
         """
         if now is None:
             return self.clock()
-        _refuse_chosen_time(self.settings.environment)
+        refuse_chosen_time(self.settings.environment)
         return now
 
     def record(self, type_: EventType, now: datetime, op: str | None = None) -> None:
@@ -170,124 +164,6 @@ class System:
             self.audit.checkpoint(now)
 
 
-@dataclass(frozen=True, slots=True)
-class Made:
-    """A home just made, and the link by which its first administrator comes in: shown this once."""
-
-    settings: Settings
-    first_link: NewLink
-    site: Site
-    """Where the link leads."""
-
-
-def initialize(
-    path: Path,
-    *,
-    environment: Environment,
-    passphrase: str | None,
-    passphrase_file: Path | None,
-    one_person: bool,
-    clock: Clock = machine_clock,
-    environ: Mapping[str, str] | None = None,
-    os_user: str | None = None,
-) -> Made:
-    """Make a home, or finish making one that was interrupted, and return its settings and first link.
-
-    `passphrase_file` is remembered, so that the home opens by itself. `os_user` sits at the console: the first link
-    is recorded as made by them, else by the service itself. Durable on return.
-
-    Raises:
-        Conflict: there is a home already, or something else.
-        Malformed, Misconfigured: the passphrase or a setting is not usable.
-
-    """
-    home = layout(path)
-    making.make_root_directory(home)
-    with locked(home):
-        request = making.begin(
-            home,
-            making.Request(
-                environment,
-                secrets.token_hex(8),
-                one_person,
-                None if passphrase_file is None else str(passphrase_file.absolute()),
-            ),
-        )
-        settings = settings_file.load(
-            path,
-            environ,
-            defaults={
-                "environment": request.environment,
-                "home_id": request.home_id,
-                "one_person": request.one_person,
-            },
-        )
-        given = passphrase if passphrase is not None else _passphrase(settings, environ)
-        root, request = making.make_root(home, request, settings.keystore.root, given)
-        with ExitStack() as resources:
-            system = _wire(home, settings, root, clock, resources, fresh=True)
-            if not system.audit.tail(1):
-                mode = _ONE_PERSON if request.one_person else None
-                system.record(EventType.HOME_INITIALIZED, clock(), mode)
-            now = clock()
-            # There is no default account and no default password: a link is all that leads in [1.2].
-            console = SYSTEM if os_user is None else system.accounts.console(os_user, now)
-            link = system.joining.first_link(console, now)
-            system.audit.checkpoint(clock())
-        making.finish(home, request)
-    return Made(settings_file.load(path, environ), link, system.signon.site)
-
-
-def open_system(
-    path: Path,
-    *,
-    starts_at: datetime | None = None,
-    passphrase: str | None = None,
-    environ: Mapping[str, str] | None = None,
-    tolerant: bool = False,
-) -> System:
-    """Open a home and lock it; `starts_at` sets the clock of a home made for tests.
-
-    `tolerant` opens a home whose log was tampered with too, so that it can be verified.
-
-    Raises:
-        Conflict: another process has it open.
-        Denied: `starts_at` is given for a production home.
-        Misconfigured: it is no home, others may touch it, its keys are missing or belong to another
-            home or environment, or the passphrase is wrong.
-        Tampered: its log is not the one its signer vouched for.
-
-    """
-    home = layout(path)
-    making.refuse_unfinished(home)
-    settings = settings_file.load(home.root, environ)
-    if starts_at is not None:
-        _refuse_chosen_time(settings.environment)
-    clock = machine_clock if starts_at is None else clock_from(starts_at)
-    check_modes(home)
-    with ExitStack() as resources:
-        resources.enter_context(locked(home))
-        try:
-            given = passphrase if passphrase is not None else _passphrase(settings, environ)
-            root = root_for(
-                settings.keystore.root, settings.environment, passphrase=given, home=home.root
-            )
-            system = _wire(home, settings, root, clock, resources, fresh=False)
-            if not tolerant:
-                _refuse_other_mode(system)
-        except (Misconfigured, Tampered):
-            refusals.add(home, clock())
-            raise
-        system = replace(system, sound=_record_opening(system, clock(), tolerant=tolerant))
-        if system.sound:
-            system.keep_certificate()
-            # A password that was changed in the settings shows here.
-            system.secrets.observe(
-                present_secrets(home, settings), system.keystore.made_at(), clock()
-            )
-        return replace(system, _resources=resources.pop_all())
-
-
 def passphrase_path(settings: Settings, environ: Mapping[str, str] | None = None) -> Path | None:
     """Return where the passphrase comes from: the setting, else the systemd credential; or None."""
     if settings.keystore.passphrase_file is not None:
@@ -297,7 +173,7 @@ def passphrase_path(settings: Settings, environ: Mapping[str, str] | None = None
     return path if path is not None and path.exists() else None
 
 
-def _wire(
+def wire(
     home: Layout,
     settings: Settings,
     root: RootProvider,
@@ -306,6 +182,13 @@ def _wire(
     *,
     fresh: bool,
 ) -> System:
+    """Return the objects of a home that is locked; `fresh` makes keys and tables first.
+
+    Raises:
+        Misconfigured: keys are missing, or belong to another home or environment, or a database is missing.
+        Tampered: the log is not the one its signer vouched for.
+
+    """
     environment, now = settings.environment, clock()
 
     # Two databases: a key never lies beside the data it opens [2.4].
@@ -480,75 +363,7 @@ def _open_database(
     return database
 
 
-def _record_opening(system: System, now: datetime, *, tolerant: bool) -> bool:
-    """Record that the keys and the home were opened, and how often they were refused before."""
-    refused = refusals.count(system.home)
-    events = [
-        Event(
-            EventType.MASTER_KEY_OPENED,
-            Outcome.SUCCESS,
-            SYSTEM,
-            obj_kind=ObjKind.KEY,
-            obj_ref="master",
-        ),
-        Event(
-            EventType.HOME_OPENED,
-            Outcome.SUCCESS,
-            SYSTEM,
-            obj_kind=ObjKind.HOME,
-            obj_ref=system.settings.home_id,
-        ),
-    ]
-    if refused:
-        events.insert(
-            0,
-            Event(
-                EventType.CONFIG_REFUSED,
-                Outcome.FAILURE,
-                SYSTEM,
-                reason=Reason.MISCONFIGURED,
-                obj_kind=ObjKind.HOME,
-                obj_ref=system.settings.home_id,
-                n=refused,
-            ),
-        )
-    try:
-        with system.database.write() as tx:
-            system.audit.append(tx, *events, now=now)
-    except Tampered:
-        if not tolerant:
-            raise
-        return False
-    refusals.clear(system.home)
-    return True
-
-
-def _refuse_other_mode(system: System) -> None:
-    """Refuse settings that do without the second person where `init` did not declare it [1.3]."""
-    if not system.settings.one_person:
-        return
-    try:
-        events = system.audit.events()
-        made = next((e for e in events if e.type == EventType.HOME_INITIALIZED.value), None)
-    except ValueError:  # an entry that is no JSON any more
-        made = None
-    if made is None or made.body.get("op") != _ONE_PERSON:
-        raise Misconfigured(
-            "the settings say one_person, but the home was made for more than one",
-            hint="remove one_person from strongroom.toml and the environment",
-        )
-
-
-def _passphrase(settings: Settings, environ: Mapping[str, str] | None) -> str:
-    path = passphrase_path(settings, environ)
-    if path is None:
-        raise Misconfigured(
-            "no passphrase for the root key",
-            hint="set keystore.passphrase_file, or the systemd credential strongroom-passphrase",
-        )
-    return settings_file.read_secret(path, "the passphrase")
-
-
-def _refuse_chosen_time(environment: Environment) -> None:
+def refuse_chosen_time(environment: Environment) -> None:
+    """Refuse a time that somebody chose for a home that takes its time from the machine. Raises: Denied."""
     if environment is not Environment.TEST:
         raise Denied(f"a home of environment {environment} takes its time from the machine")

@@ -22,7 +22,7 @@ import uvloop
 from strongroom import logs
 from strongroom.accounts.visits import Site
 from strongroom.api import Api, ApiLimits, create_api
-from strongroom.app import System, machine_clock, open_system
+from strongroom.app import System, machine_clock
 from strongroom.audit import Event as AuditEvent
 from strongroom.audit import EventType, Outcome, Reason
 from strongroom.control import ControlServer
@@ -33,6 +33,7 @@ from strongroom.gateway import create_gateway
 from strongroom.home import certificates
 from strongroom.home.transport import Refused, Taken, Transport
 from strongroom.listener import Address, Listener, allow_connections, open_listener
+from strongroom.opening import open_system
 from strongroom.perimeter import Perimeter
 from strongroom.policy.catalogue import Catalogue
 from strongroom.terms import SYSTEM

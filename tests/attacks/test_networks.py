@@ -26,10 +26,10 @@ from tests.vault.conftest import World
 from strongroom.accounts import Networks, Visit
 from strongroom.accounts.strangers import Strangers
 from strongroom.api import ApiLimits
-from strongroom.app import open_system
 from strongroom.db import schema
 from strongroom.db.engine import Database
 from strongroom.errors import Misconfigured, Unauthenticated
+from strongroom.opening import open_system
 from strongroom.perimeter import Perimeter
 from strongroom.policy.network import NetworkScope
 from strongroom.terms import SYSTEM

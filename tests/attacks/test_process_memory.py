@@ -25,7 +25,6 @@ from tests.vault.conftest import NOW, World, order
 from strongroom import logs
 from strongroom.accounts.rows import NewApp, NewAuthorization, NewPerson, Principal
 from strongroom.accounts.sealing import Sealing
-from strongroom.app import open_system
 from strongroom.crypto.envelope import PeriodCipher, RecordSealer
 from strongroom.crypto.index import SubjectKey, search_key
 from strongroom.crypto.note import Signer
@@ -33,6 +32,7 @@ from strongroom.crypto.root import FileRoot
 from strongroom.crypto.ticket import TicketBox
 from strongroom.crypto.token import Mint
 from strongroom.desk.forms import Form, FormTokens
+from strongroom.opening import open_system
 from strongroom.operations import Request
 from strongroom.terms import (
     Environment,

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from tests.support.offline import Offline
 
-from strongroom.app import open_system
+from strongroom.opening import open_system
 from strongroom.policy.retention import Progress, SightedFacts
 from strongroom.policy.sighting import Sighting
 from strongroom.terms import SYSTEM, Environment, SellerId

@@ -11,7 +11,7 @@ import pytest
 from tests.support.offline import Offline
 from tests.vault.conftest import order
 
-from strongroom.app import open_system
+from strongroom.opening import open_system
 from strongroom.terms import SYSTEM
 
 pytestmark = pytest.mark.clause("1.2", "1.3")

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from strongroom.app import initialize
 from strongroom.cli.commands import run
+from strongroom.opening import initialize
 from strongroom.terms import Environment
 
 ISSUER = "https://login.example.com"

@@ -18,9 +18,10 @@ from tests.support.offline import PASSPHRASE, Offline
 from strongroom import logs
 from strongroom.accounts.links import LinkRefused
 from strongroom.accounts.visits import Visit
-from strongroom.app import System, open_system
+from strongroom.app import System
 from strongroom.cli.commands import run
 from strongroom.compliance.joining import Joined
+from strongroom.opening import open_system
 
 pytestmark = pytest.mark.clause("1.2")
 

@@ -14,7 +14,8 @@ from tests.support.guarded import at
 from tests.support.offline import Offline
 
 from strongroom.accounts.guard import Locked
-from strongroom.app import System, open_system
+from strongroom.app import System
+from strongroom.opening import open_system
 
 pytestmark = pytest.mark.clause("1.2")
 

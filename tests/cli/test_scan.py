@@ -13,7 +13,8 @@ import pytest
 from tests.support.home import COMMAND, Home
 from tests.support.offline import Offline
 
-from strongroom.app import System, open_system
+from strongroom.app import System
+from strongroom.opening import open_system
 from strongroom.operations import Request, run
 from strongroom.policy.retention import Progress, SightedFacts
 from strongroom.policy.sighting import Sighting

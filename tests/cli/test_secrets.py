@@ -18,8 +18,8 @@ from tests.support.client import Client as Gateway
 from tests.support.home import PASSPHRASE, App, CommandError, Home
 from tests.support.offline import Offline
 
-from strongroom.app import open_system
 from strongroom.errors import Conflict, Malformed, Misconfigured, Unavailable
+from strongroom.opening import open_system
 from strongroom.operations import Request, run
 from strongroom.simulator import SellerAccount, Simulator, SimulatorConfig
 from strongroom.vault.secrets import SystemSecrets

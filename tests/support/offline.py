@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from strongroom.app import initialize
 from strongroom.cli.commands import run
+from strongroom.opening import initialize
 from strongroom.terms import Environment
 
 PASSPHRASE = "a passphrase of the tests, 42"

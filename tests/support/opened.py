@@ -7,8 +7,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from strongroom.app import System, open_system
+from strongroom.app import System
 from strongroom.errors import Gone, NotFound
+from strongroom.opening import open_system
 from strongroom.terms import Caller, Purpose, Scalar, SellerId
 from strongroom.vault import Revealed
 from tests.support.home import App, Home

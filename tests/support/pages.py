@@ -20,7 +20,8 @@ from urllib.parse import urlencode
 import pyotp
 from argon2 import PasswordHasher
 
-from strongroom.app import System, open_system
+from strongroom.app import System
+from strongroom.opening import open_system
 from strongroom.serve import desk_of
 from strongroom.terms import Caller
 

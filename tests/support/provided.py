@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlencode
 
-from strongroom.app import initialize
+from strongroom.opening import initialize
 from strongroom.serve import desk_of
 from strongroom.terms import Environment
 from tests.support.pages import ORIGIN, DeskHome, Page, Visitor

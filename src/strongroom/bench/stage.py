@@ -16,9 +16,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from strongroom.app import System, initialize, machine_clock, open_system
+from strongroom.app import System, machine_clock
 from strongroom.errors import Misconfigured, Unavailable
 from strongroom.home import certificates, layout
+from strongroom.opening import initialize, open_system
 from strongroom.terms import Caller, Environment, SellerId
 from strongroom.vault import LwaCredentials
 

@@ -10,11 +10,12 @@ from typing import Annotated
 import typer
 
 from strongroom import control, doctor, logs
-from strongroom.app import clock_from, initialize, machine_clock
+from strongroom.app import clock_from, machine_clock
 from strongroom.cli import joining
 from strongroom.cli.session import EXIT_REFUSED, Session, lines, secret, table, verb
 from strongroom.errors import Conflict, Denied, Malformed, StrongroomError
 from strongroom.home import certificates
+from strongroom.opening import initialize
 from strongroom.operations import instant
 from strongroom.operations.joining import shown
 from strongroom.serve import Face, Ready, serve

@@ -23,7 +23,7 @@ from rich.table import Table
 from rich.text import Text
 
 from strongroom import control, logs, operations
-from strongroom.app import System, open_system
+from strongroom.app import System
 from strongroom.errors import (
     Conflict,
     Malformed,
@@ -33,6 +33,7 @@ from strongroom.errors import (
     Unavailable,
 )
 from strongroom.home import Layout, layout
+from strongroom.opening import open_system
 from strongroom.operations import Json, Request
 from strongroom.settings import load, read_secret
 from strongroom.terms import Environment
