@@ -6,6 +6,7 @@ Two separate databases: `vault` and `keystore`, because a key must never lie bes
 """
 
 from strongroom.db import triggers
+from strongroom.db.schema.alarms import principal_suspension
 from strongroom.db.schema.columns import keystore, vault
 from strongroom.db.schema.keys import (
     keystore_master,
@@ -79,6 +80,7 @@ __all__ = [
     "person_identity",
     "person_password",
     "principal",
+    "principal_suspension",
     "record",
     "record_block",
     "record_key",
