@@ -33,6 +33,7 @@ from strongroom.gateway import create_gateway
 from strongroom.home import certificates
 from strongroom.home.transport import Refused, Taken, Transport
 from strongroom.listener import Address, Listener, allow_connections, open_listener
+from strongroom.metrics import CONTENT_TYPE, Metrics
 from strongroom.opening import open_system
 from strongroom.perimeter import Perimeter
 from strongroom.policy.catalogue import Catalogue
@@ -172,6 +173,7 @@ class _Serving:
             system.home, lambda: system.certificates.anchors(system.clock()).pems
         )
         self._renewal_at = machine_clock() + _RENEWAL_EVERY
+        self._metrics = Metrics(system)
 
     async def run(self, ready: Callable[[Ready], None]) -> None:
         loop = asyncio.get_running_loop()
@@ -237,11 +239,12 @@ class _Serving:
         if not self._system.settings.desk.url:
             self._system.signon.site = Site.of(f"https://localhost:{urlsplit(url).port}")
 
-    def _perimeter(self, name: str, app: Any) -> Perimeter:  # noqa: ANN401 - an ASGI application
+    def _perimeter(self, name: str, app: Any) -> Any:  # noqa: ANN401 - ASGI applications
         """Return what of a listener's clients the application behind it gets to see [1.1]."""
         system = self._system
         proxies = system.settings.network.trusted_proxies
-        return Perimeter(app, name, system.networks, system.strangers, system.clock, proxies)
+        guarded = Perimeter(app, name, system.networks, system.strangers, system.clock, proxies)
+        return self._metrics.meter.around(name, guarded)
 
     def _api(self) -> Api:
         system = self._system
@@ -392,26 +395,21 @@ class _Serving:
 
     async def _health(self, scope: Any, _receive: Any, send: Any) -> None:  # noqa: ANN401 - ASGI
         """Answer monitoring: 200 while all is well, 503 when scheduled work failed last time."""
-        status, body = 404, "not found\n"
+        status, body, kind = 404, b"not found\n", "text/plain; charset=utf-8"
         failing = self._failing()
         if scope["type"] == "http" and scope["method"] not in ("GET", "HEAD"):
-            status, body = 405, "method not allowed\n"
+            status, body = 405, b"method not allowed\n"
         elif scope["type"] == "http" and scope["path"] == "/health":
             status = 503 if failing else 200
-            body = "failing: " + " ".join(failing) if failing else "ok"
+            body = f"failing: {' '.join(failing)}\n".encode() if failing else b"ok\n"
         elif scope["type"] == "http" and scope["path"] == "/metrics":
-            status = 200
-            body = (
-                "# TYPE strongroom_up gauge\nstrongroom_up 1\n"
-                "# TYPE strongroom_failing_tasks gauge\n"
-                f"strongroom_failing_tasks {len(failing)}\n"
-                "# TYPE strongroom_certificate_ends_seconds gauge\n"
-                f"strongroom_certificate_ends_seconds {self._transport.leaf.not_after.timestamp():.0f}"
-            )
+            ends = self._transport.leaf.not_after.timestamp()
+            status, kind = 200, CONTENT_TYPE
+            body = await asyncio.to_thread(self._metrics.exposition, failing, ends)
         headers = [
-            (b"content-type", b"text/plain; charset=utf-8"),
+            (b"content-type", kind.encode()),
             (b"cache-control", b"no-store"),
             (b"x-content-type-options", b"nosniff"),
         ]
         await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": body.rstrip("\n").encode() + b"\n"})
+        await send({"type": "http.response.body", "body": body})

@@ -9,7 +9,7 @@ lives in another database: a log that was set back to an earlier state is refuse
 import hmac
 import os
 import threading
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -299,6 +299,23 @@ class AuditLog:
             if len(page) < _PAGE:
                 return
             seq = page[-1].seq + 1
+
+    def counts(self, since: int | None) -> tuple[int, Mapping[tuple[str, str], int]]:
+        """Return the log's size, and how many entries from number `since` on have which type and outcome.
+
+        Without `since` nothing is counted.
+        """
+        column = audit_event.c
+        with self._database.read() as tx:
+            size = tx.execute(_HEAD).scalar_one_or_none() or 0
+            if since is None:
+                return size, {}
+            query = (
+                sa.select(column.type, column.outcome, sa.func.count())
+                .where(column.seq >= since, column.seq < size)
+                .group_by(column.type, column.outcome)
+            )
+            return size, {(type_, outcome): n for type_, outcome, n in tx.execute(query)}
 
     def last_active(self) -> dict[int, datetime]:
         """Return when each principal last did anything that was recorded, by its number."""
