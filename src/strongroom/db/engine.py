@@ -10,7 +10,7 @@ import os
 import secrets
 import threading
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime, timedelta
 from operator import itemgetter
 from pathlib import Path
@@ -19,10 +19,10 @@ from typing import Any, Final, cast
 import sqlalchemy as sa
 from sqlalchemy import Connection, event
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool, StaticPool
 
-from strongroom.db.group import GroupCommit, named_failures
+from strongroom.db.group import Failed, GroupCommit, named
 from strongroom.errors import Conflict, Denied, Misconfigured, Tampered, Unavailable
 
 Transaction = Connection
@@ -133,11 +133,10 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Transaction]:
         """Give a transaction that sees one consistent state and writes nothing."""
-        with named_failures(), self._reader.connect() as connection, connection.begin():
+        with _named_failures(), self._reader.connect() as connection, connection.begin():
             yield connection
 
-    @contextmanager
-    def write(self, *, alone: bool = False) -> Iterator[Transaction]:
+    def write(self, *, alone: bool = False) -> AbstractContextManager[Transaction]:
         """Give a transaction that is durable when the block ends without an error, and undone otherwise.
 
         On SQLite one block runs at a time, and those of several threads share a COMMIT; each is undone without the
@@ -149,14 +148,14 @@ class Database:
             Tampered: the SQLite file was removed or replaced under us; nothing more is written.
 
         """
-        if self.is_sqlite:
-            with self._group.unit(alone=alone) as connection:
-                yield connection
-            return
-        with named_failures(), self._writer.begin() as connection:
+        return self._group.unit(alone=alone) if self.is_sqlite else self._write_rows()
+
+    @contextmanager
+    def _write_rows(self) -> Iterator[Transaction]:
+        with _named_failures(), self._writer.begin() as connection:
             yield connection
 
-    def on_unsound(self, stop: Callable[[], None]) -> None:
+    def on_unsound(self, stop: Callable[[Failed], None]) -> None:
         """Have `stop` called, by whichever thread meets it, once nothing may be written any more to a SQLite file."""
         if self.is_sqlite:
             self._group.on_unsound = stop
@@ -181,7 +180,7 @@ class Database:
         engine = sa.create_engine(url, hide_parameters=True, pool_pre_ping=True)
         with self._lock:
             try:
-                with named_failures():
+                with _named_failures():
                     self._refuse_elsewhere(engine)
                     _refuse_stranger(engine, tables)
             except BaseException:
@@ -393,3 +392,11 @@ def _prepare_sqlite_reader(connection: Any, _record: object) -> None:  # noqa: A
     connection.execute(f"PRAGMA busy_timeout={_BUSY_TIMEOUT_MS}")
     connection.execute("PRAGMA query_only=ON")
     connection.execute("PRAGMA temp_store=MEMORY")
+
+
+@contextmanager
+def _named_failures() -> Iterator[None]:
+    try:
+        yield
+    except DBAPIError as exc:
+        raise named(exc.orig) from None

@@ -13,7 +13,7 @@ import sqlite3
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from copy import copy
 from time import monotonic
 from typing import Final, Protocol, cast
@@ -22,17 +22,28 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-from strongroom.errors import StrongroomError, Unavailable
+from strongroom.errors import Unavailable
 
 MOST_UNITS: Final = 64
 """How many units one COMMIT holds: beyond that it costs each of them next to nothing."""
 
 LONGEST_SECONDS: Final = 0.005
-"""How long units join a transaction that is open: no longer than a commit on a slow disk takes."""
+"""How long others join once a unit is done: who waits for its commit waits no longer than a slow disk makes it."""
 
 # The library's own: SQLITE_IOERR, SQLITE_CORRUPT, SQLITE_NOTADB (sqlite.org/rescode.html); the low byte is the kind.
 _UNSOUND: Final = frozenset({10, 11, 26})
 _KIND: Final = 0xFF
+
+
+class Failed(Unavailable):
+    """The database engine refused; `code` is its own word for why."""
+
+    def __init__(
+        self, message: str, *, hint: str | None = None, code: str = "", is_unsound: bool = False
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.code = code
+        self.is_unsound = is_unsound
 
 
 class _Driver(Protocol):
@@ -57,14 +68,14 @@ class _Turn:
 class _Group:
     """The units of one transaction: how many are done, who of them sleeps, and what became of them all."""
 
-    __slots__ = ("alone", "began", "connection", "driver", "failure", "sleeping", "units")
+    __slots__ = ("alone", "connection", "driver", "failure", "since", "sleeping", "units")
 
     def __init__(self, connection: Connection, driver: _Driver, *, alone: bool) -> None:
         self.connection = connection
         self.driver = driver
         self.alone = alone
-        self.began = monotonic()
         self.units = 0
+        self.since = 0.0
         self.sleeping: list[threading.Lock] = []
         self.failure: BaseException | None = None
 
@@ -84,11 +95,11 @@ class GroupCommit:
         self._holder = 0
         self._group: _Group | None = None
         self._unsound = ""
-        self.on_unsound: Callable[[], None] = _nothing
+        self.longest_seconds = LONGEST_SECONDS
+        self.on_unsound: Callable[[Failed], None] = _nothing
         """Called once, by the thread that meets it, when nothing will be written any more."""
 
-    @contextmanager
-    def unit(self, *, alone: bool = False) -> Iterator[Connection]:
+    def unit(self, *, alone: bool = False) -> AbstractContextManager[Connection]:
         """Give a transaction that is durable when the block ends without an error, and undone otherwise.
 
         `alone`: it takes long, so that nobody should wait for it who does not have to.
@@ -97,30 +108,67 @@ class GroupCommit:
             Unavailable: nothing of the block was kept. Also what `check` raises.
 
         """
-        self._take(alone=alone)
-        try:
-            group = self._open(alone=alone)
-            with self._undone_alone(group):
-                yield group.connection
-        except BaseException:
-            # What others did before stands; this one need not wait for it.
-            self._go_on(None)
-            raise
-        sleep = _held()
-        if self._go_on(sleep):
-            sleep.acquire()
-        if group.failure is not None:
-            raise _again(group.failure) from None
+        return _Unit(self, alone=alone)
 
     @contextmanager
     def pause(self) -> Iterator[Connection]:
         """Give the connection outside of any transaction, with no unit on it."""
         self._take(alone=True)
         try:
-            with self._noted(), named_failures(), self._engine.connect() as connection:
+            with self._engine.connect() as connection:
                 yield connection
+        except (DBAPIError, sqlite3.Error) as exc:
+            raise self._refused(exc) from None
         finally:
-            self._go_on(None)
+            self._go_on(waits=False)
+
+    def _enter(self, *, alone: bool) -> _Group:
+        """Return the open transaction, with a place to which its next unit can be undone."""
+        self._take(alone=alone)
+        try:
+            group = self._group
+            if group is None:
+                return self._open(alone=alone)
+            group.driver.execute("SAVEPOINT unit")
+        except (DBAPIError, sqlite3.Error) as exc:
+            refused = self._refused(exc)
+            self._go_on(waits=False)
+            raise refused from None
+        except BaseException:
+            self._go_on(waits=False)
+            raise
+        return group
+
+    def _exit(self, group: _Group, error: BaseException | None) -> None:
+        """End a unit: undo it where there was an error, or return once it is durable."""
+        # The first has nothing before it: to undo the transaction is to undo it.
+        is_first = group.units == 0
+        raised = error
+        if error is None:
+            try:
+                if not group.driver.in_transaction:
+                    error = _undone()  # by SQLite itself, and somebody took that for a small error
+                elif not is_first:
+                    group.driver.execute("RELEASE unit")
+            except sqlite3.Error as exc:
+                error = exc
+        if error is not None:
+            refused = self._refused(error)
+            self._undo(group, is_first=is_first)
+            # What others did before stands; this one need not wait for it.
+            self._go_on(waits=False)
+            if refused is raised:
+                return  # as the block raised it
+            raise refused from None
+        group.units += 1
+        if is_first:
+            group.since = monotonic()
+        sleep = self._go_on(waits=True)
+        if sleep is not None:
+            sleep.acquire()
+        if group.failure is not None:
+            # One error object in two threads would grow two tracebacks.
+            raise copy(group.failure) from None
 
     # -- turns -----------------------------------------------------------------------------------
 
@@ -151,29 +199,34 @@ class GroupCommit:
             if not has_come:
                 self._queue.remove(turn)
         if has_come:
-            self._go_on(None)
+            self._go_on(waits=False)
 
-    def _go_on(self, sleep: "threading.Lock | None") -> bool:
-        """End this thread's turn. True: its unit waits for another's COMMIT, which then releases `sleep`."""
+    def _go_on(self, *, waits: bool) -> "threading.Lock | None":
+        """End this thread's turn; return what its unit has to wait for, where another commits it."""
         self._holder = 0
         group = self._group
-        if group is not None and self._pass_on(group, sleep):
-            return sleep is not None
         try:
             if group is not None:
+                if self._queue and not self._is_full(group):
+                    sleep = _held() if waits else None
+                    if self._pass_on(group, sleep):
+                        return sleep
                 self._commit(group)
-        finally:
-            with self._mutex:
-                if self._queue:
-                    self._queue.popleft().lock.release()
-                else:
-                    self._is_taken = False
-        return False
+        except BaseException:
+            self._end_turn()
+            raise
+        self._end_turn()
+        return None
+
+    def _is_full(self, group: _Group) -> bool:
+        return (
+            group.alone
+            or group.units >= MOST_UNITS
+            or monotonic() - group.since > self.longest_seconds
+        )
 
     def _pass_on(self, group: _Group, sleep: "threading.Lock | None") -> bool:
-        """Hand the open transaction to who waits longest; False where it is time to commit."""
-        if group.alone or group.units >= MOST_UNITS or monotonic() - group.began > LONGEST_SECONDS:
-            return False
+        """Hand the open transaction to who waits longest; False where that one wants none."""
         with self._mutex:
             if not self._queue or self._queue[0].alone:
                 return False
@@ -182,72 +235,54 @@ class GroupCommit:
             self._queue.popleft().lock.release()
         return True
 
+    def _end_turn(self) -> None:
+        with self._mutex:
+            if self._queue:
+                self._queue.popleft().lock.release()
+            else:
+                self._is_taken = False
+
     # -- the transaction ---------------------------------------------------------------------------
 
     def _open(self, *, alone: bool) -> _Group:
-        """Return the open transaction, or begin one."""
+        """Begin a transaction."""
         if self._unsound:
             raise Unavailable(
                 f"database: nothing is written any more after {self._unsound}",
                 hint="check the disk, then start again",
             )
-        if self._group is not None:
-            return self._group
-        with self._noted(), named_failures():
-            connection = self._engine.connect()
-            try:
-                connection.begin()
-                driver = cast("_Driver", connection.connection.driver_connection)
-                self._check()
-            except BaseException:
-                connection.close()
-                raise
+        connection = self._engine.connect()
+        try:
+            connection.begin()
+            self._check()
+        except BaseException:
+            connection.close()
+            raise
+        driver = cast("_Driver", connection.connection.driver_connection)
         self._group = _Group(connection, driver, alone=alone)
         return self._group
-
-    @contextmanager
-    def _undone_alone(self, group: _Group) -> Iterator[None]:
-        """Count the block as a unit of the transaction when it ends, or undo it and no other."""
-        # The first has nothing before it: to undo the transaction is to undo it.
-        is_first = group.units == 0
-        try:
-            with self._noted(), named_failures():
-                if not is_first:
-                    group.driver.execute("SAVEPOINT unit")
-                yield
-                if not group.driver.in_transaction:
-                    # SQLite undid all by itself, and somebody took the error for a small one.
-                    raise Unavailable("database: the transaction was undone")  # noqa: TRY301 - as any failure of the unit
-                if not is_first:
-                    group.driver.execute("RELEASE unit")
-        except BaseException:
-            self._undo(group, is_first=is_first)
-            raise
-        group.units += 1
 
     def _undo(self, group: _Group, *, is_first: bool) -> None:
         """Undo the unit at hand; where that cannot be, or SQLite undid more, all of the transaction fail."""
         if not is_first and group.driver.in_transaction:
             try:
-                with self._noted(), named_failures():
-                    group.driver.execute("ROLLBACK TO unit")
-                    group.driver.execute("RELEASE unit")
-            except (StrongroomError, sqlite3.Error):
-                pass
+                group.driver.execute("ROLLBACK TO unit")
+                group.driver.execute("RELEASE unit")
+            except sqlite3.Error as exc:
+                self._refused(exc)
             else:
                 return
-        self._end(group, Unavailable("database: the transaction was undone"))
+        self._end(group, _undone())
 
     def _commit(self, group: _Group) -> None:
         """Make all units durable, or fail them all; they are woken in either case."""
         failure: BaseException | None = Unavailable("database: the commit was interrupted")
         try:
-            with self._noted(), named_failures():
-                group.connection.commit()
+            group.connection.commit()
             self._check()
             failure = None
         except Exception as exc:  # noqa: BLE001 - each unit raises it in its own thread
-            failure = exc
+            failure = self._refused(exc)
         finally:
             self._end(group, failure)
 
@@ -255,57 +290,61 @@ class GroupCommit:
         self._group = None
         group.failure = failure
         with suppress(DBAPIError, sqlite3.Error):
-            group.connection.close()  # undoes what is open
+            # A COMMIT that failed may leave it open, and SQLAlchemy takes it for ended.
+            if group.driver.in_transaction:
+                group.driver.execute("ROLLBACK")
+        with suppress(DBAPIError, sqlite3.Error):
+            group.connection.close()
         for sleep in group.sleeping:
             sleep.release()
 
-    @contextmanager
-    def _noted(self) -> Iterator[None]:
-        """Remember a failure after which nothing may be written any more."""
-        try:
-            yield
-        except Failed as exc:
-            if exc.is_unsound and not self._unsound:
-                self._unsound = exc.code
-                self.on_unsound()
-            raise
+    def _refused(self, error: BaseException) -> BaseException:
+        """Return the error as ours; remember one after which nothing may be written any more."""
+        if isinstance(error, DBAPIError):
+            error = named(error.orig)
+        elif isinstance(error, sqlite3.Error):
+            error = named(error)
+        if isinstance(error, Failed) and error.is_unsound and not self._unsound:
+            self._unsound = error.code
+            self.on_unsound(error)
+        return error
 
 
-class Failed(Unavailable):
-    """The database engine refused; `code` is its own word for why."""
+class _Unit(AbstractContextManager[Connection]):
+    """One unit of work. A class, because every write makes one and generators cost more."""
 
-    def __init__(
-        self, message: str, *, hint: str | None = None, code: str = "", is_unsound: bool = False
+    __slots__ = ("_alone", "_commit", "_group")
+
+    def __init__(self, commit: GroupCommit, *, alone: bool) -> None:
+        self._commit = commit
+        self._alone = alone
+
+    def __enter__(self) -> Connection:
+        self._group = self._commit._enter(alone=self._alone)  # noqa: SLF001 - one thing in two classes
+        return self._group.connection
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: object
     ) -> None:
-        super().__init__(message, hint=hint)
-        self.code = code
-        self.is_unsound = is_unsound
+        self._commit._exit(self._group, error)  # noqa: SLF001 - as above
 
 
-@contextmanager
-def named_failures() -> Iterator[None]:
-    """Turn a driver's failure into ours: its own text may repeat a statement's parameters."""
-    try:
-        yield
-    except DBAPIError as exc:
-        raise _named(exc.orig) from None
-    except sqlite3.Error as exc:
-        raise _named(exc) from None
-
-
-def _named(error: BaseException | None) -> Failed:
+def named(error: BaseException | None) -> Failed:
+    """Return a driver's failure as ours: its own text may repeat a statement's parameters."""
     kind = type(error).__name__
-    code = getattr(error, "sqlite_errorname", "")
-    number = getattr(error, "sqlite_errorcode", 0)
     hint = None
     if kind == "OperationalError":
         hint = "is it running, and is there room on its disk?"
     return Failed(
         f"database: {kind}",
         hint=hint,
-        code=code or kind,
-        is_unsound=number & _KIND in _UNSOUND,
+        code=getattr(error, "sqlite_errorname", kind),
+        is_unsound=getattr(error, "sqlite_errorcode", 0) & _KIND in _UNSOUND,
     )
+
+
+def _undone() -> Unavailable:
+    return Unavailable("database: the transaction was undone")
 
 
 def _held() -> threading.Lock:
@@ -314,10 +353,5 @@ def _held() -> threading.Lock:
     return lock
 
 
-def _again(failure: BaseException) -> BaseException:
-    """Return the failure as another thread raises it: one error object in two threads grows two tracebacks."""
-    return copy(failure)
-
-
-def _nothing() -> None:
+def _nothing(_failure: Failed) -> None:
     pass
