@@ -29,6 +29,8 @@ Transaction = Connection
 """One open transaction: what `read()` and `write()` give and every store's method takes."""
 
 _BUSY_TIMEOUT_MS: Final = 5_000
+_LONGEST_IDLE: Final = "30s"
+"""After which the server ends a transaction whose node says nothing: one that was stopped may hold the log's head."""
 _LIBPQ_PLACES: Final = frozenset({"PGHOST", "PGHOSTADDR", "PGSERVICE"})
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -104,7 +106,7 @@ class Database:
             event.listen(self._reader, "begin", _begin_deferred)
             self._group = GroupCommit(self._writer, self._refuse_replaced_file)
         else:
-            self._writer = sa.create_engine(url, hide_parameters=True, pool_pre_ping=True)
+            self._writer = _postgres(url)
             self._reader = _reading(self._writer)
 
     @staticmethod
@@ -177,7 +179,7 @@ class Database:
         if self.is_sqlite or parsed.drivername != "postgresql+psycopg":
             raise Conflict("only a PostgreSQL database has a password", hint="SQLite has files")
         _refuse_open_network(parsed)
-        engine = sa.create_engine(url, hide_parameters=True, pool_pre_ping=True)
+        engine = _postgres(url)
         with self._lock:
             try:
                 with _named_failures():
@@ -298,6 +300,17 @@ class Bulk:
 
 def _close_returned(_connection: object, record: ConnectionPoolEntry) -> None:
     record.invalidate()
+
+
+def _postgres(url: str) -> sa.Engine:
+    engine = sa.create_engine(url, hide_parameters=True, pool_pre_ping=True)
+    event.listen(engine, "connect", _prepare_postgres)
+    return engine
+
+
+def _prepare_postgres(connection: Any, _record: object) -> None:  # noqa: ANN401 - psycopg's own object
+    connection.execute(f"SET idle_in_transaction_session_timeout = '{_LONGEST_IDLE}'")
+    connection.commit()
 
 
 def _reading(writer: sa.Engine) -> sa.Engine:
