@@ -14,7 +14,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-from tests.support import postgres
+from tests.support import postgres, tally
 
 # "2.1" as the policy prints it, or one duty of it, "2.1-a".
 CLAUSE_ID = re.compile(r"[0-4](\.[1-7])?(-[a-z]+)*")
@@ -58,6 +58,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = kept
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say what the fault tests of this run counted."""
+    reports = [report for found in terminalreporter.stats.values() for report in found]
+    if line := tally.told(reports):
+        terminalreporter.section("faults")
+        terminalreporter.write_line(line)
 
 
 def pytest_make_parametrize_id(val: object) -> str | None:

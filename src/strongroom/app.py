@@ -124,8 +124,7 @@ class System:
             obj_kind=ObjKind.HOME,
             obj_ref=self.settings.home_id,
         )
-        with self.database.write() as tx:
-            self.audit.append(tx, event, now=now)
+        self.audit.record(event, now=now)
 
     def keep_certificate(self) -> None:
         """Make what is missing in `tls/`, and renew a certificate of ours that nears its end.
@@ -150,8 +149,7 @@ class System:
             obj_kind=ObjKind.CERTIFICATE,
             obj_ref=certificates.leaf_of(self.home).thumbprint,
         )
-        with self.database.write() as tx:
-            self.audit.append(tx, event, now=now)
+        self.audit.record(event, now=now)
 
     def close(self) -> None:
         """Record the end, publish a last checkpoint, and let go of files and lock."""
@@ -293,7 +291,7 @@ def wire(
             ended=lambda change, person: signon.end_all(change, person, Reason.REVOKED),
         ),
         networks,
-        Strangers(database, audit),
+        Strangers(audit),
         guard,
         passwords,
         signon,

@@ -132,8 +132,7 @@ class ControlServer:
             obj_kind=ObjKind.PRINCIPAL,
             obj_ref=system.audit.pseudonym("uid", str(uid)),
         )
-        with system.database.write() as tx:
-            system.audit.append(tx, event, now=system.clock())
+        system.audit.record(event, now=system.clock())
 
     def _run(self, request: Request, uid: int, tell: Progress) -> Json:
         return operations.run(self._system, request, os_user(uid), tell)

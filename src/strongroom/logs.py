@@ -35,6 +35,7 @@ class Happening(StrEnum):
     SERVE_STOPPING = "serve.stopping"
     SERVE_STOPPED = "serve.stopped"
     SCHEDULE_FAILED = "schedule.failed"
+    DATABASE_FAILED = "database.failed"
     CONTROL_FAILED = "control.failed"
     CERTIFICATE_RENEWED = "certificate.renewed"
     CERTIFICATE_REFUSED = "certificate.refused"
@@ -55,7 +56,20 @@ class Task(StrEnum):
 
 _NAMES: Final = frozenset(happening.value for happening in Happening)
 _FIELDS: Final = frozenset(
-    {"level", "at", "event", "error", "place", "causes", "logger", "port", "pid", "task", "thread"}
+    {
+        "level",
+        "at",
+        "event",
+        "error",
+        "place",
+        "causes",
+        "logger",
+        "port",
+        "pid",
+        "task",
+        "thread",
+        "code",
+    }
 )
 _BOUNDED: Final = re.compile(r"[A-Za-z0-9_.:/<> -]{1,200}")
 _MAX_CAUSES: Final = 5

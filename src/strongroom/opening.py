@@ -185,8 +185,7 @@ def _record_opening(system: System, now: datetime, *, tolerant: bool) -> bool:
             ),
         )
     try:
-        with system.database.write() as tx:
-            system.audit.append(tx, *events, now=now)
+        system.audit.record(*events, now=now)
     except Tampered:
         if not tolerant:
             raise

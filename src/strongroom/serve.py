@@ -26,6 +26,7 @@ from strongroom.app import System, machine_clock
 from strongroom.audit import Event as AuditEvent
 from strongroom.audit import EventType, Outcome, Reason
 from strongroom.control import ControlServer
+from strongroom.db.group import Failed
 from strongroom.desk import Desk, Rooms, create_desk
 from strongroom.desk.oidc import Client, Provider
 from strongroom.errors import Conflict, Misconfigured, Tampered
@@ -118,7 +119,6 @@ def desk_of(system: System, clock: Callable[[], datetime] | None = None) -> Desk
     return create_desk(
         rooms,
         audit=system.audit,
-        database=system.database,
         clock=clock or system.clock,
         key=system.keystore.secret("desk-forms", system.clock()),
         environment=system.settings.environment,
@@ -207,6 +207,7 @@ class _Serving:
             await control.start()
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.add_signal_handler(number, self._stop.set)
+            self._stop_with_the_disk(loop)
             async with asyncio.TaskGroup() as tasks:
                 for listener in listeners.values():
                     tasks.create_task(listener.run())
@@ -223,6 +224,17 @@ class _Serving:
                 for listener in listeners.values():
                     listener.stop()
             await control.stop()
+
+    def _stop_with_the_disk(self, loop: asyncio.AbstractEventLoop) -> None:
+        """End serving once the disk failed: what cannot be recorded is not done, and nobody shall wait for it."""
+
+        def stop(failure: Failed) -> None:
+            logs.say_error(logs.Happening.DATABASE_FAILED, failure, code=failure.code)
+            with contextlib.suppress(RuntimeError):  # the loop has ended already
+                loop.call_soon_threadsafe(self._stop.set)
+
+        self._system.database.on_unsound(stop)
+        self._system.keystore.on_unsound(stop)
 
     def _tell(self, ready: Callable[[Ready], None], urls: Mapping[str, str]) -> None:
         authority = certificates.certificates(self._system.home).authority
@@ -276,7 +288,6 @@ class _Serving:
             guard=system.guard.clients,
             sellers=system.sellers,
             audit=system.audit,
-            database=system.database,
             clock=system.clock,
             token_key=system.ticket_key,
             environment=system.settings.environment,
@@ -361,8 +372,7 @@ class _Serving:
             reason=Reason.MISCONFIGURED,
             op="tls.replaced",
         )
-        with self._system.database.write() as tx:
-            self._system.audit.append(tx, event, now=self._system.clock())
+        self._system.audit.record(event, now=self._system.clock())
 
     def _settle(self) -> None:
         now = self._system.clock()

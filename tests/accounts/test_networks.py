@@ -376,7 +376,7 @@ def test_an_answer_comes_from_memory(house: House) -> None:
 
 
 def test_a_flood_of_one_stranger_is_one_event_a_minute(house: House) -> None:
-    strangers = Strangers(house.database, house.audit)
+    strangers = Strangers(house.audit)
     told = [strangers.refused("api", "203.0.113.7", NOW) for _ in range(500)]
     assert [len(events) for events in told[:3]] == [1, 0, 0]
     assert sum(map(len, told)) == 1
@@ -394,7 +394,7 @@ def test_a_flood_of_one_stranger_is_one_event_a_minute(house: House) -> None:
 
 
 def test_a_flood_from_many_addresses_is_bounded_too_and_none_is_lost(house: House) -> None:
-    strangers = Strangers(house.database, house.audit)
+    strangers = Strangers(house.audit)
     told = [
         event
         for number in range(5_000)
@@ -408,7 +408,7 @@ def test_a_flood_from_many_addresses_is_bounded_too_and_none_is_lost(house: Hous
 
 
 def test_a_minute_that_passed_is_told_without_another_refusal(house: House) -> None:
-    strangers = Strangers(house.database, house.audit)
+    strangers = Strangers(house.audit)
     for _ in range(3):
         strangers.refused("api", "203.0.113.7", NOW)
     assert strangers.over(NOW + timedelta(seconds=59)) == []

@@ -187,9 +187,7 @@ def test_the_end_of_an_account_ends_its_sessions_and_what_it_signs_on_with(
     assert refused(house, later)
     assert ended(house) == ["principal_ended"] * 2
     grants = GrantStore(house.database, house.audit, one_person=True)
-    proof = prove_leaving(
-        house.database, house.audit, house.accounts, grants, "anna", caller=SYSTEM, now=house.now
-    )
+    proof = prove_leaving(house.audit, house.accounts, grants, "anna", caller=SYSTEM, now=house.now)
     assert proof.complete
     assert {item.kind for item in proof.held} == {"password", "factor", "recovery code", "session"}
 

@@ -51,7 +51,7 @@ class Inside:
         self.shop = shop
         self.seen: list[tuple[str, list[tuple[bytes, bytes]]]] = []
         door = shop.door
-        self.strangers = Strangers(door.database, door.audit)
+        self.strangers = Strangers(door.audit)
         self.perimeter = Perimeter(
             self._application, "api", door.networks, self.strangers, door.clock, trusted
         )

@@ -146,7 +146,6 @@ class Door:
             guard=ClientGuard(self.database, self.audit),
             sellers=self.sellers,
             audit=self.audit,
-            database=self.database,
             clock=clock,
             token_key=secret("gateway-tickets", clock()),
             environment=environment,

@@ -91,9 +91,9 @@ def _around_write(trap: _Trap) -> None:
     inner = Database.write
 
     @contextmanager
-    def outer(self: Database) -> Iterator[Transaction]:
+    def outer(self: Database, *, alone: bool = False) -> Iterator[Transaction]:
         name = self.path.name if self.path else "database"
-        with inner(self) as tx:
+        with inner(self, alone=alone) as tx:
             trap.reach(f"{name}.begun")
             yield tx
             trap.reach(f"{name}.commit.before")

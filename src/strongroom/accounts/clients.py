@@ -29,7 +29,7 @@ class ClientGuard:
     def __init__(self, database: Database, audit: AuditLog) -> None:
         self._database = database
         self._audit = audit
-        self._telling = Telling(database, audit)
+        self._telling = Telling(audit)
         self._blocked: Mapping[_Target, datetime] = {}
 
     def admit(self, address: str, now: datetime, *, client: str | None = None) -> None:

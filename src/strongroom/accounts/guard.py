@@ -81,7 +81,7 @@ class Guard:
         self._database = database
         self._audit = audit
         self._locks = Locks(database, audit, administrators, one_person=one_person)
-        self._telling = Telling(database, audit)
+        self._telling = Telling(audit)
         self.clients = ClientGuard(database, audit)
         self._lock = threading.Lock()
         self._in_flight: dict[Budget, list[datetime]] = {}

@@ -336,8 +336,7 @@ class Networks:
         if caller.kind is PrincipalKind.PERSON or self._one_person:
             return
         event = Event(type_, Outcome.DENIED, caller, reason=Reason.NOT_AUTHORIZED, op=op)
-        with self._database.write() as tx:
-            self._audit.append(tx, event, now=now)
+        self._audit.record(event, now=now)
         raise Denied("people ask for networks, programs do not")
 
     def _record(

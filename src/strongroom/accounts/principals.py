@@ -401,8 +401,7 @@ class Accounts:
             obj_kind=None if row is None else ObjKind.AUTHORIZATION,
             obj_ref=None if row is None else str(row.id),
         )
-        with self._database.write() as tx:
-            self._audit.append(tx, event, now=now)
+        self._audit.record(event, now=now)
         raise Unauthenticated("the refresh token is not valid for this client")
 
     def check_authorization(
@@ -509,6 +508,5 @@ class Accounts:
             obj_kind=ObjKind.PRINCIPAL,
             obj_ref=about,
         )
-        with self._database.write() as tx:
-            self._audit.append(tx, event, now=now)
+        self._audit.record(event, now=now)
         raise Unauthenticated("the name or its credential is not valid")

@@ -461,8 +461,7 @@ class Signed:
             obj_ref=about,
             src_ip=self._audit.pseudonym("ip", visit.address),
         )
-        with self._database.write() as tx:
-            self._audit.append(tx, event, now=now)
+        self._audit.record(event, now=now)
         if reason is not Reason.LOCKED:
             is_factor = reason in {Reason.WRONG_FACTOR, Reason.REPLAYED}
             self._guard.failed(name, principal, visit, now, factor=is_factor)
@@ -555,8 +554,7 @@ class Signed:
             obj_ref=str(session.id),
             src_ip=None if visit is None else self._audit.pseudonym("ip", visit.address),
         )
-        with self._database.write() as tx:
-            self._audit.append(tx, event, now=now)
+        self._audit.record(event, now=now)
 
     def _added(self, session: Session, now: datetime, checked: Callable[[], Enrolment]) -> Factor:
         """Add a factor that is proved to work; where it is not, that is recorded."""
@@ -573,8 +571,7 @@ class Signed:
                 obj_kind=ObjKind.PRINCIPAL,
                 obj_ref=str(person.principal),
             )
-            with self._database.write() as tx:
-                self._audit.append(tx, event, now=now)
+            self._audit.record(event, now=now)
             raise
         return next(factor for factor in self.factors(session) if factor.id == id_)
 

@@ -10,7 +10,6 @@ from datetime import datetime
 
 from strongroom.accounts.principals import ANONYMOUS
 from strongroom.audit import AuditLog, Event, EventType, Outcome, Reason
-from strongroom.db.engine import Database
 from strongroom.policy.limits import STRANGERS_APART, STRANGERS_WINDOW
 
 _Key = tuple[str, str | None]
@@ -26,8 +25,7 @@ class _Count:
 class Strangers:
     """The refusals of one process. Safe between threads; counts that no event told yet end with the process."""
 
-    def __init__(self, database: Database, audit: AuditLog) -> None:
-        self._database = database
+    def __init__(self, audit: AuditLog) -> None:
         self._audit = audit
         self._lock = threading.Lock()
         self._counts: dict[_Key, _Count] = {}
@@ -54,8 +52,7 @@ class Strangers:
     def record(self, events: list[Event], now: datetime) -> None:
         """Append the events; durable on return."""
         if events:
-            with self._database.write() as tx:
-                self._audit.append(tx, *events, now=now)
+            self._audit.record(*events, now=now)
 
     def _over(self, now: datetime, *, last: bool = False) -> list[Event]:
         told = []

@@ -11,7 +11,6 @@ from typing import Self
 
 from strongroom.accounts.principals import ANONYMOUS
 from strongroom.audit import AuditLog, Event, EventType, Outcome, Reason
-from strongroom.db.engine import Database
 from strongroom.policy.limits import STRANGERS_APART, TELL_STRANGERS_EVERY
 
 
@@ -52,8 +51,7 @@ class _Told:
 class Telling:
     """What was refused to whom, and not yet told. Thread-safe; remembers a bounded number of kinds at a time."""
 
-    def __init__(self, database: Database, audit: AuditLog) -> None:
-        self._database = database
+    def __init__(self, audit: AuditLog) -> None:
         self._audit = audit
         self._lock = threading.Lock()
         self._told: dict[Refused, _Told] = {}
@@ -66,8 +64,7 @@ class Telling:
         with self._lock:
             refused, number = self._count(refused, now)
         if number:
-            with self._database.write() as tx:
-                self._audit.append(tx, refused.event(number), now=now)
+            self._audit.record(refused.event(number), now=now)
 
     def settle(self, now: datetime) -> None:
         """Record what was counted of kinds that have been quiet since."""
@@ -81,8 +78,7 @@ class Telling:
                 numbers[nowhere] = numbers.get(nowhere, 0) + untold
         events = [refused.event(number) for refused, number in numbers.items() if number]
         if events:
-            with self._database.write() as tx:
-                self._audit.append(tx, *events, now=now)
+            self._audit.record(*events, now=now)
 
     def _count(self, refused: Refused, now: datetime) -> tuple[Refused, int]:
         """Return what to record now and the number, 0 while the last record is fresh."""

@@ -91,7 +91,6 @@ class Api:
         guard: ClientGuard,
         certificates: Certificates,
         audit: AuditLog,
-        database: Database,
         clock: Callable[[], datetime],
         tickets: TicketBox,
         allowances: Allowances,
@@ -104,7 +103,6 @@ class Api:
         self._guard = guard
         self._certificates = certificates
         self._audit = audit
-        self._database = database
         self._clock = clock
         self._tickets = tickets
         self._allowances = allowances
@@ -323,8 +321,7 @@ class Api:
                 self._guard.refuse_late(event, exchange.now)
                 return
             self._guard.refuse_stranger(exchange.address, exchange.now)
-        with self._database.write() as tx:
-            self._audit.append(tx, event, now=exchange.now)
+        self._audit.record(event, now=exchange.now)
 
 
 def create_api(  # noqa: PLR0913 - the objects that app.py wires, by name
@@ -365,11 +362,9 @@ def create_api(  # noqa: PLR0913 - the objects that app.py wires, by name
         openapi_url=None,
         redirect_slashes=False,
     )
+    inner.include_router(token.router(accounts, networks, guard, certificates, audit, tickets))
     inner.include_router(
-        token.router(accounts, networks, guard, certificates, audit, database, tickets)
-    )
-    inner.include_router(
-        router(Rooms(vault, accounts, sellers, grants, audit, database, allowances, cursors))
+        router(Rooms(vault, accounts, sellers, grants, audit, allowances, cursors))
     )
     return Api(
         inner=inner,
@@ -378,7 +373,6 @@ def create_api(  # noqa: PLR0913 - the objects that app.py wires, by name
         guard=guard,
         certificates=certificates,
         audit=audit,
-        database=database,
         clock=clock,
         tickets=tickets,
         allowances=allowances,

@@ -37,7 +37,6 @@ from strongroom.audit.log import AuditLog
 from strongroom.crypto.message import seal_message
 from strongroom.crypto.ticket import TicketBox
 from strongroom.crypto.token import number_in
-from strongroom.db.engine import Database
 from strongroom.errors import (
     Denied,
     Malformed,
@@ -64,7 +63,6 @@ class Rooms:
     sellers: SellerStore
     grants: GrantStore
     audit: AuditLog
-    database: Database
     allowances: Allowances
     cursors: TicketBox
 
@@ -81,7 +79,6 @@ class _Routes:
         self._sellers = rooms.sellers
         self._grants = rooms.grants
         self._audit = rooms.audit
-        self._database = rooms.database
         self._allowances = rooms.allowances
         self._cursors = rooms.cursors
 
@@ -356,8 +353,7 @@ class _Routes:
             req=exchange.request_id,
             src_ip=exchange.src_ip,
         )
-        with self._database.write() as tx:
-            self._audit.append(tx, event, now=exchange.now)
+        self._audit.record(event, now=exchange.now)
         exchange.recorded = True
 
 

@@ -30,7 +30,6 @@ from strongroom.api.problems import retry_after
 from strongroom.audit.entry import Event, EventType, ObjKind, Outcome, Reason
 from strongroom.audit.log import AuditLog
 from strongroom.crypto.ticket import TicketBox
-from strongroom.db.engine import Database
 from strongroom.errors import Throttled, Unauthenticated
 from strongroom.policy.limits import ACCESS_TOKEN_LIFETIME
 from strongroom.terms import Caller, PrincipalKind
@@ -83,7 +82,6 @@ def router(
     guard: ClientGuard,
     certificates: Certificates,
     audit: AuditLog,
-    database: Database,
     tickets: TicketBox,
 ) -> APIRouter:
     """Return the one route."""
@@ -119,8 +117,7 @@ def router(
                 req=exchange.request_id,
                 src_ip=exchange.src_ip,
             )
-            with database.write() as tx:
-                audit.append(tx, event, now=exchange.now)
+            audit.record(event, now=exchange.now)
             exchange.recorded = True
             return _error(refusal)
         ticket = tickets.seal(
@@ -136,8 +133,7 @@ def router(
             req=exchange.request_id,
             src_ip=exchange.src_ip,
         )
-        with database.write() as tx:
-            audit.append(tx, event, now=exchange.now)
+        audit.record(event, now=exchange.now)
         exchange.recorded = True
         document = {
             "access_token": ticket,

@@ -20,6 +20,7 @@ import orjson
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
+from strongroom.audit.combining import Combining, Take
 from strongroom.audit.continuity import HINT, prove_growth, reread_growth, trusted
 from strongroom.audit.entry import (
     ENTROPY_BYTES,
@@ -119,6 +120,10 @@ class _Mine:
     nseq: int
 
 
+_Told = list[tuple[Event, datetime]]
+"""Events, and when each was told."""
+
+
 class AuditLog:
     """The log of one home, as one process writes it. Safe between threads.
 
@@ -161,6 +166,7 @@ class AuditLog:
         self._add_events = Prepared(sa.insert(audit_event))
         self._mine: _Mine | None = None
         self._first_size: int | None = None
+        self._recording: Combining[_Told] = Combining(self._record)
 
     @property
     def origin(self) -> str:
@@ -178,14 +184,34 @@ class AuditLog:
                 the caller's transaction must not be committed.
 
         """
-        if not events:
-            return
+        if events:
+            self._append(tx, [(event, now) for event in events])
+
+    def record(self, *events: Event, now: datetime) -> None:
+        """Append the events in a transaction of their own; durable on return.
+
+        What other threads record meanwhile goes into the same one: one move of the head, one signature.
+
+        Raises:
+            Tampered: as `append`; nothing was recorded.
+            Unavailable: the database does not answer, or its disk is full; nothing was recorded.
+
+        """
+        if events:
+            self._recording.add([(event, now) for event in events])
+
+    def _record(self, take: Take[_Told]) -> None:
+        with self._database.write() as tx:
+            # Now, not before: others came while this thread waited for its turn.
+            self._append(tx, [told for part in take() for told in part])
+
+    def _append(self, tx: Transaction, told: _Told) -> None:
         # What this process remembers holds only while the head stands exactly where it left it: the
         # transaction may have been rolled back, or another node may have written.
         mine = self._mine
-        if mine is not None and self._append_at(tx, mine, events, now):
+        if mine is not None and self._append_at(tx, mine, told):
             return
-        if not self._append_at(tx, self._look_up(tx), events, now):
+        if not self._append_at(tx, self._look_up(tx), told):
             raise Tampered("audit log: the head moved under its lock", hint=HINT)
 
     def checkpoint(self, now: datetime) -> str:
@@ -371,13 +397,11 @@ class AuditLog:
                 faults.append(exc.message)
         return VerifyReport(0, size, root, faults)
 
-    def _append_at(
-        self, tx: Transaction, at: _Mine, events: tuple[Event, ...], now: datetime
-    ) -> bool:
+    def _append_at(self, tx: Transaction, at: _Mine, told: _Told) -> bool:
         """Append behind this head; False, with nothing done, when the stored head is another one."""
         frontier = Frontier.parse(at.size, at.frontier)
-        rows = self._rows(frontier, at.nseq, events, now)
-        after = _Mine(frontier.size, frontier.serialize(), at.nseq + len(events))
+        rows = self._rows(frontier, at.nseq, told)
+        after = _Mine(frontier.size, frontier.serialize(), at.nseq + len(told))
         values = {
             "old": at.size,
             "old_frontier": at.frontier,
@@ -397,20 +421,18 @@ class AuditLog:
         self._mine = after
         return True
 
-    def _rows(
-        self, frontier: Frontier, nseq: int, events: tuple[Event, ...], now: datetime
-    ) -> list[dict[str, Any]]:
+    def _rows(self, frontier: Frontier, nseq: int, told: _Told) -> list[dict[str, Any]]:
         """Return the events as rows, and the frontier grown by them."""
-        ts, mono_ns = micros(now), self._monotonic()
+        mono_ns = self._monotonic()
         rows = []
-        for number, event in enumerate(events, nseq):
+        for number, (event, now) in enumerate(told, nseq):
             entropy = self._entropy(ENTROPY_BYTES)
             body = canonical(event, Stamp(now, self._node, self._boot, mono_ns, number, entropy))
             leaf = leaf_hash(body)
             rows.append(
                 {
                     "seq": frontier.size,
-                    "ts": ts,
+                    "ts": micros(now),
                     "type": event.type.value,
                     "actor": event.actor.principal,
                     "outcome": event.outcome.value,
@@ -429,6 +451,8 @@ class AuditLog:
         if self._first_size is None:
             prove_growth(tx, self._memory.last(), head.size, root)
             self._first_size = head.size
+        # A transaction that was undone may have had others' events before the first of ours.
+        self._first_size = min(self._first_size, head.size)
         number = self._next_number(tx, self._first_size, head.size)
         return _Mine(head.size, head.frontier, number)
 

@@ -131,8 +131,7 @@ class AccessView:
             obj_ref=None if baseline is None else str(baseline.campaign),
             n=len({*drift.added, *drift.removed, *drift.changed, *drift.tampered}),
         )
-        with self._database.write() as tx:
-            self._audit.append(tx, event, now=now)
+        self._audit.record(event, now=now)
         return drift
 
     def _tampered(self, rows: Sequence[GrantRow]) -> list[int]:

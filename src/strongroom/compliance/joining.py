@@ -332,8 +332,7 @@ class Joining:
             obj_ref=None if link is None else str(link),
             src_ip=self._audit.pseudonym("ip", visit.address),
         )
-        with self._database.write() as tx:
-            self._audit.append(tx, event, now=now)
+        self._audit.record(event, now=now)
 
 
 def _denied(caller: Caller, about: Principal | None) -> Event:

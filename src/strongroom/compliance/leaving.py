@@ -8,7 +8,6 @@ from datetime import datetime
 
 from strongroom.accounts import Accounts, Principal
 from strongroom.audit import AuditLog, Event, EventType, ObjKind, Outcome
-from strongroom.db.engine import Database
 from strongroom.policy.leaving import has_ended
 from strongroom.terms import Caller, PrincipalKind
 from strongroom.vault import GrantStore
@@ -34,7 +33,6 @@ class LeaverProof:
 
 
 def prove_leaving(
-    database: Database,
     audit: AuditLog,
     accounts: Accounts,
     grants: GrantStore,
@@ -84,8 +82,7 @@ def prove_leaving(
         obj_ref=str(principal.id),
         n=len(held),
     )
-    with database.write() as tx:
-        audit.append(tx, event, now=now)
+    audit.record(event, now=now)
     return proof
 
 

@@ -2,15 +2,15 @@
 
 SQLite is the embedded default and PostgreSQL the production engine; both run the same Core statements. Whatever a
 `write()` block did is durable when the block ends, or never happened. On SQLite one connection writes and checkpoints:
-versions up to 3.51.2 can corrupt the WAL when several do. Nothing outside this room, and no page of a database, ever
-holds a plaintext.
+versions up to 3.51.2 can corrupt the WAL when several do. Writes of several threads share its COMMIT (`db/group.py`).
+Nothing outside this room, and no page of a database, ever holds a plaintext.
 """
 
 import os
 import secrets
 import threading
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime, timedelta
 from operator import itemgetter
 from pathlib import Path
@@ -19,15 +19,18 @@ from typing import Any, Final, cast
 import sqlalchemy as sa
 from sqlalchemy import Connection, event
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool, StaticPool
 
+from strongroom.db.group import Failed, GroupCommit, named
 from strongroom.errors import Conflict, Denied, Misconfigured, Tampered, Unavailable
 
 Transaction = Connection
 """One open transaction: what `read()` and `write()` give and every store's method takes."""
 
 _BUSY_TIMEOUT_MS: Final = 5_000
+_LONGEST_IDLE: Final = "30s"
+"""After which the server ends a transaction whose node says nothing: one that was stopped may hold the log's head."""
 _LIBPQ_PLACES: Final = frozenset({"PGHOST", "PGHOSTADDR", "PGSERVICE"})
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -60,7 +63,7 @@ class UtcDateTime(sa.TypeDecorator[datetime]):
 class Database:
     """One database, by SQLAlchemy URL (`sqlite:///path` or `postgresql+psycopg://…`).
 
-    Safe to share between threads: on SQLite writers queue on a lock, readers each have a connection of their own.
+    Safe to share between threads: on SQLite writers take turns, readers each have a connection of their own.
 
     Raises:
         Misconfigured: the engine is not one of the two, refuses a setting that durability or erasure needs, or would
@@ -79,8 +82,7 @@ class Database:
         if not self.is_sqlite:
             _refuse_open_network(parsed)
         self.path = Path(parsed.database) if self.is_sqlite and parsed.database else None
-        self._lock = threading.RLock()
-        self._is_writing = False
+        self._lock = threading.Lock()
         self._files = () if self.path is None else (str(self.path), f"{self.path}-wal")
         self._inodes: tuple[int, ...] = ()
         self._handles: dict[str, int] = {}
@@ -102,8 +104,9 @@ class Database:
             event.listen(self._reader, "connect", _prepare_sqlite_reader)
             event.listen(self._writer, "begin", _begin_immediate)
             event.listen(self._reader, "begin", _begin_deferred)
+            self._group = GroupCommit(self._writer, self._refuse_replaced_file)
         else:
-            self._writer = sa.create_engine(url, hide_parameters=True, pool_pre_ping=True)
+            self._writer = _postgres(url)
             self._reader = _reading(self._writer)
 
     @staticmethod
@@ -135,24 +138,29 @@ class Database:
         with _named_failures(), self._reader.connect() as connection, connection.begin():
             yield connection
 
-    @contextmanager
-    def write(self) -> Iterator[Transaction]:
+    def write(self, *, alone: bool = False) -> AbstractContextManager[Transaction]:
         """Give a transaction that is durable when the block ends without an error, and undone otherwise.
 
-        On SQLite one write runs at a time; on PostgreSQL rows are locked by the statements themselves.
+        On SQLite one block runs at a time, and those of several threads share a COMMIT; each is undone without the
+        others. `alone`: it takes long, so no other waits for it. On PostgreSQL statements lock rows.
 
         Raises:
-            Unavailable: the database does not answer or its disk is full; nothing of the block was kept.
+            Unavailable: the database does not answer or its disk is full; nothing of the block was kept. After an
+                error of input or output, every write from then on.
             Tampered: the SQLite file was removed or replaced under us; nothing more is written.
 
         """
-        if not self.is_sqlite:
-            with _named_failures(), self._writer.begin() as connection:
-                yield connection
-            return
-        with self._alone(), _named_failures(), self._writer.begin() as connection:
-            self._refuse_replaced_file()
+        return self._group.unit(alone=alone) if self.is_sqlite else self._write_rows()
+
+    @contextmanager
+    def _write_rows(self) -> Iterator[Transaction]:
+        with _named_failures(), self._writer.begin() as connection:
             yield connection
+
+    def on_unsound(self, stop: Callable[[Failed], None]) -> None:
+        """Have `stop` called, by whichever thread meets it, once nothing may be written any more to a SQLite file."""
+        if self.is_sqlite:
+            self._group.on_unsound = stop
 
     def switch(self, url: str, tables: Collection[str]) -> None:
         """Reach the same PostgreSQL database by another URL from now on: a new password, or another role.
@@ -171,7 +179,7 @@ class Database:
         if self.is_sqlite or parsed.drivername != "postgresql+psycopg":
             raise Conflict("only a PostgreSQL database has a password", hint="SQLite has files")
         _refuse_open_network(parsed)
-        engine = sa.create_engine(url, hide_parameters=True, pool_pre_ping=True)
+        engine = _postgres(url)
         with self._lock:
             try:
                 with _named_failures():
@@ -208,7 +216,7 @@ class Database:
         """
         if not self.is_sqlite:
             return True
-        with self._alone(), self._writer.connect() as connection:
+        with self._group.pause() as connection:
             raw = connection.connection.driver_connection
             if raw is None:
                 return False
@@ -219,22 +227,6 @@ class Database:
                 raw.execute(f"PRAGMA busy_timeout={_BUSY_TIMEOUT_MS}")
             busy, log_frames, _moved = row
             return bool(busy == 0 and log_frames == 0)
-
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """Hold SQLite's one writing connection.
-
-        A second use of it by the same thread would end the first one's transaction, and that one's
-        commit would then succeed and keep nothing.
-        """
-        with self._lock:
-            if self._is_writing:
-                raise RuntimeError("another write of this thread is open")
-            self._is_writing = True
-            try:
-                yield
-            finally:
-                self._is_writing = False
 
     def raw_bytes(self) -> Iterator[tuple[str, bytes]]:
         """Give name and bytes of each file of a SQLite database, as they lie on the disk; nothing on PostgreSQL.
@@ -308,6 +300,17 @@ class Bulk:
 
 def _close_returned(_connection: object, record: ConnectionPoolEntry) -> None:
     record.invalidate()
+
+
+def _postgres(url: str) -> sa.Engine:
+    engine = sa.create_engine(url, hide_parameters=True, pool_pre_ping=True)
+    event.listen(engine, "connect", _prepare_postgres)
+    return engine
+
+
+def _prepare_postgres(connection: Any, _record: object) -> None:  # noqa: ANN401 - psycopg's own object
+    connection.execute(f"SET idle_in_transaction_session_timeout = '{_LONGEST_IDLE}'")
+    connection.commit()
 
 
 def _reading(writer: sa.Engine) -> sa.Engine:
@@ -406,13 +409,7 @@ def _prepare_sqlite_reader(connection: Any, _record: object) -> None:  # noqa: A
 
 @contextmanager
 def _named_failures() -> Iterator[None]:
-    """Turn a driver's failure into ours: its own text may repeat a statement's parameters."""
     try:
         yield
-    except OperationalError as exc:
-        raise Unavailable(
-            f"database: {type(exc.orig).__name__}",
-            hint="is it running, and is there room on its disk?",
-        ) from None
     except DBAPIError as exc:
-        raise Unavailable(f"database: {type(exc.orig).__name__}") from None
+        raise named(exc.orig) from None

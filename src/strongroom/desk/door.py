@@ -22,7 +22,6 @@ from strongroom.accounts import ANONYMOUS
 from strongroom.accounts.visits import Session, Visit
 from strongroom.audit.entry import Event, EventType, Outcome, Reason
 from strongroom.audit.log import AuditLog
-from strongroom.db.engine import Database
 from strongroom.desk import cookies, faults
 from strongroom.desk.agent import agent_of
 from strongroom.desk.cookies import Cookie
@@ -109,7 +108,6 @@ class Desk:
         sessions: Sessions,
         administers: Callable[[Caller, datetime], bool],
         audit: AuditLog,
-        database: Database,
         clock: Callable[[], datetime],
         origin: Callable[[], str],
         tokens: FormTokens,
@@ -120,7 +118,6 @@ class Desk:
         self._sessions = sessions
         self._administers = administers
         self._audit = audit
-        self._database = database
         self._clock = clock
         self._origin = origin
         self._tokens = tokens
@@ -334,8 +331,7 @@ class Desk:
             req=exchange.request_id,
             src_ip=exchange.src_ip,
         )
-        with self._database.write() as tx:
-            self._audit.append(tx, event, now=exchange.now)
+        self._audit.record(event, now=exchange.now)
 
 
 class _Table:

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from datetime import datetime
 
 from strongroom.audit.log import AuditLog
-from strongroom.db.engine import Database
 from strongroom.desk.door import Desk
 from strongroom.desk.exchange import Route
 from strongroom.desk.forms import FormTokens
@@ -29,7 +28,6 @@ def create_desk(
     rooms: Rooms,
     *,
     audit: AuditLog,
-    database: Database,
     clock: Callable[[], datetime],
     key: bytes,
     environment: Environment,
@@ -45,7 +43,6 @@ def create_desk(
         sessions=rooms.signon,
         administers=lambda caller, now: _administers(rooms, caller, now),
         audit=audit,
-        database=database,
         clock=clock,
         origin=origin,
         tokens=FormTokens(key, environment),

@@ -5,7 +5,6 @@ from datetime import datetime
 
 from strongroom.accounts import Accounts, ClientGuard, Networks
 from strongroom.audit.log import AuditLog
-from strongroom.db.engine import Database
 from strongroom.gateway.proxy import Gateway
 from strongroom.gateway.trial import try_credentials
 from strongroom.gateway.upstream import UpstreamLimits
@@ -25,7 +24,6 @@ def create_gateway(  # noqa: PLR0913 - the objects that app.py wires, by name
     guard: ClientGuard,
     sellers: SellerStore,
     audit: AuditLog,
-    database: Database,
     clock: Callable[[], datetime],
     token_key: bytes,
     environment: Environment,
@@ -40,7 +38,6 @@ def create_gateway(  # noqa: PLR0913 - the objects that app.py wires, by name
         guard=guard,
         sellers=sellers,
         audit=audit,
-        database=database,
         clock=clock,
         token_key=token_key,
         environment=environment,

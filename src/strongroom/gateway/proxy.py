@@ -20,7 +20,6 @@ from strongroom import web
 from strongroom.accounts import ANONYMOUS, Accounts, ClientGuard, Networks
 from strongroom.audit.entry import Event, EventType, ObjKind, Outcome, Reason
 from strongroom.audit.log import AuditLog
-from strongroom.db.engine import Database
 from strongroom.errors import StrongroomError, Throttled
 from strongroom.gateway import answers, transform
 from strongroom.gateway.answers import Answer, Refusal
@@ -100,7 +99,6 @@ class Gateway:
         guard: ClientGuard,
         sellers: SellerStore,
         audit: AuditLog,
-        database: Database,
         clock: Callable[[], datetime],
         token_key: bytes,
         environment: Environment,
@@ -108,7 +106,6 @@ class Gateway:
     ) -> None:
         self._catalogue = catalogue
         self._audit = audit
-        self._database = database
         self._clock = clock
         self._limits = limits
         self._doorman = Doorman(accounts, networks, guard, token_key, environment)
@@ -418,8 +415,7 @@ class Gateway:
 
     def _record(self, exchange: _Exchange, event: Event, answer: Answer) -> Answer:
         """Return `answer` once its event is durable. Raises: StrongroomError where it is not."""
-        with self._database.write() as tx:
-            self._audit.append(tx, event, now=exchange.now)
+        self._audit.record(event, now=exchange.now)
         exchange.recorded = True
         return answer
 

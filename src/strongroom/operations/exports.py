@@ -124,8 +124,7 @@ def _audit_export(  # the arguments of the command
 
 
 def _record(call: Call, *events: Event) -> None:
-    with call.system.database.write() as tx:
-        call.system.audit.append(tx, *events, now=call.now)
+    call.system.audit.record(*events, now=call.now)
 
 
 def _absolute(directory: str) -> Path:

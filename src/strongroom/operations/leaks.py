@@ -132,5 +132,4 @@ def _refuse_others(call: Call) -> None:
 
 
 def _append(call: Call, *events: Event) -> None:
-    with call.system.database.write() as tx:
-        call.system.audit.append(tx, *events, now=call.now)
+    call.system.audit.record(*events, now=call.now)

@@ -21,6 +21,5 @@ def _posture(call: Call) -> Json:
         obj_ref=call.system.settings.home_id,
         n=failed,
     )
-    with call.system.database.write() as tx:
-        call.system.audit.append(tx, event, now=call.now)
+    call.system.audit.record(event, now=call.now)
     return {"ok": not failed, "findings": [asdict(finding) for finding in found]}

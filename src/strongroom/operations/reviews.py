@@ -71,7 +71,6 @@ def _review_close(call: Call, *, review: int) -> Json:
 def _user_proof(call: Call, *, name: str) -> Json:
     system = call.system
     proof = prove_leaving(
-        system.database,
         system.audit,
         system.accounts,
         system.grants,

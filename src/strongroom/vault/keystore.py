@@ -8,6 +8,7 @@ its bytes are looked for in the files before `destroy` says that it is done.
 
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -22,6 +23,7 @@ from strongroom.crypto.index import SearchKey, search_key
 from strongroom.crypto.root import RootProvider
 from strongroom.db import schema
 from strongroom.db.engine import Database, Transaction
+from strongroom.db.group import Failed
 from strongroom.errors import Misconfigured, Tampered, Unavailable
 from strongroom.terms import Environment, PeriodId, SellerId
 
@@ -109,6 +111,10 @@ class Keystore:
 
     def __repr__(self) -> str:
         return "<keystore>"
+
+    def on_unsound(self, stop: Callable[[Failed], None]) -> None:
+        """Have `stop` called once nothing may be written any more: as the vault's database does."""
+        self._database.on_unsound(stop)
 
     # -- master and service keys -----------------------------------------------------------------------------------
 

@@ -84,7 +84,7 @@ class Known:
         # Before the transaction: there is one writer, and this is the work.
         tags = {"email": self._tags("email", emails), "phone": self._tags("phone", phones)}
         found: dict[tuple[str, int], set[RecordNumber]] = defaultdict(set)
-        with self._database.write() as tx:
+        with self._database.write(alone=True) as tx:
             for kind, by_period in tags.items():
                 for period, places in by_period.items():
                     for value, number in store.tagged_among(tx, period, list(places)):

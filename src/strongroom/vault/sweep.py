@@ -133,14 +133,13 @@ class Sweeper:
         self._move_all(period, now, lambda batch, row: batch.rekey(row, successor, due), tell)
         self._destroy([period], now)
         self._report.replaced_periods += 1
-        with self._database.write() as tx:
-            self._audit.append(tx, _key_event(EventType.PERIOD_KEY_REPLACED, period), now=now)
+        self._audit.record(_key_event(EventType.PERIOD_KEY_REPLACED, period), now=now)
 
     def _move_all(
         self, period: PeriodRow, now: datetime, place: Callable[[Batch, Row], None], tell: _Progress
     ) -> None:
         while True:
-            with self._database.write() as tx:
+            with self._database.write(alone=True) as tx:
                 store.lock_seller(tx, period.seller)
                 rows = store.in_period(tx, period.id, _CHUNK)
                 if not rows:
@@ -191,7 +190,7 @@ class Sweeper:
     def _purge(self, period: PeriodRow, now: datetime, tell: _Progress) -> None:
         """Remove the rows that a destroyed key had locked, in bounded steps."""
         while True:
-            with self._database.write() as tx:
+            with self._database.write(alone=True) as tx:
                 rows = store.in_period(tx, period.id, _CHUNK)
                 if not rows:
                     store.delete_tags(tx, period.id)
