@@ -144,14 +144,20 @@ class Hourly:
         """How many hours are remembered."""
         return (self.weeks + 1) * HOURS_OF_WEEK
 
-    def limit(self, hours: Counts, busy: float) -> float | None:
-        """Return the count above which the hour that runs is unusual; None while too little is known.
+    def knows(self, hours: Counts) -> bool:
+        """Tell whether there is enough history to judge by."""
+        return hours.step - hours.first >= self.least_days * 24
 
-        `busy` is what `busiest` said of the same hours.
+    def bound(self, busy: float) -> float:
+        """Return a count up to which no hour is unusual; `limit` is never below it."""
+        return max(self.floor, self.over_busy * busy)
+
+    def limit(self, hours: Counts, busy: float) -> float:
+        """Return the count above which the hour that runs is unusual.
+
+        `busy` is what `busiest` said of the same hours. Ask only of who is known.
         """
         now = hours.step
-        if now - hours.first < self.least_days * 24:
-            return None
         exact, wide = [], []
         for past in range(now - self.weeks * HOURS_OF_WEEK, now, HOURS_OF_WEEK):
             for near in (-1, 0, 1):
@@ -159,15 +165,13 @@ class Hourly:
                     wide.append(hours.root(past + near))
                     if near == 0:
                         exact.append(wide[-1])
-        if not exact:
-            return None
         # With its neighbours an hour has enough samples; without them a weekly batch of one hour is seen.
         usual, sigma = max(self._spread(exact), self._spread(wide))
         by_spread = (usual + self.z * sigma) ** 2
         if usual * usual < busy:
             # However wild this hour is: what is far above the busiest of all hours is told.
             by_spread = min(by_spread, self.never_over * max(busy, self.floor))
-        return max(by_spread, usual * usual + self.floor, self.over_busy * busy)
+        return max(by_spread, usual * usual + self.floor, self.bound(busy))
 
     def _spread(self, roots: Sequence[float]) -> tuple[float, float]:
         usual, sigma = spread(roots)

@@ -16,7 +16,7 @@ class _Measure:
     """One count by the hour, and above what it is unusual."""
 
     hours: Counts
-    limit: float | None = None
+    limit: float = 0.0
     busy: float = 0.0
     busy_at: int = 0
     limited_at: int = 0
@@ -24,32 +24,32 @@ class _Measure:
 
     def add(self, hour: int, n: float, baseline: Hourly) -> bool:
         """Count; tell whether this hour is above what is usual, at first and each time it doubled since."""
-        if hour > self.hours.step:
-            for _ in self.hours.move(hour):
+        hours = self.hours
+        if hour > hours.step:
+            for _ in hours.move(hour):
                 pass
             self.told = 0.0
-        self.hours.count += n
-        if self.limited_at != self.hours.step:
-            self._renew(baseline)
-        count = self.hours.count
-        if self.limit is None or count <= self.limit or count < 2 * self.told:
+        hours.count += n
+        day = hours.step // 24
+        if self.busy_at != day:
+            self.busy_at, self.busy = day, baseline.busiest(hours)
+        # Never unusual below this; so medians are asked for seldom.
+        if hours.count <= baseline.bound(self.busy) or not baseline.knows(hours):
             return False
-        self.told = count
-        return True
+        if self.limited_at != hours.step:
+            self.limited_at, self.limit = hours.step, baseline.limit(hours, self.busy)
+        return self._tells(self.limit)
 
-    def is_first(self, limit: float) -> bool:
+    def is_first(self, limit: float, baseline: Hourly) -> bool:
         """Tell the same for who has no baseline, against a fixed number."""
+        return not baseline.knows(self.hours) and self._tells(limit)
+
+    def _tells(self, limit: float) -> bool:
         count = self.hours.count
-        if self.limit is not None or count <= limit or count < 2 * self.told:
+        if count <= limit or count < 2 * self.told:
             return False
         self.told = count
         return True
-
-    def _renew(self, baseline: Hourly) -> None:
-        hour = self.hours.step
-        if hour // 24 != self.busy_at:
-            self.busy_at, self.busy = hour // 24, baseline.busiest(self.hours)
-        self.limited_at, self.limit = hour, baseline.limit(self.hours, self.busy)
 
     def state(self) -> dict[str, Any]:
         return {
@@ -84,9 +84,9 @@ class Rate:
         self.evidence.append(seq)
         return self.measure.add(hour, n, baseline)
 
-    def is_first(self, limit: float) -> bool:
+    def is_first(self, limit: float, baseline: Hourly) -> bool:
         """Tell whether an hour of who has no baseline is above a fixed number."""
-        return self.measure is not None and self.measure.is_first(limit)
+        return self.measure is not None and self.measure.is_first(limit, baseline)
 
     @property
     def count(self) -> int:

@@ -58,7 +58,7 @@ class Parameters:
         int, Why("two of each hour of the week: before that there is no baseline", "1.3")
     ] = 14
     rate_z: Annotated[float, Why("counts are overdispersed: three deviations happen every day")] = (
-        8.0
+        6.0
     )
     rate_floor: Annotated[float, Why("requests an hour above the usual that no alarm is worth")] = (
         600
@@ -69,7 +69,7 @@ class Parameters:
     rate_never_over: Annotated[float, Why("as `volume_never_over`")] = 4.0
     rate_relative: Annotated[
         float, Why("the least deviation of the square root, as a part of it")
-    ] = 0.2
+    ] = 0.15
     first_rate: Annotated[
         float, Why("requests an hour of who has no baseline yet: more than five a second, all hour")
     ] = 20_000
@@ -130,10 +130,10 @@ class Parameters:
             "times the second largest day of `budget_days`; the largest may have been an attack",
             "1.3",
         ),
-    ] = 1.6
+    ] = 1.4
     budget_floor: Annotated[
         float, Why("different records a day above that: small numbers vary by chance", "1.3")
-    ] = 80
+    ] = 60
     budget_ceiling: Annotated[
         float,
         Why(

@@ -79,7 +79,7 @@ class RequestRate:
         n = seen.n if seen.type is EventType.API_REQUEST_REFUSED and seen.n else 1
         if rate.add(seconds(seen.at) // HOUR, n, seen.seq, self._baseline):
             return (self._signal(self.RATE, seen, rate),)
-        if rate.is_first(self._parameters.first_rate):
+        if rate.is_first(self._parameters.first_rate, self._baseline):
             return (self._signal(self.FIRST, seen, rate),)
         return ()
 

@@ -103,7 +103,7 @@ class RetrievalVolume:
         different = new > 0 and opening.subjects.add(hour, new, seen.seq, self._baseline)
         if many or different:
             return (self._signal(self.BURST, seen, opening, purpose),)
-        if opening.records.is_first(self._parameters.first_volume):
+        if opening.records.is_first(self._parameters.first_volume, self._baseline):
             return (self._signal(self.FIRST, seen, opening, purpose),)
         return ()
 
