@@ -37,6 +37,8 @@ class Seen:
     records: tuple[int, ...] = ()
     seller: SellerId | None = None
     src_ip: str | None = None
+    fields: tuple[str, ...] = ()
+    """Names of the fields that changed."""
 
 
 def seen(seq: int, body: Mapping[str, Any]) -> Seen | None:
@@ -72,4 +74,5 @@ def seen(seq: int, body: Mapping[str, Any]) -> Seen | None:
         tuple(body.get("records", ())),
         SellerId(body["seller"]) if "seller" in body else None,
         body.get("src", {}).get("ip"),
+        tuple(change["field"] for change in body.get("chg", ())),
     )

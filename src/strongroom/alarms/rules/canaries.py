@@ -1,0 +1,57 @@
+"""Whoever touches a canary: a record that stands for nobody, which no work leads to [2.6]. Pure."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any, ClassVar
+
+from strongroom.alarms.kinds import AlarmKind, Response, Severity, Signal
+from strongroom.alarms.rules.cases import Case
+from strongroom.alarms.rules.parameters import Parameters
+from strongroom.alarms.seen import Seen
+from strongroom.audit.entry import EventType
+
+
+class CanaryTouched:
+    """The first touch is enough. It remembers nothing."""
+
+    name: ClassVar[str] = "canary_touched"
+    kind: ClassVar[AlarmKind] = AlarmKind.CANARY_TOUCHED
+    types: ClassVar[frozenset[EventType] | None] = frozenset({EventType.CANARY_TOUCHED})
+    TOUCHED: ClassVar = Case(
+        kind,
+        "touched",
+        Severity.CRITICAL,
+        Response.FREEZE,
+        "any `canary.touched`, whatever its outcome",
+    )
+    cases: ClassVar[tuple[Case, ...]] = (TOUCHED,)
+
+    def __init__(self, parameters: Parameters) -> None:
+        del parameters  # there is no number to choose
+
+    def feed(self, seen: Seen) -> Iterable[Signal]:
+        """Tell of every touch."""
+        if seen.type is not EventType.CANARY_TOUCHED:
+            return ()
+        return (
+            self.TOUCHED.signal(
+                seen.at,
+                principal=seen.principal,
+                target=seen.obj_ref,
+                count=seen.n or 1,
+                evidence=(seen.seq,),
+            ),
+        )
+
+    def tick(self, now: datetime) -> Iterable[Signal]:
+        """Nothing follows from time alone."""
+        del now
+        return ()
+
+    def state(self) -> dict[str, Any]:
+        """Return nothing: there is nothing to keep."""
+        return {}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Continue from nothing."""
+        del state

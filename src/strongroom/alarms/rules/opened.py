@@ -1,0 +1,19 @@
+"""What the door recorded as opened [2.6]. Pure."""
+
+from typing import Final
+
+from strongroom.alarms.seen import Seen
+from strongroom.audit.entry import EventType, Outcome
+
+OPENED: Final = frozenset({EventType.RECORD_REVEALED, EventType.RECORD_SEARCHED})
+
+
+def opened(seen: Seen) -> tuple[int, tuple[int, ...]]:
+    """Return how many records an entry says were opened, and the numbers of those it names."""
+    if seen.outcome is not Outcome.SUCCESS or seen.type not in OPENED or not seen.n:
+        return 0, ()
+    if seen.records:
+        return seen.n, seen.records
+    ref = seen.obj_ref
+    named = seen.obj_kind == "record" and ref is not None and ref.isdecimal()
+    return seen.n, (int(ref),) if named and ref is not None else ()
