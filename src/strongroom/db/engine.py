@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from operator import itemgetter
 from pathlib import Path
 from typing import Any, Final, cast
@@ -28,6 +29,7 @@ Transaction = Connection
 """One open transaction: what `read()` and `write()` give and every store's method takes."""
 
 _BUSY_TIMEOUT_MS: Final = 5_000
+_CHANGED: Final = "strongroom.changed"
 _LIBPQ_PLACES: Final = frozenset({"PGHOST", "PGHOSTADDR", "PGSERVICE"})
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -81,6 +83,8 @@ class Database:
         self.path = Path(parsed.database) if self.is_sqlite and parsed.database else None
         self._lock = threading.RLock()
         self._is_writing = False
+        self._versions: dict[str, int] = {}
+        self._next_version = count(1)
         self._files = () if self.path is None else (str(self.path), f"{self.path}-wal")
         self._inodes: tuple[int, ...] = ()
         self._handles: dict[str, int] = {}
@@ -146,13 +150,23 @@ class Database:
             Tampered: the SQLite file was removed or replaced under us; nothing more is written.
 
         """
-        if not self.is_sqlite:
-            with _named_failures(), self._writer.begin() as connection:
+        changed: set[str] = set()
+        if self.is_sqlite:
+            with self._alone(), _named_failures(), self._writer.begin() as connection:
+                self._refuse_replaced_file()
+                connection.info[_CHANGED] = changed
                 yield connection
-            return
-        with self._alone(), _named_failures(), self._writer.begin() as connection:
-            self._refuse_replaced_file()
-            yield connection
+        else:
+            with _named_failures(), self._writer.begin() as connection:
+                connection.info[_CHANGED] = changed
+                yield connection
+        # After the commit: what is read under the new number has the change in it.
+        for name in changed:
+            self._versions[name] = next(self._next_version)
+
+    def version(self, name: str) -> int:
+        """Return another number after every durable change that `mark_changed` told of, through this object."""
+        return self._versions.get(name, 0)
 
     def switch(self, url: str, tables: Collection[str]) -> None:
         """Reach the same PostgreSQL database by another URL from now on: a new password, or another role.
@@ -271,6 +285,11 @@ class Database:
         while self._handles:
             os.close(self._handles.popitem()[1])
         self._inodes = ()
+
+
+def mark_changed(tx: Transaction, name: str) -> None:
+    """Have what is remembered of `name` read anew once this `write()` is durable."""
+    tx.info[_CHANGED].add(name)
 
 
 class Bulk:
