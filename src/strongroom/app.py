@@ -8,13 +8,14 @@ import re
 import secrets
 import socket
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
+from strongroom import logs
 from strongroom.accounts import (
     Accounts,
     Certificates,
@@ -30,6 +31,8 @@ from strongroom.accounts import (
 )
 from strongroom.accounts.issued import Issued
 from strongroom.accounts.strangers import Strangers
+from strongroom.alarms import Alarms, Signal
+from strongroom.alarms.rule import Rule
 from strongroom.audit import AuditLog, Event, EventType, ObjKind, Outcome, Reason
 from strongroom.compliance import AccessView, Reviews, administrators
 from strongroom.compliance.joining import Joining
@@ -38,6 +41,7 @@ from strongroom.crypto.root import RootProvider
 from strongroom.db import migrate
 from strongroom.db.engine import Database
 from strongroom.errors import Denied, Misconfigured
+from strongroom.feeds import Outbox
 from strongroom.home import Layout, certificates, making
 from strongroom.policy.passwords import profile_named
 from strongroom.settings import Settings
@@ -49,6 +53,9 @@ from strongroom.vault.secrets import SystemSecrets
 
 Clock = Callable[[], datetime]
 """Returns the present instant, aware, in UTC."""
+
+ALARM_RULES: Final[Callable[[], Sequence[Rule]]] = tuple
+"""Makes a new instance of every rule the watch asks."""
 
 _SYSTEMD_CREDENTIAL: Final = "strongroom-passphrase"
 
@@ -94,6 +101,7 @@ class System:
     reviews: Reviews
     secrets: SystemSecrets
     access: AccessView
+    alarms: Alarms
     ticket_key: bytes = field(repr=False)
     api_key: bytes = field(repr=False)
     sound: bool
@@ -270,8 +278,23 @@ def wire(
         administrators=administering,
     )
 
+    outboxes: Sequence[Outbox] = ()
+    alarms = Alarms.wired(
+        database,
+        audit,
+        administrators=administering,
+        end_sessions=signon.end_all,
+        one_person=settings.one_person,
+        rules=ALARM_RULES,
+        outboxes=outboxes,
+        channels=(),
+        tell=_tell_outside,
+        holder=secrets.token_hex(8),
+    )
+
     if fresh:
         _ensure_certificates(home, settings, keystore, now)
+        alarms.watch.begin(now)
     return System(
         home,
         settings,
@@ -305,11 +328,16 @@ def wire(
         Reviews(database, audit, grants),
         SystemSecrets(database, keystore.secret("system-secrets", now), audit, environment),
         AccessView(database, audit, grants, roles),
+        alarms,
         keystore.secret("gateway-tickets", now),
         keystore.secret("api-tickets", now),
         sound=True,
         _resources=ExitStack(),
     )
+
+
+def _tell_outside(signal: Signal) -> None:
+    logs.say_alarm(signal.kind.value, signal.target or "")
 
 
 def _ensure_certificates(

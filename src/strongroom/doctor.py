@@ -18,6 +18,7 @@ from typing import Final
 
 from strongroom import settings as settings_file
 from strongroom.accounts import Holdings
+from strongroom.alarms import DRILL_EVERY, AlarmKind
 from strongroom.app import System, database_urls, machine_clock, passphrase_path
 from strongroom.audit import EventType
 from strongroom.errors import Conflict, Misconfigured, StrongroomError
@@ -31,6 +32,7 @@ from strongroom.terms import Environment, PrincipalKind
 from strongroom.vault import PeriodKind
 
 VERIFY_EVERY: Final = timedelta(days=7)
+WATCH_LAG: Final = timedelta(minutes=5)
 RENEW_CERTIFICATE: Final = timedelta(days=14)
 _CLOCK_SLACK: Final = timedelta(seconds=5)
 _WAL_RESET_FIXED: Final = (3, 51, 3)
@@ -85,6 +87,9 @@ def open_checks(system: System, now: datetime) -> list[Check]:
         _client_certificates(system, now),
         _secret_ages(system, now),
         _networks(system),
+        _watch(system, now),
+        _alarms(system, now),
+        _drills(system, now),
         Check(
             "keys.copies",
             State.OK,
@@ -376,6 +381,42 @@ def _networks(system: System) -> Check:
         detail = f"{len(waiting)} changes wait for another person"
         return Check("network.lists", State.WARNING, detail, hint)
     return Check("network.lists", State.OK, "as approved")
+
+
+def _watch(system: System, now: datetime) -> Check:
+    """Tell whether somebody looks at what is recorded [2.6]."""
+    standing, hint = system.alarms.watch.standing(), "strongroom alarm watch --once"
+    since = standing.waiting_since
+    if since is None:
+        return Check("alarms.watch", State.OK, f"{len(standing.rules)} rules have seen all")
+    detail = f"{standing.behind} entries not seen, since {since:%Y-%m-%d %H:%M} UTC"
+    state = State.OK if now - since < WATCH_LAG else State.WARNING
+    return Check("alarms.watch", state, detail, None if state is State.OK else hint)
+
+
+def _alarms(system: System, now: datetime) -> Check:
+    """Tell whether an alarm waits for somebody [1.6]."""
+    waiting = system.alarms.investigations.listed()
+    if not waiting:
+        return Check("alarms.open", State.OK, "none is open")
+    late = sum(alarm.is_overdue(now) for alarm in waiting)
+    detail = f"{len(waiting)} open, {late} overdue"
+    state = State.FAILED if late else State.WARNING
+    return Check("alarms.open", state, detail, "strongroom alarm list")
+
+
+def _drills(system: System, now: datetime) -> Check:
+    """Tell whether each alarm was tried within a quarter, and worked [2.6]."""
+    tried = {one.kind for one in system.alarms.drills.last() if now - one.at <= DRILL_EVERY}
+    failed = [one.kind for one in system.alarms.drills.last() if not one.passed]
+    hint = "strongroom alarm drill"
+    if failed:
+        detail = f"{len(failed)} were tried and not raised or not handed in: {failed[0]}"
+        return Check("alarms.drill", State.WARNING, detail, hint)
+    if len(tried) < len(AlarmKind):
+        detail = f"{len(AlarmKind) - len(tried)} of {len(AlarmKind)} not tried this quarter"
+        return Check("alarms.drill", State.WARNING, detail, hint)
+    return Check("alarms.drill", State.OK, "each was tried this quarter")
 
 
 def _instant(text: str) -> datetime:

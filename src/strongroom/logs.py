@@ -39,6 +39,7 @@ class Happening(StrEnum):
     CONTROL_FAILED = "control.failed"
     CERTIFICATE_RENEWED = "certificate.renewed"
     CERTIFICATE_REFUSED = "certificate.refused"
+    ALARM_OUTSIDE = "alarm.outside"
     ERROR_UNCAUGHT = "error.uncaught"
     LIBRARY_SPOKE = "library.spoke"
 
@@ -52,6 +53,9 @@ class Task(StrEnum):
     HEARTBEAT = "heartbeat"
     DRIFT = "drift"
     CERTIFICATE = "certificate"
+    WATCH = "watch"
+    ALARM = "alarm"
+    """Not work, but that something was raised which the log could not tell of."""
 
 
 _NAMES: Final = frozenset(happening.value for happening in Happening)
@@ -69,6 +73,8 @@ _FIELDS: Final = frozenset(
         "task",
         "thread",
         "code",
+        "alarm",
+        "target",
     }
 )
 _BOUNDED: Final = re.compile(r"[A-Za-z0-9_.:/<> -]{1,200}")
@@ -110,6 +116,11 @@ def configure(stream: TextIO) -> None:
 def say(happening: Happening, **fields: int | str) -> None:
     """Write one happening."""
     structlog.get_logger().info(happening.value, **fields)
+
+
+def say_alarm(kind: str, target: str) -> None:
+    """Write that an alarm was raised which the audit log may not be able to tell of."""
+    structlog.get_logger().error(Happening.ALARM_OUTSIDE.value, alarm=kind, target=target)
 
 
 def say_error(happening: Happening, error: BaseException, **fields: int | str) -> None:

@@ -21,6 +21,7 @@ import uvloop
 
 from strongroom import logs
 from strongroom.accounts.visits import Site
+from strongroom.alarms import tampered
 from strongroom.api import Api, ApiLimits, create_api
 from strongroom.app import System, machine_clock
 from strongroom.audit import Event as AuditEvent
@@ -42,6 +43,7 @@ from strongroom.terms import SYSTEM
 
 CHECKPOINT_SECONDS: Final = 1.0
 HEARTBEAT_SECONDS: Final = 60.0
+WATCH_SECONDS: Final = 2.0
 CERTIFICATE_SECONDS: Final = 2.0
 """How long a certificate that was put into `tls/`, or a client's that was registered, may wait to be used."""
 
@@ -216,6 +218,7 @@ class _Serving:
                 tasks.create_task(self._checkpoints())
                 tasks.create_task(self._heartbeats())
                 tasks.create_task(self._certificates())
+                tasks.create_task(self._watching())
                 for listener in listeners.values():
                     await listener.ready()
                 self._tell(ready, {name: listener.url for name, listener in listeners.items()})
@@ -374,6 +377,16 @@ class _Serving:
         )
         self._system.audit.record(event, now=self._system.clock())
 
+    async def _watching(self) -> None:
+        """Hold the log against the rules every few seconds, and ask more people where nobody acts [1.6, 2.6]."""
+        while not await self._stopped_within(WATCH_SECONDS):
+            await self._do(logs.Task.WATCH, self._watch)
+
+    def _watch(self) -> None:
+        alarms = self._system.alarms
+        alarms.watch.run(self._system.clock)
+        alarms.investigations.escalate(self._system.clock())
+
     def _settle(self) -> None:
         now = self._system.clock()
         self._system.guard.settle(now)
@@ -392,11 +405,19 @@ class _Serving:
         except Exception as exc:  # noqa: BLE001 - the next run may succeed; health says that this one did not
             self._faults.add(task.value)
             logs.say_error(logs.Happening.SCHEDULE_FAILED, exc, task=task.value)
+            if isinstance(exc, Tampered):
+                await asyncio.to_thread(self._raise_outside, task)
         else:
             self._faults.discard(task.value)
 
+    def _raise_outside(self, task: logs.Task) -> None:
+        now = self._system.clock()
+        self._system.alarms.outside.raise_outside(tampered(task.value, now), now)
+
     def _failing(self) -> list[str]:
         faults = set(self._faults)
+        if self._system.alarms.outside.raised:
+            faults.add(logs.Task.ALARM.value)
         if self._transport.fault(machine_clock()) is not None:
             faults.add(logs.Task.CERTIFICATE.value)
         return sorted(faults)

@@ -22,6 +22,7 @@ from strongroom.accounts.rows import (
     Secret,
 )
 from strongroom.accounts.signon import SignOn
+from strongroom.accounts.standing import Suspended
 from strongroom.accounts.visits import Session, Site, Visit
 
 __all__ = [
@@ -59,6 +60,7 @@ __all__ = [
     "Shown",
     "SignOn",
     "Site",
+    "Suspended",
     "Visit",
     "WrongNetwork",
 ]

@@ -173,8 +173,8 @@ class Certificates:
         """Return whom a certificate, shown in the handshake, stands for; mostly from memory.
 
         Raises:
-            CertificateRefused: it is not registered, revoked or too old, its account has ended, or its row is not the
-                one that was written; record it with the refused request.
+            CertificateRefused: it is not registered, revoked or too old, its account has ended or is frozen, or its
+                row is not the one that was written; record it with the refused request.
 
         """
         print_ = thumbprint(der)
@@ -189,6 +189,8 @@ class Certificates:
             raise CertificateRefused(Reason.REVOKED)
         if not entry.certificate.works(now):
             raise CertificateRefused(Reason.EXPIRED_CREDENTIAL)
+        if self._accounts.standing.is_frozen(entry.caller.principal, now):
+            raise CertificateRefused(Reason.SUSPENDED)
         return Shown(entry.caller, print_, entry.certificate.ends_at)
 
     def anchors(self, now: datetime) -> Anchors:

@@ -10,6 +10,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
+from strongroom.accounts.standing import Standing
 from strongroom.audit import AuditLog, Event, EventType, ObjKind, Outcome
 from strongroom.audit.entry import Change, Field
 from strongroom.db import schema
@@ -71,6 +72,7 @@ class Channels:
         self._database = database
         self._audit = audit
         self._generation = generation
+        self._standing = Standing(database)
         self._changes = 0
         self._known: dict[PrincipalId, _Known] = {}
 
@@ -79,8 +81,10 @@ class Channels:
 
         Raises:
             Unauthenticated: there is no such app or node any more; record it with the refused request.
+            Suspended: it is frozen; as well.
 
         """
+        self._standing.refuse_frozen(principal, now)
         # Before the read: what changes meanwhile makes it stale at once.
         version = self._generation(), self._changes
         known = self._known.get(principal)
@@ -92,6 +96,10 @@ class Channels:
         if known.ends_at is not None and known.ends_at <= now:
             raise Unauthenticated(f"the account {principal} has ended")
         return known.channel
+
+    def refuse_hasty(self, principal: PrincipalId, now: datetime) -> None:
+        """Let a slowed app in once in a while; ask once a request. Raises: Throttled: it came too soon."""
+        self._standing.refuse_hasty(principal, now)
 
     def _read(self, principal: PrincipalId, now: datetime, version: tuple[int, int]) -> "_Known":
         with self._database.read() as tx:

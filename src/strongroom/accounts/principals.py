@@ -40,6 +40,7 @@ from strongroom.accounts.rows import (
     select_principals,
 )
 from strongroom.accounts.shown import parse_credential, plain
+from strongroom.accounts.standing import Standing
 from strongroom.audit import (
     AuditLog,
     Change,
@@ -90,6 +91,7 @@ class Accounts:
         self._entropy = entropy
         self._credentials = Credentials(self._digests, entropy)
         self._lock = threading.Lock()
+        self.standing = Standing(database)
         self._generation = 0
         self._live: dict[tuple[int, PrincipalId, SellerId], tuple[Caller, datetime | None]] = {}
 
@@ -350,7 +352,7 @@ class Accounts:
         """Return the app, or what else of `kinds`, whose credential this is.
 
         Raises:
-            Unauthenticated: unknown, wrong, revoked or ended; recorded, and all look the same.
+            Unauthenticated: unknown, wrong, revoked, ended or frozen; recorded, and all look the same.
 
         """
         client_id = plain(client_id)
@@ -368,6 +370,8 @@ class Accounts:
             self._refuse(row, ("client", client_id), Reason.WRONG_CREDENTIAL, now)
         if (why := dead(row, now)) is not None:
             self._refuse(row, ("client", client_id), why, now)
+        if self.standing.is_frozen(owner, now):
+            self._refuse(row, ("client", client_id), Reason.SUSPENDED, now)
         return caller_of(row)
 
     def check_refresh(self, caller: Caller, refresh_token: str, now: datetime) -> Authorization:
@@ -410,10 +414,14 @@ class Accounts:
         """Return the app behind an access token whose authorization lives; mostly from memory.
 
         Raises:
+            Suspended: the app is frozen; record it with the refused request.
+            Throttled: the app is slowed and came too soon; as well.
             Unauthenticated: it was revoked or never was, or the account's end has come; record it
                 with the refused request.
 
         """
+        self.standing.refuse_frozen(principal, now)
+        self.standing.refuse_hasty(principal, now)
         known = self._live.get((id_, principal, seller))
         if known is not None and not has_ended(known[1], now):
             return known[0]
@@ -449,7 +457,8 @@ class Accounts:
 
         Raises:
             Malformed: the text is JSON without a client secret.
-            Unauthenticated: unknown, wrong, expired, revoked or ended: recorded, all alike.
+            Unauthenticated: unknown, wrong, expired, revoked, ended or frozen: recorded, all alike.
+            Throttled: it is slowed and came too soon.
 
         """
         secret, client_id = parse_credential(credential_text)
@@ -473,7 +482,11 @@ class Accounts:
             self._refuse(rows[0] if rows else None, claimed, Reason.WRONG_CREDENTIAL, now)
         if (why := dead(matched, now)) is not None:
             self._refuse(matched, claimed, why, now)
-        return caller_of(matched)
+        found = caller_of(matched)
+        if self.standing.is_frozen(found.principal, now):
+            self._refuse(matched, claimed, Reason.SUSPENDED, now)
+        self.standing.refuse_hasty(found.principal, now)
+        return found
 
     # -- private ---------------------------------------------------------------------------------
 

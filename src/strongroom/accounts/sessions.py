@@ -20,6 +20,7 @@ from strongroom.accounts.visits import MustChangePassword, NotProvedLately, Sess
 from strongroom.audit import EventType, ObjKind, Reason
 from strongroom.db import schema
 from strongroom.db.engine import Transaction
+from strongroom.db.suspensions import suspended_until
 from strongroom.errors import NotFound, Unauthenticated
 from strongroom.policy.leaving import has_ended
 from strongroom.policy.limits import SESSION_IDLE, SESSION_LONGEST, SESSION_SEEN_EVERY
@@ -96,6 +97,8 @@ class Sessions:
         )
         if has_ended(row.person_ended_at, now) or row.kind != PrincipalKind.PERSON:
             return Reason.PRINCIPAL_ENDED
+        if _is_frozen(row, now):
+            return Reason.SUSPENDED
         if not is_own:
             return Reason.WRONG_DEVICE
         # Both ways: what was written by a clock that was ahead would not end for as long as it was.
@@ -143,7 +146,7 @@ class Sessions:
                 _table.c.ended_at.is_(None),
             )
         ).first()
-        if row is None or has_ended(row.person_ended_at, now):
+        if row is None or has_ended(row.person_ended_at, now) or _is_frozen(row, now):
             raise Unauthenticated("the session has ended")
         return self.session_of(row, now)
 
@@ -215,6 +218,11 @@ class Sessions:
             raise NotFound("no such session")
 
 
+def _is_frozen(row: sa.Row[tuple[object, ...]], now: datetime) -> bool:
+    """Tell whether the person of a session's row is frozen [2.6]."""
+    return row.frozen_until is not None and now < row.frozen_until
+
+
 def end_run_out(change: Changes) -> None:
     """End the sessions that went idle or too old, within a transaction: else an end in months says it was today."""
     now = change.now
@@ -275,6 +283,7 @@ def _select() -> sa.Select[tuple[object, ...]]:
             _people.c.name,
             _people.c.kind,
             _people.c.ended_at.label("person_ended_at"),
+            suspended_until(_people.c.id, frozen=True).label("frozen_until"),
             _devices.c.digest.label("device_digest"),
             _devices.c.ended_at.label("device_ended_at"),
             _passwords.c.created_at.label("password_at"),

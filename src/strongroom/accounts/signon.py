@@ -24,6 +24,7 @@ from strongroom.accounts.visits import Challenge, Offer, Pending, SignedOn, Visi
 from strongroom.audit import EventType, ObjKind, Reason
 from strongroom.db import schema
 from strongroom.db.engine import Transaction
+from strongroom.db.suspensions import is_frozen
 from strongroom.errors import Unauthenticated
 from strongroom.policy import lockout
 from strongroom.policy.leaving import has_ended
@@ -80,7 +81,7 @@ class SignOn(Signed):
         verdict = self.judged((typed, principal), password, visit, now)
         if person is None or verdict is Verdict.WRONG:
             self.refuse((typed, principal), visit, now, Reason.WRONG_CREDENTIAL, op=_PASSWORD)
-        self._refuse_foreign(person, visit, now, op=_PASSWORD)
+        self._refuse_kept_out(person, visit, now, op=_PASSWORD)
         return self._go_on(person, visit, now, how=_PASSWORD, by=row)
 
     def identified(
@@ -412,16 +413,20 @@ class SignOn(Signed):
             self._admit(person.name, person.principal, visit, now, known_device=known_device)
         except Locked:
             self.refuse((person.name, person.principal), visit, now, Reason.LOCKED, op=op)
-        self._refuse_foreign(person, visit, now, op=op)
+        self._refuse_kept_out(person, visit, now, op=op)
 
-    def _refuse_foreign(self, person: Caller, visit: Visit, now: datetime, *, op: str) -> None:
+    def _refuse_kept_out(self, person: Caller, visit: Visit, now: datetime, *, op: str) -> None:
         # Counted and answered as a wrong proof: nobody learns from elsewhere that it is the right one.
         if not self.may_come(person, visit):
             self.refuse((person.name, person.principal), visit, now, Reason.WRONG_NETWORK, op=op)
+        with self._database.read() as tx:
+            frozen = is_frozen(tx, person.principal, now)
+        if frozen:
+            self.refuse((person.name, person.principal), visit, now, Reason.SUSPENDED, op=op)
 
 
 def _refuse_late(change: Changes, principal: PrincipalId) -> None:
-    """Refuse who was locked, or whose account ended, since they were let try: hashing takes long. Raises: Unproved."""
+    """Refuse who was locked or frozen, or has ended, since they were let try: hashing takes long. Raises: Unproved."""
     # Held: what ends sessions of this person ends this one too, or has happened before it began.
     entries.hold(change.tx, principal)
     if _person(change.tx, _people.c.id == principal, change.now) is None:
@@ -429,6 +434,8 @@ def _refuse_late(change: Changes, principal: PrincipalId) -> None:
     lock = lock_rows.of_person(change.tx, principal)
     if lock is not None and lock.holds(change.now):
         raise Unproved(Reason.LOCKED)
+    if is_frozen(change.tx, principal, change.now):
+        raise Unproved(Reason.SUSPENDED)
 
 
 def _person(tx: Transaction, which: sa.ColumnElement[bool], now: datetime) -> Caller | None:

@@ -182,6 +182,7 @@ class Api:
     def _admit(self, exchange: Exchange, path: str) -> None:
         """Find out who asks, count, and whether a node may. Raises: as `_identify`, Throttled, Refused."""
         channel = self._identify(exchange)
+        self._channels.refuse_hasty(channel.caller.principal, exchange.now)
         # What a node may not is counted as well: each refusal is a write to the disk.
         self._allowances.admit(channel.caller.principal, exchange.now)
         proof.refuse_beyond_node(channel.caller, path)

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import orjson
 
-from strongroom.accounts import CertificateRefused, WrongNetwork
+from strongroom.accounts import CertificateRefused, Suspended, WrongNetwork
 from strongroom.audit.entry import Outcome, Reason
 from strongroom.errors import (
     Conflict,
@@ -107,7 +107,7 @@ def problem_for(error: StrongroomError) -> Problem:
             reason = Reason.EXPIRED_CREDENTIAL
         elif isinstance(error, WrongNetwork):
             reason = Reason.WRONG_NETWORK
-        elif isinstance(error, CertificateRefused):
+        elif isinstance(error, CertificateRefused | Suspended):
             reason = error.reason
     elif isinstance(error, Throttled):
         headers = retry_after(error.retry_after or 1)

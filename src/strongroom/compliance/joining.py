@@ -24,6 +24,7 @@ from strongroom.accounts.signon import SignOn
 from strongroom.accounts.visits import SignedOn, Visit
 from strongroom.audit import AuditLog, Event, EventType, ObjKind, Outcome, Reason
 from strongroom.db.engine import Database
+from strongroom.db.suspensions import is_frozen
 from strongroom.errors import Conflict, Denied, Malformed, Unauthenticated
 from strongroom.terms import AuthMethod, Caller, PrincipalId, PrincipalKind
 from strongroom.vault import GrantStore
@@ -287,7 +288,8 @@ class Joining:
             grant = row.grant.id
         lock = lock_rows.of_person(change.tx, person.id)
         is_locked = lock is not None and lock.holds(change.now)
-        signed_on = None if is_locked else self._signon.joined(change, person.id, factor, visit)
+        is_kept_out = is_locked or is_frozen(change.tx, person.id, change.now)
+        signed_on = None if is_kept_out else self._signon.joined(change, person.id, factor, visit)
         return Joined(person, signed_on, tuple(codes), grant)
 
     def _first(self, change: Changes, link: Link, name: str) -> tuple[Principal, bool]:

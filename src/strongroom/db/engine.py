@@ -10,8 +10,9 @@ import os
 import secrets
 import threading
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from operator import itemgetter
 from pathlib import Path
 from typing import Any, Final, cast
@@ -31,6 +32,7 @@ Transaction = Connection
 _BUSY_TIMEOUT_MS: Final = 5_000
 _LONGEST_IDLE: Final = "30s"
 """After which the server ends a transaction whose node says nothing: one that was stopped may hold the log's head."""
+_CHANGED: Final = "strongroom.changed"
 _LIBPQ_PLACES: Final = frozenset({"PGHOST", "PGHOSTADDR", "PGSERVICE"})
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -83,6 +85,8 @@ class Database:
             _refuse_open_network(parsed)
         self.path = Path(parsed.database) if self.is_sqlite and parsed.database else None
         self._lock = threading.Lock()
+        self._versions: dict[str, int] = {}
+        self._next_version = count(1)
         self._files = () if self.path is None else (str(self.path), f"{self.path}-wal")
         self._inodes: tuple[int, ...] = ()
         self._handles: dict[str, int] = {}
@@ -138,7 +142,8 @@ class Database:
         with _named_failures(), self._reader.connect() as connection, connection.begin():
             yield connection
 
-    def write(self, *, alone: bool = False) -> AbstractContextManager[Transaction]:
+    @contextmanager
+    def write(self, *, alone: bool = False) -> Iterator[Transaction]:
         """Give a transaction that is durable when the block ends without an error, and undone otherwise.
 
         On SQLite one block runs at a time, and those of several threads share a COMMIT; each is undone without the
@@ -150,7 +155,17 @@ class Database:
             Tampered: the SQLite file was removed or replaced under us; nothing more is written.
 
         """
-        return self._group.unit(alone=alone) if self.is_sqlite else self._write_rows()
+        changed: set[str] = set()
+        with self._group.unit(alone=alone) if self.is_sqlite else self._write_rows() as connection:
+            connection.info[_CHANGED] = changed
+            yield connection
+        # After the commit: what is read under the new number has the change in it.
+        for name in changed:
+            self._versions[name] = next(self._next_version)
+
+    def version(self, name: str) -> int:
+        """Return another number after every durable change that `mark_changed` told of, through this object."""
+        return self._versions.get(name, 0)
 
     @contextmanager
     def _write_rows(self) -> Iterator[Transaction]:
@@ -263,6 +278,11 @@ class Database:
         while self._handles:
             os.close(self._handles.popitem()[1])
         self._inodes = ()
+
+
+def mark_changed(tx: Transaction, name: str) -> None:
+    """Have what is remembered of `name` read anew once this `write()` is durable."""
+    tx.info[_CHANGED].add(name)
 
 
 class Bulk:

@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl
 
 import orjson
 
-from strongroom.accounts import ANONYMOUS, Accounts, ClientGuard, Networks
+from strongroom.accounts import ANONYMOUS, Accounts, ClientGuard, Networks, Suspended
 from strongroom.audit.entry import EventType, Outcome, Reason
 from strongroom.crypto.ticket import TicketBox, TicketKind
 from strongroom.errors import Throttled, Unauthenticated
@@ -198,8 +198,12 @@ class Doorman:
         principal, seller = PrincipalId(payload["p"]), SellerId(payload["s"])
         try:
             caller = self._accounts.check_authorization(payload["a"], principal, seller, now)
+        except Suspended:
+            raise denied(_INVALID, Reason.SUSPENDED) from None
         except Unauthenticated:
             raise denied(_INVALID, Reason.REVOKED) from None
+        except Throttled as exc:
+            raise Refusal(slowed(exc, as_lwa=False), Reason.RATE_LIMITED) from None
         if not self._networks.permits_principal(caller.principal, caller.name, address):
             raise denied(_INVALID, Reason.WRONG_NETWORK)
         if not is_restricted:

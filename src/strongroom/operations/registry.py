@@ -66,7 +66,7 @@ def run(system: System, request: Request, os_user: str, progress: Progress | Non
 
     Raises:
         Malformed: no such operation, or arguments of other names or types.
-        Unauthenticated: the credential is not that principal's.
+        Unauthenticated: the credential is not that principal's, or the principal is frozen.
         Denied: the request chooses the time in a production home.
 
     """
@@ -153,7 +153,9 @@ def _caller(system: System, request: Request, os_user: str, now: datetime) -> Ca
             raise Tampered("the audit log is not the one its signer vouched for")
         return SYSTEM
     if request.as_name is None:
-        return system.accounts.console(os_user, now)
+        found = system.accounts.console(os_user, now)
+        system.alarms.acting.admit_console(found, now)
+        return found
     return system.accounts.check_credential(request.as_name, request.credential or "", now)
 
 

@@ -2,8 +2,8 @@
 
 Nothing is allowed that no row allows. A row names a principal, an action, a purpose, categories of data and selling
 partners, was approved by somebody else than its requester (or by the one person of a home that declared having one),
-and ends. It also stops counting when its principal's end has come, when no review confirmed it in
-time, and when its records of the day are spent [1.2].
+and ends. It also stops counting when its principal's end has come, while the principal is suspended, when no review
+confirmed it in time, and when its records of the day are spent [1.2].
 """
 
 from collections.abc import Collection, Iterable
@@ -33,6 +33,8 @@ class DenyReason(StrEnum):
     GRANT_EXPIRED = "grant_expired"
     GRANT_PENDING = "grant_pending"
     GRANT_SUSPENDED = "grant_suspended"
+    SUSPENDED = "suspended"
+    """Its principal is: an alarm's doing, until somebody lifts it [2.6]."""
     BUDGET_SPENT = "budget_spent"
 
 
@@ -57,7 +59,7 @@ class Grant:
     """One row. `sellers` None means every selling partner; `budget` is records a UTC day, None without limit.
 
     `review_by` is the instant by which a review must have confirmed it; `principal_ends_at` its
-    principal's own end.
+    principal's own end; until `suspended_until` the principal is suspended and no grant of its counts.
     """
 
     id: int
@@ -74,6 +76,7 @@ class Grant:
     review_by: datetime | None = None
     reviewed_at: datetime | None = None
     principal_ends_at: datetime | None = None
+    suspended_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,12 +233,14 @@ def _missing(
     return _unusable(grant, now)
 
 
-def _unusable(grant: Grant, now: datetime) -> DenyReason | None:
+def _unusable(grant: Grant, now: datetime) -> DenyReason | None:  # noqa: PLR0911 - one for each reason
     if grant.revoked_at is not None:
         # Never planned ahead: where it stands later than `now`, it is `now` that is old.
         return DenyReason.REVOKED
     if has_ended(grant.principal_ends_at, now):
         return DenyReason.PRINCIPAL_ENDED
+    if grant.suspended_until is not None and now < grant.suspended_until:
+        return DenyReason.SUSPENDED
     if grant.expires_at <= now:
         return DenyReason.GRANT_EXPIRED
     if grant.approved_at is None or grant.approved_at > now:
@@ -251,4 +256,5 @@ _STATES: Final = {
     DenyReason.GRANT_EXPIRED: "expired",
     DenyReason.GRANT_PENDING: "pending",
     DenyReason.GRANT_SUSPENDED: "suspended",
+    DenyReason.SUSPENDED: "suspended",
 }

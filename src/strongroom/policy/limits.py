@@ -221,5 +221,11 @@ STRANGERS_WINDOW: Final = timedelta(minutes=1)
 SECRET_ENDS_SOON: Final = timedelta(days=14)
 """Our own: so long before a secret's end `doctor` asks for the next one [1.4]."""
 
+SLOWED_FOR: Final = timedelta(minutes=15)
+"""Our own: how long an alarm slows a principal [2.6]."""
+
+SLOWED_TO: Final = timedelta(seconds=2)
+"""Our own: a slowed principal's requests are let in one in this span; the others get 429 [2.6]."""
+
 REQUEST_KEY_LIFETIME: Final = timedelta(days=1)
 """Our own: how long an idempotency key stands for its request."""

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from strongroom.db import schema
 from strongroom.db.engine import Transaction
+from strongroom.db.suspensions import suspended_until
 from strongroom.errors import Malformed
 from strongroom.policy import grants as rules
 from strongroom.policy.grants import Grant
@@ -83,12 +84,13 @@ def sellers_text(sellers: frozenset[SellerId] | None) -> str:
 
 
 def select_grants() -> sa.Select[tuple[object, ...]]:
-    """Return the query for grants, oldest first, with whose they are and when those end."""
+    """Return the query for grants, oldest first, with whose they are, when those end, and who is suspended."""
     return (
         sa.select(
             schema.grant,
             schema.principal.c.name.label("principal_name"),
             schema.principal.c.ended_at.label("principal_ends_at"),
+            suspended_until(schema.grant.c.principal_id).label("suspended_until"),
         )
         .join(schema.principal, schema.principal.c.id == schema.grant.c.principal_id)
         .order_by(schema.grant.c.id)
@@ -117,6 +119,7 @@ def grant_row(row: sa.Row[tuple[object, ...]]) -> GrantRow:
         row.review_by,
         row.reviewed_at,
         row.principal_ends_at,
+        row.suspended_until,
     )
     return GrantRow(
         grant,

@@ -6,7 +6,15 @@ Two separate databases: `vault` and `keystore`, because a key must never lie bes
 """
 
 from strongroom.db import triggers
-from strongroom.db.schema.alarms import principal_suspension
+from strongroom.db.schema.alarms import (
+    alarm,
+    alarm_drill,
+    alarm_rule,
+    alarm_watch,
+    investigation,
+    principal_slowing,
+    principal_suspension,
+)
 from strongroom.db.schema.columns import keystore, vault
 from strongroom.db.schema.keys import (
     keystore_master,
@@ -53,6 +61,10 @@ triggers.attach(vault)
 
 __all__ = [
     "account_lock",
+    "alarm",
+    "alarm_drill",
+    "alarm_rule",
+    "alarm_watch",
     "app_channel",
     "audit_checkpoint",
     "audit_event",
@@ -65,6 +77,7 @@ __all__ = [
     "drift",
     "grant",
     "grant_use",
+    "investigation",
     "keystore",
     "keystore_master",
     "keystore_period",
@@ -80,6 +93,7 @@ __all__ = [
     "person_identity",
     "person_password",
     "principal",
+    "principal_slowing",
     "principal_suspension",
     "record",
     "record_block",
