@@ -12,9 +12,11 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import Final
 
+from strongroom import logs
 from strongroom.accounts import (
     Accounts,
     Certificates,
@@ -38,6 +40,11 @@ from strongroom.crypto.root import RootProvider
 from strongroom.db import migrate
 from strongroom.db.engine import Database
 from strongroom.errors import Denied, Misconfigured
+from strongroom.feeds.courier import Courier
+from strongroom.feeds.outbox import NoticeOutbox
+from strongroom.feeds.passwords import follow
+from strongroom.feeds.pump import Pump
+from strongroom.feeds.targets import Targets
 from strongroom.home import Layout, certificates, making
 from strongroom.policy.passwords import profile_named
 from strongroom.settings import Settings
@@ -94,6 +101,10 @@ class System:
     reviews: Reviews
     secrets: SystemSecrets
     access: AccessView
+    targets: Targets
+    outbox: NoticeOutbox
+    courier: Courier
+    pump: Pump
     ticket_key: bytes = field(repr=False)
     api_key: bytes = field(repr=False)
     sound: bool
@@ -272,6 +283,26 @@ def wire(
         administrators=administering,
     )
 
+    secrets_of_ours = SystemSecrets(
+        database, keystore.secret("system-secrets", now), audit, environment
+    )
+    targets = Targets(
+        database,
+        keystore.secret("deliveries", now),
+        audit,
+        environment,
+        one_person=settings.one_person,
+    )
+    targets.tells(follow(secrets_of_ours))
+    heartbeat = settings.notices.heartbeat_hours
+    outbox = NoticeOutbox(
+        database,
+        audit,
+        targets,
+        entropy=secrets.token_bytes,
+        heartbeat=timedelta(hours=heartbeat) if heartbeat else None,
+    )
+
     if fresh:
         _ensure_certificates(home, settings, keystore, now)
     return System(
@@ -305,13 +336,30 @@ def wire(
         Issued(database, keystore.secret("accounts", now), environment),
         roles,
         Reviews(database, audit, grants),
-        SystemSecrets(database, keystore.secret("system-secrets", now), audit, environment),
+        secrets_of_ours,
         AccessView(database, audit, grants, roles),
+        targets,
+        outbox,
+        Courier(outbox, targets, settings.home_id, clock, _telling(logs.Task.NOTICES)),
+        Pump(
+            database,
+            audit,
+            targets,
+            home=settings.home_id,
+            product=installed_version("strongroom"),
+            clock=clock,
+            failed=_telling(logs.Task.FEEDS),
+        ),
         keystore.secret("gateway-tickets", now),
         keystore.secret("api-tickets", now),
         sound=True,
         _resources=ExitStack(),
     )
+
+
+def _telling(task: logs.Task) -> Callable[[BaseException], None]:
+    """Return what writes a failure of work in threads of its own into the process's log."""
+    return lambda exc: logs.say_error(logs.Happening.SCHEDULE_FAILED, exc, task=task.value)
 
 
 def _ensure_certificates(

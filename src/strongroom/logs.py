@@ -51,6 +51,8 @@ class Task(StrEnum):
     HEARTBEAT = "heartbeat"
     DRIFT = "drift"
     CERTIFICATE = "certificate"
+    NOTICES = "notices"
+    FEEDS = "feeds"
 
 
 _NAMES: Final = frozenset(happening.value for happening in Happening)

@@ -11,9 +11,11 @@ import typer
 
 from strongroom.cli import (
     access,
+    channels,
     data,
     demo,
     evidence,
+    feeds,
     installation,
     machines,
     measure,
@@ -135,6 +137,8 @@ networks.register(app)
 posture.register(app)
 data.register(app)
 evidence.register(app)
+channels.register(app)
+feeds.register(app)
 transport.register(app)
 machines.register(app)
 secrets.register(app)

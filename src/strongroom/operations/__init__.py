@@ -5,9 +5,11 @@ shown once; an error never does.
 """
 
 from strongroom.operations import (
+    channels,
     data,
     evidence,
     exports,
+    feeds,
     grants,
     identities,
     joining,
@@ -26,9 +28,11 @@ from strongroom.operations.registry import VERIFY, Json, Progress, Request, inst
 __all__ = ["VERIFY", "Json", "Progress", "Request", "instant", "names", "run"]
 
 _REGISTERED = (
+    channels,
     data,
     evidence,
     exports,
+    feeds,
     grants,
     identities,
     joining,

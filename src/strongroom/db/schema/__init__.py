@@ -8,6 +8,12 @@ Two separate databases: `vault` and `keystore`, because a key must never lie bes
 from strongroom.db import triggers
 from strongroom.db.schema.alarms import principal_suspension
 from strongroom.db.schema.columns import keystore, vault
+from strongroom.db.schema.feeds import (
+    channel_state,
+    delivery_target,
+    feed_state,
+    notice_outbox,
+)
 from strongroom.db.schema.keys import (
     keystore_master,
     keystore_period,
@@ -60,9 +66,12 @@ __all__ = [
     "audit_tile",
     "authorization",
     "baseline",
+    "channel_state",
     "client_certificate",
     "credential",
+    "delivery_target",
     "drift",
+    "feed_state",
     "grant",
     "grant_use",
     "keystore",
@@ -76,6 +85,7 @@ __all__ = [
     "login_session",
     "login_step",
     "network_range",
+    "notice_outbox",
     "period_replacement",
     "person_identity",
     "person_password",
