@@ -17,7 +17,7 @@ ARGS ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test lint format bench faults lock clean postgres node chromium tls
+.PHONY: help setup demo test lint format bench faults lock clean postgres rsyslog node chromium tls
 
 help: ## Show these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,7 +27,7 @@ setup: $(STAMP)-project ## Make .venv with the pinned packages and .venv/bin/str
 demo: $(STAMP)-demo ## Run the main job end to end with a pretend SP-API; ARGS="--once --json"
 	@$(BIN)/strongroom demo $(ARGS)
 
-test: lint postgres node chromium $(STAMP)-tls ## Lint, then the whole test suite (installs PostgreSQL, Node.js and Chromium when root on Debian)
+test: lint postgres rsyslog node chromium $(STAMP)-tls ## Lint, then the whole test suite (installs PostgreSQL, rsyslog, Node.js and Chromium when root on Debian)
 	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(ARGS)
 
 lint: $(STAMP)-dev ## Check style, formatting, types and the import floors
@@ -67,6 +67,9 @@ clean: ## Remove .venv, caches and build products
 
 postgres:
 	@sh scripts/postgres.sh
+
+rsyslog:
+	@sh scripts/rsyslog.sh
 
 chromium:
 	@sh scripts/chromium.sh

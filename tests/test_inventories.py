@@ -247,7 +247,8 @@ def test_every_listener_and_every_place_we_connect_to_is_listed() -> None:
     }
     assert listeners == {"gateway", "api", "desk", "health"}
     for wanted in (*listeners, "control.sock", "seller.endpoint", "seller.lwa_url", "oidc.issuer",
-                   "vault.url", "keystore.url"):  # fmt: skip
+                   "alarm channel add --smtp", "alarm channel add --webhook", "feed add --webhook",
+                   "feed add --syslog", "vault.url", "keystore.url"):  # fmt: skip
         assert f"`{wanted}`" in table, wanted
     # Whoever opens a connection of another kind meets this list.
     clients = {
@@ -265,7 +266,15 @@ def test_every_listener_and_every_place_we_connect_to_is_listed() -> None:
         for path, tree in trees().items()
         if clients & set(imported(tree)) or "Outbound" in imported(tree).get("strongroom", set())
     }
-    assert asking == {"desk/oidc.py", "gateway/upstream.py", "outbound.py"}
+    assert asking == {
+        "desk/oidc.py",
+        "feeds/mail.py",
+        "feeds/signed.py",
+        "gateway/upstream.py",
+        "outbound.py",
+    }
+    # Sockets of its own, for a protocol that no client of these speaks.
+    assert "create_connection" in (SOURCE / "feeds/sinks.py").read_text()
 
 
 @pytest.mark.clause("1.2")

@@ -8,10 +8,11 @@ import re
 import secrets
 import socket
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import Final
 
@@ -32,7 +33,7 @@ from strongroom.accounts import (
 from strongroom.accounts.issued import Issued
 from strongroom.accounts.strangers import Strangers
 from strongroom.alarms import Alarms, Signal
-from strongroom.alarms.rule import Rule
+from strongroom.alarms.rules import all_rules
 from strongroom.audit import AuditLog, Event, EventType, ObjKind, Outcome, Reason
 from strongroom.compliance import AccessView, Reviews, administrators
 from strongroom.compliance.joining import Joining
@@ -41,7 +42,11 @@ from strongroom.crypto.root import RootProvider
 from strongroom.db import migrate
 from strongroom.db.engine import Database
 from strongroom.errors import Denied, Misconfigured
-from strongroom.feeds import Outbox
+from strongroom.feeds.courier import Courier
+from strongroom.feeds.outbox import NoticeOutbox
+from strongroom.feeds.passwords import follow
+from strongroom.feeds.pump import Pump
+from strongroom.feeds.targets import Targets
 from strongroom.home import Layout, certificates, making
 from strongroom.policy.passwords import profile_named
 from strongroom.settings import Settings
@@ -53,9 +58,6 @@ from strongroom.vault.secrets import SystemSecrets
 
 Clock = Callable[[], datetime]
 """Returns the present instant, aware, in UTC."""
-
-ALARM_RULES: Final[Callable[[], Sequence[Rule]]] = tuple
-"""Makes a new instance of every rule the watch asks."""
 
 _SYSTEMD_CREDENTIAL: Final = "strongroom-passphrase"
 
@@ -102,6 +104,10 @@ class System:
     secrets: SystemSecrets
     access: AccessView
     alarms: Alarms
+    targets: Targets
+    outbox: NoticeOutbox
+    courier: Courier
+    pump: Pump
     ticket_key: bytes = field(repr=False)
     api_key: bytes = field(repr=False)
     sound: bool
@@ -278,16 +284,35 @@ def wire(
         administrators=administering,
     )
 
-    outboxes: Sequence[Outbox] = ()
+    secrets_of_ours = SystemSecrets(
+        database, keystore.secret("system-secrets", now), audit, environment
+    )
+    targets = Targets(
+        database,
+        keystore.secret("deliveries", now),
+        audit,
+        environment,
+        one_person=settings.one_person,
+    )
+    targets.tells(follow(secrets_of_ours))
+    heartbeat = settings.notices.heartbeat_hours
+    outbox = NoticeOutbox(
+        database,
+        audit,
+        targets,
+        entropy=secrets.token_bytes,
+        heartbeat=timedelta(hours=heartbeat) if heartbeat else None,
+    )
+    courier = Courier(outbox, targets, settings.home_id, clock, _telling(logs.Task.NOTICES))
     alarms = Alarms.wired(
         database,
         audit,
         administrators=administering,
         end_sessions=signon.end_all,
         one_person=settings.one_person,
-        rules=ALARM_RULES,
-        outboxes=outboxes,
-        channels=(),
+        rules=all_rules,
+        outboxes=(outbox,),
+        channels=(courier.at_once,),
         tell=_tell_outside,
         holder=secrets.token_hex(8),
     )
@@ -326,9 +351,21 @@ def wire(
         Issued(database, keystore.secret("accounts", now), environment),
         roles,
         Reviews(database, audit, grants),
-        SystemSecrets(database, keystore.secret("system-secrets", now), audit, environment),
+        secrets_of_ours,
         AccessView(database, audit, grants, roles),
         alarms,
+        targets,
+        outbox,
+        courier,
+        Pump(
+            database,
+            audit,
+            targets,
+            home=settings.home_id,
+            product=installed_version("strongroom"),
+            clock=clock,
+            failed=_telling(logs.Task.FEEDS),
+        ),
         keystore.secret("gateway-tickets", now),
         keystore.secret("api-tickets", now),
         sound=True,
@@ -338,6 +375,11 @@ def wire(
 
 def _tell_outside(signal: Signal) -> None:
     logs.say_alarm(signal.kind.value, signal.target or "")
+
+
+def _telling(task: logs.Task) -> Callable[[BaseException], None]:
+    """Return what writes a failure of work in threads of its own into the process's log."""
+    return lambda exc: logs.say_error(logs.Happening.SCHEDULE_FAILED, exc, task=task.value)
 
 
 def _ensure_certificates(

@@ -56,6 +56,8 @@ class Task(StrEnum):
     WATCH = "watch"
     ALARM = "alarm"
     """Not work, but that something was raised which the log could not tell of."""
+    NOTICES = "notices"
+    FEEDS = "feeds"
 
 
 _NAMES: Final = frozenset(happening.value for happening in Happening)

@@ -25,6 +25,7 @@ from strongroom.app import (
 from strongroom.audit import Event, EventType, ObjKind, Outcome, Reason
 from strongroom.crypto.root import root_for
 from strongroom.errors import Misconfigured, Tampered
+from strongroom.feeds.passwords import mail_passwords
 from strongroom.home import check_modes, layout, locked, making, refusals
 from strongroom.home.secrets import present as present_secrets
 from strongroom.settings import Settings
@@ -147,7 +148,9 @@ def open_system(
             system.keep_certificate()
             # A password that was changed in the settings shows here.
             system.secrets.observe(
-                present_secrets(home, settings), system.keystore.made_at(), clock()
+                {**present_secrets(home, settings), **mail_passwords(system.targets)},
+                system.keystore.made_at(),
+                clock(),
             )
         return replace(system, _resources=resources.pop_all())
 

@@ -44,6 +44,8 @@ from strongroom.terms import SYSTEM
 CHECKPOINT_SECONDS: Final = 1.0
 HEARTBEAT_SECONDS: Final = 60.0
 WATCH_SECONDS: Final = 2.0
+DELIVERY_SECONDS: Final = 1.0
+"""How long a notice or an entry of the log may wait before it is on its way."""
 CERTIFICATE_SECONDS: Final = 2.0
 """How long a certificate that was put into `tls/`, or a client's that was registered, may wait to be used."""
 
@@ -219,6 +221,7 @@ class _Serving:
                 tasks.create_task(self._heartbeats())
                 tasks.create_task(self._certificates())
                 tasks.create_task(self._watching())
+                tasks.create_task(self._deliveries())
                 for listener in listeners.values():
                     await listener.ready()
                 self._tell(ready, {name: listener.url for name, listener in listeners.items()})
@@ -340,6 +343,15 @@ class _Serving:
         now, strangers = self._system.clock(), self._system.strangers
         event = AuditEvent(EventType.LOG_HEARTBEAT, Outcome.SUCCESS, SYSTEM)
         strangers.record([event, *strangers.over(now)], now)
+
+    async def _deliveries(self) -> None:
+        """Have notices and the log on their way to others, each in a thread that holds up nobody."""
+        system = self._system
+        while not await self._stopped_within(DELIVERY_SECONDS):
+            await self._do(logs.Task.NOTICES, system.courier.tick)
+            await self._do(logs.Task.FEEDS, system.pump.tick)
+        await self._do(logs.Task.NOTICES, system.courier.stop)
+        await self._do(logs.Task.FEEDS, system.pump.stop)
 
     async def _certificates(self) -> None:
         """Show within seconds what was put into `tls/`, and renew a certificate of ours in time [1.5]."""

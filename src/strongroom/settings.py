@@ -124,6 +124,14 @@ class NetworkSettings(_Section):
     )
 
 
+class NoticeSettings(_Section):
+    """How alarms reach people."""
+
+    heartbeat_hours: Annotated[int, Field(ge=0, le=7 * 24)] = Field(
+        24, description="how often each alarm channel is tried with a heartbeat; 0: never [1.6]"
+    )
+
+
 class HealthSettings(_Section):
     """The listener for monitoring."""
 
@@ -198,6 +206,7 @@ class Settings(BaseSettings):
     access: AccessSettings = AccessSettings()
     oidc: OidcSettings = OidcSettings()
     network: NetworkSettings = NetworkSettings()
+    notices: NoticeSettings = NoticeSettings()
     vault: VaultSettings = VaultSettings()
     keystore: KeystoreSettings = KeystoreSettings()
 

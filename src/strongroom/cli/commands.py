@@ -12,9 +12,11 @@ import typer
 from strongroom.cli import (
     access,
     alarms,
+    channels,
     data,
     demo,
     evidence,
+    feeds,
     installation,
     machines,
     measure,
@@ -137,6 +139,8 @@ posture.register(app)
 data.register(app)
 evidence.register(app)
 alarms.register(app)
+channels.register(alarms.alarm)
+feeds.register(app)
 transport.register(app)
 machines.register(app)
 secrets.register(app)

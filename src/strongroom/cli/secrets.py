@@ -8,6 +8,7 @@ import typer
 from strongroom.cli.access import Name, seller
 from strongroom.cli.evidence import keys
 from strongroom.cli.session import Session, secret, table, verb
+from strongroom.errors import Malformed
 
 secrets = typer.Typer(
     help="Secrets of the installation itself: how old they are.", no_args_is_help=True
@@ -34,15 +35,28 @@ def secret_rotate(
     *,
     name: Annotated[
         str,
-        typer.Argument(metavar="[vault-database|keystore-database]", show_default=False),
+        typer.Argument(
+            metavar="[vault-database|keystore-database|smtp:CHANNEL]", show_default=False
+        ),
     ],
     url_file: Annotated[
-        Path, typer.Option(metavar="FILE", help="The database's URL with the new password.")
-    ],
+        Path | None, typer.Option(metavar="FILE", help="The database's URL with the new password.")
+    ] = None,
+    password_file: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The mail server's new password.")
+    ] = None,
 ) -> None:
-    """Use a database's new password from now on, without a stop; the database has to know it already."""
-    made = session.call("secret.rotate", name=name, url=secret(url_file, "--url-file"))
-    session.warn(f"now change {made['update']}")
+    """Use a new password from now on, without a stop; the database or mail server has to know it already."""
+    if (url_file is None) == (password_file is None):
+        raise Malformed("a database has --url-file, a mail server --password-file")
+    made = session.call(
+        "secret.rotate",
+        name=name,
+        url=None if url_file is None else secret(url_file, "--url-file"),
+        password=None if password_file is None else secret(password_file, "--password-file"),
+    )
+    if "update" in made:
+        session.warn(f"now change {made['update']}")
     session.say(made)
 
 

@@ -23,7 +23,8 @@ class Step(StrEnum):
 class Notice:
     """One message. `kind` and `severity` are words of `alarms.kinds`; `alarm` and `investigation` their numbers.
 
-    `principal` is the name of a person or app of this home, or None; `runbook` the page that says what to do.
+    `principal` is the name of a person or app of this home, or None; `runbook` the page that says what to do; `done`
+    the word of `alarms.kinds.Response` for what was done at once; `target` what it is about where that is no principal.
     """
 
     step: Step
@@ -36,6 +37,8 @@ class Notice:
     count: int = 1
     runbook: str | None = None
     drill: bool = False
+    done: str | None = None
+    target: str | None = None
 
 
 class Outbox(Protocol):

@@ -12,7 +12,12 @@ from sqlalchemy.exc import ArgumentError
 from strongroom.crypto.root import root_file
 from strongroom.errors import Malformed, Misconfigured
 from strongroom.home.layout import Layout
-from strongroom.policy.secrets import KEYSTORE_DATABASE, PASSPHRASE, VAULT_DATABASE
+from strongroom.policy.secrets import (
+    KEYSTORE_DATABASE,
+    OIDC_CLIENT,
+    PASSPHRASE,
+    VAULT_DATABASE,
+)
 from strongroom.settings import Settings
 
 
@@ -27,6 +32,8 @@ def present(home: Layout, settings: Settings) -> Mapping[str, bytes]:
     ):
         if url and make_url(url).password is not None:
             found[name] = of_url(url)
+    if settings.oidc.issuer and settings.oidc.client_secret:
+        found[OIDC_CLIENT] = settings.oidc.client_secret.encode()
     return found
 
 

@@ -6,9 +6,11 @@ shown once; an error never does.
 
 from strongroom.operations import (
     alarms,
+    channels,
     data,
     evidence,
     exports,
+    feeds,
     grants,
     identities,
     joining,
@@ -28,9 +30,11 @@ __all__ = ["VERIFY", "Json", "Progress", "Request", "instant", "names", "run"]
 
 _REGISTERED = (
     alarms,
+    channels,
     data,
     evidence,
     exports,
+    feeds,
     grants,
     identities,
     joining,

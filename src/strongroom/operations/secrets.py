@@ -5,7 +5,10 @@ from pathlib import Path
 from strongroom.app import passphrase_path
 from strongroom.crypto.root import reseal_file_root, root_file
 from strongroom.db import schema
-from strongroom.errors import Malformed, Misconfigured, StrongroomError, Unavailable
+from strongroom.errors import Conflict, Malformed, Misconfigured, StrongroomError, Unavailable
+from strongroom.feeds import mail
+from strongroom.feeds.destinations import Mail
+from strongroom.feeds.targets import Role
 from strongroom.gateway import try_credentials
 from strongroom.home import making
 from strongroom.home.secrets import of_url, seal_of
@@ -13,7 +16,9 @@ from strongroom.operations.registry import Call, Json, operation
 from strongroom.policy.secrets import (
     KEYSTORE_DATABASE,
     LWA,
+    OIDC_CLIENT,
     PASSPHRASE,
+    SMTP,
     VAULT_DATABASE,
     SecretAge,
 )
@@ -25,6 +30,7 @@ _HOW = {
     PASSPHRASE: "strongroom keys passphrase --passphrase-file NEW",
     VAULT_DATABASE: f"strongroom secret rotate {VAULT_DATABASE} --url-file NEW",
     KEYSTORE_DATABASE: f"strongroom secret rotate {KEYSTORE_DATABASE} --url-file NEW",
+    OIDC_CLIENT: "oidc.client_secret in the settings, then a restart",
 }
 _SETTING = {VAULT_DATABASE: "vault.url", KEYSTORE_DATABASE: "keystore.url"}
 
@@ -35,9 +41,13 @@ def _secret_list(call: Call) -> Json:
 
 
 @operation("secret.rotate")
-def _secret_rotate(call: Call, *, name: str, url: str) -> Json:
+def _secret_rotate(
+    call: Call, *, name: str, url: str | None = None, password: str | None = None
+) -> Json:
+    if name.startswith(SMTP):
+        return _rotate_mail(call, name, password)
     setting = _SETTING.get(name)
-    if setting is None:
+    if setting is None or url is None:
         raise Malformed("no such secret has a URL", hint=f"one of {', '.join(_SETTING)}")
     system, value = call.system, of_url(url)
     system.secrets.refuse_known(name, value)
@@ -96,6 +106,29 @@ def _keys_passphrase(call: Call, *, passphrase: str, current: str | None = None)
 # -- private ---------------------------------------------------------------------------------------
 
 
+def _rotate_mail(call: Call, name: str, password: str | None) -> Json:
+    """Put a mail server's new password in place of the one before, once the server takes it."""
+    if password is None:
+        raise Malformed("a mail server has a password", hint="give --password-file")
+    system = call.system
+    channel = system.targets.by_name(Role.CHANNEL, name.removeprefix(SMTP))
+    place = channel.destination
+    if not isinstance(place, Mail) or place.user is None:
+        raise Malformed(f"channel {channel.name} has no password")
+    if not channel.in_effect:
+        raise Conflict(f"channel {channel.name} is not in effect")
+    named = SMTP + channel.name
+    system.secrets.refuse_known(named, password.encode())
+    # Before anything is changed, and outside of any transaction.
+    mail.log_in(place, password)
+    with system.database.write() as tx:
+        system.targets.set_password(tx, channel, password)
+        event = system.secrets.change_in(tx, call.caller, named, password.encode(), call.now)
+        system.audit.append(tx, event, now=call.now)
+    system.targets.forget()
+    return _named(call, named)
+
+
 def _current(given: str | None, path: Path | None) -> str:
     if given is not None:
         return given
@@ -112,7 +145,6 @@ def _named(call: Call, name: str) -> Json:
 
 def _shown(call: Call, age: SecretAge) -> Json:
     """Return a secret's age: never what it is."""
-    seller = age.name.removeprefix(LWA)
     return {
         "name": age.name,
         "since": age.since.isoformat(),
@@ -120,5 +152,12 @@ def _shown(call: Call, age: SecretAge) -> Json:
         "limit_days": age.lifetime.days,
         "ends_at": age.ends_at.isoformat(),
         "state": age.state(call.now).value,
-        "rotate": _HOW.get(age.name, f"strongroom seller rotate {seller} --client-secret-file NEW"),
+        "rotate": _how(age.name),
     }
+
+
+def _how(name: str) -> str:
+    if name.startswith(SMTP):
+        return f"strongroom secret rotate {name} --password-file NEW"
+    seller = name.removeprefix(LWA)
+    return _HOW.get(name, f"strongroom seller rotate {seller} --client-secret-file NEW")

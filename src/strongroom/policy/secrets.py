@@ -13,6 +13,9 @@ from strongroom.policy.limits import LWA_SECRET_LIFETIME, SECRET_ENDS_SOON, SYST
 PASSPHRASE: Final = "root-passphrase"  # noqa: S105 - a name
 VAULT_DATABASE: Final = "vault-database"
 KEYSTORE_DATABASE: Final = "keystore-database"
+OIDC_CLIENT: Final = "oidc-client"
+SMTP: Final = "smtp:"
+"""Before a channel's name."""
 LWA: Final = "lwa:"
 """Before a selling partner's name, or its number where the log or a row names it."""
 

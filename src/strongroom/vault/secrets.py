@@ -73,6 +73,23 @@ class SystemSecrets:
             event = self.change_in(tx, caller, name, value, now)
             self._audit.append(tx, event, now=now)
 
+    def begin(
+        self, tx: Transaction, caller: Caller, name: str, value: bytes, now: datetime
+    ) -> None:
+        """Take note, in the caller's transaction, of a secret that is in use from now on.
+
+        One that stood under this name before is as old as it was.
+        """
+        row = tx.execute(sa.select(_table).where(_table.c.name == name)).first()
+        digest = self._digest(name, value)
+        known = row is not None and digest in _split(bytes(row.digests))
+        self._set(tx, caller, name, digest, row.since if row is not None and known else now)
+        self._used |= {name}
+
+    def end(self, name: str) -> None:
+        """Take note that a secret is no longer in use: it is listed no more, and known again if it comes back."""
+        self._used -= {name}
+
     def change_in(
         self,
         tx: Transaction,

@@ -16,6 +16,12 @@ from strongroom.db.schema.alarms import (
     principal_suspension,
 )
 from strongroom.db.schema.columns import keystore, vault
+from strongroom.db.schema.feeds import (
+    channel_state,
+    delivery_target,
+    feed_state,
+    notice_outbox,
+)
 from strongroom.db.schema.keys import (
     keystore_master,
     keystore_period,
@@ -72,9 +78,12 @@ __all__ = [
     "audit_tile",
     "authorization",
     "baseline",
+    "channel_state",
     "client_certificate",
     "credential",
+    "delivery_target",
     "drift",
+    "feed_state",
     "grant",
     "grant_use",
     "investigation",
@@ -89,6 +98,7 @@ __all__ = [
     "login_session",
     "login_step",
     "network_range",
+    "notice_outbox",
     "period_replacement",
     "person_identity",
     "person_password",
