@@ -30,9 +30,11 @@ from strongroom.accounts import (
 )
 from strongroom.accounts.issued import Issued
 from strongroom.accounts.strangers import Strangers
+from strongroom.anchors import Anchors, Following, Quorum
 from strongroom.audit import AuditLog, Event, EventType, ObjKind, Outcome, Reason
 from strongroom.compliance import AccessView, Reviews, administrators
 from strongroom.compliance.joining import Joining
+from strongroom.crypto.cosignature import Cosigner
 from strongroom.crypto.note import Signer, Verifier
 from strongroom.crypto.root import RootProvider
 from strongroom.db import migrate
@@ -94,6 +96,9 @@ class System:
     reviews: Reviews
     secrets: SystemSecrets
     access: AccessView
+    anchors: Anchors
+    quorum: Quorum
+    following: Following
     ticket_key: bytes = field(repr=False)
     api_key: bytes = field(repr=False)
     sound: bool
@@ -153,8 +158,12 @@ class System:
         with self.database.write() as tx:
             self.audit.append(tx, event, now=now)
 
-    def close(self) -> None:
-        """Record the end, publish a last checkpoint, and let go of files and lock."""
+    def close(self, *, anchored: bool = False) -> None:
+        """Record the end, publish a last checkpoint, and let go of files and lock.
+
+        `anchored` shows that checkpoint to whoever binds the log, for some seconds at most: a server does,
+        a command that opened the home for itself doesn't.
+        """
         with self._resources:
             if not self.sound:
                 return
@@ -162,6 +171,8 @@ class System:
             self.strangers.record(self.strangers.over(now, last=True), now)
             self.record(EventType.HOME_CLOSED, now)
             self.audit.checkpoint(now)
+            if anchored:
+                self.anchors.close(now)
 
 
 def passphrase_path(settings: Settings, environ: Mapping[str, str] | None = None) -> Path | None:
@@ -272,6 +283,17 @@ def wire(
         administrators=administering,
     )
 
+    anchors = Anchors(
+        database,
+        audit,
+        key=keystore.secret("anchors", now),
+        environment=environment,
+        needed=settings.log.witnesses_needed,
+    )
+    cosigner = Cosigner(
+        f"strongroom.invalid/witness/{settings.home_id}", keystore.secret("witness-signer", now)
+    )
+
     if fresh:
         _ensure_certificates(home, settings, keystore, now)
     return System(
@@ -307,6 +329,9 @@ def wire(
         Reviews(database, audit, grants),
         SystemSecrets(database, keystore.secret("system-secrets", now), audit, environment),
         AccessView(database, audit, grants, roles),
+        anchors,
+        Quorum(database, audit, anchors, synchronous=settings.log.synchronous),
+        Following(database, audit, cosigner, keystore.signer_memory),
         keystore.secret("gateway-tickets", now),
         keystore.secret("api-tickets", now),
         sound=True,

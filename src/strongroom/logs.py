@@ -51,6 +51,7 @@ class Task(StrEnum):
     HEARTBEAT = "heartbeat"
     DRIFT = "drift"
     CERTIFICATE = "certificate"
+    ANCHORS = "anchors"
 
 
 _NAMES: Final = frozenset(happening.value for happening in Happening)

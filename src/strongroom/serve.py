@@ -21,6 +21,8 @@ import uvloop
 
 from strongroom import logs
 from strongroom.accounts.visits import Site
+from strongroom.anchors.cadence import ROUND_EVERY
+from strongroom.anchors.door import WitnessDoor
 from strongroom.api import Api, ApiLimits, create_api
 from strongroom.app import System, machine_clock
 from strongroom.audit import Event as AuditEvent
@@ -55,6 +57,7 @@ class Face(StrEnum):
     GATEWAY = "gateway"
     API = "api"
     DESK = "desk"
+    WITNESS = "witness"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,8 @@ class Ready:
     api: str | None
     desk: str | None
     """As people type it: the certificate and passkeys are for this name."""
+    witness: str | None
+    """Where other logs ask us to cosign; only while one is followed, or when it was asked for."""
     health: str
     ca: Path
     pid: int
@@ -96,7 +101,7 @@ def serve(
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_Serving(system, face).run(ready))
     finally:
-        system.close()
+        system.close(anchored=True)
     logs.say(logs.Happening.SERVE_STOPPED, pid=os.getpid())
 
 
@@ -121,6 +126,7 @@ def desk_of(system: System, clock: Callable[[], datetime] | None = None) -> Desk
         clock=clock or system.clock,
         key=system.keystore.secret("desk-forms", system.clock()),
         environment=system.settings.environment,
+        witnessed=system.quorum.witnessed,
     )
 
 
@@ -200,6 +206,9 @@ class _Serving:
             if self._face in (Face.ALL, Face.DESK):
                 add("desk", settings.desk, desk_of(self._system))
                 self._place_desk(listeners["desk"].url)
+            if self._witnesses():
+                door = WitnessDoor(self._system.following, self._system.clock)
+                add("witness", settings.witness, door)
             add("health", settings.health, self._health)
             control = ControlServer(self._system)
             await control.start()
@@ -212,6 +221,7 @@ class _Serving:
                 tasks.create_task(self._drifts())
                 tasks.create_task(self._checkpoints())
                 tasks.create_task(self._heartbeats())
+                tasks.create_task(self._rounds())
                 tasks.create_task(self._certificates())
                 for listener in listeners.values():
                     await listener.ready()
@@ -230,7 +240,14 @@ class _Serving:
         tokens = None if base is None else f"{base}/auth/o2/token"
         desk = self._system.signon.site.origin if "desk" in urls else None
         health = urls["health"] + "/health"
-        ready(Ready(base, tokens, urls.get("api"), desk, health, authority, pid))
+        witness = urls.get("witness")
+        ready(Ready(base, tokens, urls.get("api"), desk, witness, health, authority, pid))
+
+    def _witnesses(self) -> bool:
+        """Tell whether we listen for logs that want a cosignature."""
+        if self._face is Face.ALL:
+            return bool(self._system.following.listed())
+        return self._face is Face.WITNESS
 
     def _place_desk(self, url: str) -> None:
         """Tell where the pages are, now that the port is known: by name, because passkeys take no address."""
@@ -323,6 +340,13 @@ class _Serving:
         now, strangers = self._system.clock(), self._system.strangers
         event = AuditEvent(EventType.LOG_HEARTBEAT, Outcome.SUCCESS, SYSTEM)
         strangers.record([event, *strangers.over(now)], now)
+
+    async def _rounds(self) -> None:
+        """Each minute, show the log to whoever binds it outside [2.6]."""
+        while not await self._stopped_within(ROUND_EVERY.total_seconds()):
+            await self._do(
+                logs.Task.ANCHORS, lambda: self._system.anchors.follow_clock(self._system.clock())
+            )
 
     async def _certificates(self) -> None:
         """Show within seconds what was put into `tls/`, and renew a certificate of ours in time [1.5]."""

@@ -11,6 +11,7 @@ import typer
 
 from strongroom.cli import (
     access,
+    anchors,
     data,
     demo,
     evidence,
@@ -135,6 +136,7 @@ networks.register(app)
 posture.register(app)
 data.register(app)
 evidence.register(app)
+anchors.register(app)
 transport.register(app)
 machines.register(app)
 secrets.register(app)

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from strongroom.audit.log import AuditLog
 from strongroom.db.engine import Database
-from strongroom.desk.door import Desk
+from strongroom.desk.door import Desk, Witnessed
 from strongroom.desk.exchange import Route
 from strongroom.desk.forms import FormTokens
 from strongroom.desk.pages import (
@@ -33,6 +33,7 @@ def create_desk(
     clock: Callable[[], datetime],
     key: bytes,
     environment: Environment,
+    witnessed: Witnessed,
 ) -> Desk:
     """Return the desk as an ASGI callable; `key` (32 bytes) makes the tokens of its forms."""
     static = Static()
@@ -51,6 +52,7 @@ def create_desk(
         tokens=FormTokens(key, environment),
         pages=Pages(static, environment, origin),
         static=static,
+        witnessed=witnessed,
     )
 
 

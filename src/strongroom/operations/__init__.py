@@ -5,6 +5,7 @@ shown once; an error never does.
 """
 
 from strongroom.operations import (
+    anchors,
     data,
     evidence,
     exports,
@@ -26,6 +27,7 @@ from strongroom.operations.registry import VERIFY, Json, Progress, Request, inst
 __all__ = ["VERIFY", "Json", "Progress", "Request", "instant", "names", "run"]
 
 _REGISTERED = (
+    anchors,
     data,
     evidence,
     exports,

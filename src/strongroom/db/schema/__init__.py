@@ -7,6 +7,12 @@ Two separate databases: `vault` and `keystore`, because a key must never lie bes
 
 from strongroom.db import triggers
 from strongroom.db.schema.alarms import principal_suspension
+from strongroom.db.schema.anchors import (
+    anchor,
+    anchor_cosignature,
+    anchor_timestamp,
+    followed_log,
+)
 from strongroom.db.schema.columns import keystore, vault
 from strongroom.db.schema.keys import (
     keystore_master,
@@ -53,6 +59,9 @@ triggers.attach(vault)
 
 __all__ = [
     "account_lock",
+    "anchor",
+    "anchor_cosignature",
+    "anchor_timestamp",
     "app_channel",
     "audit_checkpoint",
     "audit_event",
@@ -63,6 +72,7 @@ __all__ = [
     "client_certificate",
     "credential",
     "drift",
+    "followed_log",
     "grant",
     "grant_use",
     "keystore",
