@@ -98,8 +98,8 @@ def test_two_homes_that_witness_each_other_come_to_rest(
 ) -> None:
     with other(tmp_path / "a") as one, other(tmp_path / "b", 9) as two:
         first, second = Bound.of(one.bench), Bound.of(two.bench)
-        first.log, second.log = one.log, two.log
-        first.anchors._audit, second.anchors._audit = one.log, two.log
+        first.grow()
+        second.grow()
         one.follow(two.log)
         two.follow(one.log)
         first.witness(two)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -118,8 +119,11 @@ def test_a_forged_or_replayed_cosignature_does_not_count(
     older = real.cosign(checkpoint_text(bound.log.origin, 3, bytes(32)), 1)
 
     def forged(body: bytes) -> str:
+        """Name the witness and its key, and sign with another."""
         line = thief.cosign(parse_note(parse(body).note).text, 1)
-        return line.replace(line.split()[2][:5], real.cosign("x\n", 1).split()[2][:5])
+        blob = base64.b64decode(line.split()[2])
+        own = base64.b64decode(real.cosign("x\n", 1).split()[2])[:4]
+        return f"— {real.name} {base64.b64encode(own + blob[4:]).decode()}\n"
 
     for make, reason in (
         (lambda _body: older, "tampered"),

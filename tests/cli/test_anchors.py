@@ -15,7 +15,8 @@ from strongroom import logs
 from strongroom.operations import names
 from strongroom.operations.witnessed import WITNESSED
 
-pytestmark = pytest.mark.clause("1.6", "2.6")
+# Each has two homes made and served by commands, each a process.
+pytestmark = [pytest.mark.clause("1.6", "2.6"), pytest.mark.timeout(300)]
 
 
 @pytest.fixture(autouse=True)
@@ -47,7 +48,7 @@ def witness(tmp_path: Path, home: Offline) -> Iterator[Home]:
 
 def add(home: Offline, witness: Home) -> str:
     """Have the first home ask the second, and return the second's key."""
-    key: str = witness.run("witness", "key")["key"]
+    key: str = witness.ask("witness.key")["key"]
     home.command(
         *("audit", "witness", "add", witness.ready["witness"].replace("127.0.0.1", "localhost")),
         *("--key", key, "--ca", str(witness.ca_path)),
@@ -63,7 +64,7 @@ def test_one_home_witnesses_another_and_evidence_says_so(
     assert (done["late"], [row["fault"] for row in done["done"]]) == ([], [None])
     (listed,) = home.command("audit", "witness", "list")["witnesses"]
     assert (listed["fault"], listed["size"], listed["key"]) == (None, done["size"], key)
-    (log,) = witness.run("witness", "list")["logs"]
+    (log,) = witness.ask("witness.list")["logs"]
     assert log["size"] == done["size"]
 
     told = home.command("audit", "export", str(tmp_path / "bundle"))
@@ -103,7 +104,7 @@ def test_with_synchronous_witnesses_nothing_is_given_out_unseen(
     monkeypatch.setenv("STRONGROOM_LOG__WITNESSES_NEEDED", "1")
     home.command("app", "add", "erp", "--owner", "ada")
     export = home.command("audit", "export", str(tmp_path / "seen"))
-    assert export["size"] <= witness.run("witness", "list")["logs"][0]["size"]
+    assert export["size"] <= witness.ask("witness.list")["logs"][0]["size"]
     assert "quorum quorum" in (tmp_path / "seen/policy").read_text()
     witness.stop()
     for command in (
@@ -123,21 +124,17 @@ def test_with_synchronous_witnesses_nothing_is_given_out_unseen(
 
 
 def test_a_served_home_shows_its_last_checkpoint_before_it_ends(
-    witness: Home, tmp_path: Path
+    home: Offline, witness: Home, tmp_path: Path
 ) -> None:
-    (tmp_path / "third").mkdir()
-    with Home.make(tmp_path / "third") as third:
-        key = third.run("audit", "export", str(tmp_path / "third-export"))["key"]
-        witness.ask("witness.follow", key=key)
-        own: str = witness.run("witness", "key")["key"]
-        url = witness.ready["witness"].replace("127.0.0.1", "localhost")
-        (tmp_path / "copy").mkdir()
-        third.run("audit", "witness", "add", url, "--key", own, "--ca", str(witness.ca_path))
-        third.run("audit", "copy", "add", f"dir:{tmp_path / 'copy'}")
-        third.start()
-        assert third.stop() == 0
-        size = int((third.path / "log/checkpoint").read_text().splitlines()[1])
-    (log,) = [one for one in witness.run("witness", "list")["logs"] if one["origin"] in key]
+    add(home, witness)
+    (tmp_path / "copy").mkdir()
+    home.command("audit", "copy", "add", f"dir:{tmp_path / 'copy'}")
+    (tmp_path / "other").mkdir()
+    with Home(home.path, tmp_path / "other") as served:
+        served.start()
+        assert served.stop() == 0
+    size = int((home.path / "log/checkpoint").read_text().splitlines()[1])
+    (log,) = witness.ask("witness.list")["logs"]
     assert log["size"] == size
     assert int((tmp_path / "copy/checkpoint").read_text().splitlines()[1]) == size
 

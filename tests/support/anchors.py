@@ -283,7 +283,7 @@ class Authority:
         (directory / "openssl.cnf").write_text(
             "[tsa]\ndefault_tsa = it\n[it]\n"
             f"serial = {directory}/serial\nsigner_cert = {directory}/leaf.pem\n"
-            f"certs = {directory}/root.pem\nsigner_key = {directory}/key.pem\n"
+            f"signer_key = {directory}/key.pem\n"
             "signer_digest = sha256\ndefault_policy = 1.2.3.4.1\ndigests = sha256\n"
             "accuracy = secs:1\ness_cert_id_alg = sha256\n"
         )
