@@ -16,6 +16,8 @@ LISTS = sorted(path.stem for path in REQUIREMENTS.glob("*.in"))
 APART = {"tls"}
 """Lists that are installed in a virtual environment of their own."""
 LONGEST_FILE_LINES = 600
+LONGER = {"src/strongroom/audit/offline.py": 720}
+"""The one file that is handed out alone, and has to say everything again (ADR 0111)."""
 
 # A requirement as a list states it, "psycopg[binary]>=3.2", and as a lock file pins it.
 ASKED = re.compile(r"^(?P<name>[a-z0-9-]+)(\[[a-z,]+\])?([<>=!~][^#;]*)?$")
@@ -156,7 +158,9 @@ def test_no_source_file_is_too_long() -> None:
         for name in _tracked()
         if name.endswith((".py", ".sh", ".js", ".css"))
     }
-    assert {n: lines for n, lines in lengths.items() if lines > LONGEST_FILE_LINES} == {}
+    assert {
+        n: lines for n, lines in lengths.items() if lines > LONGER.get(n, LONGEST_FILE_LINES)
+    } == {}
 
 
 def test_no_file_remembers_where_packages_were_fetched() -> None:

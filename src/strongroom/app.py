@@ -34,9 +34,11 @@ from strongroom.accounts.issued import Issued
 from strongroom.accounts.strangers import Strangers
 from strongroom.alarms import Alarms, Signal
 from strongroom.alarms.rules import all_rules
+from strongroom.anchors import Anchors, Following, Quorum
 from strongroom.audit import AuditLog, Event, EventType, ObjKind, Outcome, Reason
 from strongroom.compliance import AccessView, Reviews, administrators
 from strongroom.compliance.joining import Joining
+from strongroom.crypto.cosignature import Cosigner
 from strongroom.crypto.note import Signer, Verifier
 from strongroom.crypto.root import RootProvider
 from strongroom.db import migrate
@@ -108,6 +110,9 @@ class System:
     outbox: NoticeOutbox
     courier: Courier
     pump: Pump
+    anchors: Anchors
+    quorum: Quorum
+    following: Following
     ticket_key: bytes = field(repr=False)
     api_key: bytes = field(repr=False)
     sound: bool
@@ -165,8 +170,12 @@ class System:
         )
         self.audit.record(event, now=now)
 
-    def close(self) -> None:
-        """Record the end, publish a last checkpoint, and let go of files and lock."""
+    def close(self, *, anchored: bool = False) -> None:
+        """Record the end, publish a last checkpoint, and let go of files and lock.
+
+        `anchored` shows that checkpoint to whoever binds the log, for some seconds at most: a server does,
+        a command that opened the home for itself doesn't.
+        """
         with self._resources:
             if not self.sound:
                 return
@@ -174,6 +183,8 @@ class System:
             self.strangers.record(self.strangers.over(now, last=True), now)
             self.record(EventType.HOME_CLOSED, now)
             self.audit.checkpoint(now)
+            if anchored:
+                self.anchors.close(now)
 
 
 def passphrase_path(settings: Settings, environ: Mapping[str, str] | None = None) -> Path | None:
@@ -316,6 +327,16 @@ def wire(
         tell=_tell_outside,
         holder=secrets.token_hex(8),
     )
+    anchors = Anchors(
+        database,
+        audit,
+        key=keystore.secret("anchors", now),
+        environment=environment,
+        needed=settings.log.witnesses_needed,
+    )
+    cosigner = Cosigner(
+        f"strongroom.invalid/witness/{settings.home_id}", keystore.secret("witness-signer", now)
+    )
 
     if fresh:
         _ensure_certificates(home, settings, keystore, now)
@@ -366,6 +387,9 @@ def wire(
             clock=clock,
             failed=_telling(logs.Task.FEEDS),
         ),
+        anchors,
+        Quorum(database, audit, anchors, synchronous=settings.log.synchronous),
+        Following(database, audit, cosigner, keystore.signer_memory),
         keystore.secret("gateway-tickets", now),
         keystore.secret("api-tickets", now),
         sound=True,

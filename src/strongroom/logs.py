@@ -58,6 +58,7 @@ class Task(StrEnum):
     """Not work, but that something was raised which the log could not tell of."""
     NOTICES = "notices"
     FEEDS = "feeds"
+    ANCHORS = "anchors"
 
 
 _NAMES: Final = frozenset(happening.value for happening in Happening)

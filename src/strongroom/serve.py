@@ -22,6 +22,8 @@ import uvloop
 from strongroom import logs
 from strongroom.accounts.visits import Site
 from strongroom.alarms import tampered
+from strongroom.anchors.cadence import ROUND_EVERY
+from strongroom.anchors.door import WitnessDoor
 from strongroom.api import Api, ApiLimits, create_api
 from strongroom.app import System, machine_clock
 from strongroom.audit import Event as AuditEvent
@@ -61,6 +63,7 @@ class Face(StrEnum):
     GATEWAY = "gateway"
     API = "api"
     DESK = "desk"
+    WITNESS = "witness"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +75,8 @@ class Ready:
     api: str | None
     desk: str | None
     """As people type it: the certificate and passkeys are for this name."""
+    witness: str | None
+    """Where other logs ask us to cosign; only while one is followed, or when it was asked for."""
     health: str
     ca: Path
     pid: int
@@ -102,7 +107,7 @@ def serve(
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_Serving(system, face).run(ready))
     finally:
-        system.close()
+        system.close(anchored=True)
     logs.say(logs.Happening.SERVE_STOPPED, pid=os.getpid())
 
 
@@ -126,6 +131,7 @@ def desk_of(system: System, clock: Callable[[], datetime] | None = None) -> Desk
         clock=clock or system.clock,
         key=system.keystore.secret("desk-forms", system.clock()),
         environment=system.settings.environment,
+        witnessed=system.quorum.witnessed,
     )
 
 
@@ -206,6 +212,9 @@ class _Serving:
             if self._face in (Face.ALL, Face.DESK):
                 add("desk", settings.desk, desk_of(self._system))
                 self._place_desk(listeners["desk"].url)
+            if self._witnesses():
+                door = WitnessDoor(self._system.following, self._system.clock)
+                add("witness", settings.witness, door)
             add("health", settings.health, self._health)
             control = ControlServer(self._system)
             await control.start()
@@ -219,6 +228,7 @@ class _Serving:
                 tasks.create_task(self._drifts())
                 tasks.create_task(self._checkpoints())
                 tasks.create_task(self._heartbeats())
+                tasks.create_task(self._rounds())
                 tasks.create_task(self._certificates())
                 tasks.create_task(self._watching())
                 tasks.create_task(self._deliveries())
@@ -250,7 +260,14 @@ class _Serving:
         tokens = None if base is None else f"{base}/auth/o2/token"
         desk = self._system.signon.site.origin if "desk" in urls else None
         health = urls["health"] + "/health"
-        ready(Ready(base, tokens, urls.get("api"), desk, health, authority, pid))
+        witness = urls.get("witness")
+        ready(Ready(base, tokens, urls.get("api"), desk, witness, health, authority, pid))
+
+    def _witnesses(self) -> bool:
+        """Tell whether we listen for logs that want a cosignature."""
+        if self._face is Face.ALL:
+            return bool(self._system.following.listed())
+        return self._face is Face.WITNESS
 
     def _place_desk(self, url: str) -> None:
         """Tell where the pages are, now that the port is known: by name, because passkeys take no address."""
@@ -352,6 +369,13 @@ class _Serving:
             await self._do(logs.Task.FEEDS, system.pump.tick)
         await self._do(logs.Task.NOTICES, system.courier.stop)
         await self._do(logs.Task.FEEDS, system.pump.stop)
+
+    async def _rounds(self) -> None:
+        """Each minute, show the log to whoever binds it outside [2.6]."""
+        while not await self._stopped_within(ROUND_EVERY.total_seconds()):
+            await self._do(
+                logs.Task.ANCHORS, lambda: self._system.anchors.follow_clock(self._system.clock())
+            )
 
     async def _certificates(self) -> None:
         """Show within seconds what was put into `tls/`, and renew a certificate of ours in time [1.5]."""

@@ -139,6 +139,26 @@ class HealthSettings(_Section):
     port: Port = Field(8446, description="port; 0 picks a free one")
 
 
+class WitnessSettings(_Section):
+    """The listener on which other logs ask us to cosign; it listens while one is followed."""
+
+    host: Host = Field("127.0.0.1", description="address to listen on; loopback by default [1.1]")
+    port: Port = Field(8447, description="port; 0 picks a free one")
+
+
+class LogSettings(_Section):
+    """Who outside has to have seen the log."""
+
+    witnesses_needed: Annotated[int, Field(ge=0, le=32)] = Field(
+        0, description="how many witnesses a checkpoint needs to count as witnessed"
+    )
+    synchronous: bool = Field(
+        default=False,
+        description="whether exports, operations on keys and administration answer only once as "
+        "many witnesses, at least one, saw them [2.6]",
+    )
+
+
 class VaultSettings(_Section):
     """Where the records are."""
 
@@ -203,6 +223,8 @@ class Settings(BaseSettings):
     api: ApiSettings = ApiSettings()
     desk: DeskSettings = DeskSettings()
     health: HealthSettings = HealthSettings()
+    witness: WitnessSettings = WitnessSettings()
+    log: LogSettings = LogSettings()
     access: AccessSettings = AccessSettings()
     oidc: OidcSettings = OidcSettings()
     network: NetworkSettings = NetworkSettings()

@@ -135,6 +135,7 @@ class Home:
             "STRONGROOM_API__PORT": "0",
             "STRONGROOM_DESK__PORT": "0",
             "STRONGROOM_HEALTH__PORT": "0",
+            "STRONGROOM_WITNESS__PORT": "0",
         }
 
     def secret(self, text: str) -> Path:

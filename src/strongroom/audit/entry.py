@@ -58,6 +58,8 @@ class EventType(StrEnum):
     LOG_TIMESTAMPED = "log.timestamped"
     LOG_COPIED = "log.copied"
     LOG_ANCHOR_FAILED = "log.anchor.failed"
+    LOG_ANCHOR_CHANGED = "log.anchor.changed"
+    OPERATION_ANNOUNCED = "operation.announced"
     LOG_COSIGNED = "log.cosigned"
     LOG_HOLD_SET = "log.hold.set"
     LOG_HOLD_LIFTED = "log.hold.lifted"

@@ -9,12 +9,13 @@ unfinished bundle of the same stretch is refused. Everything is for its owner al
 import base64
 import json
 import os
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 from strongroom.audit import offline
@@ -94,8 +95,16 @@ def write(
         raise Unavailable(f"the bundle can't be written: {exc.strerror}") from exc
 
 
-def finish(directory: Path, size: int, prover: Prover, events: Iterable[int]) -> None:
+def finish(
+    directory: Path,
+    size: int,
+    prover: Prover,
+    events: Iterable[int],
+    beside: Mapping[str, bytes] = MappingProxyType({}),
+) -> None:
     """Add the account: each of these events, with the proof that it stands in the log that grew on.
+
+    `beside` are files of `UNLISTED` names: what others said of the log, which proves itself.
 
     Raises:
         Tampered: the log does not continue the bundle.
@@ -109,9 +118,11 @@ def finish(directory: Path, size: int, prover: Prover, events: Iterable[int]) ->
         line = {"consistency": growth, "entry": proved.entry.decode(), "proof": proved.proof}
         lines.append(_canonical(line))
     try:
-        _put(directory / CUSTODY, b"".join(lines))
+        for name, content in beside.items():
+            put(directory / name, content)
+        put(directory / CUSTODY, b"".join(lines))
         (directory / UNFINISHED).unlink()
-        _sync(directory)
+        sync(directory)
     except OSError as exc:
         raise Unavailable(f"the bundle can't be written: {exc.strerror}") from exc
 
@@ -130,8 +141,8 @@ def save_proofs(directory: Path, proofs: Collection[Proved]) -> list[str]:
             raise Conflict("a proof of that event lies in the directory already")
         directory.mkdir(mode=0o700, exist_ok=True)
         for name, content in files.items():
-            _put(directory / name, content)
-        _sync(directory)
+            put(directory / name, content)
+        sync(directory)
     except OSError as exc:
         raise Unavailable(f"the proofs can't be written: {exc.strerror}") from exc
     return sorted(files)
@@ -167,10 +178,10 @@ class _Writer:
             "size": stretch.size,
         }
         content = _canonical(manifest)
-        _put(self._directory / MANIFEST, content)
+        put(self._directory / MANIFEST, content)
         for path in (self._directory, *self._directory.rglob("*")):
             if path.is_dir():
-                _sync(path)
+                sync(path)
         self._check(key, progress)
         return sha256(content).hexdigest()
 
@@ -180,7 +191,7 @@ class _Writer:
         begun = self._directory / UNFINISHED
         if not begun.exists():
             stretch = self._stretch
-            _put(
+            put(
                 begun,
                 _canonical(
                     {
@@ -191,7 +202,7 @@ class _Writer:
                     }
                 ),
             )
-            _sync(self._directory)
+            sync(self._directory)
 
     def _keep_tiles(self, progress: Callable[[int, int], None]) -> None:
         size = self._stretch.size
@@ -210,7 +221,7 @@ class _Writer:
         start = n * WIDTH
         if level == 0 and start >= self._stretch.first:
             name = tile_path("entries", n, width)
-            self._keep(name, lambda: _framed(view.entries(start, start + width)))
+            self._keep(name, lambda: framed(view.entries(start, start + width)))
 
     def _keep(self, name: str, content: Callable[[], bytes]) -> None:
         """Have a file, from an earlier run or now, and its digest for the manifest."""
@@ -221,7 +232,7 @@ class _Writer:
             raw = content()
             for parent in reversed(path.relative_to(self._directory).parents[:-1]):
                 (self._directory / parent).mkdir(mode=0o700, exist_ok=True)
-            _put(path, raw)
+            put(path, raw)
         self._digests[name] = sha256(raw).hexdigest()
 
     def _check(self, key: str, progress: Callable[[int, int], None]) -> None:
@@ -263,7 +274,8 @@ def _proof_files(proved: Proved) -> Iterator[tuple[str, bytes]]:
     yield f"{proved.seq}.tlog-proof", proved.proof.encode()
 
 
-def _framed(entries: Iterable[bytes]) -> bytes:
+def framed(entries: Iterable[bytes]) -> bytes:
+    """Return entries as tlog-tiles bundles them: each behind its length as two bytes."""
     return b"".join(len(entry).to_bytes(2, "big") + entry for entry in entries)
 
 
@@ -282,7 +294,7 @@ def _canonical(value: object) -> bytes:
     return json.dumps(value, sort_keys=True, separators=(",", ":")).encode() + b"\n"
 
 
-def _put(path: Path, content: bytes) -> None:
+def put(path: Path, content: bytes) -> None:
     """Write a file whole: under its name it is complete and on the disk, or not there."""
     temporary = path.with_name(f".{path.name}.new")
     handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
@@ -293,7 +305,8 @@ def _put(path: Path, content: bytes) -> None:
     temporary.replace(path)
 
 
-def _sync(directory: Path) -> None:
+def sync(directory: Path) -> None:
+    """Have what stands in a directory on the disk."""
     handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(handle)

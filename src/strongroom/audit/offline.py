@@ -1,6 +1,6 @@
 """Checks evidence taken out of an audit log, with the log's verifier key and nothing else [1.6, 2.6].
 
-    python verify.py BUNDLE|PROOF.tlog-proof --key FILE [--checkpoint FILE]...
+    python verify.py BUNDLE|PROOF.tlog-proof --key FILE [--checkpoint FILE]... [--witness VKEY]...
 
 This one file is copied into every bundle and needs Python 3.11 and the package `cryptography`: no
 home, no database, no other file of Strongroom. It imports nothing of Strongroom's on purpose, and so
@@ -17,6 +17,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
@@ -31,10 +32,16 @@ WIDTH: Final = 256
 MAX_FAULTS: Final = 1000
 MANIFEST: Final = "manifest.json"
 CUSTODY: Final = "custody.jsonl"
-UNLISTED: Final = frozenset({MANIFEST, CUSTODY})
-"""Files no manifest lists: itself, and what names the manifest."""
+COSIGNED: Final = "cosigned"
+STAMPED: Final = "timestamp.note"
+STAMP: Final = "timestamp.tsr"
+UNLISTED: Final = frozenset({MANIFEST, CUSTODY, COSIGNED, STAMPED, STAMP, "policy"})
+"""Files no manifest lists: itself, what names the manifest, and what others said, which proves itself."""
 
 _HASH: Final = 32
+_SIGNATURE: Final = b"\x01"  # types of verifier keys: c2sp.org/signed-note, tlog-cosignature
+_COSIGNATURE: Final = b"\x04"
+_SHA256: Final = bytes.fromhex("608648016503040201")  # 2.16.840.1.101.3.4.2.1
 _EMPTY: Final = sha256(b"").digest()
 _LEVELS: Final = 8  # 256 hashes are eight levels of the tree
 _MARK: Final = "\N{EM DASH} "
@@ -94,20 +101,24 @@ def check(
     key_text: str,
     *,
     kept: Sequence[str] = (),
+    witnesses: Sequence[str] = (),
     custody: bool = True,
     progress: Progress | None = None,
 ) -> Report:
     """Return what is wrong with a bundle, or with a file `….tlog-proof` that has its entry beside it.
 
-    `kept` are notes of checkpoints kept elsewhere, which the bundle has to contain; `progress` is told
-    the entries done and in all. `custody` is False only until the export has become an event.
+    `kept` are notes of checkpoints kept elsewhere, which the bundle has to contain; `witnesses` are verifier
+    keys of those who have to have cosigned it; `progress` is told the entries done and in all. `custody` is
+    False only until the export has become an event.
     """
     report = Report()
     try:
         key = parse_key(key_text)
         if path.is_dir():
-            _Bundle(path, key, report, progress).check(kept, custody=custody)
+            asked = [parse_key(vkey, _COSIGNATURE) for vkey in witnesses]
+            _Bundle(path, key, report, progress).check(kept, asked, custody=custody)
         else:
+            _require(not witnesses, "witness.missing: a proof alone has no cosigned checkpoint")
             entry = _read(path.with_suffix(".entry"), path.with_suffix(".entry").name)
             index, at = check_proof(_text(path, path.name), entry, key, path.name)
             report.said.update(origin=key.name, event=index, size=at.size)
@@ -184,12 +195,12 @@ def _half(size: int) -> int:
     return 1 << ((size - 1).bit_length() - 1)
 
 
-def parse_key(text: str) -> Key:
-    """Return a verifier key, `name+id+base64` on one line (c2sp.org/signed-note)."""
+def parse_key(text: str, kind: bytes = _SIGNATURE) -> Key:
+    """Return a verifier key of a kind, `name+id+base64` on one line (c2sp.org/signed-note)."""
     name, _, rest = text.strip().partition("+")
     key_id, _, encoded = rest.partition("+")
     public = _base64(encoded)
-    if not name or re.search(r"\s", name) or public is None or public[:1] != b"\x01":
+    if not name or re.search(r"\s", name) or public is None or public[:1] != kind:
         raise FaultError("key.form: it is no Ed25519 verifier key")
     found = sha256(name.encode() + b"\n" + public).digest()[:4]
     sound = len(public) == 1 + _HASH and found.hex() == key_id
@@ -199,21 +210,7 @@ def parse_key(text: str) -> Key:
 
 def check_note(note: str, key: Key, what: str) -> Checkpoint:
     """Return the checkpoint a note holds once the key's signature over it is verified."""
-    text, separator, tail = note.rpartition("\n\n")
-    _require(bool(separator) and tail.endswith("\n"), f"{what} is no signed note")
-    text += "\n"
-    signature = next(
-        (
-            blob[4:]
-            for line in tail[:-1].split("\n")
-            if line.startswith(f"{_MARK}{key.name} ")
-            and (blob := _base64(line.rpartition(" ")[2])) is not None
-            and blob[:4] == key.id
-        ),
-        None,
-    )
-    if signature is None:
-        raise FaultError(f"{what} is not signed by {key.name} with this key")
+    text, signature = _signature(note, key, what)
     try:
         key.public.verify(signature, text.encode())
     except InvalidSignature:
@@ -223,6 +220,69 @@ def check_note(note: str, key: Key, what: str) -> Checkpoint:
     if lines[0] != key.name or root is None or len(root) != _HASH or not _SIZE.fullmatch(lines[1]):
         raise FaultError(f"{what} is no checkpoint of {key.name}")
     return Checkpoint(int(lines[1]), root)
+
+
+def check_cosignature(note: str, witness: Key, what: str) -> str:
+    """Return when a witness cosigned a note, as RFC 3339, once that is verified (c2sp.org/tlog-cosignature)."""
+    text, blob = _signature(note, witness, f"witness.missing: {what}")
+    seconds = int.from_bytes(blob[:8], "big")
+    try:
+        witness.public.verify(blob[8:], f"cosignature/v1\ntime {seconds}\n{text}".encode())
+        return datetime.fromtimestamp(seconds, UTC).isoformat()
+    except (InvalidSignature, ValueError, OverflowError, OSError):
+        raise FaultError(f"witness.forged: {what} is not cosigned by {witness.name}") from None
+
+
+def _signature(note: str, key: Key, what: str) -> tuple[str, bytes]:
+    """Return a note's text and what a key signed it with, not yet verified."""
+    text, separator, tail = note.rpartition("\n\n")
+    _require(bool(separator) and tail.endswith("\n"), f"{what} is no signed note")
+    for line in tail[:-1].split("\n"):
+        blob = _base64(line.rpartition(" ")[2]) or b""
+        if line.startswith(f"{_MARK}{key.name} ") and blob[:4] == key.id:
+            return f"{text}\n", blob[4:]
+    raise FaultError(f"{what} is not signed by {key.name} with this key")
+
+
+def stamped(response: bytes) -> tuple[bytes, str]:
+    """Return the SHA-256 that a timestamp is about and the instant it names, unverified (RFC 3161).
+
+    Whose word that is, `openssl ts -verify` tells.
+    """
+    try:
+        # Status, token: type, [0] signed data: version, digests, content: type, [0] the token's own octets.
+        signed = _parts(_parts(_parts(response)[1])[1])[0]
+        octets = _parts(_parts(_parts(signed)[2])[1])[0]
+        info = _parts(_content(octets))
+        algorithm, digest = _parts(info[2])
+        _require(_content(_parts(algorithm)[0]) == _SHA256, "timestamp.form: it is of another hash")
+        at = datetime.strptime(_content(info[4])[:14].decode("ascii") + "Z", "%Y%m%d%H%M%S%z")
+        return _content(digest), at.isoformat()
+    except (IndexError, ValueError):
+        raise FaultError(f"timestamp.form: {STAMP} is no answer of RFC 3161") from None
+
+
+def _parts(element: bytes) -> list[bytes]:
+    """Return the DER elements inside another one, each with its head."""
+    rest, found = _content(element), []
+    while rest:
+        start, length = _head(rest)
+        found.append(rest[: start + length])
+        rest = rest[start + length :]
+    return found
+
+
+def _content(element: bytes) -> bytes:
+    start, length = _head(element)
+    return element[start : start + length]
+
+
+def _head(element: bytes) -> tuple[int, int]:
+    """Return where a DER element's content begins, and how long it is."""
+    length, count = element[1], element[1] & 0x7F
+    if length & 0x80 == 0:
+        return 2, length
+    return 2 + count, int.from_bytes(element[2 : 2 + count], "big")
 
 
 def check_proof(text: str, entry: bytes, key: Key, what: str) -> tuple[int, Checkpoint]:
@@ -274,7 +334,7 @@ class _Bundle:
         # By level and number: all above the leaves, and the leaves behind the last whole tile.
         self._tiles: dict[tuple[int, int], list[bytes]] = {}
 
-    def check(self, kept: Sequence[str], *, custody: bool) -> None:
+    def check(self, kept: Sequence[str], witnesses: Sequence[Key], *, custody: bool) -> None:
         manifest = self._manifest()
         self._first = manifest["from"]
         self._head = check_note(
@@ -285,6 +345,7 @@ class _Bundle:
         if self._file("key") != f"{self._key.text}\n":
             self._report.fault("key.other: the bundle's own key is not the one given")
         claims = self._claims(kept)
+        said_by = self._said_by(witnesses, claims)
         checkpoints = len(claims)
         self._load_tiles()
         entries = self._check_blocks(claims)
@@ -293,7 +354,7 @@ class _Bundle:
         size, root = self._head
         said = {"origin": self._key.name, "first": self._first, "size": size, "root": root.hex()}
         counts = {"entries": entries, "checkpoints": checkpoints, "proofs": proofs}
-        self._report.said = {**said, **counts, "custody": events}
+        self._report.said = {**said, **counts, "custody": events, **said_by}
 
     def _manifest(self) -> dict[str, Any]:
         """Hold every file against the manifest, and return it."""
@@ -335,6 +396,38 @@ class _Bundle:
                 _require(claim.size <= self._head.size, ahead)
                 claims.append((claim, what))
         return sorted(claims, key=lambda claim: claim[0].size, reverse=True)
+
+    def _said_by(
+        self, witnesses: Sequence[Key], claims: list[tuple[Checkpoint, str]]
+    ) -> dict[str, Any]:
+        """Return who cosigned, and what was stamped when; what they speak of joins the promises to be held."""
+        said: dict[str, Any] = {}
+        notes: dict[str, str] = {}
+        for name in (COSIGNED, STAMPED):
+            if (self._path / name).exists():
+                with self._telling():
+                    notes[name] = self._file(name)
+                    claim = check_note(notes[name], self._key, f"checkpoint.forged: {name}")
+                    ahead = (
+                        f"checkpoint.ahead: {name} covers {claim.size} entries, the bundle fewer"
+                    )
+                    _require(claim.size <= self._head.size, ahead)
+                    claims.append((claim, name))
+                    said[name.partition(".")[0]] = claim.size
+        for witness in witnesses:
+            with self._telling():
+                at = check_cosignature(notes.get(COSIGNED, "\n\n\n"), witness, COSIGNED)
+                said.setdefault("witnesses", []).append(f"{witness.name} at {at}")
+        if STAMPED in notes:
+            with self._telling():
+                digest, at = stamped(_read(self._path / STAMP, STAMP))
+                other = f"timestamp.other: {STAMP} is not about {STAMPED}"
+                _require(digest == sha256(notes[STAMPED].encode()).digest(), other)
+                said["stamped_at"] = at
+                command = f"openssl ts -verify -data {STAMPED} -in {STAMP} -CAfile ROOTS.pem"
+                said["stamped_by"] = f"whoever this names: {command}"
+        claims.sort(key=lambda claim: claim[0].size, reverse=True)
+        return said
 
     def _load_tiles(self) -> None:
         """Read all tiles above the leaves and settle, from the signed root down, which are right."""
@@ -585,10 +678,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--key", type=Path, required=True, help="verifier key, got from elsewhere")
     kept = "a checkpoint kept elsewhere, which the bundle has to contain"
     parser.add_argument("--checkpoint", type=Path, action="append", default=[], help=kept)
+    vkey = "verifier key of a witness that has to have cosigned"
+    parser.add_argument("--witness", metavar="VKEY", action="append", default=[], help=vkey)
     given = parser.parse_args(arguments)
     try:
         notes = [_text(path, path.name) for path in given.checkpoint]
-        report = check(given.path, _text(given.key, given.key.name), kept=notes)
+        report = check(
+            given.path, _text(given.key, given.key.name), kept=notes, witnesses=given.witness
+        )
     except FaultError as exc:
         report = Report([str(exc)])
     told = [f"{name}: {value}" for name, value in report.said.items()]

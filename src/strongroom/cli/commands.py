@@ -12,6 +12,7 @@ import typer
 from strongroom.cli import (
     access,
     alarms,
+    anchors,
     channels,
     data,
     demo,
@@ -141,6 +142,7 @@ evidence.register(app)
 alarms.register(app)
 channels.register(alarms.alarm)
 feeds.register(app)
+anchors.register(app)
 transport.register(app)
 machines.register(app)
 secrets.register(app)

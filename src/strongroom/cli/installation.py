@@ -86,7 +86,7 @@ def register(root: typer.Typer) -> None:
     def serve_(
         session: Session,
         *,
-        face: Annotated[Face, typer.Argument(metavar="[all|gateway|api|desk]")] = Face.ALL,
+        face: Annotated[Face, typer.Argument(metavar="[all|gateway|api|desk|witness]")] = Face.ALL,
     ) -> None:
         """Serve the home until SIGTERM; prints the addresses once it is ready."""
         logs.configure(sys.stderr)

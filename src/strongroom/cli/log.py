@@ -40,12 +40,16 @@ def audit_verify(
         list[Path] | None,
         typer.Option("--checkpoint", metavar="FILE", help="For PATH: one kept elsewhere."),
     ] = None,
+    witness: Annotated[
+        list[str] | None,
+        typer.Option("--witness", metavar="VKEY", help="For PATH: one that has to have cosigned."),
+    ] = None,
 ) -> None:
     """Verify the whole log, or evidence taken out of one; exit code 1 when anything was changed."""
     if path is not None:
-        report = _offline(session, path, key_file, checkpoint or [])
-    elif key_file is not None or checkpoint:
-        raise Malformed("--key and --checkpoint go with the evidence to verify")
+        report = _offline(session, path, key_file, checkpoint or [], witness or [])
+    elif key_file is not None or checkpoint or witness:
+        raise Malformed("--key, --checkpoint and --witness go with the evidence to verify")
     else:
         report = session.call("audit.verify")
     session.say(report)
@@ -131,7 +135,7 @@ def audit_export(
 
 
 def _offline(
-    session: Session, path: Path, key_file: Path | None, kept: list[Path]
+    session: Session, path: Path, key_file: Path | None, kept: list[Path], witnesses: list[str]
 ) -> dict[str, object]:
     """Return what the bundle's own verifier says: it needs no home, and none is opened."""
     if key_file is None:
@@ -149,6 +153,7 @@ def _offline(
             path,
             key,
             kept=notes,
+            witnesses=witnesses,
             progress=lambda done, total: bars.update(task, completed=done, total=total),
         )
     return {"ok": report.ok, **report.said, "faults": report.faults}

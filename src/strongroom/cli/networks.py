@@ -45,7 +45,7 @@ def network_allow(
     *,
     cidr: Annotated[str, typer.Argument(metavar="CIDR", show_default=False)],
     listener: Annotated[
-        str | None, typer.Option(metavar="L", help="gateway, api, desk or health.")
+        str | None, typer.Option(metavar="L", help="gateway, api, desk, health or witness.")
     ] = None,
     principal: Annotated[
         str | None, typer.Option(metavar="P", help="A person, an app or a node.")

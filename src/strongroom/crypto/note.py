@@ -24,10 +24,11 @@ _KEY_ID_BYTES: Final = 4
 _PUBLIC_BYTES: Final = 32
 _LONGEST_NOTE: Final = 1_000_000
 _MOST_SIGNATURES: Final = 100
-_MARK: Final = "\N{EM DASH} "
+MARK: Final = "\N{EM DASH} "
 # Patterns, not loops: every append to the log signs a note.
 _CONTROL: Final = re.compile("[\x00-\x09\x0b-\x1f]")
 _NOT_IN_NAME: Final = re.compile(r"[\s+]")
+_LINES: Final = 4  # origin, size, root, and nothing behind the last newline
 _SIZE: Final = re.compile("0|[1-9][0-9]{0,18}")
 
 
@@ -63,12 +64,12 @@ class Signer:
     __slots__ = ("_head", "_private", "name", "vkey")
 
     def __init__(self, name: str, seed: bytes) -> None:
-        _check_name(name)
+        check_name(name)
         self.name: Final = name
         self._private: Final = Ed25519PrivateKey.from_private_bytes(seed)
         public = _ED25519 + self._private.public_key().public_bytes_raw()
-        self._head: Final = _key_id(name, public)
-        self.vkey: Final = f"{name}+{self._head.hex()}+{_base64(public)}"
+        self._head: Final = key_id_of(name, public)
+        self.vkey: Final = f"{name}+{self._head.hex()}+{encoded64(public)}"
 
     def sign(self, text: str) -> str:
         """Return the note: the text, a blank line, and one signature line.
@@ -79,7 +80,7 @@ class Signer:
         """
         _check_text(text)
         signature = self._private.sign(text.encode())
-        return f"{text}\n{_MARK}{self.name} {_base64(self._head + signature)}\n"
+        return f"{text}\n{MARK}{self.name} {encoded64(self._head + signature)}\n"
 
     def __repr__(self) -> str:
         return f"<signer {self.name}>"
@@ -101,14 +102,14 @@ class Verifier:
     def __init__(self, vkey: str) -> None:
         name, _, rest = vkey.partition("+")
         key_id, _, encoded = rest.partition("+")
-        _check_name(name)
-        public = _decoded(encoded)
+        check_name(name)
+        public = decoded64(encoded)
         sound = len(public) == 1 + _PUBLIC_BYTES and public[:1] == _ED25519
-        if not sound or key_id != _key_id(name, public).hex():
+        if not sound or key_id != key_id_of(name, public).hex():
             raise Malformed("not an Ed25519 verifier key")
         self.vkey: Final = vkey
         self.name: Final = name
-        self.key_id: Final = _key_id(name, public)
+        self.key_id: Final = key_id_of(name, public)
         self._public: Final = Ed25519PublicKey.from_public_bytes(public[1:])
 
     def verify(self, note: str) -> str:
@@ -150,35 +151,38 @@ def parse_note(note: str) -> Note:
     lines = tail[:-1].split("\n")
     if len(lines) > _MOST_SIGNATURES:
         raise Malformed("not a signed note: too many signatures")
-    return Note(text, tuple(map(_signature, lines)))
+    return Note(text, tuple(map(parse_signature, lines)))
 
 
 def checkpoint_text(origin: str, size: int, root: bytes) -> str:
     """Return the text of a checkpoint: origin, size and root hash, a line each."""
-    _check_name(origin)
+    check_name(origin)
     if size < 0 or len(root) != ROOT_BYTES:
         raise ValueError(f"a checkpoint has a size and a root of {ROOT_BYTES} bytes")
-    return f"{origin}\n{size}\n{_base64(root)}\n"
+    return f"{origin}\n{size}\n{encoded64(root)}\n"
 
 
-def parse_checkpoint(text: str) -> Checkpoint:
+def parse_checkpoint(text: str, *, extended: bool = False) -> Checkpoint:
     """Return what a checkpoint says; verify the note around it first.
 
     Raises:
-        Malformed: it is no checkpoint, or has extension lines, which Strongroom never writes.
+        Malformed: it is no checkpoint, or has extension lines, which Strongroom never writes: those of other
+            logs may, where `extended` says so.
 
     """
     lines = text.split("\n")
-    if len(lines) != 4 or lines[3] or not _SIZE.fullmatch(lines[1]):  # noqa: PLR2004 - the lines
+    whole = len(lines) == _LINES or (extended and len(lines) > _LINES and all(lines[3:-1]))
+    if not whole or lines[-1] or not _SIZE.fullmatch(lines[1]):
         raise Malformed("not a checkpoint")
-    _check_name(lines[0])
-    root = _decoded(lines[2])
+    check_name(lines[0])
+    root = decoded64(lines[2])
     if len(root) != ROOT_BYTES:
         raise Malformed("not a checkpoint")
     return Checkpoint(lines[0], int(lines[1]), root)
 
 
-def _check_name(name: str) -> None:
+def check_name(name: str) -> None:
+    """Refuse what no key may be called. Raises: Malformed."""
     if not name or _NOT_IN_NAME.search(name) or not _is_unicode(name):
         raise Malformed("a note's key name is not empty and has no spaces and no plus")
 
@@ -196,29 +200,33 @@ def _is_unicode(text: str) -> bool:
     return True
 
 
-def _signature(line: str) -> Signature:
-    name, _, encoded = line.removeprefix(_MARK).partition(" ")
-    blob = _decoded(encoded)
-    if not line.startswith(_MARK) or len(blob) <= _KEY_ID_BYTES:
+def parse_signature(line: str) -> Signature:
+    """Return a signature line, unverified. Raises: Malformed."""
+    name, _, encoded = line.removeprefix(MARK).partition(" ")
+    blob = decoded64(encoded)
+    if not line.startswith(MARK) or len(blob) <= _KEY_ID_BYTES:
         raise Malformed("not a signed note")
-    _check_name(name)
+    check_name(name)
     return Signature(name, blob[:_KEY_ID_BYTES], blob[_KEY_ID_BYTES:])
 
 
-def _key_id(name: str, public: bytes) -> bytes:
+def key_id_of(name: str, public: bytes) -> bytes:
+    """Return the id of a key, given its type byte and bytes."""
     return hashlib.sha256(name.encode() + b"\n" + public).digest()[:_KEY_ID_BYTES]
 
 
-def _base64(raw: bytes) -> str:
+def encoded64(raw: bytes) -> str:
+    """Return bytes in base64."""
     return base64.b64encode(raw).decode("ascii")
 
 
-def _decoded(text: str) -> bytes:
+def decoded64(text: str) -> bytes:
+    """Return the bytes of the one base64 text that stands for them. Raises: Malformed."""
     try:
         raw = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
         raise Malformed("not base64") from None
     # Unused bits must be zero, or a signature would have several spellings (RFC 4648, 3.5).
-    if _base64(raw) != text:
+    if encoded64(raw) != text:
         raise Malformed("not base64")
     return raw

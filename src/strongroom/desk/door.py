@@ -11,6 +11,7 @@ import logging
 import re
 import uuid
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any, Final, Protocol
 from urllib.parse import parse_qsl
@@ -98,6 +99,10 @@ class Sessions(Protocol):
         """End a session."""
 
 
+Witnessed = Callable[[str, Caller, datetime], AbstractContextManager[None]]
+"""Around an administrator's act: where the home asks for it, witnesses see it before and after."""
+
+
 class Desk:
     """The ASGI callable."""
 
@@ -113,7 +118,9 @@ class Desk:
         tokens: FormTokens,
         pages: Pages,
         static: Static,
+        witnessed: Witnessed,
     ) -> None:
+        self._witnessed = witnessed
         self._routes = _Table(routes)
         self._sessions = sessions
         self._administers = administers
@@ -235,7 +242,11 @@ class Desk:
     def _handled(self, exchange: Exchange, route: Route) -> Answer:
         """Return the page's answer; where it signed somebody on, the session that stood in the browser ends."""
         before = exchange.session
-        answer = route.handler(exchange)
+        if before is not None and route.administers and route.method == "POST":
+            with self._witnessed(route.op, before.caller, exchange.now):
+                answer = route.handler(exchange)
+        else:
+            answer = route.handler(exchange)
         after = exchange.session
         # Its cookie is overwritten: nobody would ever sign it out.
         if before is not None and after is not None and before.id != after.id:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from strongroom.audit.log import AuditLog
-from strongroom.desk.door import Desk
+from strongroom.desk.door import Desk, Witnessed
 from strongroom.desk.exchange import Route
 from strongroom.desk.forms import FormTokens
 from strongroom.desk.pages import (
@@ -31,6 +31,7 @@ def create_desk(
     clock: Callable[[], datetime],
     key: bytes,
     environment: Environment,
+    witnessed: Witnessed,
 ) -> Desk:
     """Return the desk as an ASGI callable; `key` (32 bytes) makes the tokens of its forms."""
     static = Static()
@@ -48,6 +49,7 @@ def create_desk(
         tokens=FormTokens(key, environment),
         pages=Pages(static, environment, origin),
         static=static,
+        witnessed=witnessed,
     )
 
 

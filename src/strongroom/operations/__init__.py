@@ -6,6 +6,7 @@ shown once; an error never does.
 
 from strongroom.operations import (
     alarms,
+    anchors,
     channels,
     data,
     evidence,
@@ -31,6 +32,7 @@ __all__ = ["VERIFY", "Json", "Progress", "Request", "instant", "names", "run"]
 _REGISTERED = (
     alarms,
     channels,
+    anchors,
     data,
     evidence,
     exports,

@@ -16,6 +16,7 @@ from typing import Any, Final, TypeVar
 
 from strongroom.app import System
 from strongroom.errors import Malformed, Tampered
+from strongroom.operations.witnessed import WITNESSED
 from strongroom.terms import SYSTEM, Caller, SellerId
 
 Json = dict[str, Any]
@@ -68,6 +69,7 @@ def run(system: System, request: Request, os_user: str, progress: Progress | Non
         Malformed: no such operation, or arguments of other names or types.
         Unauthenticated: the credential is not that principal's, or the principal is frozen.
         Denied: the request chooses the time in a production home.
+        Unavailable: too few witnesses saw it, where log.synchronous asks for them.
 
     """
     operation = _TABLE.get(request.operation)
@@ -81,7 +83,10 @@ def run(system: System, request: Request, os_user: str, progress: Progress | Non
         now,
         progress or (lambda _done, _total: None),
     )
-    return operation.function(call, **request.arguments)
+    if request.operation not in WITNESSED:
+        return operation.function(call, **request.arguments)
+    with system.quorum.witnessed(request.operation, call.caller, now):
+        return operation.function(call, **request.arguments)
 
 
 def names() -> frozenset[str]:

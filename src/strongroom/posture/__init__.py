@@ -56,12 +56,16 @@ def posture(
 def _faces(system: System) -> list[Face]:
     """Return the listeners that are asked for; one with a free port has the port that it got."""
     settings, ports = system.settings, system.listening
-    return [
+    faces = [
         Face("gateway", settings.gateway.host, ports.get("gateway", settings.gateway.port)),
         Face("api", settings.api.host, ports.get("api", settings.api.port)),
         Face("desk", settings.desk.host, ports.get("desk", settings.desk.port)),
         Face("health", settings.health.host, ports.get("health", settings.health.port)),
     ]
+    # Nothing listens there before a log is followed.
+    if "witness" in ports:
+        faces.append(Face("witness", settings.witness.host, ports["witness"]))
+    return faces
 
 
 def _lists(system: System) -> dict[str, list[str]]:

@@ -15,6 +15,12 @@ from strongroom.db.schema.alarms import (
     principal_slowing,
     principal_suspension,
 )
+from strongroom.db.schema.anchors import (
+    anchor,
+    anchor_cosignature,
+    anchor_timestamp,
+    followed_log,
+)
 from strongroom.db.schema.columns import keystore, vault
 from strongroom.db.schema.feeds import (
     channel_state,
@@ -71,6 +77,9 @@ __all__ = [
     "alarm_drill",
     "alarm_rule",
     "alarm_watch",
+    "anchor",
+    "anchor_cosignature",
+    "anchor_timestamp",
     "app_channel",
     "audit_checkpoint",
     "audit_event",
@@ -84,6 +93,7 @@ __all__ = [
     "delivery_target",
     "drift",
     "feed_state",
+    "followed_log",
     "grant",
     "grant_use",
     "investigation",
