@@ -51,6 +51,8 @@ class Task(StrEnum):
     HEARTBEAT = "heartbeat"
     DRIFT = "drift"
     CERTIFICATE = "certificate"
+    CANARIES = "canaries"
+    EGRESS = "egress"
 
 
 _NAMES: Final = frozenset(happening.value for happening in Happening)

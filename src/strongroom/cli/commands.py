@@ -11,6 +11,7 @@ import typer
 
 from strongroom.cli import (
     access,
+    canaries,
     data,
     demo,
     evidence,
@@ -139,5 +140,6 @@ transport.register(app)
 machines.register(app)
 secrets.register(app)
 scan.register(app)
+canaries.register(app)
 measure.register(app)
 demo.register(app)

@@ -5,6 +5,7 @@ shown once; an error never does.
 """
 
 from strongroom.operations import (
+    canaries,
     data,
     evidence,
     exports,
@@ -21,11 +22,32 @@ from strongroom.operations import (
     secrets,
     transport,
 )
-from strongroom.operations.registry import VERIFY, Json, Progress, Request, instant, names, run
+from strongroom.operations.registry import (
+    VERIFY,
+    Json,
+    Leaving,
+    Progress,
+    Request,
+    begin,
+    instant,
+    names,
+    run,
+)
 
-__all__ = ["VERIFY", "Json", "Progress", "Request", "instant", "names", "run"]
+__all__ = [
+    "VERIFY",
+    "Json",
+    "Leaving",
+    "Progress",
+    "Request",
+    "begin",
+    "instant",
+    "names",
+    "run",
+]
 
 _REGISTERED = (
+    canaries,
     data,
     evidence,
     exports,
