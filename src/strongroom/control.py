@@ -25,7 +25,7 @@ from strongroom.app import System
 from strongroom.audit import Event, EventType, ObjKind, Outcome, Reason
 from strongroom.errors import Conflict, StrongroomError, Unavailable
 from strongroom.home import Layout
-from strongroom.operations import Json, Progress, Request
+from strongroom.operations import Json, Leaving, Progress, Request
 
 MAX_REQUEST_BYTES: Final = 1024 * 1024
 _MAX_ANSWER_BYTES: Final = 256 * 1024 * 1024
@@ -85,8 +85,15 @@ class ControlServer:
             if uid in (self._owner, 0):
                 async with asyncio.timeout(_READ_SECONDS):
                     line = await reader.readline()
-                writer.write(await self._answer(line, uid, writer))
-                await writer.drain()
+                answer, leaving = await self._answer(line, uid, writer)
+                try:
+                    writer.write(answer)
+                    await writer.drain()
+                finally:
+                    if leaving is not None:
+                        # The command waits with its end open; one that is gone has closed it.
+                        left = not (reader.at_eof() or writer.is_closing())
+                        await asyncio.to_thread(leaving.tell, left=left)
             else:
                 await asyncio.to_thread(self._record_stranger, uid)
         except (OSError, TimeoutError, ValueError):
@@ -101,7 +108,9 @@ class ControlServer:
             if self._running == 0:
                 self._idle.set()
 
-    async def _answer(self, line: bytes, uid: int, writer: asyncio.StreamWriter) -> bytes:
+    async def _answer(
+        self, line: bytes, uid: int, writer: asyncio.StreamWriter
+    ) -> tuple[bytes, Leaving | None]:
         loop = asyncio.get_running_loop()
         told = 0.0
 
@@ -113,13 +122,14 @@ class ControlServer:
 
         try:
             request = _request(line)
-            return _line({"result": await asyncio.to_thread(self._run, request, uid, tell)})
+            result, leaving = await asyncio.to_thread(self._run, request, uid, tell)
+            return _line({"result": result}), leaving
         except StrongroomError as exc:
-            return _line({"error": describe(exc)})
+            return _line({"error": describe(exc)}), None
         except Exception as exc:  # noqa: BLE001 - told without its message
             logs.say_error(logs.Happening.CONTROL_FAILED, exc)
             failure = Unavailable("the command failed inside `serve`", hint="its log says where")
-            return _line({"error": describe(failure)})
+            return _line({"error": describe(failure)}), None
 
     def _record_stranger(self, uid: int) -> None:
         """Record that another user of the machine came this far: the home's mode should forbid it."""
@@ -134,8 +144,8 @@ class ControlServer:
         )
         system.audit.record(event, now=system.clock())
 
-    def _run(self, request: Request, uid: int, tell: Progress) -> Json:
-        return operations.run(self._system, request, os_user(uid), tell)
+    def _run(self, request: Request, uid: int, tell: Progress) -> tuple[Json, Leaving]:
+        return operations.begin(self._system, request, os_user(uid), tell)
 
 
 def is_served(home: Layout) -> bool:

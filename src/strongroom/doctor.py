@@ -21,18 +21,27 @@ from strongroom.accounts import Holdings
 from strongroom.alarms import DRILL_EVERY, AlarmKind
 from strongroom.app import System, database_urls, machine_clock, passphrase_path
 from strongroom.audit import EventType
+from strongroom.audit.deliveries import last_reconciled
 from strongroom.errors import Conflict, Misconfigured, StrongroomError
 from strongroom.home import Layout, certificates, locked, making, too_open
 from strongroom.home.transport import server_context
 from strongroom.policy.leaving import has_ended
-from strongroom.policy.limits import REVIEW_EVERY, REVIEW_OPENS, SECRET_ENDS_SOON
+from strongroom.policy.limits import (
+    CANARY_CHECK_EVERY,
+    FEWEST_CANARIES,
+    REVIEW_EVERY,
+    REVIEW_OPENS,
+    SECRET_ENDS_SOON,
+)
 from strongroom.policy.secrets import SecretState
 from strongroom.settings import Settings
 from strongroom.terms import Environment, PrincipalKind
 from strongroom.vault import PeriodKind
+from strongroom.vault.canary_check import last_checked
 
 VERIFY_EVERY: Final = timedelta(days=7)
 WATCH_LAG: Final = timedelta(minutes=5)
+RECONCILE_EVERY: Final = timedelta(days=2)
 RENEW_CERTIFICATE: Final = timedelta(days=14)
 _CLOCK_SLACK: Final = timedelta(seconds=5)
 _WAL_RESET_FIXED: Final = (3, 51, 3)
@@ -90,6 +99,9 @@ def open_checks(system: System, now: datetime) -> list[Check]:
         _watch(system, now),
         _alarms(system, now),
         _drills(system, now),
+        _canaries(system, now),
+        _canary_check(system, now),
+        _reconciled(system, now),
         Check(
             "keys.copies",
             State.OK,
@@ -358,6 +370,44 @@ def _secret_ages(system: System, now: datetime) -> Check:
     detail = f"{len(due)} due, {late} late; {due[0].name} by {due[0].ends_at:%Y-%m-%d}"
     state = State.FAILED if late else State.WARNING
     return Check("secrets.age", state, detail, "strongroom secret list shows how to rotate each")
+
+
+def _canaries(system: System, now: datetime) -> Check:
+    """Tell whether each selling partner has its canaries, and none was removed [2.6]."""
+    standings = [one for one in system.vault.canaries.standings(now) if one.live]
+    missing = sum(one.missing for one in standings)
+    if missing:
+        detail = f"{missing} canary records are gone before their day"
+        return Check("canary.records", State.FAILED, detail, "somebody changed the database")
+    short = sum(one.unburnt < FEWEST_CANARIES for one in standings)
+    if short:
+        detail = f"{short} selling partners have fewer than {FEWEST_CANARIES}"
+        return Check("canary.records", State.WARNING, detail, "strongroom canary plant")
+    return Check("canary.records", State.OK, "each selling partner has its own")
+
+
+def _canary_check(system: System, now: datetime) -> Check:
+    """Tell whether it was lately proved that a touched canary is told and its toucher frozen [2.6]."""
+    hint = "strongroom canary check"
+    last = last_checked(system.audit)
+    if last is None or now - last > CANARY_CHECK_EVERY:
+        detail = "never checked" if last is None else f"last checked {last:%Y-%m-%d}"
+        return Check("canary.checked", State.WARNING, detail, hint)
+    return Check("canary.checked", State.OK, f"checked {last:%Y-%m-%d}")
+
+
+def _reconciled(system: System, now: datetime) -> Check:
+    """Tell whether what the door opened was held against what left [2.6]."""
+    last = last_reconciled(system.audit)
+    if last is None or now - last[0] > RECONCILE_EVERY:
+        detail = "never yet" if last is None else f"last {last[0]:%Y-%m-%d}"
+        return Check(
+            "egress.reconciled", State.WARNING, detail, "`serve` does it after midnight UTC"
+        )
+    if last[1]:
+        detail = f"{last[1]} records were opened and nothing says that they left, or the reverse"
+        return Check("egress.reconciled", State.FAILED, detail, "strongroom audit tail")
+    return Check("egress.reconciled", State.OK, f"all matched {last[0]:%Y-%m-%d}")
 
 
 def _machines(system: System, now: datetime) -> list[Holdings]:

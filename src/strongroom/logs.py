@@ -59,6 +59,8 @@ class Task(StrEnum):
     NOTICES = "notices"
     FEEDS = "feeds"
     ANCHORS = "anchors"
+    CANARIES = "canaries"
+    EGRESS = "egress"
 
 
 _NAMES: Final = frozenset(happening.value for happening in Happening)

@@ -28,6 +28,7 @@ from strongroom.api import Api, ApiLimits, create_api
 from strongroom.app import System, machine_clock
 from strongroom.audit import Event as AuditEvent
 from strongroom.audit import EventType, Outcome, Reason
+from strongroom.audit.deliveries import reconcile_since_last
 from strongroom.control import ControlServer
 from strongroom.db.group import Failed
 from strongroom.desk import Desk, Rooms, create_desk
@@ -216,6 +217,8 @@ class _Serving:
                 door = WitnessDoor(self._system.following, self._system.clock)
                 add("witness", settings.witness, door)
             add("health", settings.health, self._health)
+            # Before the first request, so that none waits for it at the door.
+            await self._do(logs.Task.CANARIES, self._system.vault.canaries.load)
             control = ControlServer(self._system)
             await control.start()
             for number in (signal.SIGTERM, signal.SIGINT):
@@ -335,6 +338,19 @@ class _Serving:
             if await self._stopped_within((midnight - now).total_seconds() + 1):
                 return
             await self._do(logs.Task.DRIFT, self._drift)
+            await self._do(logs.Task.CANARIES, self._tend_canaries)
+            await self._do(logs.Task.EGRESS, self._reconcile)
+
+    def _tend_canaries(self) -> None:
+        """Record what came and went, and plant for who has none: little comes with documents, or nothing did yet."""
+        system, now = self._system, self._system.clock()
+        for standing in system.vault.canaries.record(now):
+            if standing.unburnt == 0 and standing.live:
+                system.vault.plant(SYSTEM, standing.seller, standing.wanted, now)
+
+    def _reconcile(self) -> None:
+        system = self._system
+        reconcile_since_last(system.audit, system.database, system.clock())
 
     def _drift(self) -> None:
         drift = self._system.access.drift(SYSTEM, self._system.clock())

@@ -5,6 +5,7 @@ in a cache or guessed to be another type) and 2.6 (a fault's message never reach
 """
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Collection, MutableMapping
 from typing import Any, Final
 
@@ -82,6 +83,27 @@ class BodyTooSlow(Exception):
 
 class ClientGone(Exception):
     """The client went away before its request was complete."""
+
+
+async def send_watched(
+    send: Callable[[MutableMapping[str, Any]], Awaitable[None]],
+    receive: Callable[[], Awaitable[MutableMapping[str, Any]]],
+    start: MutableMapping[str, Any],
+    body: bytes,
+) -> bool:
+    """Send an answer; return whether its client was still there when the last of it had been handed over.
+
+    Later nobody knows: what the machine's network has taken may still be lost.
+    """
+    await send(start)
+    await send({"type": "http.response.body", "body": body, "more_body": True})
+    gone = False
+    with contextlib.suppress(TimeoutError):
+        # A client that is gone is told at once; of one that waits there is nothing to hear.
+        async with asyncio.timeout(0):
+            gone = (await receive())["type"] == "http.disconnect"
+    await send({"type": "http.response.body", "body": b"", "more_body": False})
+    return not gone
 
 
 async def read_body(

@@ -56,7 +56,15 @@ from strongroom.db.engine import Database
 from strongroom.errors import Conflict, Malformed, NotFound, Unauthenticated
 from strongroom.policy.leaving import has_ended
 from strongroom.policy.limits import APP_SECRET_OVERLAP
-from strongroom.terms import AuthMethod, Caller, Environment, PrincipalId, PrincipalKind, SellerId
+from strongroom.terms import (
+    SYSTEM,
+    AuthMethod,
+    Caller,
+    Environment,
+    PrincipalId,
+    PrincipalKind,
+    SellerId,
+)
 
 ANONYMOUS: Final = Caller(PrincipalId(0), PrincipalKind.SERVICE, "unknown", AuthMethod.CREDENTIAL)
 """The actor of a failed check: whoever it was has proved nothing."""
@@ -296,6 +304,32 @@ class Accounts:
         if found.kind is not PrincipalKind.PERSON or has_ended(found.ended_at, now):
             raise Unauthenticated("this operating system user has no living account")
         return Caller(found.id, found.kind, found.name, AuthMethod.CONSOLE)
+
+    def service(self, name: str, now: datetime) -> Caller:
+        """Return the caller for one of Strongroom's own services; the first call registers it. It never has a grant.
+
+        Raises:
+            Conflict: somebody else has this name.
+
+        """
+        with self._database.read() as tx:
+            found = entries.find(tx, name)
+        if found is None:
+            with self._database.write() as tx:
+                found = entries.find(tx, name) or entries.insert(
+                    tx, name, PrincipalKind.SERVICE, None, now
+                )
+                event = Event(
+                    EventType.PRINCIPAL_ADDED,
+                    Outcome.SUCCESS,
+                    SYSTEM,
+                    obj_kind=ObjKind.PRINCIPAL,
+                    obj_ref=str(found.id),
+                )
+                self._audit.append(tx, event, now=now)
+        if found.kind is not PrincipalKind.SERVICE:
+            raise Conflict(f"{name} is the name of a service of Strongroom's own")
+        return Caller(found.id, found.kind, found.name, AuthMethod.SYSTEM)
 
     # -- authorizations --------------------------------------------------------------------------
 

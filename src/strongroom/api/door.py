@@ -12,6 +12,7 @@ import uuid
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from http import HTTPStatus
 from typing import Any, Final
 
 from fastapi import FastAPI
@@ -38,11 +39,12 @@ from strongroom.api.limits import Allowances, ApiLimits, VolumeSpent
 from strongroom.api.models import FIELD_NAMES
 from strongroom.api.problems import Problem
 from strongroom.api.routes import Rooms, router
-from strongroom.audit.entry import Event, EventType, Reason
+from strongroom.audit.entry import Event, EventType, Outcome, Reason
 from strongroom.audit.log import AuditLog
 from strongroom.crypto.ticket import TicketBox, TicketKind
 from strongroom.db.engine import Database
 from strongroom.errors import Malformed, StrongroomError, Throttled, Unauthenticated
+from strongroom.leaks.markers import Markers
 from strongroom.terms import AuthMethod, Environment, PrincipalId
 from strongroom.vault import GrantStore, SellerStore, Vault
 
@@ -96,8 +98,10 @@ class Api:
         allowances: Allowances,
         requests: RequestKeys,
         request_bytes: int,
+        markers: Markers,
     ) -> None:
         self._inner = inner
+        self._markers = markers
         self._channels = channels
         self._networks = networks
         self._guard = guard
@@ -132,9 +136,44 @@ class Api:
             (b"x-request-id", exchange.request_id.encode()),
             *_HEADERS,
         ]
-        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        start = {"type": "http.response.start", "status": answer.status, "headers": headers}
+        if exchange.opened or exchange.at_door:
+            await self._deliver(exchange, answer, start, receive, send)
+            return
+        await send(start)
         body = b"" if scope["method"] == "HEAD" else answer.body
         await send({"type": "http.response.body", "body": body})
+
+    async def _deliver(
+        self, exchange: Exchange, answer: _Answer, start: Message, receive: Receive, send: Send
+    ) -> None:
+        """Send what came of asking the vault, and record with the same `req` whether it left, and how much [2.6].
+
+        What was opened and has no such event by the end of the day is told by the reconciliation.
+        """
+        whole = answer.status < HTTPStatus.BAD_REQUEST
+        left = False
+        try:
+            left = await web.send_watched(send, receive, start, answer.body)
+        finally:
+            event = Event(
+                EventType.API_REQUEST_ANSWERED,
+                Outcome.SUCCESS if whole and left else Outcome.FAILURE,
+                exchange.caller,
+                reason=None if left else Reason.UNREACHABLE,
+                op=exchange.op,
+                n=len(exchange.opened) if whole else 0,
+                bytes_=len(answer.body),
+                req=exchange.request_id,
+                src_ip=exchange.src_ip,
+            )
+            try:
+                await run_in_threadpool(self._tell, event)
+            except Exception as exc:  # noqa: BLE001 - the answer has left: what is missing here shows as unreconciled
+                _report(exc)
+
+    def _tell(self, event: Event) -> None:
+        self._audit.record(event, now=self._clock())
 
     def _begin(self, scope: Scope) -> Exchange:
         client = scope.get("client")
@@ -256,6 +295,14 @@ class Api:
         if exchange.repeated:
             headers.append((b"idempotency-replayed", b"true"))
         content = b"".join(message.get("body", b"") for message in sent[1:])
+        if not exchange.opened and self._markers.find(content) is not None:
+            # It did not come through the vault's door, so it must not be here.
+            return await self._recorded(
+                exchange,
+                problems.internal(),
+                type_=EventType.EGRESS_REFUSED,
+                reason=Reason.CANARY,
+            )
         return _Answer(sent[0]["status"], headers, content)
 
     async def _refuse(self, request: Request, exc: Exception) -> Response:
@@ -289,13 +336,14 @@ class Api:
         exchange: Exchange,
         problem: Problem,
         *,
+        type_: EventType = EventType.API_REQUEST_REFUSED,
         reason: Reason | None = None,
         n: int | None = None,
     ) -> _Answer:
         """Return a refusal's answer, its event durable; a plain 503 where that can't be written."""
-        if not exchange.recorded:
+        if not exchange.recorded or type_ is EventType.EGRESS_REFUSED:
             event = Event(
-                EventType.API_REQUEST_REFUSED,
+                type_,
                 problem.outcome,
                 exchange.caller,
                 reason=reason or problem.reason,
@@ -379,6 +427,7 @@ def create_api(  # noqa: PLR0913 - the objects that app.py wires, by name
         allowances=allowances,
         requests=RequestKeys(database, audit),
         request_bytes=limits.request_bytes,
+        markers=Markers(vault.canaries),
     )
 
 

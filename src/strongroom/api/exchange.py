@@ -1,10 +1,10 @@
 """One request under way: who asks, when, and whether the log has it already."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from strongroom.accounts import ANONYMOUS, Channel, Shown
-from strongroom.terms import Caller
+from strongroom.terms import Caller, RecordNumber
 
 
 @dataclass(slots=True)
@@ -28,6 +28,10 @@ class Exchange:
     repeated: bool = False
     """The app sent this request before, under the same idempotency key."""
     recorded: bool = False
+    opened: set[RecordNumber] = field(default_factory=set)
+    """The records that the answer tells of."""
+    at_door: bool = False
+    """The vault was asked, and may have opened what did not become part of the answer."""
     op: str | None = None
 
     @property

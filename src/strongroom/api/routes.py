@@ -42,6 +42,7 @@ from strongroom.errors import (
     Malformed,
     NotFound,
     StrongroomError,
+    Tampered,
     Unauthenticated,
     Unavailable,
 )
@@ -159,10 +160,12 @@ class _Routes:
                 purpose=asked.purpose,
                 now=exchange.now,
                 categories=None if everything else frozenset(asked.categories),
-                req=self._reason(asked.reason),
+                req=exchange.request_id,
+                why=self._reason(asked.reason),
             )
             for value in values[:1]:
                 count(value.record)
+                exchange.opened.add(value.record)
         return _answer(exchange, {"values": [self._value(value) for value in values]})
 
     # -- tokens ----------------------------------------------------------------------------------
@@ -184,11 +187,13 @@ class _Routes:
                 purpose=asked.purpose,
                 now=exchange.now,
                 sellers=sellers,
-                req=self._reason(asked.reason),
+                req=exchange.request_id,
+                why=self._reason(asked.reason),
                 **{asked.by: asked.value},
             )
         records = sorted((f for f in found if f.record > after), key=lambda f: f.record)
         page = records[: asked.limit]
+        exchange.opened.update(one.record for one in page)
         cursor = None
         if len(records) > len(page):
             cursor = self._cursors.seal(
@@ -218,7 +223,13 @@ class _Routes:
         exchange = _exchange(request, "api.records")
         _refuse_unsealed(exchange)
         with _recorded_by_vault(exchange):
-            found = self._vault.describe(exchange.caller, RecordNumber(number), now=exchange.now)
+            found = self._vault.describe(
+                exchange.caller,
+                RecordNumber(number),
+                now=exchange.now,
+                req=exchange.request_id,
+            )
+        exchange.opened.add(found.record)
         due = found.due_at
         return _answer(
             exchange,
@@ -289,9 +300,11 @@ class _Routes:
                 token,
                 purpose=asked.purpose,
                 now=exchange.now,
-                req=self._reason(asked.reason),
+                req=exchange.request_id,
+                why=self._reason(asked.reason),
             )
             count(revealed.record)
+        exchange.opened.add(revealed.record)
         return self._value(revealed)
 
     def _value(self, revealed: Revealed) -> dict[str, Any]:
@@ -369,10 +382,11 @@ def _recorded_by_vault(exchange: Exchange) -> Iterator[None]:
         yield
     except (Malformed, Unavailable):
         raise
-    except StrongroomError:
+    except StrongroomError as exc:
         exchange.recorded = True
+        exchange.at_door |= isinstance(exc, NotFound | Tampered)
         raise
-    exchange.recorded = True
+    exchange.recorded = exchange.at_door = True
 
 
 def _exchange(request: Request, op: str) -> Exchange:

@@ -320,6 +320,8 @@ class Field(StrEnum):
     DUE_AT = "due_at"
     PERIOD = "period"
     SETTING = "setting"
+    REASON = "reason"
+    """The reason that somebody stated, for reading a record; nothing changed by it."""
 
 
 @dataclass(frozen=True, slots=True)

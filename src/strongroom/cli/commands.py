@@ -13,6 +13,7 @@ from strongroom.cli import (
     access,
     alarms,
     anchors,
+    canaries,
     channels,
     data,
     demo,
@@ -147,5 +148,6 @@ transport.register(app)
 machines.register(app)
 secrets.register(app)
 scan.register(app)
+canaries.register(app)
 measure.register(app)
 demo.register(app)

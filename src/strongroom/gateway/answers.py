@@ -19,6 +19,7 @@ from strongroom.web import SECURITY_HEADERS, status_of
 Header = tuple[bytes, bytes]
 
 DENIED: Final = "Access to requested resource is denied."
+UNUSABLE_TOKEN: Final = "A token in the request may not be used by this application."  # noqa: S105 - a sentence
 _JSON: Final[Header] = (b"content-type", b"application/json")
 _SERVER_ERROR: Final = 500
 _CODES: Final = {

@@ -7,7 +7,7 @@ they are plain words; values never.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 from urllib.parse import parse_qsl, quote, urlencode
@@ -18,10 +18,10 @@ from strongroom.audit.entry import Reason
 from strongroom.crypto.ticket import TicketBox, TicketKind
 from strongroom.crypto.token import find_tokens, looks_like_token
 from strongroom.errors import StrongroomError, Tampered, Unauthenticated, Unavailable
-from strongroom.gateway.answers import Refusal, bad_request, denied
+from strongroom.gateway.answers import UNUSABLE_TOKEN, Refusal, bad_request, denied
 from strongroom.gateway.lwa import Pass
 from strongroom.policy.catalogue import Branch, Class, Leaf, Node, Operation
-from strongroom.terms import Action, Environment, Purpose, Scalar
+from strongroom.terms import Action, Environment, Purpose, RecordNumber, Scalar
 from strongroom.vault import Vault
 
 CURSOR_LIFETIME: Final = timedelta(hours=24)
@@ -64,6 +64,8 @@ class Asking:
     request_id: str
     src_ip: str | None = None
     """The client's address as the log's pseudonym."""
+    opened: set[RecordNumber] = field(default_factory=set)
+    """The records whose values were put back, and go to Amazon."""
 
 
 class Outgoing:
@@ -149,9 +151,8 @@ class Outgoing:
             raise
         except StrongroomError as exc:
             # One answer for all: whether a token exists is nothing to a caller without a grant.
-            raise denied(
-                "A token in the request may not be used by this application.", Reason.NO_GRANT
-            ) from exc
+            raise denied(UNUSABLE_TOKEN, Reason.NO_GRANT) from exc
+        asking.opened.add(revealed.record)
         if rule.category is not None and revealed.category is not rule.category:
             raise _misplaced()
         return revealed.value.unwrap()

@@ -35,6 +35,7 @@ from strongroom.gateway.outgoing import (
 from strongroom.gateway.permits import RESTRICTED_TOKEN_PATH, Permits, says_expired
 from strongroom.gateway.sealing import Sealing
 from strongroom.gateway.upstream import Deadline, Line, Lines, Reply, UpstreamLimits
+from strongroom.leaks.markers import Markers
 from strongroom.policy.catalogue import Catalogue, Operation
 from strongroom.policy.sighting import Sighting
 from strongroom.terms import Caller, Environment, SellerId
@@ -112,6 +113,7 @@ class Gateway:
         self._guard = guard
         self._outgoing = Outgoing(vault, token_key, environment)
         self._sealing = Sealing(catalogue, vault, self._outgoing, limits)
+        self._markers = Markers(vault.canaries)
         self._lines = Lines(sellers, limits)
         elements = frozenset[str]().union(*(o.rdt_elements for o in catalogue.operations.values()))
         self._permits = Permits(sellers, elements, clock)
@@ -282,9 +284,20 @@ class Gateway:
         asking = Asking(
             bearer, operation, purpose, exchange.now, exchange.request_id, exchange.src_ip
         )
+        try:
+            return await self._ask(exchange, asking, deadline)
+        except BaseException:
+            # Opened for this request, and no answer of Amazon's says that it arrived.
+            self._tell_delivered(exchange, asking, Outcome.FAILURE)
+            raise
+
+    async def _ask(self, exchange: _Exchange, asking: Asking, deadline: Deadline) -> Answer:
+        bearer, operation = asking.bearer, asking.operation
         elements = elements_for(bearer, operation, exchange.path)
         query = self._outgoing.query(asking, exchange.query)
         body = self._outgoing.body(asking, exchange.body)
+        # After the checks above, which end whatever holds a token.
+        self._refuse_canaries(exchange.path.encode(), query.encode(), body or b"")
         async with deadline.enforce():
             line = await self._lines.line(bearer.seller)
             for last in (False, True):
@@ -292,6 +305,7 @@ class Gateway:
                 reply = await self._call(
                     line, operation, exchange.path, query, body=body, elements=elements
                 )
+                self._tell_delivered(exchange, asking, Outcome.SUCCESS)
                 if not (reply.succeeded and reply.body and operation.response is not None):
                     break
                 try:
@@ -303,6 +317,36 @@ class Gateway:
                     if not operation.read_only:
                         raise
         return self._pass_on(exchange, asking, reply)
+
+    def _refuse_canaries(self, *parts: bytes) -> None:
+        """End a request that would carry what only canary records have. Raises: Refusal."""
+        if self._markers.find(*parts) is not None:
+            # What a token without a grant gets: nothing tells the app what it has met.
+            raise Refusal(
+                answers.denied(answers.UNUSABLE_TOKEN, Reason.CANARY).answer,
+                Reason.CANARY,
+                type_=EventType.EGRESS_REFUSED,
+            )
+
+    def _tell_delivered(self, exchange: _Exchange, asking: Asking, outcome: Outcome) -> None:
+        """Record, once, what became of the records whose values were put back into a request [2.6]."""
+        if not asking.opened:
+            return
+        event = Event(
+            EventType.EGRESS_DELIVERED,
+            outcome,
+            asking.bearer.caller,
+            op=asking.operation.id,
+            n=len(asking.opened),
+            seller=asking.bearer.seller,
+            req=exchange.request_id,
+            src_ip=exchange.src_ip,
+        )
+        asking.opened.clear()
+        try:
+            self._audit.record(event, now=self._clock())
+        except StrongroomError as exc:
+            _report(exc)  # what is missing here shows as unreconciled
 
     async def _call(
         self,

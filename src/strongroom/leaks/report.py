@@ -19,7 +19,11 @@ _SHORTEST_REASON: Final = 10
 _SARIF_SCHEMA: Final = (
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 )
+_RANK: Final = {"vault.canary": 100.0}
+"""SARIF's own measure beyond `error`, the highest level it has: what only a thief can have left there."""
+
 _RULES: Final[Mapping[str, tuple[str, str]]] = {
+    "vault.canary": ("error", "a canary"),
     "vault.email": ("error", "an e-mail address that is in the vault"),
     "vault.phone": ("error", "a phone number that is in the vault"),
     "vault.order": ("error", "an order id that is in the vault"),
@@ -59,11 +63,14 @@ class Finding:
     fingerprint: str | None = None
     ours: str | None = None
     """Of a credential issued here: whether it still works."""
+    seller: int | None = None
+    """Whose canary it is."""
 
     @property
     def what(self) -> str:
         """What it is, in words."""
-        return _RULES[self.kind][1]
+        words = _RULES[self.kind][1]
+        return words if self.seller is None else f"{words} of selling partner {self.seller}"
 
     @property
     def where(self) -> str:
@@ -214,7 +221,9 @@ def _result(finding: Finding, rule: int) -> dict[str, Any]:
     ]
     if logical:
         location["logicalLocations"] = [{"fullyQualifiedName": "/".join(logical)}]
+    rank = {"rank": _RANK[finding.kind]} if finding.kind in _RANK else {}
     return {
+        **rank,
         "ruleId": finding.kind,
         "ruleIndex": rule,
         "level": _RULES[finding.kind][0],

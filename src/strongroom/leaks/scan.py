@@ -31,12 +31,14 @@ _AT_ONCE: Final = 1000
 _CELLS_BYTES: Final = 256 * 1024
 _LARGE_CELL_BYTES: Final = 32 * 1024
 _MOST_REMEMBERED: Final = 100_000
+_CANARY: Final = "canary:"
 _GAP: Final = b"\n\n"
 _PACKED: Final = (b"\x1f\x8b\x08", b"PK\x03\x04", b"BZh", b"\xfd7zXZ\x00")
 
 Answer = str | Sequence[int] | None
 LookUp = Callable[[Mapping[str, Sequence[str]]], Mapping[str, Sequence[Answer]]]
-"""Takes normal forms by kind and says of each, in order: its records, a token's state, or whose credential it is."""
+"""Takes normal forms by kind and says of each, in order: its records, a token's state, whose credential it is, or
+`canary:SELLER:RECORD`."""
 
 _NORMAL: Final[Mapping[Kind, Callable[[str], str]]] = {
     Kind.EMAIL: NORMALIZERS["email"],
@@ -277,6 +279,10 @@ class Scan:
         if hit.kind.startswith("secret."):
             (ours,) = answers
             return replace(hit.finding, ours=ours if isinstance(ours, str) else None)
+        canary = next((a for a in answers if isinstance(a, str) and a.startswith(_CANARY)), None)
+        if canary is not None:
+            seller, number = map(int, canary.removeprefix(_CANARY).split(":"))
+            return replace(hit.finding, kind="vault.canary", seller=seller, records=(number,))
         if hit.kind == Kind.TOKEN:
             if "forged" not in answers:
                 return None

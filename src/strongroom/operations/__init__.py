@@ -7,6 +7,7 @@ shown once; an error never does.
 from strongroom.operations import (
     alarms,
     anchors,
+    canaries,
     channels,
     data,
     evidence,
@@ -25,14 +26,35 @@ from strongroom.operations import (
     secrets,
     transport,
 )
-from strongroom.operations.registry import VERIFY, Json, Progress, Request, instant, names, run
+from strongroom.operations.registry import (
+    VERIFY,
+    Json,
+    Leaving,
+    Progress,
+    Request,
+    begin,
+    instant,
+    names,
+    run,
+)
 
-__all__ = ["VERIFY", "Json", "Progress", "Request", "instant", "names", "run"]
+__all__ = [
+    "VERIFY",
+    "Json",
+    "Leaving",
+    "Progress",
+    "Request",
+    "begin",
+    "instant",
+    "names",
+    "run",
+]
 
 _REGISTERED = (
     alarms,
     channels,
     anchors,
+    canaries,
     data,
     evidence,
     exports,

@@ -12,7 +12,8 @@ def _reveal_token(call: Call, *, token: str, purpose: str, reason: str | None = 
         token,
         purpose=member(Purpose, purpose, "purpose"),
         now=call.now,
-        req=reason_of(call, reason),
+        req=_at_door(call),
+        why=reason_of(call, reason),
     )
     return _revealed(call, revealed)
 
@@ -35,7 +36,8 @@ def _reveal_order(
         purpose=member(Purpose, purpose, "purpose"),
         categories=wanted or None,
         now=call.now,
-        req=reason_of(call, reason),
+        req=_at_door(call),
+        why=reason_of(call, reason),
     )
     return {"values": [_revealed(call, value) for value in values]}
 
@@ -62,8 +64,10 @@ def _find(
         email=email,
         phone=phone,
         order=order,
-        req=reason_of(call, reason),
+        req=_at_door(call),
+        why=reason_of(call, reason),
     )
+    call.leaving.opened.update(record.record for record in records)
     return {
         "records": [
             {
@@ -78,7 +82,14 @@ def _find(
     }
 
 
+def _at_door(call: Call) -> str:
+    """Return how the door's events name this request; from here on something becomes of its answer."""
+    call.leaving.at_door = True
+    return call.leaving.req
+
+
 def _revealed(call: Call, revealed: Revealed) -> Json:
+    call.leaving.opened.add(revealed.record)
     return {
         "token": revealed.token,
         "slot": revealed.slot,

@@ -6,9 +6,11 @@ ask the vault anyway. The scan itself runs in the command's process, with the ri
 
 from strongroom.audit import Event, EventType, ObjKind, Outcome, Reason
 from strongroom.audit.entry import MAX_RECORDS
+from strongroom.crypto.token import number_in
 from strongroom.errors import Denied, Malformed
 from strongroom.operations.registry import Call, Json, operation
-from strongroom.terms import AuthMethod
+from strongroom.terms import AuthMethod, RecordNumber
+from strongroom.vault.known import TokenState
 
 MOST_AT_ONCE = 4000
 
@@ -52,11 +54,28 @@ def _look_up(
         orders=orders,
         tokens=tokens,
     )
+    numbers = [
+        number_in(token) if state is TokenState.OURS else None
+        for token, state in zip(tokens, found.tokens, strict=True)
+    ]
+    known = {number for number in numbers if number is not None}
+    canaries = system.vault.canaries.owners(
+        known.union(*found.emails, *found.phones, *found.orders)
+    )
+
+    def told(records: list[RecordNumber]) -> list[RecordNumber] | str:
+        """Return the records, or which of them is a canary: it tells more than all the others."""
+        canary = next((number for number in records if number in canaries), None)
+        return records if canary is None else f"canary:{canaries[canary]}:{canary}"
+
     return {
-        "email": found.emails,
-        "phone": found.phones,
-        "order": found.orders,
-        "token": [state.value for state in found.tokens],
+        "email": [told(records) for records in found.emails],
+        "phone": [told(records) for records in found.phones],
+        "order": [told(records) for records in found.orders],
+        "token": [
+            state.value if number not in canaries else f"canary:{canaries[number]}:{number}"
+            for state, number in zip(found.tokens, numbers, strict=True)
+        ],
     }
 
 

@@ -8,16 +8,19 @@ Rules are not here: each operation calls the room that holds them.
 import inspect
 import types
 import typing
+import uuid
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Final, TypeVar
 
 from strongroom.app import System
-from strongroom.errors import Malformed, Tampered
+from strongroom.audit import Event, EventType, Outcome, Reason
+from strongroom.errors import Malformed, NotFound, Tampered
 from strongroom.operations.witnessed import WITNESSED
-from strongroom.terms import SYSTEM, Caller, SellerId
+from strongroom.terms import SYSTEM, Caller, RecordNumber, SellerId
 
 Json = dict[str, Any]
 Progress = Callable[[int, int | None], None]
@@ -36,6 +39,37 @@ class Call:
     caller: Caller
     now: datetime
     progress: Progress
+    leaving: "Leaving"
+
+
+@dataclass(slots=True)
+class Leaving:
+    """An answer on its way out: which records it tells of, and what became of it [2.6]."""
+
+    system: System
+    caller: Caller
+    op: str
+    req: str
+    """Names the request in the events of the vault's door, too."""
+    opened: set[RecordNumber] = field(default_factory=set)
+    at_door: bool = False
+    """The vault was asked."""
+
+    def tell(self, *, left: bool) -> None:
+        """Record whether the answer left; durable on return. Does nothing where it tells of no record."""
+        if not (self.opened or self.at_door):
+            return
+        event = Event(
+            EventType.EGRESS_DELIVERED,
+            Outcome.SUCCESS if left else Outcome.FAILURE,
+            self.caller,
+            reason=None if left else Reason.UNREACHABLE,
+            op=self.op,
+            n=len(self.opened) if left else 0,
+            req=self.req,
+        )
+        with self.system.database.write() as tx:
+            self.system.audit.append(tx, event, now=self.system.clock())
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +97,18 @@ _LARGEST: Final = 999_999_999
 
 
 def run(system: System, request: Request, os_user: str, progress: Progress | None = None) -> Json:
+    """Run one operation as `begin` does, for whoever prints the answer in this very process: it has left with that."""
+    answer, leaving = begin(system, request, os_user, progress)
+    leaving.tell(left=True)
+    return answer
+
+
+def begin(
+    system: System, request: Request, os_user: str, progress: Progress | None = None
+) -> tuple[Json, Leaving]:
     """Run one operation for the machine's user `os_user`, or for whom the request proves to be.
+
+    Whoever carries the answer out then says what became of it.
 
     Raises:
         Malformed: no such operation, or arguments of other names or types.
@@ -77,16 +122,20 @@ def run(system: System, request: Request, os_user: str, progress: Progress | Non
         raise Malformed("no such operation")
     _check(operation, request.arguments)
     now = system.at(None if request.now is None else instant(request.now))
-    call = Call(
-        system,
-        _caller(system, request, os_user, now),
-        now,
-        progress or (lambda _done, _total: None),
+    caller = _caller(system, request, os_user, now)
+    leaving = Leaving(system, caller, f"command.{request.operation}", str(uuid.uuid4()))
+    call = Call(system, caller, now, progress or (lambda _done, _total: None), leaving)
+    is_witnessed = request.operation in WITNESSED
+    quorum = (
+        system.quorum.witnessed(request.operation, caller, now) if is_witnessed else nullcontext()
     )
-    if request.operation not in WITNESSED:
-        return operation.function(call, **request.arguments)
-    with system.quorum.witnessed(request.operation, call.caller, now):
-        return operation.function(call, **request.arguments)
+    try:
+        with quorum:
+            return operation.function(call, **request.arguments), leaving
+    except (NotFound, Tampered):
+        # The door may have recorded a record as read whose value then was not there, or did not open.
+        leaving.tell(left=False)
+        raise
 
 
 def names() -> frozenset[str]:

@@ -229,3 +229,12 @@ SLOWED_TO: Final = timedelta(seconds=2)
 
 REQUEST_KEY_LIFETIME: Final = timedelta(days=1)
 """Our own: how long an idempotency key stands for its request."""
+
+FEWEST_CANARIES: Final = 3
+"""Our own: canary records of each selling partner that nobody has touched, at least [2.6]."""
+
+CANARY_EVERY: Final = 100
+"""Our own: on average so many new orders bring one canary with them, that is 1 % [2.6]."""
+
+CANARY_CHECK_EVERY: Final = timedelta(days=31)
+"""Our own: so often a canary is touched on purpose, to prove that the door tells [2.6]."""

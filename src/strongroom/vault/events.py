@@ -2,7 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 
-from strongroom.audit.entry import MAX_RECORDS, Event, EventType, ObjKind, Outcome, Reason
+from strongroom.audit.entry import (
+    MAX_RECORDS,
+    Change,
+    Event,
+    EventType,
+    Field,
+    ObjKind,
+    Outcome,
+    Reason,
+)
 from strongroom.policy.catalogue.slots import FIXED, spec_of
 from strongroom.policy.grants import Allow, Decision, Deny
 from strongroom.policy.sighting import Sighting
@@ -11,7 +20,7 @@ from strongroom.vault.batch import Batch
 from strongroom.vault.store import RecordState, Row
 
 
-def put_events(
+def put_events(  # noqa: PLR0913, PLR0917 - all that one event tells
     batch: Batch,
     sightings: Sequence[Sighting],
     caller: Caller,
@@ -20,8 +29,12 @@ def put_events(
     drift: Sequence[tuple[str, str]],
     req: str | None,
     src_ip: str | None,
+    n: int,
 ) -> list[Event]:
-    """Return what happened in one document's merge: the response itself, keys made for it, and drift."""
+    """Return what happened in one document's merge: the response itself, keys made for it, and drift.
+
+    `n` is how many subjects the event speaks of.
+    """
     keys = set().union(*(sighting.slots for sighting in sightings)) if sightings else set()
     categories = {
         FIXED[key].category if isinstance(key, int) else spec_of(key).category for key in keys
@@ -33,24 +46,14 @@ def put_events(
             caller,
             op=op,
             pii=tuple(sorted(categories)),
-            n=len(sightings),
+            n=n,
             records=tuple(batch.touched[:MAX_RECORDS]),
             seller=seller,
             req=req,
             src_ip=src_ip,
         )
     ]
-    events.extend(
-        Event(
-            EventType.PERIOD_KEY_CREATED,
-            Outcome.SUCCESS,
-            caller,
-            obj_kind=ObjKind.PERIOD,
-            obj_ref=str(period.id),
-            seller=seller,
-        )
-        for period in batch.made_periods
-    )
+    events += period_events(batch, caller, seller)
     if drift:
         events.append(
             Event(
@@ -67,6 +70,21 @@ def put_events(
     return events
 
 
+def period_events(batch: Batch, caller: Caller, seller: SellerId) -> list[Event]:
+    """Return the events of the period keys that were made for a batch."""
+    return [
+        Event(
+            EventType.PERIOD_KEY_CREATED,
+            Outcome.SUCCESS,
+            caller,
+            obj_kind=ObjKind.PERIOD,
+            obj_ref=str(period.id),
+            seller=seller,
+        )
+        for period in batch.made_periods
+    ]
+
+
 def reveal_event(
     caller: Caller,
     row: Row,
@@ -74,10 +92,11 @@ def reveal_event(
     purpose: Purpose,
     categories: tuple[Category, ...],
     req: str | None,
+    why: str | None,
     *,
     gone: bool,
 ) -> Event:
-    """Return the event of one record being asked for, however it was decided."""
+    """Return the event of one record being asked for, however it was decided; `why` is a stated reason's pseudonym."""
     if isinstance(decision, Deny):
         outcome, reason = Outcome.DENIED, Reason(decision.reason.value)
     elif gone:
@@ -98,6 +117,7 @@ def reveal_event(
         decision=decision.grant if isinstance(decision, Allow) else None,
         seller=row.seller,
         req=req,
+        changes=_stated(why),
     )
 
 
@@ -107,6 +127,7 @@ def reveal_events(
     decisions: Mapping[Category, Decision],
     purpose: Purpose,
     req: str | None,
+    why: str | None,
     *,
     gone: bool,
 ) -> list[Event]:
@@ -116,9 +137,53 @@ def reveal_events(
         if isinstance(decision, Allow):
             by_grant.setdefault(decision.grant, []).append(category)
     return [
-        reveal_event(caller, row, Allow(grant), purpose, tuple(categories), req, gone=gone)
+        reveal_event(caller, row, Allow(grant), purpose, tuple(categories), req, why, gone=gone)
         for grant, categories in by_grant.items()
     ]
+
+
+def unknown_token_event(
+    caller: Caller, number: RecordNumber, purpose: Purpose, req: str | None
+) -> Event:
+    """Return the event of a token of ours that stands for nothing."""
+    return Event(
+        EventType.RECORD_REVEALED,
+        Outcome.FAILURE,
+        caller,
+        reason=Reason.UNKNOWN_TOKEN,
+        obj_kind=ObjKind.RECORD,
+        obj_ref=str(number),
+        purpose=purpose,
+        req=req,
+    )
+
+
+def unknown_order_event(
+    caller: Caller, decision: Decision, seller: SellerId, purpose: Purpose, req: str | None
+) -> Event:
+    """Return the event of an order being asked for that nobody knows."""
+    return Event(
+        EventType.RECORD_REVEALED,
+        Outcome.FAILURE if isinstance(decision, Allow) else Outcome.DENIED,
+        caller,
+        reason=Reason.NOT_FOUND,
+        seller=seller,
+        purpose=purpose,
+        req=req,
+    )
+
+
+def tampered_event(caller: Caller, row: Row) -> Event:
+    """Return the event of a record that does not open."""
+    return Event(
+        EventType.RECORD_TAMPERED,
+        Outcome.ERROR,
+        caller,
+        reason=Reason.TAMPERED,
+        obj_kind=ObjKind.RECORD,
+        obj_ref=str(row.number),
+        seller=row.seller,
+    )
 
 
 def search_events(
@@ -128,21 +193,23 @@ def search_events(
     purpose: Purpose,
     category: Category | None,
     req: str | None,
+    why: str | None,
 ) -> list[Event]:
     """Return the events of a search: one for each grant that allowed a part of it, naming the records it gave."""
     pii = () if category is None else (category,)
     if not isinstance(decision, Allow):
-        why = None if decision is None else Reason(decision.reason.value)
+        refused = None if decision is None else Reason(decision.reason.value)
         return [
             Event(
                 EventType.RECORD_SEARCHED,
                 Outcome.DENIED,
                 caller,
-                reason=why,
+                reason=refused,
                 purpose=purpose,
                 pii=pii,
                 n=0,
                 req=req,
+                changes=_stated(why),
             )
         ]
     return [
@@ -156,6 +223,11 @@ def search_events(
             decision=grant,
             records=tuple(sorted(numbers)),
             req=req,
+            changes=_stated(why),
         )
         for grant, numbers in used.items()
     ]
+
+
+def _stated(why: str | None) -> tuple[Change, ...]:
+    return () if why is None else (Change(Field.REASON, after=why),)

@@ -11,15 +11,7 @@ from functools import lru_cache, partial
 from strongroom.audit.entry import Event, EventType, ObjKind, Outcome, Reason
 from strongroom.audit.log import AuditLog
 from strongroom.crypto import envelope
-from strongroom.crypto.index import (
-    NORMALIZERS,
-    SubjectKey,
-    normalize_email,
-    same_phone,
-    subject_key,
-    subject_ref,
-    tag,
-)
+from strongroom.crypto.index import SubjectKey, subject_key, subject_ref, tag
 from strongroom.crypto.token import ForeignToken, ForgedToken, Mint
 from strongroom.db.engine import Database, Transaction
 from strongroom.errors import Gone, Malformed, NotFound, Tampered
@@ -49,12 +41,24 @@ from strongroom.vault.batch import (
     refuse_other_subject,
     slot_spec,
 )
+from strongroom.vault.canaries import Canaries
 from strongroom.vault.deciding import as_one, choose, choose_each, choose_for_search
-from strongroom.vault.events import put_events, reveal_event, reveal_events, search_events
+from strongroom.vault.events import (
+    period_events,
+    put_events,
+    reveal_event,
+    reveal_events,
+    search_events,
+    tampered_event,
+    unknown_order_event,
+    unknown_token_event,
+)
+from strongroom.vault.flock import MOST_GUESTS, Guest
 from strongroom.vault.grants import GrantStore
 from strongroom.vault.keystore import Keystore, PeriodKind
-from strongroom.vault.numbers import Numbers
+from strongroom.vault.numbers import Numbers, Taken
 from strongroom.vault.recent import RecentChanges, Recognised
+from strongroom.vault.searching import normal_form, one_of, same
 from strongroom.vault.store import RecordState, Row
 from strongroom.vault.sweep import Sweeper, SweepReport
 from strongroom.vault.views import STATES, Described, Found, Revealed
@@ -84,6 +88,7 @@ class Vault:
         self._environment = environment
         self._copy_lifetime = copy_lifetime
         self._subject_key = subject_key
+        self.canaries = Canaries(database, audit, subject_key=subject_key)
         self._mint = Mint(token_key, environment)
         self._tokens_of = lru_cache(_RECORDS_AT_HAND)(self._mint.record)
         self._boxes: dict[SellerId, RecordBox] = {}
@@ -125,12 +130,16 @@ class Vault:
         )
         overtaken = self._recent.overtaking(asked_at)
         refs = self._refs(seller, sightings)
-        fresh = self._numbers.take(seller, len(sightings))
+        fresh = self._numbers.take(seller, len(sightings) + MOST_GUESTS)
         with self._database.write() as tx:
             store.lock_seller(tx, seller)
             rows = store.by_subject(tx, seller, list(dict.fromkeys(refs))) if refs else {}
+            guests = self.canaries.ride(tx, seller, refs, sightings, rows, now)
+            waiting = self.canaries.places(seller, guests, len(sightings))
             placed: list[Placed] = []
-            for ref, sighting in zip(refs, sightings, strict=True):
+            for place, (ref, sighting) in enumerate(zip(refs, sightings, strict=True)):
+                if waiting and place in waiting:
+                    self._seat(batch, seller, waiting.pop(place), rows, fresh)
                 row = rows.get(ref)
                 if row is None:
                     row, names = batch.create(next(fresh), ref, sighting)
@@ -145,13 +154,42 @@ class Vault:
             batch.changes.write(tx)
             if drift:
                 store.count_drift(tx, op, drift, now)
-            self._audit.append(
-                tx, *put_events(batch, sightings, caller, op, seller, drift, req, src_ip), now=now
+            seen = [*sightings, *(guest.sighting for guest in guests)]
+            late = self.canaries.mentions(seller) if len(sightings) > 1 else []
+            batch.touched.extend(late)
+            events = put_events(
+                batch, seen, caller, op, seller, drift, req, src_ip, len(seen) + len(late)
             )
+            self._audit.append(tx, *events, now=now)
         batch.committed()
         self._recent.note(batch.touched, now)
         self._numbers.give_back(seller, fresh)
         return placed
+
+    def plant(self, caller: Caller, seller: SellerId, count: int, now: datetime) -> int:
+        """Put so many canaries in at once, with no document; return how many.
+
+        No event names their records until the next document of several orders comes: until then, whoever reads the
+        whole database can tell them. What comes with documents by itself nobody can.
+        """
+        batch = Batch(seller, self._box(seller), self._keystore, self._copy_lifetime, now)
+        fresh = self._numbers.take(seller, count)
+        with self._database.write() as tx:
+            store.lock_seller(tx, seller)
+            guests = self.canaries.invent(tx, seller, count, now)
+            rows = store.by_subject(tx, seller, [guest.ref for guest in guests])
+            made = [
+                self._seat(batch, seller, guest, rows, fresh)
+                for guest in guests
+                if guest.ref not in rows
+            ]
+            batch.changes.write(tx)
+            created = period_events(batch, caller, seller)
+            planted = self.canaries.planted_event(caller, seller, len(made))
+            self._audit.append(tx, *created, planted, now=now)
+        self._numbers.give_back(seller, fresh)
+        self.canaries.mention_later(seller, made)
+        return len(made)
 
     def unknown(self, seller: SellerId, sightings: Sequence[Sighting]) -> list[Sighting]:
         """Return the sightings of subjects never seen before, whose age a view without dates cannot tell."""
@@ -172,8 +210,11 @@ class Vault:
         action: Action = Action.REVEAL,
         seller: SellerId | None = None,
         req: str | None = None,
+        why: str | None = None,
     ) -> Revealed:
         """Return the latest value behind a token; `seller` refuses a token of any other selling partner.
+
+        `req` names the request in the log, `why` is the pseudonym of a stated reason; likewise below.
 
         Raises:
             Malformed: it is not a token.
@@ -194,20 +235,8 @@ class Vault:
             row = store.by_number(tx, RecordNumber(parsed.number))
             spec = None if row is None else slot_spec(row, parsed.slot)
             if row is None or spec is None or parsed.slot == OVERFLOW:
-                self._audit.append(
-                    tx,
-                    Event(
-                        EventType.RECORD_REVEALED,
-                        Outcome.FAILURE,
-                        caller,
-                        reason=Reason.UNKNOWN_TOKEN,
-                        obj_kind=ObjKind.RECORD,
-                        obj_ref=str(parsed.number),
-                        purpose=purpose,
-                        req=req,
-                    ),
-                    now=now,
-                )
+                event = unknown_token_event(caller, parsed.number, purpose, req)
+                self._audit.append(tx, event, now=now)
                 row = None
                 decision: Decision | None = None
             else:
@@ -226,9 +255,10 @@ class Vault:
                         records=() if gone else (row.number,),
                     )
                 event = reveal_event(
-                    caller, row, decision, purpose, (spec.category,), req, gone=gone
+                    caller, row, decision, purpose, (spec.category,), req, why, gone=gone
                 )
-                self._audit.append(tx, event, now=now)
+                touched = self.canaries.touch(tx, caller, [] if gone else [row], purpose, req, now)
+                self._audit.append(tx, event, *touched, now=now)
         if row is None or spec is None or decision is None:
             raise NotFound(f"no value is known for token {parsed.token}")
         self._enforce(caller, decision, f"token {parsed.token}", row, now)
@@ -251,6 +281,7 @@ class Vault:
         now: datetime,
         categories: frozenset[Category] | None = None,
         req: str | None = None,
+        why: str | None = None,
     ) -> list[Revealed]:
         """Return every value of an order that the caller's grants cover, or only of some categories.
 
@@ -273,27 +304,19 @@ class Vault:
                 decision = as_one(decisions, all_of_them=categories is not None)
             covered = tuple(c for c, d in decisions.items() if isinstance(d, Allow))
             if row is None:
-                self._audit.append(
-                    tx,
-                    Event(
-                        EventType.RECORD_REVEALED,
-                        Outcome.FAILURE if isinstance(decision, Allow) else Outcome.DENIED,
-                        caller,
-                        reason=Reason.NOT_FOUND,
-                        seller=seller,
-                        purpose=purpose,
-                        req=req,
-                    ),
-                    now=now,
-                )
+                event = unknown_order_event(caller, decision, seller, purpose, req)
+                self._audit.append(tx, event, now=now)
             else:
                 gone = self._is_gone(row, now)
                 if isinstance(decision, Allow):
-                    events = reveal_events(caller, row, decisions, purpose, req, gone=gone)
+                    events = reveal_events(caller, row, decisions, purpose, req, why, gone=gone)
                 else:
                     asked = tuple(sorted(wanted))
-                    events = [reveal_event(caller, row, decision, purpose, asked, req, gone=gone)]
-                self._audit.append(tx, *events, now=now)
+                    events = [
+                        reveal_event(caller, row, decision, purpose, asked, req, why, gone=gone)
+                    ]
+                touched = self.canaries.touch(tx, caller, [] if gone else [row], purpose, req, now)
+                self._audit.append(tx, *events, *touched, now=now)
         if row is None:
             if isinstance(decision, Deny):
                 raise NotGranted(
@@ -307,7 +330,7 @@ class Vault:
             if found.category in covered
         ]
 
-    def find(
+    def find(  # noqa: PLR0913 - as `reveal`
         self,
         caller: Caller,
         *,
@@ -318,6 +341,7 @@ class Vault:
         phone: str | None = None,
         order: str | None = None,
         req: str | None = None,
+        why: str | None = None,
     ) -> list[Found]:
         """Return the records with this e-mail, phone or order id, as tokens. At most 100.
 
@@ -329,8 +353,8 @@ class Vault:
             Denied: no selling partner is covered. Recorded.
 
         """
-        kind, value = _one_of(email=email, phone=phone, order=order)
-        normal = _NORMALIZERS[kind](value)
+        kind, value = one_of(email=email, phone=phone, order=order)
+        normal = normal_form(kind, value)
         if not normal:
             raise Malformed(f"the {kind} to look for is empty or has the wrong form")
         category = {"email": Category.EMAIL, "phone": Category.PHONE}.get(kind)
@@ -344,7 +368,8 @@ class Vault:
                 verdict = ask()
                 if isinstance(verdict, Allow):
                     room = _MAX_FOUND - len(rows)
-                    candidates = self._candidates(tx, seller, kind, normal, now)[:room]
+                    candidates = self._candidates(tx, seller, kind, normal, now)
+                    candidates = self.canaries.sift(tx, candidates, kind, value)[:room]
                     verdict = ask([row.number for row in candidates])
                     if isinstance(verdict, Allow):
                         rows.update((row.number, row) for row in candidates)
@@ -352,13 +377,15 @@ class Vault:
                 if decision is None or isinstance(verdict, Allow):
                     decision = verdict
             denied = not isinstance(decision, Allow)
-            events = search_events(caller, decision, used, purpose, category, req)
-            self._audit.append(tx, *events, now=now)
+            events = search_events(caller, decision, used, purpose, category, req, why)
+            found = [row for row in rows.values() if not self._is_gone(row, now)]
+            touched = self.canaries.touch(tx, caller, found, purpose, req, now)
+            self._audit.append(tx, *events, *touched, now=now)
         if denied:
             why = decision.reason if isinstance(decision, Deny) else DenyReason.NO_GRANT
             raise NotGranted(f"{caller.name} may not search by {kind} for {purpose}: {why}", why)
-        found = (self._found(caller, row, kind, value, now) for row in rows.values())
-        return [record for record in found if record is not None][:_MAX_FOUND]
+        records = (self._found(caller, row, kind, value, now) for row in rows.values())
+        return [record for record in records if record is not None][:_MAX_FOUND]
 
     def describe(
         self, caller: Caller, number: RecordNumber, *, now: datetime, req: str | None = None
@@ -411,6 +438,24 @@ class Vault:
         ).run(now, progress)
 
     # -- private ---------------------------------------------------------------------------------------------------
+
+    def _seat(
+        self,
+        batch: Batch,
+        seller: SellerId,
+        guest: Guest,
+        rows: dict[bytes, Row],
+        fresh: Taken,
+    ) -> Row:
+        """Write a canary as any order is written."""
+        row = rows.get(guest.ref)
+        if row is None:
+            row, _names = batch.create(next(fresh), guest.ref, guest.sighting)
+            rows[guest.ref] = row
+        else:
+            batch.merge(row, guest.sighting)
+        self.canaries.settle(seller, guest, row)
+        return row
 
     def _box(self, seller: SellerId) -> RecordBox:
         box = self._boxes.get(seller)
@@ -479,16 +524,7 @@ class Vault:
             return slots  # noqa: TRY300 - the check belongs inside
         except Tampered:
             with self._database.write() as tx:
-                event = Event(
-                    EventType.RECORD_TAMPERED,
-                    Outcome.ERROR,
-                    caller,
-                    reason=Reason.TAMPERED,
-                    obj_kind=ObjKind.RECORD,
-                    obj_ref=str(row.number),
-                    seller=row.seller,
-                )
-                self._audit.append(tx, event, now=now)
+                self._audit.append(tx, tampered_event(caller, row), now=now)
             raise
 
     def _values(self, row: Row, slots: dict[int, Scalar]) -> list[Revealed]:
@@ -531,7 +567,7 @@ class Vault:
         slots = self._open(caller, row, now, wanted.strip() if kind == "order" else None)
         if kind != "order":
             values = (slots.get(number) for number, spec in FIXED.items() if spec.search == kind)
-            if not any(isinstance(value, str) and _same(kind, value, wanted) for value in values):
+            if not any(isinstance(value, str) and same(kind, value, wanted) for value in values):
                 return None
         order = wanted if kind == "order" else slots.get(SUBJECT_ID)
         tokens = {value.slot: value.token for value in self._values(row, slots)}
@@ -552,19 +588,3 @@ class Vault:
                 req=req,
             )
             self._audit.append(tx, event, now=now)
-
-
-def _one_of(**values: str | None) -> tuple[str, str]:
-    given = [(kind, value) for kind, value in values.items() if value is not None]
-    if len(given) != 1:
-        raise Malformed("look for exactly one of e-mail, phone and order")
-    return given[0]
-
-
-def _same(kind: str, stored: str, wanted: str) -> bool:
-    if kind == "phone":
-        return same_phone(stored, wanted)
-    return normalize_email(stored) == normalize_email(wanted)
-
-
-_NORMALIZERS = {**NORMALIZERS, "order": str.strip}
