@@ -33,7 +33,7 @@ from strongroom.control import ControlServer
 from strongroom.db.group import Failed
 from strongroom.desk import Desk, Rooms, create_desk
 from strongroom.desk.oidc import Client, Provider
-from strongroom.errors import Conflict, Misconfigured, Tampered
+from strongroom.errors import Conflict, Misconfigured, StrongroomError, Tampered, Unavailable
 from strongroom.gateway import create_gateway
 from strongroom.home import certificates
 from strongroom.home.transport import Refused, Taken, Transport
@@ -52,6 +52,7 @@ DELIVERY_SECONDS: Final = 1.0
 CERTIFICATE_SECONDS: Final = 2.0
 """How long a certificate that was put into `tls/`, or a client's that was registered, may wait to be used."""
 
+_REASONS: Final = {Tampered: Reason.TAMPERED, Unavailable: Reason.UNAVAILABLE}
 _RENEWAL_EVERY: Final = timedelta(hours=1)
 _COLLECTIONS: Final = (50_000, 10, 20)
 """How many more new objects than dropped ones call for a collection, and of each so many the next older ones join."""
@@ -455,12 +456,23 @@ class _Serving:
         try:
             await asyncio.to_thread(work)
         except Exception as exc:  # noqa: BLE001 - the next run may succeed; health says that this one did not
-            self._faults.add(task.value)
             logs.say_error(logs.Happening.SCHEDULE_FAILED, exc, task=task.value)
+            if task.value not in self._faults:
+                await asyncio.to_thread(self._record_failure, task, exc)
+            self._faults.add(task.value)
             if isinstance(exc, Tampered):
                 await asyncio.to_thread(self._raise_outside, task)
         else:
             self._faults.discard(task.value)
+
+    def _record_failure(self, task: logs.Task, exc: Exception) -> None:
+        """Record that a task failed which did not fail before, where that is still possible."""
+        reason = next((r for kind, r in _REASONS.items() if isinstance(exc, kind)), Reason.INTERNAL)
+        event = AuditEvent(
+            EventType.SYSTEM_ERROR, Outcome.ERROR, SYSTEM, reason=reason, op=f"task.{task.value}"
+        )
+        with contextlib.suppress(StrongroomError):
+            self._system.audit.record(event, now=self._system.clock())
 
     def _raise_outside(self, task: logs.Task) -> None:
         now = self._system.clock()

@@ -20,6 +20,7 @@ import orjson
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
+from strongroom.audit.catalogue import refuse_undeclared
 from strongroom.audit.combining import Combining, Take
 from strongroom.audit.continuity import HINT, prove_growth, reread_growth, trusted
 from strongroom.audit.entry import (
@@ -180,10 +181,13 @@ class AuditLog:
         it locks the head until the commit, and whoever locks rows after it can meet a deadlock.
 
         Raises:
+            Malformed: an event has a member that its type does not have.
             Tampered: the log is not what its signer vouched for; nothing may be done unrecorded, so
                 the caller's transaction must not be committed.
 
         """
+        for event in events:
+            refuse_undeclared(event)
         if events:
             self._append(tx, [(event, now) for event in events])
 
@@ -193,10 +197,13 @@ class AuditLog:
         What other threads record meanwhile goes into the same one: one move of the head, one signature.
 
         Raises:
-            Tampered: as `append`; nothing was recorded.
+            Malformed, Tampered: as `append`; nothing was recorded.
             Unavailable: the database does not answer, or its disk is full; nothing was recorded.
 
         """
+        # Before it meets the events of others, which must not fail with it.
+        for event in events:
+            refuse_undeclared(event)
         if events:
             self._recording.add([(event, now) for event in events])
 
