@@ -357,9 +357,9 @@ else.
 
 Each entry also has its time, node, run and number, its type, its outcome, and who did it, by number
 ([formats/audit-log.md](formats/audit-log.md)). A member is a word of a closed list (`reason`, `purpose`, `pii`, the
-kind of an `obj`), an identifier of bounded form (`op`, `req`, the reference of an `obj`), a number (`n`, `bytes`, `dec`,
-`records`, `seller`), or a keyed HMAC (`src`, `chg`, many references). None can hold free text. The clause is the one
-the event serves first.
+kind of an `obj`), an identifier of bounded form (`op`, `req`, the reference of an `obj`), a number (`n`, `bytes`,
+`dec`, `records`, `seller`), or a keyed HMAC (`src`, `chg`, many references). None can hold free text. The clause is
+the one the event serves first.
 
 | Event | Clause | What happened | Members it may have |
 |---|---|---|---|
