@@ -31,7 +31,7 @@ from strongroom.accounts import (
 from strongroom.accounts.issued import Issued
 from strongroom.accounts.strangers import Strangers
 from strongroom.audit import AuditLog, Event, EventType, ObjKind, Outcome, Reason
-from strongroom.compliance import AccessView, Reviews, administrators
+from strongroom.compliance import AccessView, Keeping, LogReaders, Reviews, administrators
 from strongroom.compliance.joining import Joining
 from strongroom.crypto.note import Signer, Verifier
 from strongroom.crypto.root import RootProvider
@@ -94,6 +94,8 @@ class System:
     reviews: Reviews
     secrets: SystemSecrets
     access: AccessView
+    log_readers: LogReaders
+    keeping: Keeping
     ticket_key: bytes = field(repr=False)
     api_key: bytes = field(repr=False)
     sound: bool
@@ -307,6 +309,9 @@ def wire(
         Reviews(database, audit, grants),
         SystemSecrets(database, keystore.secret("system-secrets", now), audit, environment),
         AccessView(database, audit, grants, roles),
+        LogReaders(database, audit, guard),
+        # What binds the log elsewhere may ask for more than a published checkpoint.
+        Keeping(database, audit, one_person=settings.one_person, anchored=audit.is_published),
         keystore.secret("gateway-tickets", now),
         keystore.secret("api-tickets", now),
         sound=True,

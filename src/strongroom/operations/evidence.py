@@ -47,6 +47,7 @@ def _audit_verify(call: Call) -> Json:
         "ok": sound,
         "events": report.events,
         "size": report.size,
+        "minimum": report.minimum,
         "root": report.root.hex() if report.root else None,
         "faults": list(report.faults),
     }

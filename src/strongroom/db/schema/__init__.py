@@ -8,6 +8,7 @@ Two separate databases: `vault` and `keystore`, because a key must never lie bes
 from strongroom.db import triggers
 from strongroom.db.schema.alarms import principal_suspension
 from strongroom.db.schema.columns import keystore, vault
+from strongroom.db.schema.keeping import audit_min, keeping_change, log_hold
 from strongroom.db.schema.keys import (
     keystore_master,
     keystore_period,
@@ -57,6 +58,7 @@ __all__ = [
     "audit_checkpoint",
     "audit_event",
     "audit_head",
+    "audit_min",
     "audit_tile",
     "authorization",
     "baseline",
@@ -65,11 +67,13 @@ __all__ = [
     "drift",
     "grant",
     "grant_use",
+    "keeping_change",
     "keystore",
     "keystore_master",
     "keystore_period",
     "keystore_secret",
     "keystore_signer",
+    "log_hold",
     "login_count",
     "login_device",
     "login_link",
