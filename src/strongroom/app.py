@@ -36,7 +36,7 @@ from strongroom.alarms import Alarms, Signal
 from strongroom.alarms.rules import all_rules
 from strongroom.anchors import Anchors, Following, Quorum
 from strongroom.audit import AuditLog, Event, EventType, ObjKind, Outcome, Reason
-from strongroom.compliance import AccessView, Reviews, administrators
+from strongroom.compliance import AccessView, Keeping, LogReaders, Reviews, administrators
 from strongroom.compliance.joining import Joining
 from strongroom.crypto.cosignature import Cosigner
 from strongroom.crypto.note import Signer, Verifier
@@ -113,6 +113,8 @@ class System:
     anchors: Anchors
     quorum: Quorum
     following: Following
+    log_readers: LogReaders
+    keeping: Keeping
     ticket_key: bytes = field(repr=False)
     api_key: bytes = field(repr=False)
     sound: bool
@@ -390,6 +392,13 @@ def wire(
         anchors,
         Quorum(database, audit, anchors, synchronous=settings.log.synchronous),
         Following(database, audit, cosigner, keystore.signer_memory),
+        LogReaders(database, audit, guard),
+        Keeping(
+            database,
+            audit,
+            one_person=settings.one_person,
+            anchored=lambda size: audit.is_published(size) and anchors.covers(size),
+        ),
         keystore.secret("gateway-tickets", now),
         keystore.secret("api-tickets", now),
         sound=True,

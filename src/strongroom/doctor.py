@@ -86,6 +86,7 @@ def open_checks(system: System, now: datetime) -> list[Check]:
         Check("home.opens", State.OK, f"home {system.settings.home_id}"),
         _log_head(system),
         _log_verified(system, now),
+        _log_kept(system, now),
         _clock(system, now),
         _retention(system, now),
         _review(system, now),
@@ -249,6 +250,16 @@ def _log_verified(system: System, now: datetime) -> Check:
     detail = f"verified in full at {at:%Y-%m-%d %H:%M} UTC"
     state = State.OK if now - at <= VERIFY_EVERY else State.WARNING
     return Check("log.verified", state, detail, None if state is State.OK else hint)
+
+
+def _log_kept(system: System, now: datetime) -> Check:
+    """Tell from which entry on the log has its bytes, and whether a change of how long waits for a second person."""
+    found = system.keeping.agreement(now)
+    if found.waiting:
+        detail = f"{len(found.waiting)} changes wait for another person"
+        return Check("log.kept", State.WARNING, detail, "strongroom audit agreement show")
+    ends = "has no end set" if found.ends_on is None else f"ends on {found.ends_on}"
+    return Check("log.kept", State.OK, f"from entry {found.minimum} on; the agreement {ends}")
 
 
 def _clock(system: System, now: datetime) -> Check:

@@ -49,6 +49,8 @@ class Action(StrEnum):
     RELAY = "relay"
     EXPORT = "export"
     ADMINISTER = "administer"
+    AUDIT = "audit"
+    """Read the log: who did what and when, never a value."""
 
 
 class Category(StrEnum):

@@ -440,6 +440,7 @@ def test_every_listener_asks_whose_request_it_is(served: Home) -> None:
     assert b" 200 " in raw(served, health, f"X-Forwarded-For: 127.0.0.1, {ABROAD}")[:20]
     assert b" 403 " in raw(served, health, "X-Forwarded-For: 127.0.0.1")[:20]
     assert served.stop() == 0
+    served.read_log()
     types = [event["type"] for event in served.run("audit", "tail", "-n", "40")["events"]]
     assert types.count("network.refused") >= 2 * len(ports)
 

@@ -41,6 +41,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
     # A short path: a socket's may have 108 bytes.
     with Home.make(tmp_path_factory.mktemp("s")) as home:
         home.start()
+        home.read_log()
         yield home
         home.stop()
 

@@ -219,6 +219,7 @@ def test_a_wrong_passphrase_does_not_open_and_is_recorded(
     wrong = tmp_path / "wrong"
     wrong.write_text("a passphrase of the tests, 43")
     wrong.chmod(0o600)
+    home.read_log()
     monkeypatch.setenv("STRONGROOM_KEYSTORE__PASSPHRASE_FILE", str(wrong))
     for _ in range(2):
         misconfigured(home, "passphrase does not open")

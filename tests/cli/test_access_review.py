@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.offline import Offline
+from tests.support.offline import Offline, audit_grant
 from tests.vault.conftest import order
 
 from strongroom.opening import open_system
@@ -49,6 +49,12 @@ class Quarter:
         path = self._file(name)
         path.touch(mode=0o600)
         path.write_text(json.dumps(shown))
+
+    def read_log(self, day: float) -> None:
+        """Have who sits at the console ask to read the log, and another person approve it."""
+        self.keep("clara", self.on(day, "user", "add", "clara"))
+        (asked,) = self.on(day, "grant", "add", *audit_grant())["grants"]
+        self.on(day, "grant", "approve", str(asked["id"]), by="clara")
 
     def put(self, day: float) -> str:
         """Put an order into the vault as the gateway does; return the token of its buyer's name."""
@@ -214,6 +220,7 @@ def test_somebody_leaves(quarter: Quarter) -> None:
         ("grant", True),
     ]
     assert quarter.on(4, "grant", "matrix")["cells"] == []
+    quarter.read_log(4)
     events = [e["type"] for e in quarter.on(4, "audit", "tail", "--lines", "40")["events"]]
     assert "principal.end.planned" in events
     assert "principal.end.proved" in events

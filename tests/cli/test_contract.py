@@ -22,6 +22,7 @@ from typing import Any
 import pytest
 from tests.support.attacker import disarm
 from tests.support.home import COMMAND, PASSPHRASE, Home
+from tests.support.offline import audit_grant
 
 from strongroom.audit import offline
 from strongroom.cli.commands import run
@@ -85,6 +86,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
     with Home.make(tmp_path_factory.mktemp("served")) as home:
         home.start()
         add_seller(home)
+        home.read_log()
         yield home
 
 
@@ -109,7 +111,19 @@ def resting(tmp_path_factory: pytest.TempPathFactory) -> Home:
     assert Path(made["ca"]).read_text().startswith("-----BEGIN CERTIFICATE")
     with (home.path / "strongroom.toml").open("a") as settings:
         settings.write("[gateway]\nport = 0\n[health]\nport = 0\n")
+    _let_read_log(home, Path(directory))
     return home
+
+
+def _let_read_log(home: Home, directory: Path) -> None:
+    """Have another person approve that the console reads the log."""
+    clara = directory / "clara.json"
+    clara.write_text(json.dumps(home.run("user", "add", "clara")))
+    (asked,) = home.run("grant", "add", *audit_grant())["grants"]
+    assert asked["state"] == "pending"
+    home.run(
+        *("grant", "approve", str(asked["id"]), "--as", "clara", "--credential-file", str(clara))
+    )
 
 
 # -- without serve ---------------------------------------------------------------------------------
@@ -291,7 +305,7 @@ def test_secrets_come_from_files_that_are_named_when_they_are_missing(resting: H
 
 
 def test_now_is_for_homes_made_for_tests(resting: Home, tmp_path: Path) -> None:
-    resting.run("audit", "tail", "--now", "2026-01-31T12:00:00Z")
+    resting.run("audit", "verify", "--now", "2026-01-31T12:00:00Z")
     tail = resting.run("audit", "tail", "--lines", "3")["events"]
     assert any(event["t"].startswith("2026-01-31T12:00:0") for event in tail)
 
@@ -301,7 +315,7 @@ def test_now_is_for_homes_made_for_tests(resting: Home, tmp_path: Path) -> None:
     start = ["init", "--environment", "production", "--passphrase-file", path]
     assert production.try_run(*start, "--now", "2026-01-31").returncode == 1
     production.run(*start)
-    done = production.try_run("audit", "tail", "--now", "2026-01-31T12:00:00Z")
+    done = production.try_run("audit", "verify", "--now", "2026-01-31T12:00:00Z")
     assert done.returncode == 1
     assert error(done)["kind"] == "Denied"
 
@@ -501,6 +515,7 @@ except OSError:
 def test_a_clean_stop_leaves_a_published_log_and_no_socket(tmp_path: Path) -> None:
     home = Home.make(tmp_path)
     home.start()
+    home.read_log()
     home.run("user", "add", "boris")
     deadline = time.monotonic() + 20
     while home.serving and _published(home) < 6 and time.monotonic() < deadline:

@@ -23,6 +23,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Offline:
         patch.setattr(logs, "harden", lambda **_: None)
         home = Offline.make(tmp_path_factory.mktemp("evidence") / "made")
         home.command("app", "add", "erp", "--owner", "ada")
+        home.read_log()
     return home
 
 

@@ -105,7 +105,8 @@ def test_a_home_from_init_to_its_second_person(
     # From now on there is no other first administrator.
     code, _, error = home.attempt("user", "link", *AT)
     assert (code, error["error"]["kind"]) == (1, "Conflict")
-    (grant,) = home.command("grant", "list", *AT)["grants"]
+    grant, reading = home.command("grant", "list", *AT)["grants"]
+    assert (reading["principal"], reading["action"]) == ("maria", "audit")
     assert (grant["principal"], grant["action"], grant["state"]) == (
         "maria",
         "administer",

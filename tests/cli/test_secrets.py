@@ -69,6 +69,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         home.start()
         home.add_seller(simulator, simulator.seller("alpha"))
         (app,) = home.add_app("erp", "alpha")
+        home.read_log()
         yield Served(home, simulator, app)
 
 
@@ -246,6 +247,7 @@ def test_a_databases_password_is_replaced_while_the_home_is_served(
         home.restart()
         (after,) = [s for s in home.ask("secret.list")["secrets"] if "vault" in s["name"]]
         assert after["since"] == done["since"]
+        home.read_log()
         told = json.dumps([done, home.ask("audit.tail", limit=200)])
         home.stop()
         told += b"".join(home.outputs).decode()

@@ -78,6 +78,7 @@ def health(home: Home, authority: Path | None = None) -> tuple[int, str]:
 
 def rotations(home: Home) -> list[Any]:
     """Return what the log says about certificates: outcome, operation, and which."""
+    home.read_log()
     events = home.ask("audit.tail", limit=1000)["events"]
     return [
         (event["outcome"], event["op"], event.get("obj", {}).get("ref"))
@@ -132,6 +133,7 @@ def test_a_home_that_nobody_serves_is_given_a_new_certificate_too(tmp_path: Path
     after = home.command("tls", "rotate")
     assert after["thumbprint"] == thumbprint(home.path / "tls" / "gateway.pem")
     assert after["thumbprint"] != before["thumbprint"]
+    home.read_log()
     last = home.command("audit", "tail")["events"]
     assert ("certificate.rotated", "tls.rotated") in [(e["type"], e.get("op")) for e in last]
 
@@ -177,6 +179,7 @@ def test_a_certificate_that_a_start_renews_is_recorded(tmp_path: Path) -> None:
     home = Offline.make(tmp_path / "made")
     (home.path / "tls" / "gateway.pem").unlink()
     made = home.command("tls", "show")["thumbprint"]
+    home.read_log()
     events = home.command("audit", "tail")["events"]
     found = [
         (event["op"], event["obj"]["ref"], event["actor"]["kind"])

@@ -266,6 +266,7 @@ def findings(document: Any) -> dict[str, Any]:
 def test_a_served_home_tells_of_its_listeners_and_that_it_was_asked(tmp_path: Path) -> None:
     with Home.make(tmp_path) as home:
         home.start()
+        home.read_log()
         found = findings(home.run("posture"))
         for name in ("gateway", "api", "desk", "health"):
             assert found[f"listener.{name}"]["state"] == "ok"
@@ -278,6 +279,7 @@ def test_a_served_home_tells_of_its_listeners_and_that_it_was_asked(tmp_path: Pa
 
 
 def test_a_failed_look_is_exit_code_1_and_recorded_as_one(offline: Offline) -> None:
+    offline.read_log()
     code, document, _error = offline.attempt("posture")
     assert (code, document["ok"]) == (0, True)
     assert findings(document)["listeners.expected"]["state"] == "unknown"

@@ -23,9 +23,12 @@ from types import TracebackType
 from typing import IO, Any, Self
 
 from strongroom import control
+from strongroom.accounts.names import of_console
+from strongroom.control import os_user
 from strongroom.home import layout
 from strongroom.operations import Request
 from strongroom.simulator import SellerAccount, Simulator
+from tests.support.offline import audit_grant
 
 COMMAND = Path(sys.executable).parent / "strongroom"
 PASSPHRASE = "a passphrase of the tests, 42"
@@ -244,6 +247,14 @@ class Home:
         """Do what the calendar asks for at `now`."""
         at = self._at() if now is None else ["--now", now.isoformat()]
         return self.run("retention", "sweep", *at)
+
+    def read_log(self) -> None:
+        """Let who runs the tests read the log."""
+        if self.serving:
+            me = of_console(os_user(os.geteuid()))
+            self.ask("grant.add_role", principal=me, role="auditor", days=90)
+        else:
+            self.run("grant", "add", *audit_grant(), *self._at())
 
     def verify(self) -> Any:
         """Verify the whole audit log; the result has `ok`, `size` and `faults`."""

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import io
 import json
+import os
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+from strongroom.accounts.names import of_console
 from strongroom.cli.commands import run
+from strongroom.control import os_user
 from strongroom.opening import initialize
 from strongroom.terms import Environment
 
@@ -46,6 +49,10 @@ class Offline:
         )
         return cls(home)
 
+    def read_log(self, *more: str) -> None:
+        """Let who runs the tests read the log."""
+        self.command("grant", "add", *audit_grant(), *more)
+
     def attempt(self, *arguments: str) -> tuple[int, Any, Any]:
         """Run a command; return its exit code and what it printed as result and as error."""
         out, err = io.StringIO(), io.StringIO()
@@ -59,6 +66,12 @@ class Offline:
         if code != 0:
             raise AssertionError(f"strongroom {arguments[0]}: exit {code}: {error}")
         return result
+
+
+def audit_grant() -> list[str]:
+    """Return what `grant add` is told so that who sits at the console may read the log."""
+    me = of_console(os_user(os.geteuid()))
+    return ["--principal", me, "--role", "auditor", "--all-sellers", "--days", "90"]
 
 
 def _parsed(text: str) -> Any:

@@ -82,6 +82,9 @@ CATALOGUE: Final[Mapping[EventType, Described]] = {
         "reason op obj n",
     ),
     EventType.LOG_HOLD_SET: Described("3", "entries must not be pruned", "reason op obj n chg"),
+    EventType.LOG_HOLD_LIFT_REQUESTED: Described(
+        "3", "somebody asked to end a hold", "reason op obj n chg"
+    ),
     EventType.LOG_HOLD_LIFTED: Described("3", "they may be again", "reason op obj n chg"),
     EventType.LOG_PRUNE_REQUESTED: Described(
         "3", "somebody asked to prune entries whose time is over", "reason op obj n chg"
@@ -93,6 +96,12 @@ CATALOGUE: Final[Mapping[EventType, Described]] = {
         "2.6",
         "the log continues under a new name after an unavoidable rollback, with a declared gap",
         "reason op obj n chg",
+    ),
+    EventType.AGREEMENT_CHANGE_REQUESTED: Described(
+        "3", "a change of the agreement's end was asked for", "reason op obj n chg"
+    ),
+    EventType.AGREEMENT_REOPENED: Described(
+        "3", "the end of the agreement was taken back", "reason op obj n chg"
     ),
     EventType.AGREEMENT_ENDED: Described(
         "3",

@@ -66,7 +66,10 @@ class EventType(StrEnum):
     LOG_PRUNE_REQUESTED = "log.prune.requested"
     LOG_PRUNED = "log.pruned"
     LOG_EPOCH_STARTED = "log.epoch.started"
+    LOG_HOLD_LIFT_REQUESTED = "log.hold.lift.requested"
+    AGREEMENT_CHANGE_REQUESTED = "agreement.change.requested"
     AGREEMENT_ENDED = "agreement.ended"
+    AGREEMENT_REOPENED = "agreement.reopened"
     CLOCK_JUMPED = "clock.jumped"
     ALARM_RAISED = "alarm.raised"
     ALARM_ACTED = "alarm.acted"
@@ -322,6 +325,38 @@ class Field(StrEnum):
     SETTING = "setting"
     REASON = "reason"
     """The reason that somebody stated, for reading a record; nothing changed by it."""
+    KEPT = "kept"
+    """SHA-256 of the numbers of the entries that stay below the minimum index."""
+
+
+STANDING: Final = frozenset(
+    {
+        EventType.HOME_INITIALIZED,
+        EventType.LOG_HOLD_SET,
+        EventType.LOG_HOLD_LIFT_REQUESTED,
+        EventType.LOG_HOLD_LIFTED,
+        EventType.LOG_PRUNE_REQUESTED,
+        EventType.LOG_PRUNED,
+        EventType.LOG_EPOCH_STARTED,
+        EventType.AGREEMENT_CHANGE_REQUESTED,
+        EventType.AGREEMENT_ENDED,
+        EventType.AGREEMENT_REOPENED,
+        EventType.ALARM_CHANGED,
+        EventType.CANARY_PLANTED,
+        EventType.CANARY_TOUCHED,
+        EventType.CANARY_RETIRED,
+        EventType.GRANT_REQUESTED,
+        EventType.GRANT_APPROVED,
+        EventType.GRANT_RENEWED,
+        EventType.GRANT_NARROWED,
+        EventType.GRANT_REVOKED,
+        EventType.GRANT_GLASS_BROKEN,
+        EventType.NETWORK_CHANGE_REQUESTED,
+        EventType.NETWORK_CHANGE_APPROVED,
+        EventType.NETWORK_CHANGE_REJECTED,
+    }
+)
+"""What the present state of a home is held against: entries of these types are never pruned."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from strongroom.audit import offline
 from strongroom.audit.continuity import HINT
 from strongroom.audit.offline import CUSTODY, FORMAT, MANIFEST, WIDTH, tile_path, widths
 from strongroom.audit.proving import Proved, Prover
-from strongroom.errors import Conflict, Malformed, NotFound, Tampered, Unavailable
+from strongroom.errors import Conflict, Gone, Malformed, NotFound, Tampered, Unavailable
 
 MAX_PROOFS: Final = 1000
 UNFINISHED: Final = "unfinished.json"
@@ -58,11 +58,13 @@ def settle(
         Conflict: the directory holds something, or an unfinished bundle of another stretch.
         Malformed: the stretch is none, or a proof is asked for outside it.
         NotFound: the log has never had that many events.
+        Gone: it begins below the minimum index.
 
     """
     begun = _begun(directory)
     end = size if size is not None else prover.size
-    asked = Stretch(prover.origin, (first or 0) // WIDTH * WIDTH, end, tuple(sorted(set(proofs))))
+    start = prover.minimum if first is None else first // WIDTH * WIDTH
+    asked = Stretch(prover.origin, start, end, tuple(sorted(set(proofs))))
     if begun is not None:
         same = begun.origin == asked.origin and (size is None or size == begun.size)
         if not same or (first is not None and asked.first != begun.first):
@@ -70,8 +72,12 @@ def settle(
         return begun
     if not 0 < end <= prover.size:
         raise NotFound(f"the log has never had {end} events", hint=f"it has {prover.size}")
-    if not 0 <= (first or 0) < end:
+    if not 0 <= (start if first is None else first) < end:
         raise Malformed("a bundle holds at least one event")
+    if start < prover.minimum:
+        raise Gone(f"entries below {prover.minimum} were given up", hint="leave out --from")
+    if any(seq < prover.minimum for seq in asked.proofs):
+        raise Gone(f"entries below {prover.minimum} were given up", hint="`audit prove` has hashes")
     if len(asked.proofs) > MAX_PROOFS or any(not 0 <= seq < end for seq in asked.proofs):
         raise Malformed(f"up to {MAX_PROOFS} proofs, each of an event below --to")
     return asked
@@ -115,8 +121,9 @@ def finish(
     lines = []
     for seq in events:
         proved = prover.event(seq)
-        line = {"consistency": growth, "entry": proved.entry.decode(), "proof": proved.proof}
-        lines.append(_canonical(line))
+        if proved.entry is not None:
+            line = {"consistency": growth, "entry": proved.entry.decode(), "proof": proved.proof}
+            lines.append(_canonical(line))
     try:
         for name, content in beside.items():
             put(directory / name, content)
@@ -270,7 +277,10 @@ def _checkpoints(view: Prover, size: int) -> bytes:
 
 
 def _proof_files(proved: Proved) -> Iterator[tuple[str, bytes]]:
-    yield f"{proved.seq}.entry", proved.entry
+    if proved.entry is not None:
+        yield f"{proved.seq}.entry", proved.entry
+    else:
+        yield f"{proved.seq}.leaf", proved.leaf.hex().encode() + b"\n"
     yield f"{proved.seq}.tlog-proof", proved.proof.encode()
 
 

@@ -35,6 +35,7 @@ from strongroom.audit.entry import (
     micros,
 )
 from strongroom.audit.proving import Prover
+from strongroom.audit.pruning import minimum_index
 from strongroom.audit.tiles import read_tile, store_whole_tiles
 from strongroom.audit.tree import EMPTY_ROOT, Frontier, leaf_hash
 from strongroom.audit.verify import Head, StoredEvent, VerifyReport, check
@@ -104,7 +105,7 @@ class SignerMemory(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One recorded event, as read back. `body` holds the members docs/formats/audit-log.md names."""
+    """One recorded event, as read back. `body` holds the members docs/formats/audit-log.md names; none once pruned."""
 
     seq: int
     type: str
@@ -279,8 +280,14 @@ class AuditLog:
                 tile=lambda level, n: read_tile(tx, level, n),
                 verifier=self._verifier,
                 memory=memory,
+                minimum=minimum_index(tx),
                 progress=progress,
             )
+
+    def is_published(self, size: int) -> bool:
+        """Return whether a published checkpoint covers so many events."""
+        last = self._memory.last()
+        return last is not None and last[0] >= size
 
     @contextmanager
     def prover(self, tx: Transaction | None = None) -> Iterator[Prover]:
@@ -493,7 +500,7 @@ class AuditLog:
                 .where(audit_event.c.seq >= start, audit_event.c.seq < end)
                 .order_by(audit_event.c.seq.desc())
             )
-            for body in tx.execute(query).scalars():
+            for body in tx.execute(query.where(audit_event.c.body.is_not(None))).scalars():
                 entry = orjson.loads(body)
                 if entry["node"] == self._node and entry["boot"] == self._boot:
                     return int(entry["nseq"]) + 1

@@ -12,6 +12,7 @@ from typing import Final
 import sqlalchemy as sa
 
 from strongroom.audit.continuity import HINT, trusted
+from strongroom.audit.pruning import minimum_index
 from strongroom.audit.tiles import WIDTH, TileReader, leaf_hashes, read_tile
 from strongroom.audit.tree import (
     HASH_BYTES,
@@ -37,12 +38,19 @@ _BODIES: Final = (
 )
 
 
+_ONE: Final = sa.select(audit_event.c.body, audit_event.c.leaf_hash).where(
+    audit_event.c.seq == sa.bindparam("at")
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Proved:
     """An event's own bytes, and the proof that they stand in the log (c2sp.org/tlog-proof)."""
 
     seq: int
-    entry: bytes
+    entry: bytes | None
+    """None once it was pruned: its hash is proved alone."""
+    leaf: bytes
     proof: str
 
 
@@ -73,6 +81,11 @@ class Prover:
         self._nodes = TileReader(tx)
         self.origin: Final = verifier.name
         self.vkey: Final = verifier.vkey
+
+    @property
+    def minimum(self) -> int:
+        """The number below which entries were given up."""
+        return minimum_index(self._tx)
 
     @property
     def size(self) -> int:
@@ -117,12 +130,12 @@ class Prover:
         if not 0 <= seq < size:
             raise NotFound(f"the log has no event {seq}", hint=f"the last one is {size - 1}")
         checkpoint, root = self.note(size), self.root(size)
-        (entry,) = self.entries(seq, seq + 1)
+        entry, leaf = self._entry(seq)
         path = inclusion_proof(seq, size, self._nodes)
-        if not verify_inclusion(seq, size, leaf_hash(entry), root, path):
+        if not verify_inclusion(seq, size, leaf, root, path):
             raise Tampered(f"audit log: event.edited: event {seq} is not as recorded", hint=HINT)
         lines = [PROOF_FORMAT, f"index {seq}", *map(_base64, path), "", checkpoint]
-        return Proved(seq, entry, "\n".join(lines))
+        return Proved(seq, entry, leaf, "\n".join(lines))
 
     def growth(self, old: int, new: int) -> Grown:
         """Return the proof that the log of `new` events continues the log of `old`.
@@ -139,6 +152,15 @@ class Prover:
         if not verify_consistency(old, new, self.root(old), self.root(new), proof):
             raise Tampered(f"audit log: head.root: {new} events do not continue {old}", hint=HINT)
         return found
+
+    def _entry(self, seq: int) -> tuple[bytes | None, bytes]:
+        """Return an entry with its leaf hash; only the hash of one that was given up. Raises: Tampered."""
+        if seq < self.minimum:
+            row = self._tx.execute(_ONE, {"at": seq}).one_or_none()
+            if row is not None and row.body is None:
+                return None, row.leaf_hash
+        (entry,) = self.entries(seq, seq + 1)
+        return entry, leaf_hash(entry)
 
     def entries(self, start: int, end: int) -> list[bytes]:
         """Return the bytes of the events from `start` to before `end`. Raises: Tampered."""

@@ -5,6 +5,7 @@ verifier key and nothing else of Strongroom's. It never stops at the first fault
 Each fault is one line, `kind: what and where`; docs/formats/audit-log.md lists the kinds.
 """
 
+import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Final, NamedTuple
 
+from strongroom.audit.entry import STANDING, EventType, Outcome
 from strongroom.audit.tree import Frontier, perfect_root, split
 from strongroom.crypto import note
 from strongroom.errors import StrongroomError
@@ -52,6 +54,17 @@ class StoredEvent(NamedTuple):
     obj_ref: str | None
 
 
+class Pruned(NamedTuple):
+    """What a `log.pruned` event says: entries from `first` to before `end` are given up."""
+
+    first: int
+    end: int
+    root: str
+    """Of the first `end` entries, hexadecimal."""
+    kept: str
+    """`kept_digest` of the entries below `end` whose bytes stay."""
+
+
 @dataclass(frozen=True, slots=True)
 class Head:
     """The log's end as stored: its size, the frontier that continues it, and the note signed for it."""
@@ -69,6 +82,8 @@ class VerifyReport:
     size: int
     root: bytes | None
     faults: list[str]
+    minimum: int = 0
+    """Entries below were given up, as an event says."""
 
     @property
     def ok(self) -> bool:
@@ -93,7 +108,24 @@ def trusted_frontier(head: Head, verifier: note.Verifier) -> Frontier:
     return frontier
 
 
-def check(
+def kept_digest(numbers: Iterable[int]) -> str:
+    """Return the SHA-256 that a `log.pruned` event has of the entries that stay."""
+    return sha256("".join(f"{number}\n" for number in numbers).encode()).hexdigest()
+
+
+def read_pruned(body: bytes) -> Pruned | None:
+    """Return what an entry says was given up; None where it is no such event."""
+    try:
+        entry = json.loads(body)
+        if entry["type"] != EventType.LOG_PRUNED or entry["outcome"] != Outcome.SUCCESS:
+            return None
+        first, _, end = entry["op"].partition("-")
+        return Pruned(int(first), int(end), entry["obj"]["ref"], entry["chg"][-1]["after"])
+    except (ValueError, KeyError, TypeError, IndexError):
+        return None
+
+
+def check(  # noqa: PLR0913 - one view of a log, by name
     events: Iterable[StoredEvent],
     *,
     head: Head | None,
@@ -102,6 +134,7 @@ def check(
     tile: Callable[[int, int], bytes | None],
     verifier: note.Verifier,
     memory: tuple[int, bytes] | None,
+    minimum: int = 0,
     progress: Callable[[int, int], None] | None = None,
 ) -> VerifyReport:
     """Return what is wrong with the log, which must be one consistent view.
@@ -114,10 +147,11 @@ def check(
         tile: gives the hashes of a stored tile.
         verifier: of the key that signs the log.
         memory: size and root the signer last vouched for.
+        minimum: the number below which entries may have been given up.
         progress: told the events done and in all.
 
     """
-    run = _Run(head, verifier, tile)
+    run = _Run(head, verifier, tile, minimum)
     run.claim_all(checkpoints, memory)
     window: list[StoredEvent] = []
     count, number = 0, 0
@@ -141,7 +175,7 @@ def check(
     if progress is not None:
         progress(count, run.size)
     root = run.tree.root() if run.tree is not None else None
-    return VerifyReport(count, run.size, root, run.faults)
+    return VerifyReport(count, run.size, root, run.faults, minimum)
 
 
 class _Claim(NamedTuple):
@@ -160,8 +194,13 @@ class _Run:
         head: Head | None,
         verifier: note.Verifier,
         tile: Callable[[int, int], bytes | None],
+        minimum: int,
     ) -> None:
         self.size = head.size if head is not None else 0
+        self._minimum = minimum
+        self._minimum_root: bytes | None = None
+        self._pruned: list[Pruned] = []
+        self._kept: list[int] = []  # below the minimum index
         self.faults: list[str] = []
         self.tree: Frontier | None = Frontier()
         self._tile = tile
@@ -259,6 +298,7 @@ class _Run:
         for level, hashes in list(self._pending.items()):
             self._compare_tile(level, (self.size >> _TILE_LEVELS * level) >> _TILE_LEVELS, hashes)
         self._meet_claims(Frontier(), [])
+        self._check_minimum()
         if self.tree is not None and self.tree.size != self.size:
             # Only behind a head nobody signed, whose size may be anything.
             self.fault(f"event.missing: events {self.tree.size} to {self.size - 1} are gone")
@@ -271,8 +311,25 @@ class _Run:
             elif width != self._expected[key]:
                 self.fault(f"tile.damaged: tile {key[0]}/{key[1]} states another width")
 
+    def _check_minimum(self) -> None:
+        """Hold the minimum index against the event that has to declare it."""
+        if not self._minimum:
+            return
+        said = [pruned for pruned in self._pruned if pruned.end == self._minimum]
+        if not said:
+            self.fault(
+                f"min.forged: no event says that the entries below {self._minimum} were given up"
+            )
+        elif self._minimum_root is not None and said[-1].root != self._minimum_root.hex():
+            self.fault(f"min.forged: other entries than those below {self._minimum} were given up")
+        elif said[-1].kept != kept_digest(self._kept):
+            self.fault(f"min.kept: an entry below {self._minimum} that had to stay has no body")
+
     def _check_event(self, event: StoredEvent) -> None:
         seq, body, leaf, ts, type_, actor, outcome, obj_ref = event
+        if body is None and seq < self._minimum:
+            self._unread += 1
+            return
         if body is None:
             self.fault(f"event.bodyless: event {seq} has lost its body")
             self._unread += 1
@@ -296,6 +353,10 @@ class _Run:
             or _micros(at) != ts
         ):
             self.fault(f"event.column: a column of event {seq} contradicts its body")
+        if seq < self._minimum and said_type in STANDING:
+            self._kept.append(seq)
+        if said_type == EventType.LOG_PRUNED and (pruned := read_pruned(body)) is not None:
+            self._pruned.append(pruned)
         run, number = (node, boot), int(nseq)
         expected = self._numbers.get(run, 0)
         if number != expected:
@@ -347,6 +408,8 @@ class _Run:
         if len(leaves) == TILE_WIDTH:
             root = perfect_root(leaves)
             tree.append(root, _TILE_LEVELS)
+            if tree.size == self._minimum:
+                self._minimum_root = tree.root()
             self._push(1, number, root)
         else:
             for leaf in leaves:

@@ -51,7 +51,7 @@ def grant_add(  # noqa: PLR0913 - what a grant says
     principal: Annotated[str, typer.Option(metavar="NAME", help="The person or app.")],
     days: Annotated[int, typer.Option(help="1 to 90.")],
     action: Annotated[
-        str | None, typer.Option(help="reveal, search, relay, export or administer.")
+        str | None, typer.Option(help="reveal, search, relay, export, administer or audit.")
     ] = None,
     purpose: Annotated[
         str | None, typer.Option(help="fulfilment, tax, invoicing or one of the policy's.")

@@ -8,7 +8,15 @@ from rich.console import Console
 from rich.progress import Progress as Bars
 
 from strongroom.audit import offline
-from strongroom.cli.session import EXIT_REFUSED, Session, table, verb
+from strongroom.cli import keeping
+from strongroom.cli.session import (
+    EXIT_REFUSED,
+    AsOption,
+    CredentialOption,
+    Session,
+    table,
+    verb,
+)
 from strongroom.errors import Malformed
 
 audit = typer.Typer(help="The log of everything.", no_args_is_help=True)
@@ -19,6 +27,7 @@ _COLUMNS = ("seq", "t", "type", "outcome", "reason", "actor", "object", "op")
 def register(root: typer.Typer) -> None:
     """Add this noun to the command line."""
     root.add_typer(audit, name="audit")
+    keeping.register(audit)
 
 
 @verb(audit, "verify", example="strongroom audit verify --json")
@@ -62,9 +71,13 @@ def audit_tail(
     session: Session,
     *,
     lines: Annotated[int, typer.Option("--lines", "-n", help="How many events.")] = 20,
+    as_name: AsOption = None,
+    credential_file: CredentialOption = None,
 ) -> None:
     """Show the last events; that somebody looked is one itself."""
-    found = session.call("audit.tail", limit=lines)
+    found = session.call(
+        "audit.tail", as_name=as_name, credential_file=credential_file, limit=lines
+    )
     rows = [
         {**event, "actor": event["actor"]["id"], "object": _object(event.get("obj"))}
         for event in found["events"]
@@ -81,9 +94,17 @@ def audit_prove(
     out: Annotated[
         Path | None, typer.Option("--out", metavar="DIR", help="Write files, into this directory.")
     ] = None,
+    as_name: AsOption = None,
+    credential_file: CredentialOption = None,
 ) -> None:
     """Prove that events stand in the log: its checkpoint, and the hashes that lead there."""
-    found = session.call("audit.prove", events=seq, directory=_absolute(out))
+    found = session.call(
+        "audit.prove",
+        as_name=as_name,
+        credential_file=credential_file,
+        events=seq,
+        directory=_absolute(out),
+    )
     if out is not None:
         session.say(found)
     else:
@@ -96,9 +117,17 @@ def audit_consistency(
     *,
     old: Annotated[int, typer.Option("--from", metavar="SIZE", help="Events there were.")],
     new: Annotated[int, typer.Option("--to", metavar="SIZE", help="Events there were later.")],
+    as_name: AsOption = None,
+    credential_file: CredentialOption = None,
 ) -> None:
     """Prove that the log only grew between two sizes: both checkpoints, and the hashes between."""
-    found = session.call("audit.consistency", old=old, new=new)
+    found = session.call(
+        "audit.consistency",
+        as_name=as_name,
+        credential_file=credential_file,
+        old=old,
+        new=new,
+    )
     text = "\n".join([found["old_checkpoint"], found["new_checkpoint"], *found["proof"]])
     session.say(found, text)
 
@@ -121,10 +150,14 @@ def audit_export(
     reason: Annotated[
         str | None, typer.Option("--reason", help="What for; the log keeps its pseudonym.")
     ] = None,
+    as_name: AsOption = None,
+    credential_file: CredentialOption = None,
 ) -> None:
     """Write a stretch of the log as files that verify without Strongroom; run again to resume."""
     found = session.call(
         "audit.export",
+        as_name=as_name,
+        credential_file=credential_file,
         directory=_absolute(directory),
         first=first,
         size=size,

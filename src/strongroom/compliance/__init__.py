@@ -2,7 +2,9 @@
 
 from strongroom.compliance.access import AccessView, Drift, Why
 from strongroom.compliance.administrators import administrators
+from strongroom.compliance.keeping import Keeping, KeepingChange, NamedHold
 from strongroom.compliance.leaving import LeaverProof, prove_leaving
+from strongroom.compliance.reading import LogReaders
 from strongroom.compliance.reviews import Campaign, Closed, Item, Narrowing, Reviews
 
 __all__ = [
@@ -11,7 +13,11 @@ __all__ = [
     "Closed",
     "Drift",
     "Item",
+    "Keeping",
+    "KeepingChange",
     "LeaverProof",
+    "LogReaders",
+    "NamedHold",
     "Narrowing",
     "Reviews",
     "Why",

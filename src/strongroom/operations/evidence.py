@@ -46,6 +46,7 @@ def _audit_verify(call: Call) -> Json:
         "ok": sound,
         "events": report.events,
         "size": report.size,
+        "minimum": report.minimum,
         "root": report.root.hex() if report.root else None,
         "faults": list(report.faults),
     }

@@ -1,7 +1,7 @@
 """What commands ask of the log as evidence: read it, prove what stands in it, take a stretch out [1.6].
 
-Each of these is an event itself, on the disk before its answer leaves. No stated reason is kept: the
-log takes its pseudonym, against which the words can be held.
+Each needs a grant to `audit`, and is an event itself, on the disk before its answer leaves. No stated reason is kept:
+the log takes its pseudonym, against which the words can be held.
 """
 
 import base64
@@ -18,6 +18,7 @@ _HANDLING = frozenset({EventType.LOG_EXPORT_STARTED, EventType.LOG_EXPORTED})
 
 @operation("audit.tail")
 def _audit_tail(call: Call, *, limit: int = 20) -> Json:
+    grant = _admit(call, "tail")
     entries = call.system.audit.tail(max(1, min(limit, 1000)))
     ref = str(entries[-1].seq) if entries else "none"
     _record(
@@ -30,6 +31,7 @@ def _audit_tail(call: Call, *, limit: int = 20) -> Json:
             obj_kind=ObjKind.EVENT,
             obj_ref=ref,
             n=len(entries),
+            decision=grant,
         ),
     )
     return {"events": [{"seq": entry.seq, **entry.body} for entry in entries]}
@@ -40,6 +42,7 @@ def _audit_prove(call: Call, *, events: list[int], directory: str | None = None)
     """Prove events under one checkpoint, that of the log before this is recorded."""
     if not 0 < len(events) <= MAX_PROOFS:
         raise Malformed(f"1 to {MAX_PROOFS} events are proved at once")
+    grant = _admit(call, "prove")
     with call.system.audit.prover() as prover:
         size = prover.size
         proofs = [prover.event(seq) for seq in dict.fromkeys(events)]
@@ -54,19 +57,29 @@ def _audit_prove(call: Call, *, events: list[int], directory: str | None = None)
                 obj_kind=ObjKind.EVENT,
                 obj_ref=str(proved.seq),
                 n=size,
+                decision=grant,
             )
             for proved in proofs
         ),
     )
     if directory is not None:
         return {"size": size, "files": save_proofs(_absolute(directory), proofs)}
-    told = [{"seq": p.seq, "entry": p.entry.decode(), "proof": p.proof} for p in proofs]
+    told = [
+        {
+            "seq": proved.seq,
+            "entry": None if proved.entry is None else proved.entry.decode(),
+            "leaf": proved.leaf.hex(),
+            "proof": proved.proof,
+        }
+        for proved in proofs
+    ]
     return {"size": size, "proofs": told}
 
 
 @operation("audit.consistency")
 def _audit_consistency(call: Call, *, old: int, new: int) -> Json:
     """Prove that the log of one size continues the log of a smaller one."""
+    grant = _admit(call, "consistency")
     with call.system.audit.prover() as prover:
         grown = prover.growth(old, new)
     _record(
@@ -79,6 +92,7 @@ def _audit_consistency(call: Call, *, old: int, new: int) -> Json:
             obj_kind=ObjKind.LOG,
             obj_ref=f"{old}-{new}",
             n=new,
+            decision=grant,
         ),
     )
     proof = [base64.b64encode(hash_).decode() for hash_ in grown.proof]
@@ -96,6 +110,7 @@ def _audit_export(  # the arguments of the command
     reason: str | None = None,
 ) -> Json:
     """Write a bundle, or finish one that was begun; its beginning and its end are events."""
+    grant = _admit(call, "export")
     audit, path = call.system.audit, _absolute(directory)
     with audit.prover() as prover:
         stretch = settle(prover, path, first, size, proofs)
@@ -105,6 +120,7 @@ def _audit_export(  # the arguments of the command
         actor=call.caller,
         obj_kind=ObjKind.LOG,
         n=stretch.size - stretch.first,
+        decision=grant,
         req=reason_of(call, reason),
     )
     _record(call, handled(EventType.LOG_EXPORT_STARTED, obj_ref=stretch.ref))
@@ -122,6 +138,10 @@ def _audit_export(  # the arguments of the command
         "manifest": digest,
         "key": key,
     }
+
+
+def _admit(call: Call, op: str) -> int:
+    return call.system.log_readers.admit(call.caller, op, call.now)
 
 
 def _record(call: Call, *events: Event) -> None:

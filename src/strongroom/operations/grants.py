@@ -27,10 +27,11 @@ def _grant_add(  # noqa: PLR0913 - what a grant says
     budget: int | None = None,
     reason: str | None = None,
 ) -> Json:
+    wanted = member(Action, action, "action")
     row = call.system.grants.add(
         call.caller,
-        principal=_living(call, principal),
-        action=member(Action, action, "action"),
+        principal=_living(call, principal, wanted),
+        action=wanted,
         purpose=member(Purpose, purpose, "purpose"),
         categories=_categories(categories),
         sellers=_partners(call, sellers),
@@ -53,7 +54,8 @@ def _grant_add_role(
     reason: str | None = None,
 ) -> Json:
     """Ask for every line of a role, as it stands now, as a grant of its own."""
-    asked, holder = call.system.roles.get(role).role, _living(call, principal)
+    asked = call.system.roles.get(role).role
+    holder = _living(call, principal, *(line.action for line in asked.lines))
     partners = _partners(call, sellers)
     wishes = [
         Wish(
@@ -188,13 +190,15 @@ def grant_json(call: Call, row: GrantRow) -> Json:
 # -- private ---------------------------------------------------------------------------------------
 
 
-def _living(call: Call, name: str) -> PrincipalId:
+def _living(call: Call, name: str, *actions: Action) -> PrincipalId:
     found = call.system.accounts.find(name)
     if has_ended(found.ended_at, call.now):
         raise Malformed(f"the account {found.name} has ended")
     if found.kind is PrincipalKind.NODE:
         # The API would refuse it all the same; a list of who has access that says more than there is helps nobody.
         raise Denied("a node holds no grant", hint="an app asks for data, a node does not")
+    if Action.AUDIT in actions and found.kind is not PrincipalKind.PERSON:
+        raise Denied("people read the log, programs do not", hint="grant it to its owner")
     return found.id
 
 

@@ -51,7 +51,7 @@ _LONGEST_REASON: Final = 120
 _MOST_DIGITS: Final = 6
 
 READING: Final = (Action.REVEAL, Action.SEARCH, Action.RELAY, Action.EXPORT)
-"""What brings personal data out. `administer` is not among them and implies none of them."""
+"""What brings personal data out. `administer` and `audit` are not among them and imply none of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +148,26 @@ def may_break_glass(grants: Iterable[Grant], sellers: Collection[SellerId], now:
         if grant.action is Action.ADMINISTER and _unusable(grant, now) is None
     ]
     return bool(sellers) and all(any(s is None or id_ in s for s in covering) for id_ in sellers)
+
+
+def may_read_log(grants: Iterable[Grant], now: datetime) -> Decision:
+    """Return the first grant that lets one principal read the log, or why none does.
+
+    The log is of all selling partners at once, so only a grant for all of them counts; whatever for.
+    """
+    nearest = DenyReason.NO_GRANT
+    for grant in grants:
+        if grant.action is not Action.AUDIT:
+            missing: DenyReason | None = DenyReason.WRONG_ACTION
+        elif grant.sellers is not None:
+            missing = DenyReason.WRONG_SELLER
+        else:
+            missing = _unusable(grant, now)
+        if missing is None:
+            return Allow(grant.id)
+        if _NEARNESS.index(missing) > _NEARNESS.index(nearest):
+            nearest = missing
+    return Deny(nearest)
 
 
 def is_narrower(after: Grant, before: Grant) -> bool:

@@ -21,6 +21,12 @@ key is destroyed."""
 PENDING_LIFETIME: Final = timedelta(days=7)
 """A copy of an undelivered order is unreadable after this: the window, a late sweep, and a keystore copy's life."""
 
+LOG_YEARS_AFTER_AGREEMENT: Final = 1
+"""DPP 3: logs are kept for the agreement and twelve months after its end."""
+
+LOG_SHORTEST: Final = timedelta(days=90)
+"""DPP 2.6: logs are kept for at least 90 days, whatever else has ended."""
+
 GRANT_LIFETIME: Final = timedelta(days=90)
 """DPP 1.2: access is reviewed every 90 days, so no grant outlives that without being asked for again."""
 

@@ -6,6 +6,7 @@ looked for. It judges by what the processes printed and by the files they left, 
 """
 
 import base64
+import os
 import signal
 import sys
 import tempfile
@@ -19,7 +20,9 @@ from typing import Final, TextIO
 
 import orjson
 
+from strongroom.accounts import names
 from strongroom.app import machine_clock
+from strongroom.control import os_user
 from strongroom.errors import Malformed, NotFound
 from strongroom.leaks import Needles, search_tree
 from strongroom.simulator import Order, Simulator, SimulatorConfig
@@ -280,6 +283,7 @@ class _Tour:
             self._printer = ("--as", _PRINTER, "--credential-file", str(credential))
             self._grant("reveal", ["name", "address", "phone"])
             self._grant("search", ["email"])
+            self._let_read_log()
 
     def _grant(self, action: str, categories: list[str]) -> None:
         self._tell.command(
@@ -295,6 +299,14 @@ class _Tour:
             sellers=[self._account.name],
             days=_GRANT_DAYS,
         )
+
+    def _let_read_log(self) -> None:
+        """Let whoever runs the demo look at the log: that takes a grant, too."""
+        me = names.of_console(os_user(os.geteuid()))
+        self._tell.command(
+            *("grant", "add", "--role", "auditor", "--principal", me, "--all-sellers", "…")
+        )
+        self._stage.ask("grant.add_role", principal=me, role="auditor", days=_GRANT_DAYS)
 
     def _ask_strongroom(self, served: Served) -> None:
         with self._tell.chapter(

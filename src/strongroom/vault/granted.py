@@ -60,6 +60,8 @@ def check(wish: Wish, longest: timedelta) -> None:
         raise Malformed(f"a grant lives between 1 and {longest.days} days")
     if wish.budget is not None and wish.budget < 1:
         raise Malformed("a budget is a number of records a day")
+    if wish.action is Action.AUDIT and wish.sellers is not None:
+        raise Malformed("the log is of all selling partners", hint="give --all-sellers")
     if wish.reason is not None:
         rules.check_reason(wish.reason)
 

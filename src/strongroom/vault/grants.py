@@ -45,7 +45,7 @@ from strongroom.vault.granted import (
 
 __all__ = ["GrantRow", "GrantStore", "Wish"]
 
-_OPERATOR = "operator"
+_FIRST_ROLES = ("operator", "auditor")
 
 
 class GrantStore:
@@ -150,9 +150,10 @@ class GrantStore:
     def first_administrator(
         self, tx: Transaction, principal: PrincipalId, now: datetime
     ) -> GrantRow:
-        """Let a home's first administrator administer for all selling partners, within the caller's transaction.
+        """Let a home's first administrator administer and read the log, within the caller's transaction.
 
-        Nobody is there who could approve it, so it says by its kind what it is; it ends and is reviewed as any other.
+        Nobody is there who could approve it, so each says by its kind what it is; it ends and is reviewed as any other.
+        Returns the grant to administer.
 
         Raises:
             Conflict: somebody administers, or ever did or asked to.
@@ -160,21 +161,14 @@ class GrantStore:
         """
         if self.ever_administered(tx):
             raise Conflict("the home has had an administrator", hint="ask one for an invitation")
-        role = built_in()[_OPERATOR]
-        (line,) = role.lines
-        wish = Wish(
-            principal,
-            line.action,
-            line.purpose,
-            line.categories,
-            None,
-            GRANT_LIFETIME,
-            role=role.stamp,
-        )
-        row = self._insert(tx, SYSTEM, wish, now, approved_at=now, kind=FIRST_ADMINISTRATOR)
-        self._record(tx, EventType.GRANT_REQUESTED, SYSTEM, row, now)
-        self._record(tx, EventType.GRANT_APPROVED, SYSTEM, row, now)
-        return row
+        rows = [
+            self._insert(tx, SYSTEM, wish, now, approved_at=now, kind=FIRST_ADMINISTRATOR)
+            for wish in _first_wishes(principal)
+        ]
+        for row in rows:
+            self._record(tx, EventType.GRANT_REQUESTED, SYSTEM, row, now)
+            self._record(tx, EventType.GRANT_APPROVED, SYSTEM, row, now)
+        return rows[0]
 
     @staticmethod
     def ever_administered(tx: Transaction) -> bool:
@@ -497,3 +491,20 @@ class GrantStore:
     def seal(self, grant: Grant) -> str:
         """Return the pseudonym under which the log knows all that a grant says."""
         return self._audit.pseudonym("grant", rules.terms(grant))
+
+
+def _first_wishes(principal: PrincipalId) -> list[Wish]:
+    roles = built_in()
+    return [
+        Wish(
+            principal,
+            line.action,
+            line.purpose,
+            line.categories,
+            None,
+            GRANT_LIFETIME,
+            role=roles[name].stamp,
+        )
+        for name in _FIRST_ROLES
+        for line in roles[name].lines
+    ]

@@ -28,6 +28,7 @@ from strongroom.db.schema.feeds import (
     feed_state,
     notice_outbox,
 )
+from strongroom.db.schema.keeping import audit_min, keeping_change, log_hold
 from strongroom.db.schema.keys import (
     keystore_master,
     keystore_period,
@@ -84,6 +85,7 @@ __all__ = [
     "audit_checkpoint",
     "audit_event",
     "audit_head",
+    "audit_min",
     "audit_tile",
     "authorization",
     "baseline",
@@ -97,11 +99,13 @@ __all__ = [
     "grant",
     "grant_use",
     "investigation",
+    "keeping_change",
     "keystore",
     "keystore_master",
     "keystore_period",
     "keystore_secret",
     "keystore_signer",
+    "log_hold",
     "login_count",
     "login_device",
     "login_link",
