@@ -27,7 +27,7 @@ setup: $(STAMP)-project ## Make .venv with the pinned packages and .venv/bin/str
 demo: $(STAMP)-demo ## Run the main job end to end with a pretend SP-API; ARGS="--once --json"
 	@$(BIN)/strongroom demo $(ARGS)
 
-test: lint postgres rsyslog node chromium $(STAMP)-tls ## Lint, then the whole test suite (installs PostgreSQL, rsyslog, Node.js and Chromium when root on Debian)
+test: lint postgres rsyslog node chromium $(STAMP)-tls $(STAMP)-s3 ## Lint, then the whole test suite (installs PostgreSQL, rsyslog, Node.js and Chromium when root on Debian)
 	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(ARGS)
 
 lint: $(STAMP)-dev ## Check style, formatting, types and the import floors
@@ -47,7 +47,7 @@ faults: $(STAMP)-dev postgres ## The long slice of the fault tests: a kill at ea
 	@$(BIN)/python -m pytest --long tests/faults $(ARGS)
 
 lock: $(STAMP)-dev ## Renew requirements/*.txt from *.in; ARGS=--upgrade takes newer versions
-	cd requirements && for name in build runtime demo test lint tls; do \
+	cd requirements && for name in build runtime demo test lint tls s3; do \
 		case $$name in \
 			demo) others="-c runtime.txt" ;; \
 			test) others="-c runtime.txt -c demo.txt" ;; \
@@ -103,6 +103,14 @@ $(STAMP)-tls: $(STAMP)-venv requirements/build.txt requirements/tls.txt
 	@$(BIN)/python -m venv --clear .venv/tls
 	@.venv/tls/$(PIP_IN) --require-hashes -r requirements/build.txt
 	@.venv/tls/$(PIP_IN) --require-hashes --no-build-isolation -r requirements/tls.txt
+	@touch $@
+
+# Apart, because a pretend cloud brings much along.
+$(STAMP)-s3: $(STAMP)-venv requirements/build.txt requirements/s3.txt
+	@echo "installing the pinned S3 server" >&2
+	@$(BIN)/python -m venv --clear .venv/s3
+	@.venv/s3/$(PIP_IN) --require-hashes -r requirements/build.txt
+	@.venv/s3/$(PIP_IN) --require-hashes --no-build-isolation -r requirements/s3.txt
 	@touch $@
 
 $(STAMP)-dev: $(STAMP)-project requirements/test.txt requirements/lint.txt

@@ -268,6 +268,10 @@ def test_every_listener_and_every_place_we_connect_to_is_listed() -> None:
         if clients & set(imported(tree)) or "Outbound" in imported(tree).get("strongroom", set())
     }
     assert asking == {
+        "anchors/anchors.py",
+        "anchors/places.py",
+        "anchors/timestamp.py",
+        "anchors/witness.py",
         "desk/oidc.py",
         "feeds/mail.py",
         "feeds/signed.py",

@@ -13,15 +13,15 @@ import pytest
 ROOT = Path(__file__).parent.parent
 REQUIREMENTS = ROOT / "requirements"
 LISTS = sorted(path.stem for path in REQUIREMENTS.glob("*.in"))
-APART = {"tls"}
+APART = {"tls", "s3"}
 """Lists that are installed in a virtual environment of their own."""
 LONGEST_FILE_LINES = 600
 LONGER = {"src/strongroom/audit/offline.py": 720}
 """The one file that is handed out alone, and has to say everything again (ADR 0111)."""
 
 # A requirement as a list states it, "psycopg[binary]>=3.2", and as a lock file pins it.
-ASKED = re.compile(r"^(?P<name>[a-z0-9-]+)(\[[a-z,]+\])?([<>=!~][^#;]*)?$")
-PINNED = re.compile(r"^(?P<name>[a-z0-9-]+)(\[[a-z,]+\])?==(?P<version>\S+)")
+ASKED = re.compile(r"^(?P<name>[a-z0-9-]+)(\[[a-z0-9,]+\])?([<>=!~][^#;]*)?$")
+PINNED = re.compile(r"^(?P<name>[a-z0-9-]+)(\[[a-z0-9,]+\])?==(?P<version>\S+)")
 
 # What a lock file of any tool writes when it remembers where it fetched from.
 DOWNLOAD_ADDRESS = re.compile(

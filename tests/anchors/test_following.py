@@ -16,7 +16,7 @@ from strongroom.crypto.note import Signer, checkpoint_text, parse_note
 from strongroom.errors import Conflict, Malformed, NotFound
 from strongroom.terms import SYSTEM
 from tests.support.anchors import Bound, Memories, Other
-from tests.support.audit import NOW
+from tests.support.audit import NOW, Bench
 
 pytestmark = pytest.mark.clause("2.6")
 
@@ -176,3 +176,31 @@ def test_what_can_be_followed(sqlite_bound: Bound, witness: Other) -> None:
         witness.following.unfollow(99, SYSTEM, NOW)
     # A witness without a memory of it yet, on each engine, is what the other tests have.
     assert Memories()("any").last() is None
+
+
+def test_on_each_engine_the_first_of_two_moves_a_log_and_the_other_is_told(
+    bench: Bench, sqlite_bound: Bound
+) -> None:
+    bench.signer = Signer("strongroom.invalid/audit/other/1", bytes([5]) * 32)
+    witness = Other.of(bench)
+    witness.follow(sqlite_bound.log)
+    sqlite_bound.grow(97)
+    bodies = [asking(sqlite_bound, 0, size) for size in range(90, 100)]
+    replies: list[int] = []
+    threads = [
+        threading.Thread(
+            target=lambda said=body: replies.append(
+                witness.following.add_checkpoint(said, NOW).status
+            )
+        )
+        for body in bodies
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(replies) == [200, *[409] * 9]
+    (row,) = witness.following.listed()
+    reply = witness.following.add_checkpoint(asking(sqlite_bound, row.size, 100), NOW)
+    assert (reply.status, witness.following.listed()[0].size) == (200, 100)
+    assert [e.type for e in witness.log.events()] == ["log.anchor.changed", "log.cosigned"]

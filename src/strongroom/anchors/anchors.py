@@ -17,6 +17,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Final
 
+from strongroom.anchors.bucket import Bucket, Credentials, LockedFiles
 from strongroom.anchors.cadence import is_due_hourly
 from strongroom.anchors.copies import copy
 from strongroom.anchors.places import MAX_FILE_BYTES, Directory, Place, Server
@@ -113,9 +114,14 @@ class Anchors:
 
         """
         place = place if kind is AnchorKind.TIMESTAMP else place.rstrip("/")
-        is_directory = kind is AnchorKind.COPY and _DIRECTORY.fullmatch(place) is not None
-        if not is_directory and not (_ADDRESS.fullmatch(place) and is_https_url(place)):
-            raise Malformed("an anchor has an https:// address; a copy may lie in dir:/PATH")
+        if kind is AnchorKind.COPY and place.startswith("s3:"):
+            Bucket.parse(place)
+            Credentials.parse(secret)
+        elif not (kind is AnchorKind.COPY and _DIRECTORY.fullmatch(place)) and not (
+            _ADDRESS.fullmatch(place) and is_https_url(place)
+        ):
+            hint = "a copy may also lie in dir:/PATH or s3://BUCKET/PREFIX?region=REGION&days=N"
+            raise Malformed("an anchor has an https:// address", hint=hint)
         if not _BEARER.fullmatch(secret):
             raise Malformed("the token has characters no header takes")
         if kind is AnchorKind.WITNESS:
@@ -173,7 +179,7 @@ class Anchors:
     def covers(self, size: int) -> bool:
         """Return whether as many witnesses as are needed have cosigned a checkpoint of so many events."""
         witnesses = [one for one, sound in self.listed(AnchorKind.WITNESS) if sound]
-        return sum((one.size or 0) >= size for one in witnesses) >= self.needed
+        return sum(one.size_of(self._audit.origin) >= size for one in witnesses) >= self.needed
 
     def close(self, now: datetime) -> None:
         """Show the last checkpoint around, for a bounded time, and write nothing afterwards.
@@ -325,7 +331,7 @@ class Anchors:
                 case AnchorKind.TIMESTAMP:
                     stamped = stamp(self._outbound(anchor), anchor.place, anchor.key, note)
                 case AnchorKind.COPY:
-                    copy(self._place(anchor, secret), self._audit.prover, note, size)
+                    copy(self._place(anchor, secret, now), self._audit.prover, note, size)
         except Ahead as exc:
             # Another round, or another node, may have been there with a newer checkpoint.
             if not again or exc.size > self._size():
@@ -368,8 +374,11 @@ class Anchors:
                 context = self._contexts[anchor.ca] = client_context(anchor.ca)
         return Outbound(context, answer_bytes=MAX_FILE_BYTES)
 
-    def _place(self, anchor: Anchor, secret: str) -> Place:
+    def _place(self, anchor: Anchor, secret: str, now: datetime) -> Place:
         directory = _DIRECTORY.fullmatch(anchor.place)
         if directory is not None:
             return Directory(Path(directory[1]))
+        if anchor.place.startswith("s3:"):
+            bucket, credentials = Bucket.parse(anchor.place), Credentials.parse(secret)
+            return LockedFiles(self._outbound(anchor), bucket, credentials, now)
         return Server(self._outbound(anchor), anchor.place, secret)

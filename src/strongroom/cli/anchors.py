@@ -111,11 +111,14 @@ def copies_add(
     session: Session,
     *,
     place: Annotated[
-        str, typer.Argument(metavar="PLACE", help="dir:/PATH or https://…", show_default=False)
+        str,
+        typer.Argument(metavar="PLACE", help="dir:/PATH, https://… or s3://…", show_default=False),
     ],
     token_file: Annotated[
         Path | None,
-        typer.Option("--token-file", metavar="FILE", help="Bearer token the server asks for."),
+        typer.Option(
+            "--token-file", metavar="FILE", help="The server's bearer token; a bucket's KEY:SECRET."
+        ),
     ] = None,
     ca: Ca = None,
 ) -> None:
