@@ -29,6 +29,7 @@ from strongroom.policy.secrets import SecretState
 from strongroom.settings import Settings
 from strongroom.terms import Environment, PrincipalKind
 from strongroom.vault import PeriodKind
+from strongroom.vault.clockwatch import CONFIRM
 
 VERIFY_EVERY: Final = timedelta(days=7)
 RENEW_CERTIFICATE: Final = timedelta(days=14)
@@ -76,6 +77,7 @@ def open_checks(system: System, now: datetime) -> list[Check]:
         _log_head(system),
         _log_verified(system, now),
         _clock(system, now),
+        _clock_watch(system),
         _retention(system, now),
         _review(system, now),
         _broken_glass(system, now),
@@ -240,6 +242,13 @@ def _clock(system: System, now: datetime) -> Check:
         hint = "set the clock: dates of disposal follow it"
         return Check("clock.forward", State.FAILED, "earlier than the last event", hint)
     return Check("clock.forward", State.OK, f"{now:%Y-%m-%d %H:%M:%S} UTC")
+
+
+def _clock_watch(system: System) -> Check:
+    if system.watch.look(system.clock()):
+        detail = "implausibly ahead: scheduled sweeps are withheld"
+        return Check("clock.plausible", State.FAILED, detail, CONFIRM)
+    return Check("clock.plausible", State.OK, "agrees with what was written before")
 
 
 def _retention(system: System, now: datetime) -> Check:

@@ -50,6 +50,7 @@ class Task(StrEnum):
     GUARD = "guard"
     CHECKPOINT = "checkpoint"
     HEARTBEAT = "heartbeat"
+    CLOCK = "clock"
     DRIFT = "drift"
     CERTIFICATE = "certificate"
 

@@ -223,3 +223,12 @@ SECRET_ENDS_SOON: Final = timedelta(days=14)
 
 REQUEST_KEY_LIFETIME: Final = timedelta(days=1)
 """Our own: how long an idempotency key stands for its request."""
+
+CLOCK_JUMP: Final = timedelta(minutes=2)
+"""Our own: a clock that moved by more against one that nobody can set was set: keeping time moves it by less [2.6]."""
+
+CLOCK_AHEAD: Final = timedelta(hours=1)
+"""Our own: a clock that ran further ahead in one run of the process destroys nothing by itself [2.1]."""
+
+CLOCK_SILENCE: Final = timedelta(days=60)
+"""Our own: the longest time between two entries of the log that is believed without a person's word [2.1]."""
