@@ -17,7 +17,7 @@ ARGS ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test lint format bench faults lock clean postgres rsyslog node chromium tls
+.PHONY: help setup demo test lint format bench faults lock clean postgres rsyslog strace node chromium tls
 
 help: ## Show these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,7 +27,7 @@ setup: $(STAMP)-project ## Make .venv with the pinned packages and .venv/bin/str
 demo: $(STAMP)-demo ## Run the main job end to end with a pretend SP-API; ARGS="--once --json"
 	@$(BIN)/strongroom demo $(ARGS)
 
-test: lint postgres rsyslog node chromium $(STAMP)-tls $(STAMP)-s3 ## Lint, then the whole test suite (installs PostgreSQL, rsyslog, Node.js and Chromium when root on Debian)
+test: lint postgres rsyslog strace node chromium $(STAMP)-tls $(STAMP)-s3 ## Lint, then the whole test suite (as root on Debian it installs what that needs: PostgreSQL, rsyslog, strace, Node.js, Chromium)
 	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(ARGS)
 
 lint: $(STAMP)-dev ## Check style, formatting, types and the import floors
@@ -43,7 +43,7 @@ format: $(STAMP)-dev ## Format the code and apply safe fixes
 bench: setup ## Measure this machine; ARGS go to `strongroom bench`
 	@$(BIN)/strongroom bench $(ARGS)
 
-faults: $(STAMP)-dev postgres ## The long slice of the fault tests: a kill at each step, many at random, broken answers
+faults: $(STAMP)-dev postgres strace ## Every fault test: broken disks, calls, servers, nodes and answers, kills; ends with the counts
 	@$(BIN)/python -m pytest --long tests/faults $(ARGS)
 
 lock: $(STAMP)-dev ## Renew requirements/*.txt from *.in; ARGS=--upgrade takes newer versions
@@ -70,6 +70,9 @@ postgres:
 
 rsyslog:
 	@sh scripts/rsyslog.sh
+
+strace:
+	@sh scripts/strace.sh
 
 chromium:
 	@sh scripts/chromium.sh

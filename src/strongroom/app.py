@@ -54,6 +54,7 @@ from strongroom.policy.passwords import profile_named
 from strongroom.settings import Settings
 from strongroom.terms import SYSTEM, Caller, Environment, PrincipalId
 from strongroom.vault import GrantStore, Keystore, SellerStore, Vault
+from strongroom.vault.clockwatch import ClockWatch
 from strongroom.vault.known import Known
 from strongroom.vault.roles import RoleStore
 from strongroom.vault.secrets import SystemSecrets
@@ -67,6 +68,12 @@ _SYSTEMD_CREDENTIAL: Final = "strongroom-passphrase"
 def machine_clock() -> datetime:
     """Return the machine's time."""
     return datetime.now(UTC)
+
+
+def steady_clock() -> timedelta:
+    """Return the time since some instant by a clock that nobody can set and that counts while the machine sleeps."""
+    clock = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+    return timedelta(microseconds=time.clock_gettime_ns(clock) // 1000)
 
 
 def clock_from(start: datetime) -> Clock:
@@ -99,6 +106,7 @@ class System:
     sellers: SellerStore
     grants: GrantStore
     vault: Vault
+    watch: ClockWatch
     known: Known
     issued: Issued
     roles: RoleStore
@@ -370,6 +378,8 @@ def wire(
         sellers,
         grants,
         vault,
+        # A time that was chosen is meant: what it makes due is destroyed.
+        ClockWatch(audit, steady_clock if clock is machine_clock else None),
         known,
         Issued(database, keystore.secret("accounts", now), environment),
         roles,

@@ -38,6 +38,7 @@ from strongroom.settings import Settings
 from strongroom.terms import Environment, PrincipalKind
 from strongroom.vault import PeriodKind
 from strongroom.vault.canary_check import last_checked
+from strongroom.vault.clockwatch import CONFIRM
 
 VERIFY_EVERY: Final = timedelta(days=7)
 WATCH_LAG: Final = timedelta(minutes=5)
@@ -88,6 +89,7 @@ def open_checks(system: System, now: datetime) -> list[Check]:
         _log_verified(system, now),
         _log_kept(system, now),
         _clock(system, now),
+        _clock_watch(system),
         _retention(system, now),
         _review(system, now),
         _broken_glass(system, now),
@@ -268,6 +270,13 @@ def _clock(system: System, now: datetime) -> Check:
         hint = "set the clock: dates of disposal follow it"
         return Check("clock.forward", State.FAILED, "earlier than the last event", hint)
     return Check("clock.forward", State.OK, f"{now:%Y-%m-%d %H:%M:%S} UTC")
+
+
+def _clock_watch(system: System) -> Check:
+    if system.watch.look(system.clock()):
+        detail = "implausibly ahead: scheduled sweeps are withheld"
+        return Check("clock.plausible", State.FAILED, detail, CONFIRM)
+    return Check("clock.plausible", State.OK, "agrees with what was written before")
 
 
 def _retention(system: System, now: datetime) -> Check:

@@ -51,6 +51,7 @@ class Task(StrEnum):
     GUARD = "guard"
     CHECKPOINT = "checkpoint"
     HEARTBEAT = "heartbeat"
+    CLOCK = "clock"
     DRIFT = "drift"
     CERTIFICATE = "certificate"
     WATCH = "watch"

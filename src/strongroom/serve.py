@@ -43,6 +43,7 @@ from strongroom.opening import open_system
 from strongroom.perimeter import Perimeter
 from strongroom.policy.catalogue import Catalogue
 from strongroom.terms import SYSTEM
+from strongroom.vault.clockwatch import CONFIRM
 
 CHECKPOINT_SECONDS: Final = 1.0
 HEARTBEAT_SECONDS: Final = 60.0
@@ -325,11 +326,23 @@ class _Serving:
     async def _sweeps(self) -> None:
         """Sweep now, and then just after every full hour: what is due at midnight goes at midnight."""
         while True:
-            await self._do(logs.Task.SWEEP, lambda: self._system.vault.sweep(self._system.clock()))
+            await self._do(logs.Task.CLOCK, self._watch_clock)
+            await self._do(logs.Task.SWEEP, self._sweep)
             now = self._system.clock()
             hour = now.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
             if await self._stopped_within((hour - now).total_seconds() + 1):
                 return
+
+    def _sweep(self) -> None:
+        """Destroy what is due, unless the clock that says so cannot be believed."""
+        now = self._system.clock()
+        if not self._system.watch.look(now):
+            self._system.vault.sweep(now)
+
+    def _watch_clock(self) -> None:
+        """Record what happened to the clock. Raises: Conflict, for health to show, while sweeps are withheld."""
+        if self._system.watch.look(self._system.clock()):
+            raise Conflict("the clock is implausibly ahead", hint=CONFIRM)
 
     async def _drifts(self) -> None:
         """Just after every midnight UTC, hold who has access against what was reviewed and recorded [1.2]."""
@@ -371,6 +384,7 @@ class _Serving:
     async def _heartbeats(self) -> None:
         while not await self._stopped_within(HEARTBEAT_SECONDS):
             await self._do(logs.Task.HEARTBEAT, self._heartbeat)
+            await self._do(logs.Task.CLOCK, self._watch_clock)
             await self._do(logs.Task.GUARD, self._settle)
 
     def _heartbeat(self) -> None:

@@ -175,6 +175,7 @@ def under(directory: Path, fault: str, call: str, when: str) -> list[str]:
         strace,
         "-D",
         "-f",
+        "--seccomp-bpf",  # else every call of the process stops, not only those asked for
         "-qq",
         "-o",
         "/dev/null",

@@ -168,6 +168,7 @@ def test_nothing_acknowledged_is_lost_when_it_is_killed_under_load(
     tally.add(kills, acknowledged=len(acknowledged), lost=lost(place, acknowledged))
 
 
+@pytest.mark.long
 def test_two_processes_on_one_file_take_turns_and_lose_nothing(
     tmp_path: Path, tally: Tally
 ) -> None:

@@ -71,6 +71,7 @@ def test_a_server_killed_under_two_racing_nodes_loses_nothing_it_acknowledged(
     assert any(node.said("refused") for node in nodes)
 
 
+@pytest.mark.long
 def test_a_node_that_was_stopped_goes_on_where_the_log_has_moved(
     place: Place, tally: Tally
 ) -> None:

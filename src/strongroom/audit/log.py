@@ -357,6 +357,13 @@ class AuditLog:
             )
             return size, {(type_, outcome): n for type_, outcome, n in tx.execute(query)}
 
+    def latest(self, type_: EventType) -> Entry | None:
+        """Return the last event of one type."""
+        query = _EVENTS.where(audit_event.c.type == type_.value).order_by(audit_event.c.seq.desc())
+        with self._database.read() as tx:
+            row = tx.execute(query.limit(1)).first()
+        return None if row is None else _entry(row)
+
     def last_active(self) -> dict[int, datetime]:
         """Return when each principal last did anything that was recorded, by its number."""
         query = sa.select(audit_event.c.actor, sa.func.max(audit_event.c.ts).label("ts"))

@@ -1,8 +1,10 @@
-"""Measures the audit log in this process: events recorded, alone and in batches, and verified."""
+"""Measures the audit log in this process: events recorded by one writer, by many and in batches, and verified."""
 
 import sqlite3
+import threading
 import time
 from contextlib import closing
+from functools import partial
 from typing import Final
 
 from strongroom.app import System, machine_clock
@@ -13,6 +15,10 @@ from strongroom.errors import Tampered
 from strongroom.terms import SYSTEM, Category, Purpose
 
 BATCH: Final = 256
+WRITERS: Final = (16, 64, 256)
+_EACH: Final = 10
+"""Events that every writer records, each durable before the next."""
+
 _VERIFIED_IN_TEN_SECONDS: Final = 100_000.0
 _EVENT_BYTES: Final = 420
 _HASH_BYTES: Final = 32
@@ -26,6 +32,7 @@ def measure(stage: Stage, *, rounds: int, batches: int) -> list[Row]:
             {
                 "single": lambda: _append(system, 1),
                 "batch": lambda: _append(system, BATCH),
+                **{f"{n} writers": partial(_append_at_once, system, n) for n in WRITERS},
                 "raw single": lambda: raw.insert(1),
                 "raw batch": lambda: raw.insert(BATCH),
             },
@@ -49,6 +56,19 @@ def measure(stage: Stage, *, rounds: int, batches: int) -> list[Row]:
             ("batch", f"{BATCH} in a transaction", BATCH, 20_000.0),
         )
     ]
+    rows += [
+        Row(
+            Part.LOG,
+            f"events recorded, by {writers} writers",
+            "/s",
+            writers * _EACH / times[f"{writers} writers"].best,
+            "bare SQLite insert",
+            1 / times["raw single"].best,
+            20_000.0 if writers == max(WRITERS) else None,
+            median=writers * _EACH / times[f"{writers} writers"].median,
+        )
+        for writers in WRITERS
+    ]
     rows.append(
         Row(
             Part.LOG,
@@ -65,22 +85,43 @@ def measure(stage: Stage, *, rounds: int, batches: int) -> list[Row]:
 
 def _append(system: System, count: int) -> float:
     now = machine_clock()
-    events = [
-        Event(
-            EventType.RECORD_REVEALED,
-            Outcome.SUCCESS,
-            SYSTEM,
-            obj_kind=ObjKind.RECORD,
-            obj_ref=str(number),
-            purpose=Purpose.FULFILMENT,
-            pii=(Category.NAME,),
-            n=1,
-        )
-        for number in range(count)
-    ]
+    events = [_event(number) for number in range(count)]
     began = time.perf_counter()
     system.audit.record(*events, now=now)
     return time.perf_counter() - began
+
+
+def _append_at_once(system: System, writers: int) -> float:
+    """Let many threads record, each waiting for its own event; return the seconds from the first to the last."""
+    now, event = machine_clock(), _event(0)
+    start = threading.Barrier(writers + 1)
+
+    def write() -> None:
+        start.wait()
+        for _ in range(_EACH):
+            system.audit.record(event, now=now)
+
+    threads = [threading.Thread(target=write) for _ in range(writers)]
+    for thread in threads:
+        thread.start()
+    start.wait()
+    began = time.perf_counter()
+    for thread in threads:
+        thread.join()
+    return time.perf_counter() - began
+
+
+def _event(number: int) -> Event:
+    return Event(
+        EventType.RECORD_REVEALED,
+        Outcome.SUCCESS,
+        SYSTEM,
+        obj_kind=ObjKind.RECORD,
+        obj_ref=str(number),
+        purpose=Purpose.FULFILMENT,
+        pii=(Category.NAME,),
+        n=1,
+    )
 
 
 def _verify(system: System) -> float:

@@ -24,9 +24,16 @@ def register(root: typer.Typer) -> None:
 
 
 @verb(retention, "sweep", example="strongroom retention sweep --json")
-def retention_sweep(session: Session) -> None:
+def retention_sweep(
+    session: Session,
+    *,
+    confirm_clock: Annotated[
+        bool,
+        typer.Option("--confirm-clock", help="The clock is right, however far it is ahead."),
+    ] = False,
+) -> None:
     """Destroy what is due now, and move on what is not yet delivered."""
-    session.say(session.call("retention.sweep"))
+    session.say(session.call("retention.sweep", confirm_clock=confirm_clock))
 
 
 @verb(retention, "show", example="strongroom retention show")

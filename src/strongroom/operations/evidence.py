@@ -2,15 +2,30 @@
 
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
+from typing import Final
 
 from strongroom.audit import Event, EventType, ObjKind, Outcome, Reason
 from strongroom.doctor import open_checks
+from strongroom.errors import Conflict
 from strongroom.operations.registry import VERIFY, Call, Json, iso, operation
+from strongroom.vault.clockwatch import CONFIRM
 from strongroom.vault.drift import seen_drift
+
+_CHOSEN: Final = timedelta(minutes=1)
+"""A test home's caller who names a time so far from the clock's means that time."""
 
 
 @operation("retention.sweep")
-def _retention_sweep(call: Call) -> Json:
+def _retention_sweep(call: Call, *, confirm_clock: bool = False) -> Json:
+    """Destroy what is due; `confirm_clock`: a person looked at the clock, and it is right."""
+    system = call.system
+    clock = system.clock()
+    if confirm_clock:
+        system.watch.confirm(call.caller, clock)
+    elif system.watch.look(clock) and abs(call.now - clock) < _CHOSEN:
+        raise Conflict(
+            "the clock is implausibly ahead, so nothing is destroyed by it", hint=CONFIRM
+        )
     report = call.system.vault.sweep(call.now, progress=lambda done: call.progress(done, None))
     return asdict(report)
 

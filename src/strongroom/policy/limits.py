@@ -244,3 +244,12 @@ CANARY_EVERY: Final = 100
 
 CANARY_CHECK_EVERY: Final = timedelta(days=31)
 """Our own: so often a canary is touched on purpose, to prove that the door tells [2.6]."""
+
+CLOCK_JUMP: Final = timedelta(minutes=2)
+"""Our own: a clock that moved by more against one that nobody can set was set: keeping time moves it by less [2.6]."""
+
+CLOCK_AHEAD: Final = timedelta(hours=1)
+"""Our own: a clock that ran further ahead in one run of the process destroys nothing by itself [2.1]."""
+
+CLOCK_SILENCE: Final = timedelta(days=60)
+"""Our own: the longest time between two entries of the log that is believed without a person's word [2.1]."""
