@@ -7,7 +7,8 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -28,6 +29,7 @@ from tests.support.people import House
 
 from strongroom.alarms import AlarmKind, Response, Severity, Signal, tampered
 from strongroom.alarms.raising import MOST_OPEN
+from strongroom.alarms.seen import Seen
 from strongroom.alarms.watch import BATCH, LEASE
 from strongroom.db import schema
 from strongroom.db.engine import Database
@@ -371,3 +373,25 @@ def test_a_channel_that_fails_does_not_keep_the_next_from_being_told(
     outside._channels = (fails, home.direct.append)
     outside.raise_outside(tampered("drift", home.now), home.now)
     assert len(home.direct) == 1
+
+
+def test_a_signal_that_stands_for_many_is_counted_as_many(
+    database_url: str, tmp_path: Path
+) -> None:
+    """A rule that speaks up at 3, 6 and 12 says how many there were, not how many more."""
+
+    class Doubling(Touched):
+        def __init__(self) -> None:
+            self.count = 0
+
+        def feed(self, seen: Seen) -> Iterable[Signal]:
+            self.count += 1
+            if self.count in (3, 6, 12):
+                for signal_ in super().feed(seen):
+                    yield replace(signal_, count=self.count)
+
+    with alarmed(database_url, tmp_path, made=lambda: (Doubling(),)) as home:
+        for expected in (3, 6, 12, 12):
+            while len(home.types("canary.touched")) < expected:
+                home.touch(APP)
+            assert [alarm.count for alarm in home.look()] == [expected]
