@@ -191,6 +191,7 @@ class System:
                 return
             now = self.clock()
             self.strangers.record(self.strangers.over(now, last=True), now)
+            self.alarms.watch.release(now)
             self.record(EventType.HOME_CLOSED, now)
             self.audit.checkpoint(now)
             if anchored:

@@ -48,14 +48,11 @@ class Raising:
 
         `drill`: nobody is acted upon, and the alarm is closed at once as what it is.
         """
-        merged: dict[tuple[str, PrincipalId | None], Signal] = {}
+        groups: dict[tuple[PrincipalId, str], list[Signal]] = {}
         for signal in signals:
-            which = signal.key, signal.principal
-            known = merged.get(which)
-            merged[which] = signal if known is None else _merged(known, signal)
+            groups.setdefault((signal.principal or SYSTEM.principal, signal.key), []).append(signal)
         # Rows of principals are locked in the order of their numbers, whoever locks them.
-        ordered = sorted(merged.values(), key=lambda signal: (signal.principal or 0, signal.key))
-        return [self._raise(change, signal, drill=drill) for signal in ordered]
+        return [self._raise(change, groups[which], drill=drill) for which in sorted(groups)]
 
     @property
     def reaches_somebody(self) -> bool:
@@ -69,15 +66,16 @@ class Raising:
 
     # -- private ---------------------------------------------------------------------------------
 
-    def _raise(self, change: Changes, signal: Signal, *, drill: bool) -> int:
-        tx = change.tx
+    def _raise(self, change: Changes, group: Sequence[Signal], *, drill: bool) -> int:
+        """Raise or count signals of one key about one principal."""
+        tx, signal = change.tx, _as_one(group)
         key = f"drill:{signal.key}" if drill else signal.key
         known = store.of_key(tx, key)
         if known is None and not drill and store.count_open(tx, signal.kind) >= MOST_OPEN:
             key = f"{signal.kind.value}:many"
             known = store.of_key(tx, key)
         if known is None:
-            return self._open(change, signal, key, drill=drill)
+            return self._open(change, signal, key, _counted(0, group), drill=drill)
         severity = graver(known.severity, signal.severity)
         is_graver = severity is not known.severity
         response = stronger(known.response, signal.response)
@@ -93,7 +91,7 @@ class Raising:
             "severity": severity.value,
             "response": response.value,
             "acted": acted.value,
-            "count": known.count + signal.count,
+            "count": _counted(known.count, group),
             "last_at": max(known.last_at, signal.at),
             "evidence": store.joined(evidence),
         }
@@ -103,7 +101,7 @@ class Raising:
             self._tell(change, store.one(tx, known.id))
         return known.id
 
-    def _open(self, change: Changes, signal: Signal, key: str, *, drill: bool) -> int:
+    def _open(self, change: Changes, signal: Signal, key: str, count: int, *, drill: bool) -> int:
         tx, now = change.tx, change.now
         principal = None if drill else signal.principal
         values = {
@@ -115,7 +113,7 @@ class Raising:
             "open_key": None if drill else key,
             "principal_id": principal,
             "target": signal.target,
-            "count": signal.count,
+            "count": count,
             "first_at": signal.at,
             "last_at": signal.at,
             "evidence": store.joined(() if drill else signal.evidence[:MOST_EVIDENCE]),
@@ -213,14 +211,22 @@ def notice_of(alarm: Alarm, step: Step, now: datetime) -> Notice:
     )
 
 
-def _merged(one: Signal, other: Signal) -> Signal:
-    """Return two signals of one key and principal as one."""
-    evidence = tuple(dict.fromkeys((*one.evidence, *other.evidence)))[:MOST_EVIDENCE]
-    return replace(
-        one,
-        severity=graver(one.severity, other.severity),
-        response=stronger(one.response, other.response),
-        count=one.count + other.count,
-        at=max(one.at, other.at),
-        evidence=evidence,
-    )
+def _as_one(group: Sequence[Signal]) -> Signal:
+    """Return signals of one key and principal as one: the gravest severity, the strongest response, all evidence."""
+    one = group[0]
+    for other in group[1:]:
+        one = replace(
+            one,
+            severity=graver(one.severity, other.severity),
+            response=stronger(one.response, other.response),
+            at=max(one.at, other.at),
+            evidence=tuple(dict.fromkeys((*one.evidence, *other.evidence)))[:MOST_EVIDENCE],
+        )
+    return one
+
+
+def _counted(before: int, group: Sequence[Signal]) -> int:
+    """Return how many there were in all: each signal is one more, unless it says that it stands for more than that."""
+    for signal in group:
+        before = max(before + 1, signal.count)
+    return before
