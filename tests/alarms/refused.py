@@ -386,6 +386,19 @@ def what_was_refused_is_not_opened(story: Story) -> None:
 
 
 @BOOK.silent(VOLUME)
+def a_leak_scan_compares_thousands_of_tags(story: Story) -> None:
+    for start in range(0, 5000, 100):
+        story.record(
+            EventType.RECORD_SEARCHED,
+            Outcome.SUCCESS,
+            PERSON,
+            op="leaks.scan",
+            n=100,
+            records=tuple(range(start, start + 100)),
+        )
+
+
+@BOOK.silent(VOLUME)
 def a_new_app_opens_hundreds(story: Story) -> None:
     found(story, 0, 1500)
 
@@ -584,13 +597,16 @@ def a_long_evening(story: Story) -> None:
 # -- canaries --------------------------------------------------------------------------------------
 
 
-def touched(story: Story, who: Caller, outcome: Outcome = Outcome.SUCCESS) -> None:
+def touched(
+    story: Story, who: Caller, outcome: Outcome = Outcome.FAILURE, op: str | None = None
+) -> None:
     story.record(
         EventType.CANARY_TOUCHED,
         outcome,
         who,
         reason=Reason.CANARY,
-        obj_kind=ObjKind.RECORD,
+        op=op,
+        obj_kind=ObjKind.CANARY,
         obj_ref="77",
         n=1,
     )
@@ -621,6 +637,11 @@ def among_a_days_work(story: Story) -> None:
     found(story, 0, 300)
     touched(story, APP)
     found(story, 300, 300)
+
+
+@BOOK.fires(CANARY, "checked")
+def the_monthly_check_touches_one(story: Story) -> None:
+    touched(story, APP, op="canary.check")
 
 
 @BOOK.silent(CANARY)

@@ -9,7 +9,7 @@ import base64
 import math
 import zlib
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import Any, Final, Self
@@ -21,7 +21,10 @@ _LARGEST: Final = 65_535
 _TO_SIGMA: Final = 1.4826  # a normal distribution's standard deviation is so many MADs
 _NOISE: Final = 0.5  # standard deviation of the root of a Poisson count, whatever its level
 _BIT_COUNT: Final = 1 << 14
-_SPREAD: Final = 0x9E3779B97F4A7C15  # 2^64 / golden ratio: neighbours land far apart
+_MIX: Final = (
+    0xFF51AFD7ED558CCD,
+    0xC4CEB9FE1A85EC53,
+)  # MurmurHash3's: neighbours must not share out evenly
 _MASK: Final = (1 << 64) - 1
 _SHIFT: Final = 64 - 14
 
@@ -44,7 +47,8 @@ class Distinct:
 
     def add(self, number: int) -> float:
         """Add one and return how many new ones it stands for; 0 where it was here."""
-        place = (number * _SPREAD & _MASK) >> _SHIFT
+        mixed = number * _MIX[0] & _MASK
+        place = ((mixed ^ mixed >> 33) * _MIX[1] & _MASK) >> _SHIFT
         bit = 1 << (place & 7)
         if self._bits[place >> 3] & bit:
             return 0.0
@@ -53,6 +57,13 @@ class Distinct:
         self._zeros = max(self._zeros - 1, 1)
         self.count += weight
         return weight
+
+    def add_all(self, numbers: Iterable[int]) -> float:
+        """Add some and return how many new ones they stand for."""
+        new = 0.0
+        for number in numbers:
+            new += self.add(number)
+        return new
 
     def state(self) -> dict[str, Any]:
         """Return it as JSON."""

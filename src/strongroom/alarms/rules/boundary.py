@@ -275,7 +275,7 @@ class NewDestination:
 
     def _way(self, seen: Seen) -> Iterable[Signal]:
         place = seen.obj_ref if seen.obj_kind in self._PLACES else None
-        way = f"{seen.type.value} {seen.op or '-'} {place or '-'}"
+        way = " ".join((seen.type, seen.op or "-", place or "-"))
         at = seconds(seen.at)
         if self._first is None:
             self._first = at

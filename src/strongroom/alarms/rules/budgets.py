@@ -112,7 +112,7 @@ class BudgetSpent:
 
     def feed(self, seen: Seen) -> Iterable[Signal]:
         """Count what was opened, and what a budget refused."""
-        if seen.reason in (Reason.BUDGET_SPENT, Reason.VOLUME_LIMITED):
+        if seen.reason is Reason.BUDGET_SPENT or seen.reason is Reason.VOLUME_LIMITED:
             return self._refused(seen, self._use(seen))
         n, numbers = opened(seen)
         return self._opened(seen, self._use(seen), numbers) if n else ()
@@ -178,7 +178,7 @@ class BudgetSpent:
         signals: list[Signal] = []
         if days is None:
             return signals
-        days.count += sum(use.today.add(number) for number in numbers)
+        days.count += use.today.add_all(numbers)
         use.evidence.append(seen.seq)
         limit = p.first_budget if use.budget is None else use.budget
         if days.count > limit and days.count >= 2 * use.told:

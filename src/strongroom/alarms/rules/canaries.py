@@ -2,13 +2,15 @@
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from strongroom.alarms.kinds import AlarmKind, Response, Severity, Signal
 from strongroom.alarms.rules.cases import Case
 from strongroom.alarms.rules.parameters import Parameters
 from strongroom.alarms.seen import Seen
 from strongroom.audit.entry import EventType
+
+_CHECK: Final = "canary.check"
 
 
 class CanaryTouched:
@@ -22,9 +24,16 @@ class CanaryTouched:
         "touched",
         Severity.CRITICAL,
         Response.FREEZE,
-        "any `canary.touched`, whatever its outcome",
+        "any `canary.touched` of anybody, whatever its outcome",
     )
-    cases: ClassVar[tuple[Case, ...]] = (TOUCHED,)
+    CHECKED: ClassVar = Case(
+        kind,
+        "checked",
+        Severity.LOW,
+        Response.NOTIFY,
+        "the monthly check touched one on purpose (`op` `canary.check`): its arrival proves the way",
+    )
+    cases: ClassVar[tuple[Case, ...]] = (TOUCHED, CHECKED)
 
     def __init__(self, parameters: Parameters) -> None:
         del parameters  # there is no number to choose
@@ -33,8 +42,10 @@ class CanaryTouched:
         """Tell of every touch."""
         if seen.type is not EventType.CANARY_TOUCHED:
             return ()
+        # The operation is set by the door, and only for the service that checks.
+        case = self.CHECKED if seen.op == _CHECK else self.TOUCHED
         return (
-            self.TOUCHED.signal(
+            case.signal(
                 seen.at,
                 principal=seen.principal,
                 target=seen.obj_ref,

@@ -13,6 +13,7 @@ from strongroom.audit.entry import EventType, Outcome, Reason
 
 _MOST: Final = 256
 _EVIDENCE: Final = 20
+_DEAD_LETTER: Final = "dead_letter"
 _UNREACHED: Final = frozenset(
     {
         Reason.UNREACHABLE,
@@ -127,27 +128,28 @@ class ChannelDown:
             EventType.FEED_RESUMED,
         }
     )
-    NOTICES: ClassVar = Case(
+    DOWN: ClassVar = Case(
         kind,
-        "notices",
+        "down",
         Severity.HIGH,
         Response.NOTIFY,
-        "`notice_failures` notices in a row failed on one channel",
+        "a channel takes no notices after several tries (`notice.failed`): told at first, and each time the number "
+        "doubled until one arrives",
     )
     GIVEN_UP: ClassVar = Case(
         kind,
         "given_up",
         Severity.HIGH,
         Response.NOTIFY,
-        "a notice was given up after its last try (`notice.failed` with reason `overdue`)",
+        "a notice was given up after its last try (`notice.failed` with `op` `dead_letter`)",
     )
     FEED: ClassVar = Case(
         kind, "feed", Severity.MEDIUM, Response.NOTIFY, "a feed of the log stopped (`feed.stopped`)"
     )
-    cases: ClassVar[tuple[Case, ...]] = (NOTICES, GIVEN_UP, FEED)
+    cases: ClassVar[tuple[Case, ...]] = (DOWN, GIVEN_UP, FEED)
 
     def __init__(self, parameters: Parameters) -> None:
-        self._parameters = parameters
+        del parameters  # a channel has its own tries before it says that it is down
         self._in_a_row = _InARow()
 
     def feed(self, seen: Seen) -> Iterable[Signal]:
@@ -160,11 +162,11 @@ class ChannelDown:
                 self._in_a_row.failed.forget(whom)
             return ()
         count, *evidence = self._in_a_row.add(whom, seen.seq)
-        if seen.reason is Reason.OVERDUE:
+        if seen.op == _DEAD_LETTER:
             return (self.GIVEN_UP.signal(seen.at, target=whom, count=count, evidence=evidence),)
-        if not _tells(count, self._parameters.notice_failures):
+        if not _tells(count, 1):
             return ()
-        return (self.NOTICES.signal(seen.at, target=whom, count=count, evidence=evidence),)
+        return (self.DOWN.signal(seen.at, target=whom, count=count, evidence=evidence),)
 
     def tick(self, now: datetime) -> Iterable[Signal]:
         """Nothing follows from time alone."""

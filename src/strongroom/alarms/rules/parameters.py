@@ -102,10 +102,10 @@ class Parameters:
     ] = 28
     drain_slack: Annotated[
         float, Why("deviations a day that are chance: half of the drift worth finding (Page 1954)")
-    ] = 0.7
+    ] = 0.65
     drain_limit: Annotated[
         float, Why("deviations that add up before it is told; sets false alarms")
-    ] = 4.5
+    ] = 4.2
     drain_most_of_a_day: Annotated[float, Why("one wild day is a burst, not a drain")] = 2.25
     drain_least_of_a_day: Annotated[
         float, Why("one day off, as a holiday, does not wipe out what added up")
@@ -195,7 +195,6 @@ class Parameters:
         Why("an entry has the instant at which its request came, which may be a long answer ago"),
     ] = timedelta(minutes=2)
     anchor_failures: Annotated[int, Why("in a row: one is a restart on the other side")] = 3
-    notice_failures: Annotated[int, Why("in a row: retries come minutes apart", "1.6")] = 2
 
     # -- bounds ----------------------------------------------------------------------------------
     principals_most: Annotated[

@@ -36,7 +36,7 @@ class _Opening:
         """Return how many of the records were not opened before on this day."""
         if day > self.day:
             self.today, self.day = Distinct(), day
-        return sum(self.today.add(number) for number in numbers)
+        return self.today.add_all(numbers)
 
     def state(self) -> dict[str, Any]:
         return {
@@ -199,7 +199,7 @@ class SlowDrain:
         if drain.days is None:
             drain.days = Counts(self._baseline.most, day)
         found = list(self._ended(key, drain, drain.days, day)) if day > drain.days.step else ()
-        drain.days.count += sum(drain.today.add(number) for number in numbers)
+        drain.days.count += drain.today.add_all(numbers)
         drain.evidence.append(seen.seq)
         return found
 
