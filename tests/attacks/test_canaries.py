@@ -38,22 +38,20 @@ SELLER = SellerId(1)
 PAGES, PAGE = 24, 100
 FIRST = ("Ann", "Bartholomew", "Chloe", "Dimitri", "Ed", "Florentine", "Gus", "Henrietta")
 LAST = ("Abel", "Brandenburger", "Cox", "Dunkelmann", "Ernst", "Fitzpatrick", "Gray", "Hu")
-COLUMNS = tuple(
-    [
-        "number",
-        "size",
-        "version",
-        "updated",
-        "names",
-        "period",
-        "wrapped",
-        "due",
-        "past",
-        "status",
-        "bought",
-        "shipped",
-        "open",
-    ]
+COLUMNS = (
+    "number",
+    "size",
+    "version",
+    "updated",
+    "names",
+    "period",
+    "wrapped",
+    "due",
+    "past",
+    "status",
+    "bought",
+    "shipped",
+    "open",
 )
 STREETS = ("Oak Lane", "Upper Brook Street", "Hauptstraße", "Rue Verte", "Am Alten Kirchweg")
 
