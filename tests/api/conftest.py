@@ -72,6 +72,8 @@ class Door:
         """DER of the certificate that every request comes with."""
         self.networks = Networks(world.database, world.audit, one_person=True)
         self.address = "127.0.0.1"
+        self.gone_after: int | None = None
+        """How many messages of a request come before its client goes away."""
         self.runner = asyncio.Runner()
         self.restart()
 
@@ -170,7 +172,13 @@ class Door:
         }
         sent: list[Any] = []
 
+        asked = 0
+
         async def receive() -> Any:
+            nonlocal asked
+            asked += 1
+            if self.gone_after is not None and asked > self.gone_after:
+                return {"type": "http.disconnect"}
             return {"type": "http.request", "body": raw, "more_body": False}
 
         async def send(message: Any) -> None:

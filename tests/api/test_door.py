@@ -71,10 +71,13 @@ def test_a_value_comes_out_with_its_event_before_it(shop: Shop) -> None:
     assert answer.status == 200, answer.body
     assert answer.json["value"] == VALUES[NAME]
     assert (answer.json["slot"], answer.json["seller"]) == ("recipient.name", "acme")
-    entry = shop.door.world.audit.tail(1)[0]
+    entry, left = shop.door.world.audit.tail(2)
     assert (entry.type, entry.outcome) == (REVEALED, "success")
     assert entry.body["actor"]["id"] == shop.erp.principal
-    assert entry.body["req"] == shop.door.world.audit.pseudonym("reason", WHY["reason"])
+    why = shop.door.world.audit.pseudonym("reason", WHY["reason"])
+    assert entry.body["chg"] == [{"field": "reason", "after": why}]
+    assert (left.type, left.outcome) == ("api.request.answered", "success")
+    assert entry.body["req"] == left.body["req"] == answer.headers["x-request-id"]
 
 
 @pytest.mark.clause("1.3", "2.6")
@@ -112,6 +115,7 @@ def test_each_token_of_a_batch_has_an_outcome_of_its_own(shop: Shop) -> None:
         (REVEALED, "denied", "wrong_seller"),
         (REVEALED, "success", None),
         (REFUSED, "denied", "malformed_request"),
+        ("api.request.answered", "success", None),
     ]
 
 
@@ -171,7 +175,10 @@ def test_a_record_is_described_without_its_values(shop: Shop) -> None:
             "buyer.email": shop.tokens[EMAIL],
         },
     }
-    assert shop.door.events()[-1] == ("vault.record.searched", "success", None)
+    assert shop.door.events()[-2:] == [
+        ("vault.record.searched", "success", None),
+        ("api.request.answered", "success", None),
+    ]
 
 
 @pytest.mark.clause("1.2")

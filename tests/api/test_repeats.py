@@ -8,6 +8,7 @@ import pytest
 from tests.api.conftest import Response, Shop
 from tests.vault.conftest import NAME
 
+ANSWERED = ("api.request.answered", "success", None)
 REPEATED = ("api.request.repeated", "success", None)
 REVEALED = ("vault.record.revealed", "success", None)
 WHY = {"purpose": "fulfilment", "reason": "label 4711"}
@@ -31,7 +32,7 @@ def test_a_repetition_is_opened_again_and_recorded_as_one(shop: Shop) -> None:
     assert first.json == second.json
     assert "idempotency-replayed" not in first.headers
     assert second.headers["idempotency-replayed"] == "true"
-    assert shop.door.events(before) == [REPEATED, REVEALED]
+    assert shop.door.events(before) == [REPEATED, REVEALED, ANSWERED]
 
 
 @pytest.mark.clause("1.3", "2.6")
