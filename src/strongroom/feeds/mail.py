@@ -115,8 +115,11 @@ def _connected(
         raise Unreachable(fault) from None
     except (smtplib.SMTPServerDisconnected, smtplib.SMTPConnectError) as exc:
         raise Unreachable(_fault(exc, late=late.is_set())) from None
-    except smtplib.SMTPException:
-        # Its texts repeat addresses and whatever the server said.
+    except (smtplib.SMTPException, Refused):
+        # What was cut off looks like an answer that says no.
+        if late.is_set():
+            raise Unreachable(Fault.TIMEOUT) from None
+        # The library's texts repeat addresses and whatever the server said.
         raise Refused("the mail server refuses it") from None
     except (OSError, ValueError) as exc:
         raise Unreachable(_fault(exc, late=late.is_set())) from None
