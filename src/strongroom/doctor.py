@@ -23,6 +23,7 @@ from strongroom.app import System, database_urls, machine_clock, passphrase_path
 from strongroom.audit import EventType
 from strongroom.audit.deliveries import last_reconciled
 from strongroom.errors import Conflict, Misconfigured, StrongroomError
+from strongroom.feeds.targets import Role
 from strongroom.home import Layout, certificates, locked, making, too_open
 from strongroom.home.transport import server_context
 from strongroom.policy.leaving import has_ended
@@ -105,6 +106,8 @@ def open_checks(system: System, now: datetime) -> list[Check]:
         _canaries(system, now),
         _canary_check(system, now),
         _reconciled(system, now),
+        _channels(system, now),
+        _feeds(system),
         Check(
             "keys.copies",
             State.OK,
@@ -487,6 +490,49 @@ def _drills(system: System, now: datetime) -> Check:
         detail = f"{len(AlarmKind) - len(tried)} of {len(AlarmKind)} not tried this quarter"
         return Check("alarms.drill", State.WARNING, detail, hint)
     return Check("alarms.drill", State.OK, "each was tried this quarter")
+
+
+def _channels(system: System, now: datetime) -> Check:
+    """Tell whether alarms reach people: some channel is there, each works, and none was edited [1.6]."""
+    name, hint = "alarm.channels", "strongroom alarm channel list"
+    edited = [row for row in system.targets.drift() if row.startswith(Role.CHANNEL)]
+    if edited:
+        detail = f"not what was approved, and sent nothing: {', '.join(edited)}"
+        return Check(name, State.FAILED, detail, "find out who writes to the database")
+    channels = system.targets.in_effect(Role.CHANNEL)
+    if not channels:
+        hint = "strongroom alarm channel add NAME --smtp HOST:PORT … or --webhook URL"
+        return Check(name, State.WARNING, "no alarm reaches anybody", hint)
+    states = {channel.name: system.outbox.state(channel, now) for channel in channels}
+    down = [which for which, state in states.items() if state.down_since is not None]
+    if down:
+        return Check(name, State.FAILED, f"down: {', '.join(down)}", hint)
+    dead = sum(state.dead for state in states.values())
+    if dead:
+        detail = f"{dead} notices could not be delivered"
+        return Check(name, State.WARNING, detail, "strongroom alarm channel dead NAME")
+    if len(channels) == 1:
+        detail = "one: nobody is told when it is down"
+        return Check(name, State.WARNING, detail, "add a second one of another kind")
+    return Check(name, State.OK, f"{len(channels)}, none down")
+
+
+def _feeds(system: System) -> Check:
+    """Tell whether every collector gets the log [2.6]."""
+    name, hint = "log.feeds", "strongroom feed list"
+    edited = [row for row in system.targets.drift() if row.startswith(Role.FEED)]
+    if edited:
+        detail = f"not what was approved, and sent nothing: {', '.join(edited)}"
+        return Check(name, State.FAILED, detail, "find out who writes to the database")
+    states = {feed.name: system.pump.state(feed) for feed in system.targets.in_effect(Role.FEED)}
+    stopped = [which for which, state in states.items() if state.stopped_since is not None]
+    if stopped:
+        return Check(name, State.FAILED, f"stopped: {', '.join(stopped)}", hint)
+    paused = [which for which, state in states.items() if state.paused]
+    if paused:
+        return Check(name, State.WARNING, f"paused: {', '.join(paused)}", hint)
+    detail = f"{len(states)}, none stopped" if states else "the log goes to no collector"
+    return Check(name, State.OK, detail)
 
 
 def _instant(text: str) -> datetime:

@@ -7,7 +7,6 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from tests.support.alarmed import Alarmed, alarmed
 
 from strongroom.accounts.changes import changing
 from strongroom.accounts.standing import Standing
@@ -17,6 +16,7 @@ from strongroom.db.engine import Database
 from strongroom.errors import Conflict, Denied, NotFound, Throttled, Unauthenticated
 from strongroom.policy.limits import LAST_ADMINISTRATOR_LOCK, SLOWED_FOR, SLOWED_TO
 from strongroom.terms import SYSTEM, AuthMethod, Caller, PrincipalId, PrincipalKind
+from tests.support.alarmed import Alarmed, alarmed
 
 pytestmark = pytest.mark.clause("1.2", "2.6")
 

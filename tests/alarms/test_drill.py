@@ -8,14 +8,14 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from tests.support.alarmed import Alarmed, Attentive, Touched, alarmed, wired
-from tests.support.people import NOW
 
 from strongroom.alarms import AlarmKind, Disposition
 from strongroom.alarms.drill import drill_entries
 from strongroom.alarms.rule import Rule
 from strongroom.errors import Denied
 from strongroom.feeds import Step
+from tests.support.alarmed import Alarmed, Attentive, Touched, alarmed, wired
+from tests.support.people import NOW
 
 pytestmark = pytest.mark.clause("2.6", "2.6-i")
 

@@ -8,14 +8,14 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from tests.support.alarmed import Alarmed, alarmed
-from tests.support.people import NOW
 
 from strongroom.alarms import Alarm, Disposition, Severity
 from strongroom.alarms.clocks import CLOSE_WITHIN, LOOK_WITHIN, clock_of, escalates_at
 from strongroom.errors import Conflict, Denied, Malformed, NotFound
 from strongroom.feeds import Step
 from strongroom.terms import AuthMethod, Caller, PrincipalKind
+from tests.support.alarmed import Alarmed, alarmed
+from tests.support.people import NOW
 
 pytestmark = pytest.mark.clause("1.6")
 

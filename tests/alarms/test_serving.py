@@ -9,11 +9,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from tests.support.offline import Offline
 
 from strongroom import logs
 from strongroom.opening import open_system
 from strongroom.serve import Face, _Serving
+from tests.support.offline import Offline
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 

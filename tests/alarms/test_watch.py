@@ -14,6 +14,16 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+
+from strongroom.alarms import AlarmKind, Response, Severity, Signal, tampered
+from strongroom.alarms.raising import MOST_OPEN
+from strongroom.alarms.seen import Seen
+from strongroom.alarms.watch import BATCH, LEASE
+from strongroom.db import schema
+from strongroom.db.engine import Database
+from strongroom.errors import Tampered, Unavailable
+from strongroom.feeds import Step
+from strongroom.terms import PrincipalId
 from tests.support.alarmed import (
     Alarmed,
     Echo,
@@ -26,16 +36,6 @@ from tests.support.alarmed import (
 )
 from tests.support.audit import Bench
 from tests.support.people import House
-
-from strongroom.alarms import AlarmKind, Response, Severity, Signal, tampered
-from strongroom.alarms.raising import MOST_OPEN
-from strongroom.alarms.seen import Seen
-from strongroom.alarms.watch import BATCH, LEASE
-from strongroom.db import schema
-from strongroom.db.engine import Database
-from strongroom.errors import Tampered, Unavailable
-from strongroom.feeds import Step
-from strongroom.terms import PrincipalId
 
 pytestmark = pytest.mark.clause("2.6")
 

@@ -12,6 +12,7 @@ import json
 import shutil
 import signal
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -71,6 +72,9 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
         home.start(wrapper=CORES, extra={"PYTHONFAULTHANDLER": "1"})
         home.add_seller(simulator, simulator.sellers[0])
         (app,) = home.add_app("erp", simulator.sellers[0].name)
+        for form in ("ocsf", "native"):
+            path = str(home.work.with_name(f"{form}.jsonl"))
+            home.ask("feed.add.jsonl", name=form, path=path, format=form)
         story = Story(simulator, home, app)
         with ExitStack() as clients:
             _pull_everything(story, story.client(clients))
@@ -138,6 +142,18 @@ def test_a_planted_mark_is_found(story: Story, tmp_path: Path) -> None:
     (planted / "work.tmp").write_bytes(marks[3].encode("utf-16-le"))
     found = search_tree(planted, story.needles())
     assert {hit.hit.index for hit in found} == {0, 1, 2, 3}
+
+
+def test_no_mark_leaves_by_a_feed(story: Story) -> None:
+    """The whole log as collectors get it, in both formats."""
+    until = time.monotonic() + 60
+    while any(row["lag"] > 5 for row in story.home.ask("feed.list")["feeds"]):
+        assert time.monotonic() < until, "the feeds did not catch up"
+        time.sleep(0.2)
+    for form in ("ocsf", "native"):
+        content = story.home.work.with_name(f"{form}.jsonl").read_bytes()
+        assert b"vault.record.revealed" in content
+        assert story.needles().search(content) == []
 
 
 FAULTS = {

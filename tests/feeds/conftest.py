@@ -38,13 +38,13 @@ class Post:
     one_person: bool
     now: datetime = NOW
     errors: list[BaseException] = field(default_factory=list)
+    draws: Iterator[int] = field(default_factory=itertools.count, repr=False)
 
     def __post_init__(self) -> None:
         self.start()
 
     def start(self, **pump: Any) -> None:
         """Be the next process: nothing in memory."""
-        draws = itertools.count()
         self.targets = Targets(
             self.database, bytes(32), self.audit, Environment.TEST, one_person=self.one_person
         )
@@ -52,7 +52,7 @@ class Post:
             self.database,
             self.audit,
             self.targets,
-            entropy=lambda size: next(draws).to_bytes(size, "big"),
+            entropy=lambda size: next(self.draws).to_bytes(size, "big"),
             heartbeat=timedelta(days=1),
         )
         self.courier = Courier(

@@ -267,7 +267,7 @@ class Rsyslog:
             self.port: int = free.getsockname()[1]
         config = self.directory / "rsyslog.conf"
         config.write_text(self._config())
-        command = [program, "-n", "-f", config, "-i", self.directory / "pid"]
+        command = [program, "-n", "-f", str(config), "-i", str(self.directory / "pid")]
         self._process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
         )

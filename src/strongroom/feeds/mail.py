@@ -9,7 +9,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -96,27 +96,21 @@ def _connected(
             server = _Tls(local_hostname=name, timeout=step_seconds, context=context)
         else:
             server = _Plain(local_hostname=name, timeout=step_seconds)
-        # The name that the certificate is held against; the constructor sets it only where it connects, unbounded.
-        server._host = place.host  # type: ignore[union-attr] # noqa: SLF001 - as above
-        code, _said = server.connect(place.host, place.port)
-        if code != 220:  # noqa: PLR2004 - ready, RFC 5321 section 4.2.3
-            raise Refused("the mail server is not ready")
-        server.ehlo_or_helo_if_needed()
-        if place.security is Security.STARTTLS:
-            # `starttls` refuses where the server does not offer it.
-            server.starttls(context=context)
-            server.ehlo()
-        if place.user is not None and password is not None:
-            _prove(server, place.user, password)
+        _open(server, place, password, context)
         yield server
-        server.quit()
+        # What was taken is taken, however the server says good-bye.
+        with suppress(smtplib.SMTPException, OSError):
+            server.quit()
     except smtplib.SMTPNotSupportedError:
         fault = Fault.TLS if place.security is Security.STARTTLS else Fault.FAILED
         raise Unreachable(fault) from None
     except (smtplib.SMTPServerDisconnected, smtplib.SMTPConnectError) as exc:
         raise Unreachable(_fault(exc, late=late.is_set())) from None
-    except smtplib.SMTPException:
-        # Its texts repeat addresses and whatever the server said.
+    except (smtplib.SMTPException, Refused):
+        # What was cut off looks like an answer that says no.
+        if late.is_set():
+            raise Unreachable(Fault.TIMEOUT) from None
+        # The library's texts repeat addresses and whatever the server said.
         raise Refused("the mail server refuses it") from None
     except (OSError, ValueError) as exc:
         raise Unreachable(_fault(exc, late=late.is_set())) from None
@@ -124,6 +118,22 @@ def _connected(
         timer.cancel()
         if server is not None:
             server.close()
+
+
+def _open(server: smtplib.SMTP, place: Mail, password: str | None, context: ssl.SSLContext) -> None:
+    """Connect, have TLS, and prove who we are, in this order."""
+    # The name that the certificate is held against; the constructor sets it only where it connects, unbounded.
+    server._host = place.host  # type: ignore[attr-defined] # noqa: SLF001 - there is no other way to it
+    code, _said = server.connect(place.host, place.port)
+    if code != 220:  # noqa: PLR2004 - ready, RFC 5321 section 4.2.3
+        raise Refused("the mail server is not ready")
+    server.ehlo_or_helo_if_needed()
+    if place.security is Security.STARTTLS:
+        # `starttls` refuses where the server does not offer it, or says no.
+        server.starttls(context=context)
+        server.ehlo()
+    if place.user is not None and password is not None:
+        _prove(server, place.user, password)
 
 
 def _prove(server: smtplib.SMTP, user: str, password: str) -> None:
