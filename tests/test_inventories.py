@@ -269,6 +269,7 @@ def test_every_listener_and_every_place_we_connect_to_is_listed() -> None:
     }
     assert asking == {
         "anchors/anchors.py",
+        "anchors/bucket.py",
         "anchors/places.py",
         "anchors/timestamp.py",
         "anchors/witness.py",
