@@ -277,8 +277,11 @@ def _clock(system: System, now: datetime) -> Check:
 
 def _clock_watch(system: System) -> Check:
     if system.watch.look(system.clock()):
+        # A test home is told other times on purpose.
+        is_test = system.settings.environment is Environment.TEST
+        state = State.WARNING if is_test else State.FAILED
         detail = "implausibly ahead: scheduled sweeps are withheld"
-        return Check("clock.plausible", State.FAILED, detail, CONFIRM)
+        return Check("clock.plausible", state, detail, CONFIRM)
     return Check("clock.plausible", State.OK, "agrees with what was written before")
 
 

@@ -33,12 +33,12 @@ def test_a_sweep_after_a_leap_of_the_clock_is_refused(home: Offline) -> None:
         assert "--confirm-clock" in error["error"]["hint"]
     swept = [
         event
-        for event in home.command("audit", "tail", "--limit", "100")["events"]
+        for event in home.command("audit", "tail", "--lines", "100")["events"]
         if event["type"] == "retention.sweep.finished"
     ]
     assert len(swept) == 1
     checks = {check["id"]: check for check in home.attempt("doctor")[1]["checks"]}
-    assert checks["clock.plausible"]["state"] == "failed"
+    assert checks["clock.plausible"]["state"] == "warning"
 
 
 def test_a_person_who_looked_at_the_clock_confirms_it(home: Offline) -> None:
@@ -46,8 +46,8 @@ def test_a_person_who_looked_at_the_clock_confirms_it(home: Offline) -> None:
     home.command("retention", "sweep", "--confirm-clock")
     home.command("retention", "sweep")
     told = [
-        (event["op"], event["out"])
-        for event in home.command("audit", "tail", "--limit", "100")["events"]
+        (event["op"], event["outcome"])
+        for event in home.command("audit", "tail", "--lines", "100")["events"]
         if event["type"] == "clock.jumped"
     ]
     assert told == [("clock.withheld", "failure"), ("clock.confirmed", "success")]

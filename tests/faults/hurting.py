@@ -162,7 +162,7 @@ def is_unit(ref: str) -> bool:
 
 
 def under(directory: Path, fault: str, call: str, when: str) -> list[str]:
-    """Return what runs a command so that the calls on the log's files fail as told."""
+    """Return what runs a command so that the calls on the log's files fail as told; each thread's are counted apart."""
     strace = shutil.which("strace")
     if strace is None:
         pytest.fail("strace is missing: run `make faults`, or install it", pytrace=False)

@@ -46,8 +46,8 @@ def checked(home: Home) -> int:
 def test_serving_ends_at_a_failed_fsync_and_answered_nothing_that_is_not_recorded(
     home: Home, tally: Tally
 ) -> None:
-    home.start(wrapper=[*under(home.path, "EIO", "fdatasync", "14"), str(COMMAND)])
-    answers = ask_until_it_ends(home, 60)
+    home.start(wrapper=[*under(home.path, "EIO", "fdatasync", "9"), str(COMMAND)])
+    answers = ask_until_it_ends(home, 120)
     assert home.wait() == 1
     output = home.outputs[-1].decode()
     recorded = checked(home)
@@ -63,8 +63,8 @@ def test_serving_ends_at_a_failed_fsync_and_answered_nothing_that_is_not_recorde
 def test_a_full_disk_refuses_and_serving_goes_on_when_there_is_room(
     home: Home, tally: Tally
 ) -> None:
-    home.start(wrapper=[*under(home.path, "ENOSPC", "pwrite64", "45..70"), str(COMMAND)])
-    answers = ask_until_it_ends(home, 60)
+    home.start(wrapper=[*under(home.path, "ENOSPC", "pwrite64", "45..50"), str(COMMAND)])
+    answers = ask_until_it_ends(home, 160)
     assert home.stop() == 0
     tally.add(acknowledged=sum(answers), lost=max(0, sum(answers) - checked(home)))
     assert False in answers
