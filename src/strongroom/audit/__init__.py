@@ -10,6 +10,7 @@ from strongroom.audit.entry import (
     Outcome,
     Reason,
 )
+from strongroom.audit.epochs import Earlier, stored_epoch
 from strongroom.audit.log import AuditLog, Entry, SignerMemory
 from strongroom.audit.verify import VerifyReport
 
@@ -17,6 +18,7 @@ __all__ = [
     "MAX_RECORDS",
     "AuditLog",
     "Change",
+    "Earlier",
     "Entry",
     "Event",
     "EventType",
@@ -26,4 +28,5 @@ __all__ = [
     "Reason",
     "SignerMemory",
     "VerifyReport",
+    "stored_epoch",
 ]

@@ -9,7 +9,7 @@ lives in another database: a log that was set back to an earlier state is refuse
 import hmac
 import os
 import threading
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -32,6 +32,7 @@ from strongroom.audit.entry import (
     is_id,
     micros,
 )
+from strongroom.audit.epochs import Earlier, ended
 from strongroom.audit.proving import Prover
 from strongroom.audit.pruning import minimum_index
 from strongroom.audit.tiles import read_tile, store_whole_tiles
@@ -44,21 +45,20 @@ from strongroom.db.schema import audit_checkpoint, audit_event, audit_head, audi
 from strongroom.errors import Malformed, Tampered
 from strongroom.terms import PrincipalId
 
-EPOCH: Final = 1
 _PSEUDONYM_BYTES: Final = 16
 _PAGE: Final = 1000
 _LOOKBACK: Final = 64
 _KEEP_EVERY: Final = timedelta(minutes=1)
 
 _HEAD: Final = sa.select(audit_head.c.size, audit_head.c.frontier, audit_head.c.note).where(
-    audit_head.c.epoch == EPOCH
+    audit_head.c.epoch == sa.bindparam("at_epoch")
 )
 # SQLite has no row locks and needs none: its write transaction is the only one.
 _LOCKED_HEAD: Final = _HEAD.with_for_update()
 _MOVE_HEAD: Final = (
     sa.update(audit_head)
     .where(
-        audit_head.c.epoch == EPOCH,
+        audit_head.c.epoch == sa.bindparam("at_epoch"),
         audit_head.c.size == sa.bindparam("old"),
         audit_head.c.frontier == sa.bindparam("old_frontier"),
     )
@@ -124,7 +124,8 @@ class AuditLog:
     """The log of one home, as one process writes it. Safe between threads.
 
     `node` names this machine and `boot` this run of the process: no two runs share both. `monotonic`
-    returns nanoseconds, `entropy` that many random bytes.
+    returns nanoseconds, `entropy` that many random bytes. `earlier` are the epochs before this one, and
+    `later` a newer one that the signer remembers: then the log was set back.
 
     Raises:
         Malformed: `node` or `boot` has not the bounded form of an identifier.
@@ -144,6 +145,9 @@ class AuditLog:
         monotonic: Callable[[], int],
         entropy: Callable[[int], bytes],
         checkpoint_path: Path | None = None,
+        epoch: int = 1,
+        earlier: Sequence[Earlier] = (),
+        later: int | None = None,
     ) -> None:
         if not is_id(node) or not is_id(boot):
             raise Malformed("audit: node or boot is no identifier")
@@ -157,6 +161,9 @@ class AuditLog:
         self._monotonic = monotonic
         self._entropy = entropy
         self._checkpoint_path = checkpoint_path
+        self._epoch = epoch
+        self._earlier = earlier
+        self._later = later
         self._publishing = threading.Lock()
         self._move_head = Prepared(_MOVE_HEAD)
         self._add_events = Prepared(sa.insert(audit_event))
@@ -221,12 +228,17 @@ class AuditLog:
         return head.note
 
     def verify(
-        self, *, full: bool = True, progress: Callable[[int, int], None] | None = None
+        self,
+        *,
+        full: bool = True,
+        set_back: bool = False,
+        progress: Callable[[int, int], None] | None = None,
     ) -> VerifyReport:
         """Return every fault of the log; `progress` is told the events done and in all.
 
         One consistent view: the log may grow meanwhile. Without `full` no event is read: only the
-        head, its signature, and that the tree continues what the signer remembers.
+        head, its signature, and that the tree continues what the signer remembers. `set_back` asks of a
+        log known to have been set back whether it is whole otherwise.
         """
         # Asked before the head is read: what it names is in the head already.
         memory = self._memory.last()
@@ -234,12 +246,14 @@ class AuditLog:
             return self._verify_head(memory)
         with self._database.read() as tx:
             head = self._read_head(tx)
+            if set_back and memory is not None and head is not None and memory[0] > head.size:
+                memory = None
             events = tx.execute(
                 _EVENTS.order_by(audit_event.c.seq).execution_options(yield_per=5000)
             )
             checkpoints = sa.select(audit_checkpoint.c.size, audit_checkpoint.c.note)
             tiles = sa.select(audit_tile.c.level, audit_tile.c.n, audit_tile.c.width)
-            return check(
+            report = check(
                 cast("Iterable[StoredEvent]", events),  # rows of the same columns, not copied
                 head=head,
                 checkpoints=[(row.size, row.note) for row in tx.execute(checkpoints)],
@@ -248,8 +262,60 @@ class AuditLog:
                 verifier=self._verifier,
                 memory=memory,
                 minimum=minimum_index(tx),
+                ended=ended(tx, self._earlier),
                 progress=progress,
             )
+        if self._later is not None and not set_back:
+            report.faults.insert(0, self._is_old())
+        return report
+
+    @property
+    def epoch(self) -> int:
+        """The number of the present epoch: 1, and one more after each unavoidable rollback."""
+        return self._epoch
+
+    def gaps(self) -> list[str]:
+        """Return what each rollback lost."""
+        with self._database.read() as tx:
+            return [epoch.told for epoch in ended(tx, self._earlier)]
+
+    def is_set_back(self) -> bool:
+        """Return whether the signer vouched for more than there is."""
+        with self._database.read() as tx:
+            head = self._read_head(tx)
+        last = self._memory.last()
+        ahead = last is not None and head is not None and last[0] > head.size
+        return self._later is not None or ahead
+
+    def begin_epoch(self, before: int, events: Sequence[Event], now: datetime) -> None:
+        """Continue the log from where its epoch `before` was set back to; durable on return.
+
+        The events say what is lost, and are the first of the epoch's own.
+
+        Raises:
+            Tampered: the head is not what was signed.
+
+        """
+        verifier = next(known.verifier for known in self._earlier if known.number == before)
+        with self._database.read() as tx:
+            head = self._read_head(tx, epoch=before)
+        if head is None:
+            raise Tampered("audit log: there is no head to continue", hint=HINT)
+        frontier = trusted(head, verifier)
+        # First the signer: whoever is interrupted has a log that is refused, and begins again.
+        self._memory.remember(head.size, frontier.root())
+        with self._database.write() as tx:
+            if self._read_head(tx, _LOCKED_HEAD, epoch=before) != head:
+                raise Tampered("audit log: the head moved meanwhile", hint=HINT)
+            row = {"epoch": self._epoch, "size": head.size, "frontier": head.frontier}
+            tx.execute(sa.insert(audit_head).values(**row, note=self._sign(frontier)))
+            self.append(tx, *events, now=now)
+        self.checkpoint(now)
+
+    @property
+    def earlier(self) -> Sequence[Earlier]:
+        """The epochs before this one that the signer remembers, oldest first."""
+        return self._earlier
 
     def is_published(self, size: int) -> bool:
         """Return whether a published checkpoint covers so many events."""
@@ -356,6 +422,7 @@ class AuditLog:
                 if head is not None:
                     size = head.size
                     root = trusted(head, self._verifier).root()
+                self._refuse_old()
                 prove_growth(tx, memory, size, root or EMPTY_ROOT)
             except Tampered as exc:
                 faults.append(exc.message)
@@ -369,6 +436,7 @@ class AuditLog:
         rows = self._rows(frontier, at.nseq, events, now)
         after = _Mine(frontier.size, frontier.serialize(), at.nseq + len(events))
         values = {
+            "at_epoch": self._epoch,
             "old": at.size,
             "old_frontier": at.frontier,
             "new": after.size,
@@ -417,22 +485,35 @@ class AuditLog:
         head = self._read_head(tx, _LOCKED_HEAD) or self._first_head(tx)
         root = trusted(head, self._verifier).root()
         if self._first_size is None:
+            self._refuse_old()
             prove_growth(tx, self._memory.last(), head.size, root)
             self._first_size = head.size
         number = self._next_number(tx, self._first_size, head.size)
         return _Mine(head.size, head.frontier, number)
 
+    def _is_old(self) -> str:
+        return (
+            f"signer.ahead: the signer vouched for epoch {self._later}, the log is of epoch"
+            f" {self._epoch}: it was set back"
+        )
+
+    def _refuse_old(self) -> None:
+        if self._later is not None:
+            raise Tampered(f"audit log: {self._is_old()}", hint=HINT)
+
     def _sign(self, frontier: Frontier) -> str:
         text = note.checkpoint_text(self.origin, frontier.size, frontier.root())
         return self._signer.sign(text)
 
-    def _read_head(self, tx: Transaction, query: sa.Select[Any] = _HEAD) -> Head | None:
-        row = tx.execute(query).one_or_none()
+    def _read_head(
+        self, tx: Transaction, query: sa.Select[Any] = _HEAD, epoch: int | None = None
+    ) -> Head | None:
+        row = tx.execute(query, {"at_epoch": epoch or self._epoch}).one_or_none()
         return Head(*row) if row is not None else None
 
     def _first_head(self, tx: Transaction) -> Head:
         empty = Frontier()
-        first = {"epoch": EPOCH, "frontier": empty.serialize(), "note": self._sign(empty)}
+        first = {"epoch": self._epoch, "frontier": empty.serialize(), "note": self._sign(empty)}
         tx.execute(_FIRST_HEAD, first)
         # Another thread or node may have been first: then its row counts.
         head = self._read_head(tx, _LOCKED_HEAD)

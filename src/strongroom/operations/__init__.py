@@ -6,6 +6,7 @@ shown once; an error never does.
 
 from strongroom.operations import (
     data,
+    epochs,
     evidence,
     exports,
     grants,
@@ -22,12 +23,23 @@ from strongroom.operations import (
     secrets,
     transport,
 )
-from strongroom.operations.registry import VERIFY, Json, Progress, Request, instant, names, run
+from strongroom.operations.registry import (
+    EPOCH,
+    TOLERANT,
+    VERIFY,
+    Json,
+    Progress,
+    Request,
+    instant,
+    names,
+    run,
+)
 
-__all__ = ["VERIFY", "Json", "Progress", "Request", "instant", "names", "run"]
+__all__ = ["EPOCH", "TOLERANT", "VERIFY", "Json", "Progress", "Request", "instant", "names", "run"]
 
 _REGISTERED = (
     data,
+    epochs,
     evidence,
     exports,
     grants,
