@@ -35,7 +35,16 @@ from strongroom.accounts.strangers import Strangers
 from strongroom.alarms import Alarms, Signal
 from strongroom.alarms.rules import all_rules
 from strongroom.anchors import Anchors, Following, Quorum
-from strongroom.audit import AuditLog, Event, EventType, ObjKind, Outcome, Reason
+from strongroom.audit import (
+    AuditLog,
+    Earlier,
+    Event,
+    EventType,
+    ObjKind,
+    Outcome,
+    Reason,
+    stored_epoch,
+)
 from strongroom.compliance import AccessView, Keeping, LogReaders, Reviews, administrators
 from strongroom.compliance.joining import Joining
 from strongroom.crypto.cosignature import Cosigner
@@ -127,6 +136,8 @@ class System:
     api_key: bytes = field(repr=False)
     sound: bool
     """False: the log is not what its signer vouched for; it can be verified, and nothing else done."""
+    next_epoch: Callable[[], AuditLog] = field(repr=False)
+    """Gives the log as the epoch after all that the signer remembers would have it."""
     _resources: ExitStack = field(repr=False)
     listening: dict[str, int] = field(default_factory=dict)
     """The ports of the listeners that serve this home from this process, by name."""
@@ -235,20 +246,8 @@ def wire(
     database = _open_database(vault_url, migrate.Schema.VAULT, resources, fresh=fresh)
 
     # Nothing below works without a log to record it in.
-    origin = f"strongroom.invalid/audit/{settings.home_id}/1"
-    signer = Signer(origin, keystore.secret("audit-signer", now))
-    audit = AuditLog(
-        database,
-        signer=signer,
-        verifier=Verifier(signer.vkey),
-        memory=keystore.signer_memory(origin),
-        node=re.sub(r"[^A-Za-z0-9_.-]", "-", socket.gethostname())[:64] or "node",
-        boot=secrets.token_hex(8),
-        pseudonym_key=keystore.secret("log-pseudonym", now),
-        monotonic=time.monotonic_ns,
-        entropy=secrets.token_bytes,
-        checkpoint_path=home.logs / "checkpoint",
-    )
+    log = _Logs(home, settings, keystore, database, now)
+    audit = log.current()
 
     accounts = Accounts(database, keystore.secret("accounts", now), audit, environment)
     registered = Certificates(database, keystore.secret("accounts", now), accounts, environment)
@@ -413,6 +412,7 @@ def wire(
         keystore.secret("gateway-tickets", now),
         keystore.secret("api-tickets", now),
         sound=True,
+        next_epoch=log.next,
         _resources=ExitStack(),
     )
 
@@ -424,6 +424,67 @@ def _tell_outside(signal: Signal) -> None:
 def _telling(task: logs.Task) -> Callable[[BaseException], None]:
     """Return what writes a failure of work in threads of its own into the process's log."""
     return lambda exc: logs.say_error(logs.Happening.SCHEDULE_FAILED, exc, task=task.value)
+
+
+class _Logs:
+    """Builds the log of a home: of the epoch its database is at, or of one that begins."""
+
+    def __init__(
+        self,
+        home: Layout,
+        settings: Settings,
+        keystore: Keystore,
+        database: Database,
+        now: datetime,
+    ) -> None:
+        self._home = home
+        self._keystore = keystore
+        self._database = database
+        self._key = keystore.secret("audit-signer", now)
+        self._pseudonym_key = keystore.secret("log-pseudonym", now)
+        self._prefix = f"strongroom.invalid/audit/{settings.home_id}/"
+        self._boot = secrets.token_hex(8)
+        self._node = re.sub(r"[^A-Za-z0-9_.-]", "-", socket.gethostname())[:64] or "node"
+
+    def current(self) -> AuditLog:
+        """Return the log at the newest epoch that the database holds."""
+        newest = max(self._remembered(), default=1)
+        return self._of(stored_epoch(self._database) or newest)
+
+    def next(self) -> AuditLog:
+        """Return it as an epoch that nobody has signed anything of yet."""
+        return self._of(max(self._remembered(), default=1) + 1)
+
+    def _of(self, epoch: int) -> AuditLog:
+        signer = Signer(f"{self._prefix}{epoch}", self._key)
+        remembered = self._remembered()
+        newest = max(remembered, default=epoch)
+        return AuditLog(
+            self._database,
+            signer=signer,
+            verifier=Verifier(signer.vkey),
+            memory=self._keystore.signer_memory(signer.name),
+            node=self._node,
+            boot=self._boot,
+            pseudonym_key=self._pseudonym_key,
+            monotonic=time.monotonic_ns,
+            entropy=secrets.token_bytes,
+            checkpoint_path=self._home.logs / "checkpoint",
+            epoch=epoch,
+            earlier=[known for number, known in sorted(remembered.items()) if number < epoch],
+            later=newest if newest > epoch else None,
+        )
+
+    def _remembered(self) -> dict[int, Earlier]:
+        """Return every epoch the signer vouched for, with what it vouched for last."""
+        found = {}
+        for origin in self._keystore.signed_origins():
+            prefix, _, number = origin.rpartition("/")
+            last = self._keystore.signer_memory(origin).last()
+            if f"{prefix}/" == self._prefix and last is not None:
+                verifier = Verifier(Signer(origin, self._key).vkey)
+                found[int(number)] = Earlier(int(number), verifier, last)
+        return found
 
 
 def _ensure_certificates(

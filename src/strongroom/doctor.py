@@ -241,6 +241,9 @@ def _log_head(system: System) -> Check:
     if faults:
         hint = "stop, keep the files as they are, and run `strongroom audit verify`"
         return Check("log.head", State.FAILED, "the log is not what its signer vouched for", hint)
+    if gaps := system.audit.gaps():
+        detail = f"epoch {system.audit.epoch}; {'; '.join(gaps)}"
+        return Check("log.head", State.WARNING, detail, "docs/keeping.md says what a gap means")
     return Check("log.head", State.OK, "signed, and continues what the signer remembers")
 
 

@@ -139,7 +139,7 @@ def open_system(
             )
             system = wire(home, settings, root, clock, resources, fresh=False)
             if not tolerant:
-                _refuse_other_mode(system)
+                refuse_other_mode(system)
         except (Misconfigured, Tampered):
             refusals.add(home, clock())
             raise
@@ -197,8 +197,8 @@ def _record_opening(system: System, now: datetime, *, tolerant: bool) -> bool:
     return True
 
 
-def _refuse_other_mode(system: System) -> None:
-    """Refuse settings that do without the second person where `init` did not declare it [1.3]."""
+def refuse_other_mode(system: System) -> None:
+    """Refuse settings that do without the second person where `init` did not declare it. Raises: Misconfigured."""
     if not system.settings.one_person:
         return
     try:

@@ -10,13 +10,16 @@ from strongroom.audit.entry import (
     Outcome,
     Reason,
 )
-from strongroom.audit.log import AuditLog, Entry, SignerMemory
+from strongroom.audit.epochs import Earlier, stored_epoch
+from strongroom.audit.log import AuditLog, SignerMemory
+from strongroom.audit.reading import Entry
 from strongroom.audit.verify import VerifyReport
 
 __all__ = [
     "MAX_RECORDS",
     "AuditLog",
     "Change",
+    "Earlier",
     "Entry",
     "Event",
     "EventType",
@@ -26,4 +29,5 @@ __all__ = [
     "Reason",
     "SignerMemory",
     "VerifyReport",
+    "stored_epoch",
 ]

@@ -9,7 +9,7 @@ lives in another database: a log that was set back to an earlier state is refuse
 import hmac
 import os
 import threading
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -26,16 +26,15 @@ from strongroom.audit.continuity import HINT, prove_growth, reread_growth, trust
 from strongroom.audit.entry import (
     ENTROPY_BYTES,
     Event,
-    EventType,
-    Outcome,
     Stamp,
     canonical,
-    instant,
     is_id,
     micros,
 )
+from strongroom.audit.epochs import Earlier, ended
 from strongroom.audit.proving import Prover
 from strongroom.audit.pruning import minimum_index
+from strongroom.audit.reading import EVENTS, Reader
 from strongroom.audit.tiles import read_tile, store_whole_tiles
 from strongroom.audit.tree import EMPTY_ROOT, Frontier, leaf_hash
 from strongroom.audit.verify import Head, StoredEvent, VerifyReport, check
@@ -44,23 +43,21 @@ from strongroom.db.engine import Database, Transaction
 from strongroom.db.prepared import Prepared
 from strongroom.db.schema import audit_checkpoint, audit_event, audit_head, audit_tile
 from strongroom.errors import Malformed, Tampered
-from strongroom.terms import PrincipalId
 
-EPOCH: Final = 1
 _PSEUDONYM_BYTES: Final = 16
 _PAGE: Final = 1000
 _LOOKBACK: Final = 64
 _KEEP_EVERY: Final = timedelta(minutes=1)
 
 _HEAD: Final = sa.select(audit_head.c.size, audit_head.c.frontier, audit_head.c.note).where(
-    audit_head.c.epoch == EPOCH
+    audit_head.c.epoch == sa.bindparam("at_epoch")
 )
 # SQLite has no row locks and needs none: its write transaction is the only one.
 _LOCKED_HEAD: Final = _HEAD.with_for_update()
 _MOVE_HEAD: Final = (
     sa.update(audit_head)
     .where(
-        audit_head.c.epoch == EPOCH,
+        audit_head.c.epoch == sa.bindparam("at_epoch"),
         audit_head.c.size == sa.bindparam("old"),
         audit_head.c.frontier == sa.bindparam("old_frontier"),
     )
@@ -79,16 +76,6 @@ _LATEST_CHECKPOINT: Final = (
     .order_by(audit_checkpoint.c.size.desc())
     .limit(1)
 )
-_EVENTS: Final = sa.select(
-    audit_event.c.seq,
-    audit_event.c.body,
-    audit_event.c.leaf_hash,
-    audit_event.c.ts,
-    audit_event.c.type,
-    audit_event.c.actor,
-    audit_event.c.outcome,
-    audit_event.c.obj_ref,
-)
 
 
 class SignerMemory(Protocol):
@@ -104,16 +91,6 @@ class SignerMemory(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """One recorded event, as read back. `body` holds the members docs/formats/audit-log.md names; none once pruned."""
-
-    seq: int
-    type: str
-    outcome: str
-    body: dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
 class _Mine:
     """Where this process last put the head, and the number its next event takes."""
 
@@ -126,11 +103,12 @@ _Told = list[tuple[Event, datetime]]
 """Events, and when each was told."""
 
 
-class AuditLog:
+class AuditLog(Reader):
     """The log of one home, as one process writes it. Safe between threads.
 
     `node` names this machine and `boot` this run of the process: no two runs share both. `monotonic`
-    returns nanoseconds, `entropy` that many random bytes.
+    returns nanoseconds, `entropy` that many random bytes. `earlier` are the epochs before this one, and
+    `later` a newer one that the signer remembers: then the log was set back.
 
     Raises:
         Malformed: `node` or `boot` has not the bounded form of an identifier.
@@ -150,10 +128,13 @@ class AuditLog:
         monotonic: Callable[[], int],
         entropy: Callable[[int], bytes],
         checkpoint_path: Path | None = None,
+        epoch: int = 1,
+        earlier: Sequence[Earlier] = (),
+        later: int | None = None,
     ) -> None:
         if not is_id(node) or not is_id(boot):
             raise Malformed("audit: node or boot is no identifier")
-        self._database = database
+        super().__init__(database)
         self._signer = signer
         self._verifier = verifier
         self._memory = memory
@@ -163,6 +144,9 @@ class AuditLog:
         self._monotonic = monotonic
         self._entropy = entropy
         self._checkpoint_path = checkpoint_path
+        self._epoch = epoch
+        self._earlier = earlier
+        self._later = later
         self._publishing = threading.Lock()
         self._move_head = Prepared(_MOVE_HEAD)
         self._add_events = Prepared(sa.insert(audit_event))
@@ -254,12 +238,17 @@ class AuditLog:
         return head.note
 
     def verify(
-        self, *, full: bool = True, progress: Callable[[int, int], None] | None = None
+        self,
+        *,
+        full: bool = True,
+        set_back: bool = False,
+        progress: Callable[[int, int], None] | None = None,
     ) -> VerifyReport:
         """Return every fault of the log; `progress` is told the events done and in all.
 
         One consistent view: the log may grow meanwhile. Without `full` no event is read: only the
-        head, its signature, and that the tree continues what the signer remembers.
+        head, its signature, and that the tree continues what the signer remembers. `set_back` asks of a
+        log known to have been set back whether it is whole otherwise.
         """
         # Asked before the head is read: what it names is in the head already.
         memory = self._memory.last()
@@ -267,12 +256,14 @@ class AuditLog:
             return self._verify_head(memory)
         with self._database.read() as tx:
             head = self._read_head(tx)
+            if set_back and memory is not None and head is not None and memory[0] > head.size:
+                memory = None
             events = tx.execute(
-                _EVENTS.order_by(audit_event.c.seq).execution_options(yield_per=5000)
+                EVENTS.order_by(audit_event.c.seq).execution_options(yield_per=5000)
             )
             checkpoints = sa.select(audit_checkpoint.c.size, audit_checkpoint.c.note)
             tiles = sa.select(audit_tile.c.level, audit_tile.c.n, audit_tile.c.width)
-            return check(
+            report = check(
                 cast("Iterable[StoredEvent]", events),  # rows of the same columns, not copied
                 head=head,
                 checkpoints=[(row.size, row.note) for row in tx.execute(checkpoints)],
@@ -281,8 +272,60 @@ class AuditLog:
                 verifier=self._verifier,
                 memory=memory,
                 minimum=minimum_index(tx),
+                ended=ended(tx, self._earlier),
                 progress=progress,
             )
+        if self._later is not None and not set_back:
+            report.faults.insert(0, self._is_old())
+        return report
+
+    @property
+    def epoch(self) -> int:
+        """The number of the present epoch: 1, and one more after each unavoidable rollback."""
+        return self._epoch
+
+    def gaps(self) -> list[str]:
+        """Return what each rollback lost."""
+        with self._database.read() as tx:
+            return [epoch.told for epoch in ended(tx, self._earlier)]
+
+    def is_set_back(self) -> bool:
+        """Return whether the signer vouched for more than there is."""
+        with self._database.read() as tx:
+            head = self._read_head(tx)
+        last = self._memory.last()
+        ahead = last is not None and head is not None and last[0] > head.size
+        return self._later is not None or ahead
+
+    def begin_epoch(self, before: int, events: Sequence[Event], now: datetime) -> None:
+        """Continue the log from where its epoch `before` was set back to; durable on return.
+
+        The events say what is lost, and are the first of the epoch's own.
+
+        Raises:
+            Tampered: the head is not what was signed.
+
+        """
+        verifier = next(known.verifier for known in self._earlier if known.number == before)
+        with self._database.read() as tx:
+            head = self._read_head(tx, epoch=before)
+        if head is None:
+            raise Tampered("audit log: there is no head to continue", hint=HINT)
+        frontier = trusted(head, verifier)
+        # First the signer: whoever is interrupted has a log that is refused, and begins again.
+        self._memory.remember(head.size, frontier.root())
+        with self._database.write() as tx:
+            if self._read_head(tx, _LOCKED_HEAD, epoch=before) != head:
+                raise Tampered("audit log: the head moved meanwhile", hint=HINT)
+            row = {"epoch": self._epoch, "size": head.size, "frontier": head.frontier}
+            tx.execute(sa.insert(audit_head).values(**row, note=self._sign(frontier)))
+            self.append(tx, *events, now=now)
+        self.checkpoint(now)
+
+    @property
+    def earlier(self) -> Sequence[Earlier]:
+        """The epochs before this one that the signer remembers, oldest first."""
+        return self._earlier
 
     def is_published(self, size: int) -> bool:
         """Return whether a published checkpoint covers so many events."""
@@ -306,94 +349,6 @@ class AuditLog:
             raise Tampered("audit log: there is no head to prove from", hint=HINT)
         yield Prover(tx, head, self._verifier, self._signer.sign)
 
-    def tail(self, limit: int) -> list[Entry]:
-        """Return the last events, oldest first."""
-        with self._database.read() as tx:
-            query = _EVENTS.order_by(audit_event.c.seq.desc()).limit(limit)
-            return [_entry(row) for row in tx.execute(query)][::-1]
-
-    def events(self, since: int = 0) -> Iterator[Entry]:
-        """Give every event from number `since` on, in order; no transaction stays open meanwhile."""
-        while True:
-            with self._database.read() as tx:
-                query = _EVENTS.where(audit_event.c.seq >= since).order_by(audit_event.c.seq)
-                page = [_entry(row) for row in tx.execute(query.limit(_PAGE))]
-            yield from page
-            if len(page) < _PAGE:
-                return
-            since = page[-1].seq + 1
-
-    def of_types(
-        self, types: Collection[EventType], since: datetime | None = None
-    ) -> Iterator[Entry]:
-        """Give the events of these types from an instant on, in order; as `events` otherwise."""
-        seq = 0
-        wanted = _EVENTS.where(audit_event.c.type.in_([type_.value for type_ in types]))
-        if since is not None:
-            wanted = wanted.where(audit_event.c.ts >= micros(since))
-        while True:
-            with self._database.read() as tx:
-                query = wanted.where(audit_event.c.seq >= seq).order_by(audit_event.c.seq)
-                page = [_entry(row) for row in tx.execute(query.limit(_PAGE))]
-            yield from page
-            if len(page) < _PAGE:
-                return
-            seq = page[-1].seq + 1
-
-    def counts(self, since: int | None) -> tuple[int, Mapping[tuple[str, str], int]]:
-        """Return the log's size, and how many entries from number `since` on have which type and outcome.
-
-        Without `since` nothing is counted.
-        """
-        column = audit_event.c
-        with self._database.read() as tx:
-            size = tx.execute(_HEAD).scalar_one_or_none() or 0
-            if since is None:
-                return size, {}
-            query = (
-                sa.select(column.type, column.outcome, sa.func.count())
-                .where(column.seq >= since, column.seq < size)
-                .group_by(column.type, column.outcome)
-            )
-            return size, {(type_, outcome): n for type_, outcome, n in tx.execute(query)}
-
-    def latest(self, type_: EventType) -> Entry | None:
-        """Return the last event of one type."""
-        query = _EVENTS.where(audit_event.c.type == type_.value).order_by(audit_event.c.seq.desc())
-        with self._database.read() as tx:
-            row = tx.execute(query.limit(1)).first()
-        return None if row is None else _entry(row)
-
-    def last_active(self) -> dict[int, datetime]:
-        """Return when each principal last did anything that was recorded, by its number."""
-        query = sa.select(audit_event.c.actor, sa.func.max(audit_event.c.ts).label("ts"))
-        with self._database.read() as tx:
-            rows = tx.execute(query.group_by(audit_event.c.actor))
-            return {row.actor: instant(row.ts) for row in rows}
-
-    def objects(self, type_: EventType, actor: PrincipalId, since: datetime) -> frozenset[str]:
-        """Return what a principal's successful events of one type were about, from an instant on.
-
-        Reads back to that instant and no further, so it costs what has happened since.
-        """
-        column = audit_event.c
-        earlier = (
-            sa.select(column.seq)
-            .where(column.ts < micros(since))
-            .order_by(column.seq.desc())
-            .limit(1)
-        )
-        with self._database.read() as tx:
-            first = tx.execute(earlier).scalar()
-            query = sa.select(column.obj_ref).where(
-                column.seq > (-1 if first is None else first),
-                column.type == type_.value,
-                column.actor == actor,
-                column.outcome == Outcome.SUCCESS.value,
-                column.obj_ref.is_not(None),
-            )
-            return frozenset(tx.execute(query).scalars())
-
     def pseudonym(self, kind: str, value: str) -> str:
         """Return the keyed HMAC under which the log names a value it must not hold, as 32 hex digits.
 
@@ -413,6 +368,7 @@ class AuditLog:
                 if head is not None:
                     size = head.size
                     root = trusted(head, self._verifier).root()
+                self._refuse_old()
                 prove_growth(tx, memory, size, root or EMPTY_ROOT)
             except Tampered as exc:
                 faults.append(exc.message)
@@ -424,6 +380,7 @@ class AuditLog:
         rows = self._rows(frontier, at.nseq, told)
         after = _Mine(frontier.size, frontier.serialize(), at.nseq + len(told))
         values = {
+            "at_epoch": self._epoch,
             "old": at.size,
             "old_frontier": at.frontier,
             "new": after.size,
@@ -470,6 +427,7 @@ class AuditLog:
         head = self._read_head(tx, _LOCKED_HEAD) or self._first_head(tx)
         root = trusted(head, self._verifier).root()
         if self._first_size is None:
+            self._refuse_old()
             prove_growth(tx, self._memory.last(), head.size, root)
             self._first_size = head.size
         # A transaction that was undone may have had others' events before the first of ours.
@@ -477,17 +435,29 @@ class AuditLog:
         number = self._next_number(tx, self._first_size, head.size)
         return _Mine(head.size, head.frontier, number)
 
+    def _is_old(self) -> str:
+        return (
+            f"signer.ahead: the signer vouched for epoch {self._later}, the log is of epoch"
+            f" {self._epoch}: it was set back"
+        )
+
+    def _refuse_old(self) -> None:
+        if self._later is not None:
+            raise Tampered(f"audit log: {self._is_old()}", hint=HINT)
+
     def _sign(self, frontier: Frontier) -> str:
         text = note.checkpoint_text(self.origin, frontier.size, frontier.root())
         return self._signer.sign(text)
 
-    def _read_head(self, tx: Transaction, query: sa.Select[Any] = _HEAD) -> Head | None:
-        row = tx.execute(query).one_or_none()
+    def _read_head(
+        self, tx: Transaction, query: sa.Select[Any] = _HEAD, epoch: int | None = None
+    ) -> Head | None:
+        row = tx.execute(query, {"at_epoch": epoch or self._epoch}).one_or_none()
         return Head(*row) if row is not None else None
 
     def _first_head(self, tx: Transaction) -> Head:
         empty = Frontier()
-        first = {"epoch": EPOCH, "frontier": empty.serialize(), "note": self._sign(empty)}
+        first = {"epoch": self._epoch, "frontier": empty.serialize(), "note": self._sign(empty)}
         tx.execute(_FIRST_HEAD, first)
         # Another thread or node may have been first: then its row counts.
         head = self._read_head(tx, _LOCKED_HEAD)
@@ -518,10 +488,6 @@ class AuditLog:
 def _is_due(stored_at: datetime, now: datetime) -> bool:
     # A clock that was set back must not end the storing.
     return now - stored_at >= _KEEP_EVERY or now < stored_at
-
-
-def _entry(row: Any) -> Entry:  # noqa: ANN401 - a row of _EVENTS
-    return Entry(row.seq, row.type, row.outcome, orjson.loads(row.body) if row.body else {})
 
 
 def _replace_file(path: Path, content: bytes) -> None:

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Final, NamedTuple
 
-from strongroom.audit.entry import STANDING, EventType, Outcome
+from strongroom.audit.entry import STANDING, EventType, ObjKind, Outcome
 from strongroom.audit.tree import Frontier, perfect_root, split
 from strongroom.crypto import note
 from strongroom.errors import StrongroomError
@@ -75,6 +75,23 @@ class Head:
 
 
 @dataclass(frozen=True, slots=True)
+class Ended:
+    """An epoch before the present one: what is left of it, and what its signer vouched for last."""
+
+    number: int
+    head: Head | None
+    """None: a later rollback took its head away as well."""
+    verifier: note.Verifier
+    memory: tuple[int, bytes]
+
+    @property
+    def told(self) -> str:
+        """Say what was lost, for people."""
+        left = "none of its own are" if self.head is None else f"{self.head.size} are"
+        return f"epoch {self.number}: the signer vouched for {self.memory[0]} events, {left} left"
+
+
+@dataclass(frozen=True, slots=True)
 class VerifyReport:
     """What a verification found. `root` is that of the events as read, None where they have gaps."""
 
@@ -84,6 +101,8 @@ class VerifyReport:
     faults: list[str]
     minimum: int = 0
     """Entries below were given up, as an event says."""
+    gaps: tuple[str, ...] = ()
+    """What unavoidable rollbacks lost, each declared by an event."""
 
     @property
     def ok(self) -> bool:
@@ -135,6 +154,7 @@ def check(  # noqa: PLR0913 - one view of a log, by name
     verifier: note.Verifier,
     memory: tuple[int, bytes] | None,
     minimum: int = 0,
+    ended: Sequence[Ended] = (),
     progress: Callable[[int, int], None] | None = None,
 ) -> VerifyReport:
     """Return what is wrong with the log, which must be one consistent view.
@@ -148,10 +168,12 @@ def check(  # noqa: PLR0913 - one view of a log, by name
         verifier: of the key that signs the log.
         memory: size and root the signer last vouched for.
         minimum: the number below which entries may have been given up.
+        ended: the epochs before, each of which an event has to declare.
         progress: told the events done and in all.
 
     """
     run = _Run(head, verifier, tile, minimum)
+    run.claim_ended(ended)
     run.claim_all(checkpoints, memory)
     window: list[StoredEvent] = []
     count, number = 0, 0
@@ -175,7 +197,7 @@ def check(  # noqa: PLR0913 - one view of a log, by name
     if progress is not None:
         progress(count, run.size)
     root = run.tree.root() if run.tree is not None else None
-    return VerifyReport(count, run.size, root, run.faults, minimum)
+    return VerifyReport(count, run.size, root, run.faults, minimum, tuple(e.told for e in ended))
 
 
 class _Claim(NamedTuple):
@@ -201,6 +223,8 @@ class _Run:
         self._minimum_root: bytes | None = None
         self._pruned: list[Pruned] = []
         self._kept: list[int] = []  # below the minimum index
+        self._ended: Sequence[Ended] = ()
+        self._begun: set[tuple[str, str, int]] = set()  # epoch, root and size declared
         self.faults: list[str] = []
         self.tree: Frontier | None = Frontier()
         self._tile = tile
@@ -230,21 +254,46 @@ class _Run:
         elif len(self.faults) == MAX_FAULTS:
             self.faults.append(f"more: over {MAX_FAULTS} faults, the rest is not listed")
 
+    def claim_ended(self, ended: Sequence[Ended]) -> None:
+        """Take down what the epochs before ended with: the first entries of the present one."""
+        self._ended = ended
+        for epoch in ended:
+            if epoch.head is None:
+                continue
+            size, what = epoch.head.size, f"epoch.forged: the last head of epoch {epoch.number}"
+            try:
+                root = _signed_root(epoch.head.note, size, epoch.verifier, what)
+            except ValueError as exc:
+                self.fault(str(exc))
+                continue
+            fault = f"epoch.root: epoch {epoch.number} did not end with the first {size} events"
+            self._claims.append(_Claim(size, root, fault))
+            if epoch.memory[0] <= size:
+                self._claims.append(_Claim(*epoch.memory, fault))
+
+    def _signer_of(self, text: str) -> tuple[note.Verifier, int]:
+        """Return whose note this says it is, and how many events that epoch still has."""
+        for epoch in self._ended:
+            if epoch.head is not None and text.startswith(f"{epoch.verifier.name}\n"):
+                return epoch.verifier, epoch.head.size
+        return self._verifier, self.size
+
     def claim_all(
         self, checkpoints: Iterable[tuple[int, str]], memory: tuple[int, bytes] | None
     ) -> None:
         """Take down every root that was vouched for, to be met while the tree grows."""
         for size, text in checkpoints:
+            verifier, limit = self._signer_of(text)
             try:
                 root = _signed_root(
-                    text, size, self._verifier, f"checkpoint.forged: the note of checkpoint {size}"
+                    text, size, verifier, f"checkpoint.forged: the note of checkpoint {size}"
                 )
             except ValueError as exc:
                 self.fault(str(exc))
                 continue
-            if size > self.size:
+            if size > limit:
                 self.fault(
-                    f"checkpoint.ahead: checkpoint {size} is ahead of the log's {self.size} events:"
+                    f"checkpoint.ahead: checkpoint {size} is ahead of the log's {limit} events:"
                     " it was cut"
                 )
             self._claims.append(
@@ -299,6 +348,7 @@ class _Run:
             self._compare_tile(level, (self.size >> _TILE_LEVELS * level) >> _TILE_LEVELS, hashes)
         self._meet_claims(Frontier(), [])
         self._check_minimum()
+        self._check_epochs()
         if self.tree is not None and self.tree.size != self.size:
             # Only behind a head nobody signed, whose size may be anything.
             self.fault(f"event.missing: events {self.tree.size} to {self.size - 1} are gone")
@@ -324,6 +374,17 @@ class _Run:
             self.fault(f"min.forged: other entries than those below {self._minimum} were given up")
         elif said[-1].kept != kept_digest(self._kept):
             self.fault(f"min.kept: an entry below {self._minimum} that had to stay has no body")
+
+    def _check_epochs(self) -> None:
+        """Hold each epoch that ended against the event that has to declare exactly what was lost."""
+        begun = self._begun
+        known = {(str(e.number), e.memory[1].hex(), e.memory[0]) for e in self._ended}
+        for epoch, _root, size in sorted(known - begun):
+            self.fault(f"epoch.undeclared: no event says that epoch {epoch} had {size} events")
+        for epoch, _root, size in sorted(begun - known):
+            self.fault(
+                f"epoch.unknown: the signer does not know that epoch {epoch} had {size} events"
+            )
 
     def _check_event(self, event: StoredEvent) -> None:
         seq, body, leaf, ts, type_, actor, outcome, obj_ref = event
@@ -357,6 +418,8 @@ class _Run:
             self._kept.append(seq)
         if said_type == EventType.LOG_PRUNED and (pruned := read_pruned(body)) is not None:
             self._pruned.append(pruned)
+        if said_type == EventType.LOG_EPOCH_STARTED and (begun := _read_begun(body)) is not None:
+            self._begun.add(begun)
         run, number = (node, boot), int(nseq)
         expected = self._numbers.get(run, 0)
         if number != expected:
@@ -455,6 +518,17 @@ class _Run:
                     f"head.root: events {start} to {start + width - 1} are not those that were signed"
                 )
             start += width
+
+
+def _read_begun(body: bytes) -> tuple[str, str, int] | None:
+    """Return the epoch an entry says has ended, with root and size; None where it says no such thing."""
+    try:
+        entry = json.loads(body)
+        if entry["obj"]["kind"] != ObjKind.EPOCH:
+            return None
+        return str(entry["op"]), str(entry["obj"]["ref"]), int(entry["n"])
+    except (ValueError, KeyError, TypeError):
+        return None
 
 
 def _micros(at: str) -> int:

@@ -1,13 +1,15 @@
 """How long the log is kept: `audit agreement`, `audit hold`, `audit prune`."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from strongroom.cli.session import AsOption, CredentialOption, Session, table, verb
+from strongroom.cli.session import AsOption, CredentialOption, Session, secret, table, verb
 
 agreement = typer.Typer(help="When the agreement with Amazon ends.", no_args_is_help=True)
 hold = typer.Typer(help="What of the log is kept whatever else ends.", no_args_is_help=True)
+epoch = typer.Typer(help="Go on after an unavoidable rollback.", no_args_is_help=True)
 prune = typer.Typer(help="Give up the log's oldest entries.", no_args_is_help=True)
 
 Why = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Names no person or order.")]
@@ -19,6 +21,7 @@ def register(audit: typer.Typer) -> None:
     audit.add_typer(agreement, name="agreement")
     audit.add_typer(hold, name="hold")
     audit.add_typer(prune, name="prune")
+    audit.add_typer(epoch, name="epoch")
 
 
 @verb(agreement, "show", example="strongroom audit agreement show")
@@ -210,5 +213,39 @@ def prune_approve(
     session.say(
         session.call(
             "prune.approve", as_name=as_name, credential_file=credential_file, change=number
+        )
+    )
+
+
+@verb(
+    epoch,
+    "begin",
+    example='strongroom audit epoch begin --reason "restored the backup of Monday" --as anna '
+    "--credential-file anna.json --approver boris --approver-credential-file boris.json",
+)
+def epoch_begin(
+    session: Session,
+    *,
+    reason: Why,
+    approver: Annotated[
+        str | None, typer.Option("--approver", metavar="NAME", help="Another who administers.")
+    ] = None,
+    approver_file: Annotated[
+        Path | None,
+        typer.Option("--approver-credential-file", metavar="FILE", help="The approver's own."),
+    ] = None,
+    as_name: AsOption = None,
+    credential_file: CredentialOption = None,
+) -> None:
+    """Continue a log that was set back, on a home that is refused; what is lost stays declared."""
+    shown = None if approver_file is None else secret(approver_file, "--approver-credential-file")
+    session.say(
+        session.call(
+            "epoch.begin",
+            as_name=as_name,
+            credential_file=credential_file,
+            reason=reason,
+            approver=approver,
+            credential=shown,
         )
     )

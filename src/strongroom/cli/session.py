@@ -192,7 +192,7 @@ class Session:
             sys.stderr.write(f"strongroom: {text}\n")
 
     def _run_here(self, request: Request, progress: operations.Progress) -> Json:
-        system = self._open(tolerant=request.operation == operations.VERIFY)
+        system = self._open(tolerant=request.operation in operations.TOLERANT)
         try:
             return operations.run(system, request, control.os_user(os.geteuid()), progress)
         finally:

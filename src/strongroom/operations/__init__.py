@@ -10,6 +10,7 @@ from strongroom.operations import (
     canaries,
     channels,
     data,
+    epochs,
     evidence,
     exports,
     feeds,
@@ -28,6 +29,8 @@ from strongroom.operations import (
     transport,
 )
 from strongroom.operations.registry import (
+    EPOCH,
+    TOLERANT,
     VERIFY,
     Json,
     Leaving,
@@ -40,6 +43,8 @@ from strongroom.operations.registry import (
 )
 
 __all__ = [
+    "EPOCH",
+    "TOLERANT",
     "VERIFY",
     "Json",
     "Leaving",
@@ -57,6 +62,7 @@ _REGISTERED = (
     anchors,
     canaries,
     data,
+    epochs,
     evidence,
     exports,
     feeds,

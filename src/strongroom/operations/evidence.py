@@ -62,6 +62,8 @@ def _audit_verify(call: Call) -> Json:
         "events": report.events,
         "size": report.size,
         "minimum": report.minimum,
+        "epoch": audit.epoch,
+        "gaps": list(report.gaps),
         "root": report.root.hex() if report.root else None,
         "faults": list(report.faults),
     }

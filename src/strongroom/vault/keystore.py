@@ -350,6 +350,11 @@ class Keystore:
         """Return the memory of the log's signer, kept apart from the log itself [2.6]."""
         return SignerMemory(self._database, origin)
 
+    def signed_origins(self) -> list[str]:
+        """Return every origin that the log's signer remembers anything of."""
+        with self._database.read() as tx:
+            return list(tx.execute(sa.select(schema.keystore_signer.c.origin)).scalars())
+
     # -- private ---------------------------------------------------------------------------------------------------
 
     def _opened(self) -> bytes:
