@@ -75,7 +75,7 @@ def settle(
         raise Malformed("a bundle holds at least one event")
     if start < prover.minimum:
         raise Gone(f"entries below {prover.minimum} were given up", hint="leave out --from")
-    if any(seq < prover.minimum for seq in asked.proofs):
+    if any(0 <= seq < prover.minimum for seq in asked.proofs):
         raise Gone(f"entries below {prover.minimum} were given up", hint="`audit prove` has hashes")
     if len(asked.proofs) > MAX_PROOFS or any(not 0 <= seq < end for seq in asked.proofs):
         raise Malformed(f"up to {MAX_PROOFS} proofs, each of an event below --to")
