@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Final
 
 import sqlalchemy as sa
 
@@ -46,6 +47,7 @@ from strongroom.vault.granted import (
 __all__ = ["GrantRow", "GrantStore", "Wish"]
 
 _OPERATOR = "operator"
+_OF: Final = select_grants().where(schema.grant.c.principal_id == sa.bindparam("principal"))
 
 
 class GrantStore:
@@ -357,8 +359,7 @@ class GrantStore:
     @staticmethod
     def of(tx: Transaction, principal: PrincipalId) -> list[Grant]:
         """Return one principal's grants, for a decision inside the caller's transaction."""
-        query = select_grants().where(schema.grant.c.principal_id == principal)
-        return [grant_row(row).grant for row in tx.execute(query)]
+        return [grant_row(row).grant for row in tx.execute(_OF, {"principal": principal})]
 
     @staticmethod
     def _one(tx: Transaction, grant_id: int) -> GrantRow:
