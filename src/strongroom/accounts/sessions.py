@@ -277,29 +277,32 @@ def people_signed_on(tx: Transaction) -> list[PrincipalId]:
 
 
 def _select() -> sa.Select[tuple[object, ...]]:
-    return (
-        sa.select(
-            _table,
-            _people.c.name,
-            _people.c.kind,
-            _people.c.ended_at.label("person_ended_at"),
-            suspended_until(_people.c.id, frozen=True).label("frozen_until"),
-            _devices.c.digest.label("device_digest"),
-            _devices.c.ended_at.label("device_ended_at"),
-            _passwords.c.created_at.label("password_at"),
-        )
-        .join(_people, _people.c.id == _table.c.principal_id)
-        .join(
-            _devices,
-            (_devices.c.id == _table.c.device_id)
-            & (_devices.c.principal_id == _table.c.principal_id),
-        )
-        .outerjoin(
-            _passwords,
-            (_passwords.c.principal_id == _table.c.principal_id) & _passwords.c.ended_at.is_(None),
-        )
-    )
+    return _SESSIONS
 
 
 def _cookie(principal: PrincipalId, secret: str) -> str:
     return f"{principal}.{secret}"
+
+
+# Built once: each request of somebody signed on asks.
+_SESSIONS: Final = (
+    sa.select(
+        _table,
+        _people.c.name,
+        _people.c.kind,
+        _people.c.ended_at.label("person_ended_at"),
+        suspended_until(_people.c.id, frozen=True).label("frozen_until"),
+        _devices.c.digest.label("device_digest"),
+        _devices.c.ended_at.label("device_ended_at"),
+        _passwords.c.created_at.label("password_at"),
+    )
+    .join(_people, _people.c.id == _table.c.principal_id)
+    .join(
+        _devices,
+        (_devices.c.id == _table.c.device_id) & (_devices.c.principal_id == _table.c.principal_id),
+    )
+    .outerjoin(
+        _passwords,
+        (_passwords.c.principal_id == _table.c.principal_id) & _passwords.c.ended_at.is_(None),
+    )
+)

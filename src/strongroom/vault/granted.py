@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Final
 
 import sqlalchemy as sa
 
@@ -87,16 +88,7 @@ def sellers_text(sellers: frozenset[SellerId] | None) -> str:
 
 def select_grants() -> sa.Select[tuple[object, ...]]:
     """Return the query for grants, oldest first, with whose they are, when those end, and who is suspended."""
-    return (
-        sa.select(
-            schema.grant,
-            schema.principal.c.name.label("principal_name"),
-            schema.principal.c.ended_at.label("principal_ends_at"),
-            suspended_until(schema.grant.c.principal_id).label("suspended_until"),
-        )
-        .join(schema.principal, schema.principal.c.id == schema.grant.c.principal_id)
-        .order_by(schema.grant.c.id)
-    )
+    return _GRANTS
 
 
 def grant_row(row: sa.Row[tuple[object, ...]]) -> GrantRow:
@@ -133,3 +125,16 @@ def grant_row(row: sa.Row[tuple[object, ...]]) -> GrantRow:
         row.reason,
         row.role,
     )
+
+
+# Built once: the door asks with each reveal.
+_GRANTS: Final = (
+    sa.select(
+        schema.grant,
+        schema.principal.c.name.label("principal_name"),
+        schema.principal.c.ended_at.label("principal_ends_at"),
+        suspended_until(schema.grant.c.principal_id).label("suspended_until"),
+    )
+    .join(schema.principal, schema.principal.c.id == schema.grant.c.principal_id)
+    .order_by(schema.grant.c.id)
+)

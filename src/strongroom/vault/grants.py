@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Final
 
 import sqlalchemy as sa
 
@@ -46,6 +47,7 @@ from strongroom.vault.granted import (
 __all__ = ["GrantRow", "GrantStore", "Wish"]
 
 _FIRST_ROLES = ("operator", "auditor")
+_OF: Final = select_grants().where(schema.grant.c.principal_id == sa.bindparam("principal"))
 
 
 class GrantStore:
@@ -351,8 +353,7 @@ class GrantStore:
     @staticmethod
     def of(tx: Transaction, principal: PrincipalId) -> list[Grant]:
         """Return one principal's grants, for a decision inside the caller's transaction."""
-        query = select_grants().where(schema.grant.c.principal_id == principal)
-        return [grant_row(row).grant for row in tx.execute(query)]
+        return [grant_row(row).grant for row in tx.execute(_OF, {"principal": principal})]
 
     @staticmethod
     def _one(tx: Transaction, grant_id: int) -> GrantRow:
