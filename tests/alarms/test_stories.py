@@ -6,10 +6,12 @@ import pytest
 
 from strongroom.alarms.kinds import AlarmKind
 from strongroom.alarms.rules import CASES, all_rules
-from tests.alarms import kept, refused
+from tests.alarms import crossed, opened, recorded, refused
 from tests.support.story import Fixture, Story
 
-FIXTURES = [*refused.BOOK.fixtures, *kept.BOOK.fixtures]
+FIXTURES = [
+    fixture for part in (refused, opened, crossed, recorded) for fixture in part.BOOK.fixtures
+]
 
 
 @pytest.mark.clause("2.6", "1.2", "1.3")
