@@ -52,7 +52,7 @@ def test_a_value_that_goes_back_to_amazon_is_told_with_its_request(shop: Shop) -
 def test_one_that_amazon_never_answered_is_told_as_not_delivered(shop: Shop) -> None:
     token = email_token(shop)
     shop.door.grant(shop.app, Action.RELAY)
-    shop.simulator.add_fault(Fault("disconnect", path=ORDERS, count=9))
+    shop.simulator.add_fault(Fault("reset", count=9))
 
     assert shop.door.get(shop.app, f"{SEARCH}&BuyerEmail={quote(token)}").status >= 500
 

@@ -205,7 +205,7 @@ def test_planted_at_once_they_are_named_by_the_next_document(world: World) -> No
         if body["type"] == "gateway.response.sealed"
     ]
     assert numbers < set(told["records"])
-    assert told["n"] == len(told["records"]) == 5
+    assert told["n"] >= len(told["records"]) == len(set(told["records"])) == 5
 
 
 def test_the_log_tells_how_many_came_and_never_with_which_document(world: World) -> None:

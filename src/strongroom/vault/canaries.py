@@ -186,11 +186,15 @@ class Canaries:
         """Have the next document's event name records that no event has named yet, among its own."""
         self._flocks[seller].unmentioned.extend(row.number for row in rows)
 
-    def mentions(self, seller: SellerId) -> list[RecordNumber]:
-        """Return what `mention_later` left, once."""
+    def mention(self, seller: SellerId, touched: list[RecordNumber]) -> int:
+        """Put what `mention_later` left among the records that a document touched, once; return how many it were."""
         flock = self._flocks[seller]
-        found, flock.unmentioned = flock.unmentioned, []
-        return found
+        with self._lock:
+            late, flock.unmentioned = flock.unmentioned, []
+        late = [number for number in late if number not in touched]
+        for number in late:
+            touched.insert(flock.inventor.choose(number, "mention", len(touched) + 1), number)
+        return len(late)
 
     # -- what there is ---------------------------------------------------------------------------------------------
 

@@ -94,10 +94,12 @@ class Flock:
     ) -> list[Guest]:
         """Return what rides along with a document of several orders; `fresh` are the places of its new ones."""
         most = min(MOST_GUESTS, len(sightings)) - 1
-        found = [
-            Guest(self.ref(number), sighting, number) for number, sighting in self.waiting[:most]
-        ]
-        del self.waiting[:most]
+        found: list[Guest] = []
+        for number, sighting in list(self.waiting):
+            # No record is written twice by one document.
+            if len(found) < most and number not in {guest.number for guest in found}:
+                self.waiting.remove((number, sighting))
+                found.append(Guest(self.ref(number), sighting, number))
         if not found:
             found = self._shipped(seconds)
         self.fresh += len(fresh)

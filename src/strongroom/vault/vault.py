@@ -155,10 +155,9 @@ class Vault:
             if drift:
                 store.count_drift(tx, op, drift, now)
             seen = [*sightings, *(guest.sighting for guest in guests)]
-            late = self.canaries.mentions(seller) if len(sightings) > 1 else []
-            batch.touched.extend(late)
+            late = self.canaries.mention(seller, batch.touched) if len(sightings) > 1 else 0
             events = put_events(
-                batch, seen, caller, op, seller, drift, req, src_ip, len(seen) + len(late)
+                batch, seen, caller, op, seller, drift, req, src_ip, len(seen) + late
             )
             self._audit.append(tx, *events, now=now)
         batch.committed()

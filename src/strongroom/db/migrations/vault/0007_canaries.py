@@ -1,4 +1,4 @@
-"""Tables of canary records and of what left the house."""
+"""No table: nothing marks a canary record, so there is nothing to keep of it (ADR 0139)."""
 
 revision = "0007"
 down_revision = "0006"
@@ -7,4 +7,4 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Make the tables."""
+    """Change nothing; later revisions follow this one."""
