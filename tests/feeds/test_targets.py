@@ -217,6 +217,13 @@ def test_a_server_is_host_and_port(text: str) -> None:
     assert host_and_port("mail.example.com:587") == ("mail.example.com", 587)
 
 
+def test_a_row_that_is_gone_without_a_word_is_missed(two: Post) -> None:
+    made = two.add(Role.CHANNEL, "ops", MAIL)
+    with two.database.write() as tx:
+        tx.execute(schema.delivery_target.delete())
+    assert two.targets.drift() == [f"channel {made.id}"]
+
+
 def test_there_are_not_any_number_of_them(quick: Post) -> None:
     for number in range(16):
         quick.add(Role.FEED, f"f{number}", FILE)

@@ -136,7 +136,7 @@ class Targets:
             return self._named(tx, role, name)
 
     def drift(self) -> list[str]:
-        """Return `role NAME` of rows that have effect and say something else than the log recorded."""
+        """Return role and number of rows that say something else than the log recorded, or are gone without a word."""
         given = self._given()
         with self._database.read() as tx:
             rows = tx.execute(sa.select(_table).order_by(_table.c.id)).all()
@@ -144,12 +144,15 @@ class Targets:
         for row in rows:
             try:
                 target = self._of(row)
-                sound = not target.in_effect or given.get(row.id) == self._seal(target)
+                sound = given.pop(row.id, None) == (
+                    (target.role, self._seal(target)) if target.in_effect else None
+                )
             except Tampered:
+                given.pop(row.id, None)
                 sound = False
             if not sound:
                 found.append(f"{row.role} {row.id}")
-        return found
+        return found + [f"{role} {id_}" for id_, (role, _seal) in given.items()]
 
     # -- changing --------------------------------------------------------------------------------
 
@@ -314,9 +317,9 @@ class Targets:
 
     def _read(self) -> tuple[Target, ...]:
         with self._lock:
-            given = self._given()
             with self._database.read() as tx:
                 rows = tx.execute(sa.select(_table).order_by(_table.c.id)).all()
+            given = self._given() if rows else {}
             known = []
             for row in rows:
                 try:
@@ -324,17 +327,17 @@ class Targets:
                 except Tampered:
                     # Nothing is sent to it; `drift` and the doctor name it.
                     continue
-                if target.in_effect and given.get(target.id) == self._seal(target):
+                if target.in_effect and given.get(target.id) == (target.role, self._seal(target)):
                     known.append(target)
             self._known = tuple(known)
             return self._known
 
-    def _given(self) -> dict[int, str]:
-        """Return the seal of every destination that has effect by what the log recorded."""
-        given: dict[int, str] = {}
-        for op, id_, after, _actor in self._recorded():
+    def _given(self) -> dict[int, tuple[Role, str]]:
+        """Return role and seal of every destination that has effect by what the log recorded."""
+        given: dict[int, tuple[Role, str]] = {}
+        for role, op, id_, after, _actor in self._recorded():
             if op == f"{_ADD}.{_APPROVED}":
-                given[id_] = after
+                given[id_] = role, after
             elif op == f"{_REMOVE}.{_APPROVED}":
                 given.pop(id_, None)
         return given
@@ -342,25 +345,24 @@ class Targets:
     def _asked_for(self, id_: int) -> dict[str, tuple[str, int]]:
         """Return what was last asked for of a destination, by the log: its seal and who asked, by kind of change."""
         asked: dict[str, tuple[str, int]] = {}
-        for op, number, after, actor in self._recorded():
+        for _role, op, number, after, actor in self._recorded():
             what, _, stage = op.partition(".")
             if number == id_ and stage == _REQUESTED:
                 asked[what] = after, actor
         return asked
 
-    def _recorded(self) -> list[tuple[str, int, str, int]]:
+    def _recorded(self) -> list[tuple[Role, str, int, str, int]]:
         """Return what succeeded of destinations, by the log: what, of which, its seal and by whom."""
-        kinds = {kind.value: f"{role.value}." for role, kind in _OBJECT.items()}
+        kinds = {kind.value: role for role, kind in _OBJECT.items()}
         found = []
         for entry in self._audit.of_types([EventType.ALARM_CHANGED]):
             body = entry.body
             obj, op = body.get("obj", {}), body.get("op", "")
-            prefix = kinds.get(obj.get("kind"))
-            if entry.outcome != Outcome.SUCCESS.value or prefix is None:
+            role = kinds.get(obj.get("kind"))
+            if entry.outcome != Outcome.SUCCESS.value or role is None or "chg" not in body:
                 continue
-            if op.startswith(prefix) and "chg" in body:
-                done = op.removeprefix(prefix)
-                found.append((done, int(obj["ref"]), body["chg"][0]["after"], body["actor"]["id"]))
+            done, by = op.removeprefix(f"{role}."), body["actor"]["id"]
+            found.append((role, done, int(obj["ref"]), body["chg"][0]["after"], by))
         return found
 
     def _seal(self, target: Target) -> str:
