@@ -13,7 +13,7 @@ import pytest
 
 from strongroom.audit import entry
 from strongroom.audit.catalogue import _MEMBERS, CATALOGUE, page, refuse_undeclared
-from strongroom.audit.entry import Change, Event, EventType, ObjKind, Outcome, Reason
+from strongroom.audit.entry import Change, Event, EventType, ObjKind, Outcome
 from strongroom.errors import Malformed
 from strongroom.terms import SYSTEM, Caller
 
@@ -60,6 +60,7 @@ def test_a_text_is_a_word_an_identifier_or_an_hmac() -> None:
         "type",
         "outcome",
         "actor",
+        "reason",
         "obj_kind",
     }
 
@@ -88,7 +89,6 @@ def test_a_member_that_its_type_does_not_have_is_refused_and_not_repeated() -> N
 @pytest.mark.parametrize("type_", EventType)
 def test_every_declared_member_is_taken(type_: EventType) -> None:
     values: dict[str, object] = {
-        "reason": Reason.NO_GRANT,
         "op": "op",
         "obj_ref": "1",
         "purpose": entry.Purpose.TAX,

@@ -12,7 +12,7 @@ import pytest
 from tests.attacks.conftest import made_home, offline
 from tests.support.collectors import PASSWORD, USER, MailServer, Receiver
 from tests.support.home import Home
-from tests.support.offline import Offline
+from tests.support.offline import Offline, audit_grant
 
 __all__ = ["made_home", "offline"]
 
@@ -46,7 +46,11 @@ def test_two_people_add_a_channel_and_a_feed(
     proof = ("--as", "boris", "--credential-file", boris)
     assert checks(home)["alarm.channels"] == "warning", "no alarm reaches anybody"
     target = tmp_path / "log.jsonl"
-    asked = home.command("feed", "add", "disk", "--jsonl", str(target), "--format", "native")
+    adding = ("feed", "add", "disk", "--jsonl", str(target), "--format", "native")
+    assert home.attempt(*adding)[0] == 1, "who may not read the log has nobody else read it"
+    grant = home.command("grant", "add", *audit_grant())
+    home.command("grant", "approve", str(grant["id"]), *proof)
+    asked = home.command(*adding)
     assert (asked["state"], asked["format"]) == ("pending", "native")
     code, _, error = home.attempt("feed", "test", "disk")
     assert (code, error["error"]["kind"]) == (1, "Conflict")
@@ -139,6 +143,8 @@ def test_a_mail_password_ages_is_rotated_and_never_shown(offline: Offline, tmp_p
 def test_what_makes_no_sense_is_refused_in_words_that_do_not_repeat_it(
     offline: Offline, arguments: tuple[str, ...], code: int
 ) -> None:
+    if arguments[:2] == ("feed", "add"):
+        offline.read_log()
     found, _, error = offline.attempt(*arguments)
     assert found == code
     assert "mark" not in json.dumps(error)
@@ -154,6 +160,7 @@ def test_a_served_home_tells_people_and_feeds_its_log_by_itself(tmp_path: Path) 
     target = tmp_path / "log.jsonl"
     with Receiver(tmp_path / "r") as receiver, Home.make(tmp_path) as home:
         home.start()
+        home.read_log()
         home.ask("channel.add.webhook", name="hook", url=receiver.url, ca=receiver.ca)
         home.ask("feed.add.jsonl", name="disk", path=str(target), format="ocsf")
         home.ask("feed.add.webhook", name="dead", url="https://localhost:1/x", format="native")

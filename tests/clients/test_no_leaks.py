@@ -72,6 +72,7 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
         home.start(wrapper=CORES, extra={"PYTHONFAULTHANDLER": "1"})
         home.add_seller(simulator, simulator.sellers[0])
         (app,) = home.add_app("erp", simulator.sellers[0].name)
+        home.read_log()
         for form in ("ocsf", "native"):
             path = str(home.work.with_name(f"{form}.jsonl"))
             home.ask("feed.add.jsonl", name=form, path=path, format=form)

@@ -208,6 +208,8 @@ def notice_of(alarm: Alarm, step: Step, now: datetime) -> Notice:
         count=alarm.count,
         runbook=f"{RUNBOOKS}/{alarm.kind.value}.md",
         drill=alarm.drill,
+        done=alarm.acted.value,
+        target=alarm.target,
     )
 
 

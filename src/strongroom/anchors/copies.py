@@ -87,8 +87,9 @@ def _keep(place: Place, name: str, content: bytes) -> int:
 
 def _files(view: Prover, level: int, n: int, width: int) -> Iterator[tuple[str, bytes]]:
     yield tile_path(level, n, width), view.tile(level, n, width)
-    if level == 0:
-        start = n * WIDTH
+    start = n * WIDTH
+    # Entries below the minimum index may have no bytes any more (c2sp.org/tlog-tiles).
+    if level == 0 and start >= view.minimum:
         yield tile_path("entries", n, width), framed(view.entries(start, start + width))
 
 

@@ -12,7 +12,6 @@ from strongroom.audit.entry import Event, EventType
 from strongroom.errors import Malformed
 
 _MEMBERS: Final = {
-    "reason": "reason",
     "op": "op",
     "obj": "obj_ref",
     "purpose": "purpose",
@@ -26,7 +25,7 @@ _MEMBERS: Final = {
     "seller": "seller",
     "src": "src_ip",
 }
-"""Members of an entry that not every event has, each with what it is in an `Event`."""
+"""Members of an entry that not every event may have, each with what it is in an `Event`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,31 +46,37 @@ CATALOGUE: Final[Mapping[EventType, Described]] = {
     EventType.CONFIG_REFUSED: Described(
         "2.6",
         "the home did not open so often before: wrong passphrase, keys or settings",
-        "reason obj n",
+        "obj n",
     ),
     EventType.SYSTEM_ERROR: Described(
-        "2.6", "a task or a request failed that should not", "reason op req seller src"
+        "2.6", "a task or a request failed that should not", "op req seller src"
     ),
     EventType.LOG_HEARTBEAT: Described(
         "2.6", "the process that serves is alive; one a minute, so that silence shows", ""
     ),
-    EventType.LOG_VERIFIED: Described("2.6", "the whole log was verified", "reason obj n"),
-    EventType.LOG_READ: Described("2.6", "entries of the log were shown to somebody", "op obj n"),
-    EventType.LOG_PROVED: Described("1.6", "a proof about an entry was given out", "op obj n"),
+    EventType.LOG_VERIFIED: Described("2.6", "the whole log was verified", "obj n"),
+    EventType.LOG_READ: Described(
+        "2.6", "entries of the log were shown to somebody", "op obj n dec req"
+    ),
+    EventType.LOG_PROVED: Described(
+        "1.6", "a proof about an entry was given out", "op obj n dec req"
+    ),
     EventType.LOG_EXPORT_STARTED: Described(
-        "1.6", "a stretch of the log began to leave as evidence", "obj"
+        "1.6", "a stretch of the log began to leave as evidence", "obj n dec req"
     ),
-    EventType.LOG_EXPORTED: Described("1.6", "it left; `obj` is the manifest's hash", "obj"),
-    EventType.LOG_WITNESSED: Described("2.6", "a witness cosigned a checkpoint", "reason op obj n"),
+    EventType.LOG_EXPORTED: Described(
+        "1.6", "it left; `obj` is the manifest's hash", "obj n dec req"
+    ),
+    EventType.LOG_WITNESSED: Described("2.6", "a witness cosigned a checkpoint", "op obj n"),
     EventType.LOG_TIMESTAMPED: Described(
-        "2.6", "a timestamping authority stamped a checkpoint", "reason op obj n"
+        "2.6", "a timestamping authority stamped a checkpoint", "op obj n"
     ),
-    EventType.LOG_COPIED: Described("2.6", "the log was copied elsewhere", "reason op obj n"),
+    EventType.LOG_COPIED: Described("2.6", "the log was copied elsewhere", "op obj n"),
     EventType.LOG_ANCHOR_FAILED: Described(
-        "2.6", "a witness, authority or copy does not take what the log is now", "reason op obj n"
+        "2.6", "a witness, authority or copy does not take what the log is now", "op obj n"
     ),
     EventType.LOG_ANCHOR_CHANGED: Described(
-        "2.6", "a witness, authority or copy was added or removed", "op obj"
+        "2.6", "a witness, authority or copy was added or removed", "op obj n"
     ),
     EventType.OPERATION_ANNOUNCED: Described(
         "2.6", "an operation that witnesses have to see first is about to begin", "op obj"
@@ -79,199 +84,171 @@ CATALOGUE: Final[Mapping[EventType, Described]] = {
     EventType.LOG_COSIGNED: Described(
         "2.6",
         "as a witness, we cosigned another log's checkpoint, or refused to",
-        "reason op obj n",
+        "op obj n",
     ),
-    EventType.LOG_HOLD_SET: Described("3", "entries must not be pruned", "reason op obj n chg"),
+    EventType.LOG_HOLD_SET: Described("3", "entries must not be pruned", "op obj n chg req"),
     EventType.LOG_HOLD_LIFT_REQUESTED: Described(
-        "3", "somebody asked to end a hold", "reason op obj n chg"
+        "3", "somebody asked to end a hold", "op obj n chg req"
     ),
-    EventType.LOG_HOLD_LIFTED: Described("3", "they may be again", "reason op obj n chg"),
+    EventType.LOG_HOLD_LIFTED: Described("3", "they may be again", "op obj n chg req"),
     EventType.LOG_PRUNE_REQUESTED: Described(
-        "3", "somebody asked to prune entries whose time is over", "reason op obj n chg"
+        "3", "somebody asked to prune entries whose time is over", "op obj n chg req"
     ),
     EventType.LOG_PRUNED: Described(
-        "3", "the contents of entries were removed; their hashes stay", "reason op obj n chg"
+        "3", "the contents of entries were removed; their hashes stay", "op obj n chg req"
     ),
     EventType.LOG_EPOCH_STARTED: Described(
         "2.6",
         "the log continues under a new name after an unavoidable rollback, with a declared gap",
-        "reason op obj n chg",
+        "op obj n chg req",
     ),
     EventType.AGREEMENT_CHANGE_REQUESTED: Described(
-        "3", "a change of the agreement's end was asked for", "reason op obj n chg"
+        "3", "a change of the agreement's end was asked for", "op obj n chg req"
     ),
     EventType.AGREEMENT_REOPENED: Described(
-        "3", "the end of the agreement was taken back", "reason op obj n chg"
+        "3", "the end of the agreement was taken back", "op obj n chg req"
     ),
     EventType.AGREEMENT_ENDED: Described(
         "3",
         "the end of the agreement with Amazon was set, from which the log's retention counts",
-        "reason op obj n chg",
+        "op obj n chg req",
     ),
     EventType.CLOCK_JUMPED: Described(
-        "2.6", "the machine's clock and the clock nobody sets disagree", ""
+        "2.6", "the machine's clock and the clock nobody sets disagree", "op n"
     ),
-    EventType.ALARM_RAISED: Described("2.6", "an alarm was raised", "reason op obj n chg"),
-    EventType.ALARM_ACTED: Described(
-        "2.6", "what was done about it at once", "reason op obj n chg"
-    ),
-    EventType.ALARM_DRILLED: Described("2.6", "an alarm was tried out", "reason op obj n chg"),
+    EventType.ALARM_RAISED: Described("2.6", "an alarm was raised", "op obj n chg"),
+    EventType.ALARM_ACTED: Described("2.6", "what was done about it at once", "op obj n chg"),
+    EventType.ALARM_DRILLED: Described("2.6", "an alarm was tried out", "op obj n chg"),
     EventType.ALARM_CHANGED: Described(
-        "1.6", "a channel, a feed or a rule of alarms was changed", "reason op obj n chg"
+        "1.6", "a channel, a feed or a rule of alarms was changed", "op obj n chg"
     ),
     EventType.INVESTIGATION_OPENED: Described(
-        "1.6", "an alarm opened an investigation", "reason op obj n chg"
+        "1.6", "an alarm opened an investigation", "op obj n chg"
     ),
-    EventType.INVESTIGATION_ASSIGNED: Described("1.6", "it has an owner", "reason op obj n chg"),
+    EventType.INVESTIGATION_ASSIGNED: Described("1.6", "it has an owner", "op obj n chg"),
     EventType.INVESTIGATION_ESCALATED: Described(
-        "1.6", "nobody acted in time; others were told", "reason op obj n chg"
+        "1.6", "nobody acted in time; others were told", "op obj n chg"
     ),
     EventType.INVESTIGATION_CLOSED: Described(
-        "1.6", "it was closed, with its disposition", "reason op obj n chg req"
+        "1.6", "it was closed, with its disposition", "op obj n chg req"
     ),
-    EventType.NOTICE_DELIVERED: Described("1.6", "a channel works again", "reason op obj n req"),
-    EventType.NOTICE_FAILED: Described(
-        "1.6", "a notice did not reach its channel", "reason op obj n req"
-    ),
-    EventType.FEED_STOPPED: Described(
-        "2.6", "the log no longer reaches a collector", "reason op obj n"
-    ),
-    EventType.FEED_RESUMED: Described("2.6", "it does again", "reason op obj n"),
+    EventType.NOTICE_DELIVERED: Described("1.6", "a channel works again", "op obj n req"),
+    EventType.NOTICE_FAILED: Described("1.6", "a notice did not reach its channel", "op obj n req"),
+    EventType.FEED_STOPPED: Described("2.6", "the log no longer reaches a collector", "op obj n"),
+    EventType.FEED_RESUMED: Described("2.6", "it does again", "op obj n"),
     EventType.CANARY_PLANTED: Described("2.6", "canary records were planted", "n seller"),
     EventType.CANARY_RETIRED: Described("2.6", "canary records were taken out", "op obj n seller"),
     EventType.CANARY_TOUCHED: Described(
-        "2.6", "somebody asked for a canary record", "reason op obj purpose n req records seller"
+        "2.6", "somebody asked for a canary record", "op obj purpose n req records seller"
     ),
-    EventType.CANARY_CHECKED: Described("2.6", "the canaries were tried out", "reason op n seller"),
+    EventType.CANARY_CHECKED: Described("2.6", "the canaries were tried out", "op n seller"),
     EventType.EGRESS_DELIVERED: Described(
-        "2.6", "what was opened left to whom asked for it", "reason op n req seller src"
+        "2.6", "what was opened left to whom asked for it", "op n req seller src"
     ),
     EventType.EGRESS_RECONCILED: Described(
-        "2.6", "records opened were held against records delivered", "reason op n"
+        "2.6", "records opened were held against records delivered", "op n"
     ),
     EventType.EGRESS_REFUSED: Described(
-        "2.6", "personal data was found on its way elsewhere and stopped", ""
+        "2.6", "personal data was found on its way elsewhere and stopped", "op n req seller src"
     ),
     EventType.PRINCIPAL_SUSPENDED: Described(
-        "1.2", "a principal's grants let nothing out", "reason op obj req"
+        "1.2", "a principal's grants let nothing out", "op obj n req seller"
     ),
-    EventType.PRINCIPAL_RESTORED: Described("1.2", "somebody lifted that", "reason op obj"),
+    EventType.PRINCIPAL_RESTORED: Described("1.2", "somebody lifted that", "op obj"),
     EventType.SELLER_ADDED: Described("2.3", "a selling partner was added", "obj seller"),
     EventType.SELLER_CHANGED: Described(
         "2.3", "what is kept of a selling partner was changed", "obj chg seller"
     ),
-    EventType.PRINCIPAL_ADDED: Described(
-        "1.2", "a person, app or node was added", "reason op obj src"
-    ),
-    EventType.PRINCIPAL_CHANGED: Described("1.2", "it was changed", "reason op obj chg src"),
-    EventType.PRINCIPAL_ENDED: Described(
-        "1.2", "it ended, with all that it held", "reason op obj src"
-    ),
-    EventType.PRINCIPAL_END_PLANNED: Described("1.2", "its end was set", "reason op obj chg src"),
+    EventType.PRINCIPAL_ADDED: Described("1.2", "a person, app or node was added", "op obj src"),
+    EventType.PRINCIPAL_CHANGED: Described("1.2", "it was changed", "op obj chg src"),
+    EventType.PRINCIPAL_ENDED: Described("1.2", "it ended, with all that it held", "op obj src"),
+    EventType.PRINCIPAL_END_PLANNED: Described("1.2", "its end was set", "op obj chg src"),
     EventType.PRINCIPAL_END_PROVED: Described(
         "1.2", "the proof that it holds nothing any more was asked for", "obj n"
     ),
-    EventType.CREDENTIAL_ISSUED: Described(
-        "1.4", "an app or node got a secret", "reason op obj src"
-    ),
-    EventType.CREDENTIAL_REVOKED: Described("1.4", "a secret ended", "reason op obj src"),
+    EventType.CREDENTIAL_ISSUED: Described("1.4", "an app or node got a secret", "op obj src"),
+    EventType.CREDENTIAL_REVOKED: Described("1.4", "a secret ended", "op obj src"),
     EventType.CREDENTIAL_CHECKED: Described(
-        "1.2", "somebody proved who it is with a secret, or failed to", "reason op obj src"
+        "1.2", "somebody proved who it is with a secret, or failed to", "op obj src"
     ),
     EventType.AUTHORIZATION_ISSUED: Described(
-        "1.3", "an app may act for a selling partner", "reason op obj req seller src"
+        "1.3", "an app may act for a selling partner", "op obj req seller src"
     ),
-    EventType.AUTHORIZATION_REVOKED: Described(
-        "1.3", "it may no longer", "reason op obj seller src"
-    ),
-    EventType.GRANT_REQUESTED: Described(
-        "1.3", "access was asked for", "reason obj purpose pii chg req"
-    ),
+    EventType.AUTHORIZATION_REVOKED: Described("1.3", "it may no longer", "op obj seller src"),
+    EventType.GRANT_REQUESTED: Described("1.3", "access was asked for", "obj purpose pii chg req"),
     EventType.GRANT_APPROVED: Described(
-        "1.3", "a second person approved it", "reason obj purpose pii chg req"
+        "1.3", "a second person approved it", "obj purpose pii chg req"
     ),
     EventType.GRANT_REJECTED: Described(
-        "1.3", "a second person refused it", "reason obj purpose pii chg req"
+        "1.3", "a second person refused it", "obj purpose pii chg req"
     ),
-    EventType.GRANT_REVOKED: Described(
-        "1.3", "it was taken back", "reason obj purpose pii chg req"
-    ),
-    EventType.GRANT_RENEWED: Described("1.2", "a review kept it", "reason obj purpose pii chg req"),
+    EventType.GRANT_REVOKED: Described("1.3", "it was taken back", "obj purpose pii n chg req"),
+    EventType.GRANT_RENEWED: Described("1.2", "a review kept it", "obj purpose pii chg req"),
     EventType.GRANT_NARROWED: Described(
-        "1.2", "a review made it smaller", "reason obj purpose pii chg req"
+        "1.2", "a review made it smaller", "obj purpose pii n chg req"
     ),
     EventType.GRANT_GLASS_BROKEN: Described(
-        "1.3", "somebody took access in an emergency", "reason obj purpose pii chg req"
+        "1.3", "somebody took access in an emergency", "obj purpose pii chg req"
     ),
     EventType.GRANT_DRIFT_SEEN: Described(
         "1.2",
         "who has access is not what was reviewed and recorded",
-        "reason obj purpose pii n chg req",
+        "obj purpose pii n chg req",
     ),
     EventType.ROLE_CHANGED: Described("1.3", "a role's bundle was changed", "obj chg"),
     EventType.REVIEW_STARTED: Described("1.2", "a review of access began", "obj n chg"),
     EventType.REVIEW_DECIDED: Described(
-        "1.2", "a reviewer kept, changed or revoked one line", "reason op obj n chg dec"
+        "1.2", "a reviewer kept, changed or revoked one line", "op obj n chg dec"
     ),
     EventType.REVIEW_CLOSED: Described("1.2", "the review ended", "obj n chg"),
-    EventType.SIGNON_SUCCEEDED: Described("1.2", "a person signed on", "reason op obj n src"),
-    EventType.SIGNON_FAILED: Described("1.2", "a sign-on failed", "reason op obj n src"),
-    EventType.SIGNON_THROTTLED: Described("1.2", "sign-ons were put off", "reason op obj n src"),
-    EventType.SIGNON_LINK_ISSUED: Described(
-        "1.2", "a one-time link was made", "reason op obj n src"
-    ),
-    EventType.SIGNON_LINK_USED: Described("1.2", "somebody came in by it", "reason op obj n src"),
-    EventType.SESSION_STARTED: Described("1.2", "a session began", "reason op obj src"),
-    EventType.SESSION_PROVED: Described(
-        "1.2", "a person proved again who it is", "reason op obj src"
-    ),
-    EventType.SESSION_ENDED: Described("1.2", "a session ended", "reason op obj src"),
-    EventType.SESSION_REFUSED: Described("1.2", "a session was not accepted", "reason op obj src"),
+    EventType.SIGNON_SUCCEEDED: Described("1.2", "a person signed on", "op obj n src"),
+    EventType.SIGNON_FAILED: Described("1.2", "a sign-on failed", "op obj n src"),
+    EventType.SIGNON_THROTTLED: Described("1.2", "sign-ons were put off", "op obj n src"),
+    EventType.SIGNON_LINK_ISSUED: Described("1.2", "a one-time link was made", "op obj n src"),
+    EventType.SIGNON_LINK_USED: Described("1.2", "somebody came in by it", "op obj n src"),
+    EventType.SESSION_STARTED: Described("1.2", "a session began", "op obj src"),
+    EventType.SESSION_PROVED: Described("1.2", "a person proved again who it is", "op obj src"),
+    EventType.SESSION_ENDED: Described("1.2", "a session ended", "op obj src"),
+    EventType.SESSION_REFUSED: Described("1.2", "a session was not accepted", "op obj src"),
     EventType.DEVICE_NEW_SEEN: Described(
-        "1.2", "a person signed on with a new browser", "reason op obj src"
+        "1.2", "a person signed on with a new browser", "op obj src"
     ),
-    EventType.PASSWORD_CHANGED: Described("1.4", "a password was set", "reason op obj src"),
-    EventType.FACTOR_ADDED: Described("1.4", "a second factor was added", "reason op obj src"),
-    EventType.FACTOR_REMOVED: Described("1.4", "a second factor was removed", "reason op obj src"),
-    EventType.RECOVERY_CODES_ISSUED: Described(
-        "1.4", "recovery codes were made", "reason op obj src"
-    ),
-    EventType.RECOVERY_CODE_USED: Described("1.4", "a recovery code was used", "reason op obj src"),
+    EventType.PASSWORD_CHANGED: Described("1.4", "a password was set", "op obj src"),
+    EventType.FACTOR_ADDED: Described("1.4", "a second factor was added", "op obj src"),
+    EventType.FACTOR_REMOVED: Described("1.4", "a second factor was removed", "op obj src"),
+    EventType.RECOVERY_CODES_ISSUED: Described("1.4", "recovery codes were made", "op obj src"),
+    EventType.RECOVERY_CODE_USED: Described("1.4", "a recovery code was used", "op obj src"),
     EventType.IDENTITY_LINKED: Described(
-        "1.2", "a sign-on provider's subject was linked to a person", "reason op obj chg src"
+        "1.2", "a sign-on provider's subject was linked to a person", "op obj chg src"
     ),
-    EventType.IDENTITY_UNLINKED: Described("1.2", "it was unlinked", "reason op obj chg src"),
-    EventType.LOCK_SET: Described("1.2", "a person or an address was locked", "reason op obj src"),
-    EventType.LOCK_LIFTED: Described("1.2", "a lock ended", "reason op obj src"),
-    EventType.LOCK_DISPOSED: Described(
-        "1.2", "somebody said what a lock was about", "reason op obj src"
-    ),
+    EventType.IDENTITY_UNLINKED: Described("1.2", "it was unlinked", "op obj chg src"),
+    EventType.LOCK_SET: Described("1.2", "a person or an address was locked", "op obj src"),
+    EventType.LOCK_LIFTED: Described("1.2", "a lock ended", "op obj src"),
+    EventType.LOCK_DISPOSED: Described("1.2", "somebody said what a lock was about", "op obj src"),
     EventType.NETWORK_CHANGE_REQUESTED: Described(
-        "1.1", "a change of an allow list was asked for", "reason op obj chg src"
+        "1.1", "a change of an allow list was asked for", "op obj chg src"
     ),
     EventType.NETWORK_CHANGE_APPROVED: Described(
-        "1.1", "a second person approved it", "reason op obj chg src"
+        "1.1", "a second person approved it", "op obj chg src"
     ),
     EventType.NETWORK_CHANGE_REJECTED: Described(
-        "1.1", "a second person refused it", "reason op obj chg src"
+        "1.1", "a second person refused it", "op obj chg src"
     ),
-    EventType.NETWORK_REFUSED: Described(
-        "1.1", "an address was not let in", "reason op obj n chg src"
-    ),
+    EventType.NETWORK_REFUSED: Described("1.1", "an address was not let in", "op obj n chg src"),
     EventType.CERTIFICATE_REGISTERED: Described(
-        "1.5", "a client certificate was registered", "reason op obj src"
+        "1.5", "a client certificate was registered", "op obj src"
     ),
-    EventType.CERTIFICATE_REVOKED: Described("1.5", "it was revoked", "reason op obj src"),
+    EventType.CERTIFICATE_REVOKED: Described("1.5", "it was revoked", "op obj src"),
     EventType.CERTIFICATE_ROTATED: Described(
-        "1.5", "the listeners' certificate was renewed or replaced", "reason op obj"
+        "1.5", "the listeners' certificate was renewed or replaced", "op obj"
     ),
     EventType.SECRET_ROTATED: Described("1.4", "a secret of this installation was replaced", "obj"),
     EventType.POSTURE_CHECKED: Described("1.1", "the surroundings were checked", "obj n"),
     EventType.TOKEN_ISSUED: Described(
-        "1.2", "an app got an access token, or was refused one", "reason op obj req seller src"
+        "1.2", "an app got an access token, or was refused one", "op obj req seller src"
     ),
     EventType.RDT_ISSUED: Described(
-        "1.3", "an app got a Restricted Data Token", "reason op n req seller src"
+        "1.3", "an app got a Restricted Data Token", "op n req seller src"
     ),
     EventType.GATEWAY_RESPONSE_SEALED: Described(
         "2.4",
@@ -279,32 +256,28 @@ CATALOGUE: Final[Mapping[EventType, Described]] = {
         "op pii n req records seller src",
     ),
     EventType.GATEWAY_REQUEST_FORWARDED: Described(
-        "2.6", "a request went to Amazon", "reason op bytes req seller src"
+        "2.6", "a request went to Amazon", "op bytes req seller src"
     ),
-    EventType.GATEWAY_REQUEST_REFUSED: Described(
-        "1.3", "a request did not", "reason op n req seller src"
-    ),
+    EventType.GATEWAY_REQUEST_REFUSED: Described("1.3", "a request did not", "op n req seller src"),
     EventType.GATEWAY_UPSTREAM_FAILED: Described(
-        "2.6", "Amazon gave no usable answer", "reason op req seller src"
+        "2.6", "Amazon gave no usable answer", "op req seller src"
     ),
-    EventType.API_REQUEST_ANSWERED: Described(
-        "2.6", "the API answered", "reason op n bytes req src"
-    ),
-    EventType.API_REQUEST_REFUSED: Described("1.3", "the API refused", "reason op n req src"),
+    EventType.API_REQUEST_ANSWERED: Described("2.6", "the API answered", "op n bytes req src"),
+    EventType.API_REQUEST_REFUSED: Described("1.3", "the API refused", "op n req src"),
     EventType.API_REQUEST_REPEATED: Described(
-        "2.6", "a request came again under its idempotency key", "reason op obj n req src"
+        "2.6", "a request came again under its idempotency key", "op obj n req src"
     ),
-    EventType.DESK_REQUEST_REFUSED: Described("1.2", "the desk refused", "reason op n req src"),
+    EventType.DESK_REQUEST_REFUSED: Described("1.2", "the desk refused", "op n req src"),
     EventType.CATALOGUE_DRIFT_SEEN: Described(
-        "2.2", "Amazon sent what the catalogue does not know", "reason op n req seller"
+        "2.2", "Amazon sent what the catalogue does not know", "op n req seller"
     ),
     EventType.RECORD_REVEALED: Described(
         "1.3",
         "somebody asked for values of a record; recorded before anything is decrypted",
-        "reason op obj purpose pii n chg dec req records seller",
+        "op obj purpose pii n chg dec req records seller",
     ),
     EventType.RECORD_SEARCHED: Described(
-        "1.3", "somebody searched", "reason op obj purpose pii n chg dec req records seller"
+        "1.3", "somebody searched", "op obj purpose pii n chg dec req records seller"
     ),
     EventType.RECORD_HELD: Described("2.1", "a record must not be destroyed", "obj n seller"),
     EventType.RECORD_MOVED: Described(
@@ -314,8 +287,8 @@ CATALOGUE: Final[Mapping[EventType, Described]] = {
     EventType.RECORD_DISPOSED: Described(
         "2.1", "rows of a day whose key is gone were removed", "obj n seller"
     ),
-    EventType.RECORD_TAMPERED: Described("2.4", "a record does not open", "reason op obj n seller"),
-    EventType.TOKEN_REJECTED: Described("1.3", "a token was not made here", "reason purpose req"),
+    EventType.RECORD_TAMPERED: Described("2.4", "a record does not open", "op obj n seller"),
+    EventType.TOKEN_REJECTED: Described("1.3", "a token was not made here", "purpose req"),
     EventType.PERIOD_KEY_CREATED: Described(
         "2.4", "a key of a day or window was made", "obj n seller"
     ),
@@ -326,8 +299,8 @@ CATALOGUE: Final[Mapping[EventType, Described]] = {
         "2.1", "a key was replaced, because a record left its day early", "obj n seller"
     ),
     EventType.MASTER_KEY_OPENED: Described("2.4", "the master key was unwrapped", "obj"),
-    EventType.RETENTION_SWEEP_FINISHED: Described("2.1", "a sweep ended", "n"),
-    EventType.LEAK_SCAN_STARTED: Described("2.5", "a scan for leaks began", "reason op obj"),
+    EventType.RETENTION_SWEEP_FINISHED: Described("2.1", "a sweep ended", "obj n seller"),
+    EventType.LEAK_SCAN_STARTED: Described("2.5", "a scan for leaks began", "op obj"),
     EventType.LEAK_SCAN_FINISHED: Described("2.5", "it ended", "op obj n bytes"),
     EventType.LEAK_FOUND: Described("2.5", "it found something", "op n records"),
 }
@@ -364,11 +337,11 @@ _HEAD: Final = """# Events
 Everything that can be in the audit log (2.6). Generated from `src/strongroom/audit/catalogue.py`; the log takes nothing
 else.
 
-Each entry also has its time, node, run and number, its type, its outcome, and who did it, by number
-([formats/audit-log.md](formats/audit-log.md)). A member is a word of a closed list (`reason`, `purpose`, `pii`, the
-kind of an `obj`), an identifier of bounded form (`op`, `req`, the reference of an `obj`), a number (`n`, `bytes`,
-`dec`, `records`, `seller`), or a keyed HMAC (`src`, `chg`, many references). None can hold free text. The clause is
-the one the event serves first.
+Each entry also has its time, node, run and number, its type, its outcome, the reason where it did not simply
+succeed, and who did it, by number ([formats/audit-log.md](formats/audit-log.md)). A member is a word of a closed list
+(`purpose`, `pii`, the kind of an `obj`), an identifier of bounded form (`op`, `req`, the reference of an `obj`), a
+number (`n`, `bytes`, `dec`, `records`, `seller`), or a keyed HMAC (`src`, `chg`, many references). None can hold free
+text. The clause is the one the event serves first.
 
 | Event | Clause | What happened | Members it may have |
 |---|---|---|---|

@@ -111,6 +111,8 @@ def _format(name: str) -> Format:
 
 
 def _add(call: Call, name: str, place: FeedPlace) -> Json:
+    # A feed shows every entry: whoever may not read the log has it read by nobody else either.
+    call.system.log_readers.admit(call.caller, "feed.add", call.now)
     feed = call.system.targets.request_add(Role.FEED, name, place, call.caller, call.now)
     return _shown(call, feed)
 
