@@ -11,6 +11,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 
+from strongroom.alarms import Severity
 from strongroom.audit.entry import EventType, Outcome
 from strongroom.metrics import Meter, Metrics
 from strongroom.policy.secrets import SecretState
@@ -24,10 +25,11 @@ __all__ = ["ada", "joined", "made_for_two"]
 pytestmark = pytest.mark.clause("2.6")
 
 LABELS = {
-    "listener": {"gateway", "api", "desk", "health"},
+    "listener": {"gateway", "api", "desk", "health", "witness"},
     "status": {"1xx", "2xx", "3xx", "4xx", "5xx", "none"},
     "type": {type_.value for type_ in EventType},
     "outcome": {outcome.value for outcome in Outcome},
+    "severity": {severity.value for severity in Severity},
     "state": {state.value for state in SecretState},
 }
 """Every word that may stand in a label. `le` is a bucket's bound."""

@@ -100,6 +100,7 @@ def open_checks(system: System, now: datetime) -> list[Check]:
         _client_certificates(system, now),
         _secret_ages(system, now),
         _networks(system),
+        _anchors(system),
         _watch(system, now),
         _alarms(system, now),
         _drills(system, now),
@@ -460,6 +461,21 @@ def _networks(system: System) -> Check:
         detail = f"{len(waiting)} changes wait for another person"
         return Check("network.lists", State.WARNING, detail, hint)
     return Check("network.lists", State.OK, "as approved")
+
+
+def _anchors(system: System) -> Check:
+    """Tell whether anybody outside of this machine binds the log [2.6]."""
+    id_, hint = "log.anchors", "strongroom audit witness add, audit copy add: docs/audit.md"
+    asked = system.anchors.listed()
+    if any(not sound for _, sound in asked):
+        return Check(id_, State.FAILED, "a witness or copy is not what was added", hint)
+    failing = sum(anchor.fault is not None for anchor, _ in asked)
+    if failing:
+        hint = "strongroom audit witness list, audit timestamp list, audit copy list"
+        return Check(id_, State.WARNING, f"{failing} of {len(asked)} do not take the log", hint)
+    if not asked:
+        return Check(id_, State.WARNING, "nobody outside of this machine binds the log", hint)
+    return Check(id_, State.OK, f"{len(asked)} witnesses, authorities and copies")
 
 
 def _watch(system: System, now: datetime) -> Check:

@@ -15,7 +15,9 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Proc
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4 as CONTENT_TYPE
 from prometheus_client.exposition import generate_latest
 
+from strongroom.alarms import Severity
 from strongroom.app import System
+from strongroom.feeds.targets import Role
 from strongroom.policy.secrets import SecretState
 from strongroom.vault.keystore import PeriodKind
 
@@ -113,6 +115,14 @@ class Metrics:
             "Keys of days whose personal data should be unreadable and is not: 0, or a sweep is late.",
         )
         self._live = gauge("strongroom_periods_live", "Keys of days and windows yet to come.")
+        self._alarms = gauge("strongroom_alarms_open", "Open alarms, drills left out.", "severity")
+        self._late = gauge("strongroom_alarms_overdue", "Open alarms whose time is over.")
+        self._behind = gauge("strongroom_watch_behind", "Entries that some rule has not seen yet.")
+        self._channels = gauge("strongroom_channels_down", "Channels of alarms that do not work.")
+        self._lag = gauge("strongroom_feeds_lag", "Entries that the slowest feed has not got yet.")
+        self._anchors = gauge(
+            "strongroom_anchors_failing", "Witnesses, authorities and copies with a fault."
+        )
         self._secrets = gauge(
             "strongroom_secrets", "Our own secrets, by how their age stands.", "state"
         )
@@ -136,6 +146,19 @@ class Metrics:
         swept = (now - _SWEPT_BY).timestamp() // _DAY.total_seconds()
         days = [period.day for period in live if period.kind is PeriodKind.DAY]
         self._overdue.set(sum(day <= swept for day in days))
+        waiting = [one for one in system.alarms.investigations.listed() if not one.drill]
+        for severity in Severity:
+            self._alarms.labels(severity.value).set(
+                sum(one.severity is severity for one in waiting)
+            )
+        self._late.set(sum(one.is_overdue(now) for one in waiting))
+        self._behind.set(system.alarms.watch.standing().behind)
+        channels = system.targets.in_effect(Role.CHANNEL)
+        down = [system.outbox.state(channel, now).down_since for channel in channels]
+        self._channels.set(sum(since is not None for since in down))
+        feeds = system.targets.in_effect(Role.FEED)
+        self._lag.set(max((system.pump.state(feed).lag for feed in feeds), default=0))
+        self._anchors.set(sum(one.fault is not None for one, _ in system.anchors.listed()))
         states = [secret.state(now) for secret in system.secrets.ages()]
         for state in SecretState:
             self._secrets.labels(state.value).set(states.count(state))
