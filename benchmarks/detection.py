@@ -6,7 +6,7 @@ Forty principals over 120 days: people of office hours and programs that never r
 weekly batches, busy ends of months, counts far more scattered than Poisson's. The rules are the very classes of the
 product, fed with entries as the log has them. Five runs of the same trace: as it is, for false alarms, and with one
 kind of attack on each principal in the last 33 days, the rules going on from what they kept. The numbers of the rules
-were chosen on seeds from 1000 on; what is reported are seeds 1 to N.
+were chosen on seeds from 1000 on; docs/alarms.md says how far.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The numbers of the alarms, each with its reason and clause; docs/alarms.md prints them [2.6].
 
-Pure. All are our own: the policy asks for alarms and sets no number. Those of volumes and rates were chosen on traces
-of other seeds than those that `benchmarks/detection.py` reports.
+Pure. All are our own: the policy asks for alarms and sets no number. Those of volumes and rates were chosen on traces;
+docs/alarms.md says on which.
 """
 
 from dataclasses import dataclass
