@@ -301,11 +301,11 @@ def test_the_loop_never_waits_for_the_database(shop: Shop, monkeypatch: pytest.M
 
     note(shop.door.channels, "check")
     note(world.database, "write")
-    note(world.audit, "append")
+    note(world.audit, "_append")
     assert shop.door.call("GET", "/v1/grants", headers).status == 200
     assert shop.door.call("GET", "/v1/nothing", headers).status == 404
     assert shop.door.call("GET", "/v1/grants").status == 401
-    assert {name for name, _ in seen} == {"check", "write", "append"}
+    assert {name for name, _ in seen} == {"check", "write", "_append"}
     assert not any(in_loop for _, in_loop in seen)
 
 
@@ -330,7 +330,7 @@ def test_what_cannot_be_recorded_is_not_answered(
     def broken(*_args: object, **_options: object) -> None:
         raise OSError(5, "jane@example.com")
 
-    monkeypatch.setattr(shop.door.world.audit, "append", broken)
+    monkeypatch.setattr(shop.door.world.audit, "_append", broken)
     headers = {"authorization": f"Bearer {token}", "content-type": "application/json"}
     body = {"token": shop.tokens[NAME], **WHY}
     for answer in (

@@ -531,7 +531,7 @@ def test_without_an_event_there_is_no_answer(ada: Member, monkeypatch: pytest.Mo
         raise OSError("disk full")
 
     with monkeypatch.context() as broken:
-        broken.setattr(type(ada.browser.home.system.audit), "append", fails)
+        broken.setattr(type(ada.browser.home.system.audit), "_append", fails)
         page = ada.browser.send("GET", "/nothing")
     assert (page.status, page.body[:17]) == (503, "Not available now")
 

@@ -483,7 +483,7 @@ def test_without_its_event_no_answer_leaves(shop: Shop, monkeypatch: pytest.Monk
     def fail(*_args: object, **_kwargs: object) -> None:
         raise OSError("disk")
 
-    monkeypatch.setattr(shop.door.audit, "append", fail)
+    monkeypatch.setattr(shop.door.audit, "_append", fail)
     for target in (RECENT, f"{ORDERS}/902-0000000-0000000", "/nothing"):
         answer = shop.door.get(shop.app, target, access)
         assert answer.status in (502, 503)
