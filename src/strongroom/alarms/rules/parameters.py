@@ -102,10 +102,10 @@ class Parameters:
     ] = 28
     drain_slack: Annotated[
         float, Why("deviations a day that are chance: half of the drift worth finding (Page 1954)")
-    ] = 0.65
+    ] = 0.7
     drain_limit: Annotated[
         float, Why("deviations that add up before it is told; sets false alarms")
-    ] = 4.2
+    ] = 4.5
     drain_most_of_a_day: Annotated[float, Why("one wild day is a burst, not a drain")] = 2.25
     drain_least_of_a_day: Annotated[
         float, Why("one day off, as a holiday, does not wipe out what added up")
