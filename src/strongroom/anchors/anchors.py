@@ -174,12 +174,16 @@ class Anchors:
 
     def witnessed(self, now: datetime) -> Round:
         """Ask all witnesses, and return as soon as `needed` of them cosigned, or the time is over."""
-        return self._round(self._rows.listed(AnchorKind.WITNESS), now, enough=self.needed)
+        return self._round(self._rows.listed(AnchorKind.WITNESS), now, enough=max(1, self.needed))
 
     def covers(self, size: int) -> bool:
         """Return whether as many witnesses as are needed have cosigned a checkpoint of so many events."""
-        witnesses = [one for one, sound in self.listed(AnchorKind.WITNESS) if sound]
-        return sum(one.size_of(self._audit.origin) >= size for one in witnesses) >= self.needed
+        keys = {
+            Witness(one.key).public
+            for one, sound in self.listed(AnchorKind.WITNESS)
+            if sound and one.size_of(self._audit.origin) >= size
+        }
+        return len(keys) >= self.needed
 
     def close(self, now: datetime) -> None:
         """Show the last checkpoint around, for a bounded time, and write nothing afterwards.

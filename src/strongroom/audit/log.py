@@ -176,6 +176,10 @@ class AuditLog(Reader):
         if events:
             self._append(tx, [(event, now) for event in events])
 
+    def hold(self, tx: Transaction) -> None:
+        """Let nobody append anything until this transaction ends."""
+        tx.execute(_LOCKED_HEAD, {"at_epoch": self._epoch})
+
     def record(self, *events: Event, now: datetime) -> None:
         """Append the events in a transaction of their own; durable on return.
 
@@ -190,6 +194,8 @@ class AuditLog(Reader):
         for event in events:
             refuse_undeclared(event)
         if events:
+            # Another thread may lead, and wait for the very unit that this one is in.
+            self._database.refuse_nested()
             self._recording.add([(event, now) for event in events])
 
     def _record(self, take: Take[_Told]) -> None:

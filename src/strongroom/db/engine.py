@@ -163,6 +163,11 @@ class Database:
         for name in changed:
             self._versions[name] = next(self._next_version)
 
+    def refuse_nested(self) -> None:
+        """Refuse a thread that is in a `write()` already, before it waits for another one. Raises: RuntimeError."""
+        if self.is_sqlite:
+            self._group.refuse_nested()
+
     def version(self, name: str) -> int:
         """Return another number after every durable change that `mark_changed` told of, through this object."""
         return self._versions.get(name, 0)

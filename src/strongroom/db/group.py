@@ -110,11 +110,17 @@ class GroupCommit:
         """
         return _Unit(self, alone=alone)
 
+    def refuse_nested(self) -> None:
+        """Refuse who is in a unit already. Raises: RuntimeError."""
+        if self._holder == threading.get_ident():
+            raise RuntimeError("another write of this thread is open")
+
     @contextmanager
     def pause(self) -> Iterator[Connection]:
         """Give the connection outside of any transaction, with no unit on it."""
         self._take(alone=True)
         try:
+            self._refuse_unsound()
             with self._engine.connect() as connection:
                 yield connection
         except (DBAPIError, sqlite3.Error) as exc:
@@ -129,6 +135,7 @@ class GroupCommit:
             group = self._group
             if group is None:
                 return self._open(alone=alone)
+            self._refuse_unsound()
             group.driver.execute("SAVEPOINT unit")
         except (DBAPIError, sqlite3.Error) as exc:
             refused = self._refused(exc)
@@ -246,11 +253,7 @@ class GroupCommit:
 
     def _open(self, *, alone: bool) -> _Group:
         """Begin a transaction."""
-        if self._unsound:
-            raise Unavailable(
-                f"database: nothing is written any more after {self._unsound}",
-                hint="check the disk, then start again",
-            )
+        self._refuse_unsound()
         connection = self._engine.connect()
         try:
             connection.begin()
@@ -261,6 +264,13 @@ class GroupCommit:
         driver = cast("_Driver", connection.connection.driver_connection)
         self._group = _Group(connection, driver, alone=alone)
         return self._group
+
+    def _refuse_unsound(self) -> None:
+        if self._unsound:
+            raise Unavailable(
+                f"database: nothing is written any more after {self._unsound}",
+                hint="check the disk, then start again",
+            )
 
     def _undo(self, group: _Group, *, is_first: bool) -> None:
         """Undo the unit at hand; where that cannot be, or SQLite undid more, all of the transaction fail."""
@@ -278,6 +288,7 @@ class GroupCommit:
         """Make all units durable, or fail them all; they are woken in either case."""
         failure: BaseException | None = Unavailable("database: the commit was interrupted")
         try:
+            self._refuse_unsound()
             group.connection.commit()
             self._check()
             failure = None

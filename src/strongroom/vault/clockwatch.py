@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import Final
 
+from strongroom.audit.reading import Entry
 from strongroom.audit import AuditLog, Event, EventType, Outcome, Reason
 from strongroom.policy.clock import Reading, ahead, is_ahead, jump, leap
 from strongroom.terms import SYSTEM, Caller
@@ -60,7 +61,7 @@ class ClockWatch:
 
     def _begin(self, reading: Reading) -> None:
         self._start = reading
-        told = self._audit.latest(EventType.CLOCK_JUMPED)
+        told = self._last_judged()
         was_withheld = told is not None and told.body.get("op") == WITHHELD
         leapt = leap(self._written(), reading.wall)
         if leapt is not None:
@@ -74,6 +75,14 @@ class ClockWatch:
             self._is_withheld = reading.wall > since - leapt / 2
             if not self._is_withheld:
                 self._record(Outcome.SUCCESS, AGREES, None, reading.wall)
+
+    def _last_judged(self) -> Entry | None:
+        """Return the last event that withheld or released: jumps in between say nothing about that."""
+        found = None
+        for entry in self._audit.of_types([EventType.CLOCK_JUMPED]):
+            if entry.body.get("op") in (WITHHELD, AGREES, CONFIRMED):
+                found = entry
+        return found
 
     def _go_on(self, start: Reading, last: Reading, reading: Reading) -> None:
         moved = jump(last, reading)
