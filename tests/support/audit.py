@@ -45,6 +45,12 @@ class Memory:
     def remember(self, size: int, root: bytes) -> None:
         self.remembered = (size, root)
 
+    def advance(self, known: tuple[int, bytes] | None, size: int, root: bytes) -> bool:
+        if self.remembered != known:
+            return False
+        self.remembered = (size, root)
+        return True
+
 
 @dataclass
 class Bench:

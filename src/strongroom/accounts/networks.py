@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from strongroom.audit import AuditLog, Change, Event, EventType, Field, ObjKind, Outcome, Reason
 from strongroom.db import schema
 from strongroom.db.engine import Database, Transaction
+from strongroom.db.suspensions import suspended
 from strongroom.errors import (
     Conflict,
     Denied,
@@ -229,7 +230,7 @@ class Networks:
         Raises:
             NotFound: no such line.
             Conflict: nothing is asked for.
-            Denied: the approver is no person, asked for it, or is who the list stands before or answers for
+            Denied: the approver is no person, suspended, asked for it, or is who the list stands before or answers for
                 that app [1.3]; recorded.
             Tampered: the line, or who asked, is not what was recorded when they asked; recorded.
 
@@ -239,8 +240,10 @@ class Networks:
             row = _one(tx, id_)
             op, asker = _asked(row)
             sound = asked.get(op) == (self._seal(row), asker)
-            allowed = caller.kind is PrincipalKind.PERSON and (
-                caller.principal not in _interested(tx, row, asker)
+            allowed = (
+                caller.kind is PrincipalKind.PERSON
+                and caller.principal not in _interested(tx, row, asker)
+                and caller.principal not in suspended(tx, now)
             )
             if sound and allowed:
                 values = (

@@ -12,6 +12,7 @@ import orjson
 
 from strongroom.alarms.kinds import AlarmKind
 from strongroom.alarms.seen import Seen, seen
+from strongroom.audit.catalogue import refuse_undeclared
 from strongroom.audit.entry import (
     ENTROPY_BYTES,
     Event,
@@ -80,7 +81,9 @@ class _Story:
             self._nseq.to_bytes(ENTROPY_BYTES, "big"),
         )
         self._nseq += 1
-        body = orjson.loads(canonical(Event(type_, outcome, actor, **fields), stamp))
+        event = Event(type_, outcome, actor, **fields)
+        refuse_undeclared(event)
+        body = orjson.loads(canonical(event, stamp))
         found = seen(len(self.entries), body)
         if found is not None:
             self.entries.append(found)
@@ -99,7 +102,6 @@ class _Story:
             decision=1,
             records=(record,),
             seller=_SELLER,
-            src_ip=_ADDRESS,
         )
 
     def ask(self, at: datetime) -> None:
@@ -126,7 +128,6 @@ def _unauthorized_calls(now: datetime) -> _Story:
             obj_ref=str(number),
             purpose=Purpose.FULFILMENT,
             seller=_SELLER,
-            src_ip=_ADDRESS,
         )
         story.say(
             at,
@@ -204,7 +205,6 @@ def _canary_touched(now: datetime) -> _Story:
         obj_kind=ObjKind.CANARY,
         obj_ref="1",
         seller=_SELLER,
-        src_ip=_ADDRESS,
     )
     return story
 
@@ -220,8 +220,6 @@ def _boundary_crossed(now: datetime) -> _Story:
         SYSTEM,
         Outcome.FAILURE,
         reason=Reason.UNRECONCILED,
-        obj_kind=ObjKind.PRINCIPAL,
-        obj_ref=str(DRILLED),
         n=50,
     )
     story.say(
@@ -237,26 +235,14 @@ def _boundary_crossed(now: datetime) -> _Story:
 
 
 def _new_destination(now: datetime) -> _Story:
-    """A month of deliveries to one place, and one to another."""
-    story = _Story(now - 31 * _DAY)
-    for at in _hours(now, 30):
-        story.say(
-            at,
-            EventType.EGRESS_DELIVERED,
-            op="json",
-            obj_kind=ObjKind.CHANNEL,
-            obj_ref="1" * 32,
-            n=2,
-            bytes_=2000,
-        )
+    """A collector that nobody sent the log to before."""
+    story = _Story(now - _HOUR)
     story.say(
         now,
-        EventType.EGRESS_DELIVERED,
-        op="csv",
-        obj_kind=ObjKind.CHANNEL,
-        obj_ref="2" * 32,
-        n=2,
-        bytes_=2000,
+        EventType.ALARM_CHANGED,
+        op="feed.add.approved",
+        obj_kind=ObjKind.FEED,
+        obj_ref="1",
     )
     return story
 

@@ -10,6 +10,7 @@ from strongroom.accounts import entries
 from strongroom.accounts.changes import changing
 from strongroom.alarms import store
 from strongroom.alarms.clocks import Called, Disposition, called_at, escalates_at
+from strongroom.alarms.kinds import Response
 from strongroom.alarms.raising import Raising, notice_of
 from strongroom.alarms.store import Alarm
 from strongroom.audit import AuditLog, Change, Event, EventType, Field, ObjKind, Outcome, Reason
@@ -112,7 +113,7 @@ class Investigations:
             NotFound: no such alarm.
             Conflict: it is closed already.
             Malformed: the note could name a person.
-            Denied: the caller is the alarmed one, or may not; recorded.
+            Denied: the caller is the alarmed one, answers for one that was stopped, or may not; recorded.
 
         """
         said = None if note is None else check_reason(note)
@@ -120,6 +121,8 @@ class Investigations:
             tx = change.tx
             alarm = store.one(tx, number, to_change=True)
             refused = self._refusal(tx, alarm, caller, now)
+            if refused is None and self._answers_for(tx, alarm, caller):
+                refused = Reason.SELF_REVIEW
             if refused is None:
                 _refuse_closed(alarm)
                 store.close_alarm(tx, number)
@@ -203,6 +206,15 @@ class Investigations:
             one: store.name_of(tx, one) for one in sorted(asked) if store.is_living(tx, one, now)
         }
         return {one: name for one, name in names.items() if name is not None}
+
+    def _answers_for(self, tx: Transaction, alarm: Alarm, caller: Caller) -> bool:
+        """Tell whether somebody holds the secret of the app that was stopped: not theirs alone to judge."""
+        return (
+            not self._one_person
+            and alarm.principal is not None
+            and alarm.response in (Response.SUSPEND, Response.FREEZE)
+            and store.owner_of(tx, alarm.principal) == caller.principal
+        )
 
     def _refusal(
         self, tx: Transaction, alarm: Alarm, caller: Caller, now: datetime

@@ -71,7 +71,9 @@ class Raising:
         tx, signal = change.tx, _as_one(group)
         key = f"drill:{signal.key}" if drill else signal.key
         known = store.of_key(tx, key)
-        if known is None and not drill and store.count_open(tx, signal.kind) >= MOST_OPEN:
+        # Only keys that anybody can cause: an alarm about a principal has its own, and nobody decides about their own.
+        is_anybodys = signal.principal is None and not drill
+        if known is None and is_anybodys and store.count_open(tx, signal.kind) >= MOST_OPEN:
             key = f"{signal.kind.value}:many"
             known = store.of_key(tx, key)
         if known is None:
@@ -79,12 +81,12 @@ class Raising:
         severity = graver(known.severity, signal.severity)
         is_graver = severity is not known.severity
         response = stronger(known.response, signal.response)
-        is_other = signal.principal != known.principal
         acted = known.acted
         if response is not known.response:
             acted = stronger(acted, self._act(change, known.id, signal))
-        elif is_other:
-            # Recorded as the principal's suspension: an alarm for many would fill the log.
+        else:
+            # Of another principal, or again: what was done may have ended, or been lifted, and it goes on. Recorded as
+            # the principal's suspension: an alarm for many would fill the log.
             self._acting.act(change, signal.principal, signal.response, signal.kind)
         evidence = tuple(dict.fromkeys((*known.evidence, *signal.evidence)))[:MOST_EVIDENCE]
         values = {

@@ -253,8 +253,9 @@ class Anchors:
             # Not of a pool: a pool waits for its threads when the process ends.
             threading.Thread(target=work, args=(anchor, self._lock_of(anchor)), daemon=True).start()
         done = tuple(self._collected(found, len(anchors), until, size, enough))
+        reached = enough is not None and len(Round(size, done).keys) >= enough
         for one in done:
-            if one.error is not None:
+            if one.error is not None and not reached:
                 raise one.error
         whole = Round(size, done)
         if enough is None:

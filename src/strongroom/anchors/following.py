@@ -9,13 +9,13 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import sqlalchemy as sa
 
 from strongroom.anchors.asking import SIZE_TYPE, Asked, parse
 from strongroom.anchors.cadence import WELL, WELL_EVERY, is_due
-from strongroom.audit import AuditLog, Event, EventType, ObjKind, Outcome, Reason, SignerMemory
+from strongroom.audit import AuditLog, Event, EventType, ObjKind, Outcome, Reason
 from strongroom.audit.tree import EMPTY_ROOT, verify_consistency
 from strongroom.crypto.cosignature import Cosigner
 from strongroom.crypto.note import Checkpoint, Verifier, parse_checkpoint, parse_note
@@ -27,6 +27,21 @@ from strongroom.terms import SYSTEM, Caller
 _TEXT: Final = "text/plain; charset=utf-8"
 _MOST: Final = 1000
 _logs: Final = schema.followed_log
+
+
+_LARGEST: Final = 2**63 - 1
+
+
+class Memory(Protocol):
+    """What we cosigned of one log, where its row's database cannot reach it."""
+
+    def last(self) -> tuple[int, bytes] | None:
+        """Return size and root, None before the first."""
+        ...
+
+    def advance(self, known: tuple[int, bytes] | None, size: int, root: bytes) -> bool:
+        """Replace what `last` returned before, durably; False where it is no longer what stands there."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +74,7 @@ class Following:
         database: Database,
         audit: AuditLog,
         cosigner: Cosigner,
-        memories: Callable[[str], SignerMemory],
+        memories: Callable[[str], Memory],
     ) -> None:
         self._database = database
         self._audit = audit
@@ -126,8 +141,9 @@ class Following:
             return Reply(400)
         origin = text.partition("\n")[0]
         memory = self._memories(_memory_name(origin))
-        # Asked before the row is read: what it names is in the row already.
+        # What was cosigned stands in the keystore: the row, which others may edit, is held against it.
         remembered = memory.last()
+        base = remembered or (0, EMPTY_ROOT)
         with self._database.read() as tx:
             row = self._row(tx, origin)
         if row is None or row.ended_at is not None:
@@ -136,21 +152,25 @@ class Following:
         try:
             checkpoint = parse_checkpoint(Verifier(row.vkey).verify(asked.note), extended=True)
         except Tampered:
-            return self._refused(row, 403, Reason.NOT_AUTHORIZED, now)
+            return self._refused(row, 403, Reason.NOT_AUTHORIZED, base[0], now)
         except Malformed:
             return Reply(400)
-        refusal = _refusal(row, asked, checkpoint, remembered)
-        if refusal is None and self._moved(row, checkpoint, asked.note, now):
-            memory.remember(checkpoint.size, checkpoint.root)
+        refusal = _refusal(row, asked, checkpoint, base)
+        if (
+            refusal is None
+            and self._moved(row, checkpoint, asked.note, now)
+            and memory.advance(remembered, checkpoint.size, checkpoint.root)
+        ):
             return Reply(200, self._cosigner.cosign(text, int(now.timestamp())).encode())
         # Without a refusal somebody else's request was faster: what it left is what counts.
-        return self._refused(row, *(refusal or (409, None)), now)
+        size = (memory.last() or base)[0]
+        return self._refused(row, *(refusal or (409, None)), size, now)
 
     # -- private ---------------------------------------------------------------------------------
 
     def _moved(self, row: Any, at: Checkpoint, note: str, now: datetime) -> bool:  # noqa: ANN401 - a row
         """Move a log forward if it is still where it was; what happened in between is one event an hour."""
-        if at.size == row.size:
+        if (at.size, at.root) == (row.size, bytes(row.root)):
             return True
         here = (
             _logs.c.id == row.id,
@@ -169,7 +189,14 @@ class Following:
                 self._audit.append(tx, _became(row.id, None, count), now=now)
         return True
 
-    def _refused(self, row: Any, status: int, reason: Reason | None, now: datetime) -> Reply:  # noqa: ANN401 - a row
+    def _refused(
+        self,
+        row: Any,  # noqa: ANN401 - a row
+        status: int,
+        reason: Reason | None,
+        size: int,
+        now: datetime,
+    ) -> Reply:
         if reason is not None and is_due(row.told, row.told_at, reason.value, now):
             told = {"told": reason.value, "told_at": now}
             with self._database.write() as tx:
@@ -177,8 +204,6 @@ class Following:
                 self._audit.append(tx, _became(row.id, reason, None), now=now)
         if status != 409:  # noqa: PLR2004 - the one that says where the log is
             return Reply(status)
-        with self._database.read() as tx:
-            size = self._row(tx, row.origin).size
         return Reply(409, f"{size}\n".encode(), SIZE_TYPE)
 
     def _tell_of_stranger(self, now: datetime) -> None:
@@ -206,26 +231,21 @@ def _refusal(
     row: Any,  # noqa: ANN401 - a row of the table
     asked: Asked,
     at: Checkpoint,
-    remembered: tuple[int, bytes] | None,
+    base: tuple[int, bytes],
 ) -> tuple[int, Reason | None] | None:
     """Return status and reason of what is refused, in the specification's order; None where all holds."""
-    root = bytes(row.root)
-    if asked.old > at.size:
+    size, root = base
+    if asked.old > at.size or at.size > _LARGEST:
         return 400, None
-    if remembered is not None and not _continues(row, remembered):
+    if row.size < size or (row.size == size and bytes(row.root) != root):
         return 503, Reason.ROLLED_BACK
-    if asked.old != row.size:
+    if asked.old != size:
         return 409, None
     if asked.old == at.size and (at.root != root or asked.proof):
-        return 409, Reason.FORKED
+        return 409, Reason.FORKED if at.root != root else None
     if not verify_consistency(asked.old, at.size, root, at.root, asked.proof):
         return 422, Reason.FORKED
     return None
-
-
-def _continues(row: Any, remembered: tuple[int, bytes]) -> bool:  # noqa: ANN401 - a row of the table
-    size, root = remembered
-    return row.size > size or (row.size == size and bytes(row.root) == root)
 
 
 def _memory_name(origin: str) -> str:

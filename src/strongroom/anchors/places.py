@@ -5,6 +5,7 @@ directory it is on the disk when `write` returns.
 """
 
 import os
+import stat
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -44,8 +45,12 @@ class Directory:
     def read(self, name: str) -> bytes | None:
         """Return a file, None where there is none. Raises: Failed."""
         try:
-            handle = os.open(self._path / name, os.O_RDONLY | os.O_NOFOLLOW)
+            # A pipe would have the one who opens it wait for a writer.
+            flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
+            handle = os.open(self._path / name, flags)
             with os.fdopen(handle, "rb") as file:
+                if not stat.S_ISREG(os.fstat(handle).st_mode):
+                    raise Failed(Reason.UNREACHABLE)
                 return file.read(MAX_FILE_BYTES)
         except FileNotFoundError:
             # What is not mounted would otherwise look like a place that lost everything.

@@ -5,7 +5,6 @@ see: a row that was edited, or revived, is `tampered`, is asked nothing, and cou
 """
 
 import ssl
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -237,16 +236,17 @@ class AnchorRows:
         """
         table = _cosignatures.c
         mine = (table.origin == self._audit.origin, table.size <= size)
-        enough = (
-            sa.select(table.size)
+        signed = (
+            sa.select(table.size, _rows.c.key)
+            .join(_rows, _rows.c.id == table.anchor_id)
             .where(*mine)
-            .group_by(table.size)
-            .having(sa.func.count(sa.distinct(table.anchor_id)) >= needed)
-            .order_by(table.size.desc())
-            .limit(1)
         )
         with self._database.read() as tx:
-            found = tx.execute(enough).scalar_one_or_none()
+            keys: dict[int, set[str]] = {}
+            for at, key in tx.execute(signed):
+                # One that is asked at two addresses counts once.
+                keys.setdefault(at, set()).add(key.rpartition("+")[2])
+            found = max((at for at, by in keys.items() if len(by) >= needed), default=None)
             if found is None:
                 return None
             query = sa.select(table.note, table.line).where(mine[0], table.size == found)
@@ -332,11 +332,6 @@ class AnchorRows:
 def proposed(kind: AnchorKind, place: str, key: str, ca: str | None) -> Anchor:
     """Return an anchor that nobody asks yet, to be added."""
     return Anchor(0, kind, place, key, ca, b"", "", 0, None, None, None, None, None)
-
-
-def without_doubles(anchors: Sequence[Anchor]) -> list[Anchor]:
-    """Return witnesses of different keys: one that is asked at two addresses counts once."""
-    return list({one.key.rpartition("+")[2]: one for one in anchors}.values())
 
 
 def _became(anchor: Anchor, caller: Caller, reason: Reason | None, size: int | None) -> Event:

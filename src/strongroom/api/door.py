@@ -295,7 +295,12 @@ class Api:
         if exchange.repeated:
             headers.append((b"idempotency-replayed", b"true"))
         content = b"".join(message.get("body", b"") for message in sent[1:])
-        if not exchange.opened and self._markers.find(content) is not None:
+        if (
+            not exchange.opened
+            and self._markers.find(content) is not None
+            # A refusal repeats the token it is about: whether that is a canary's must not show.
+            and self._markers.find(body) is None
+        ):
             # It did not come through the vault's door, so it must not be here.
             return await self._recorded(
                 exchange,

@@ -169,7 +169,7 @@ CATALOGUE: Final[Mapping[EventType, Described]] = {
     EventType.CREDENTIAL_ISSUED: Described("1.4", "an app or node got a secret", "op obj src"),
     EventType.CREDENTIAL_REVOKED: Described("1.4", "a secret ended", "op obj src"),
     EventType.CREDENTIAL_CHECKED: Described(
-        "1.2", "somebody proved who it is with a secret, or failed to", "op obj src"
+        "1.2", "somebody proved who it is with a secret, or failed to", "op obj n src"
     ),
     EventType.AUTHORIZATION_ISSUED: Described(
         "1.3", "an app may act for a selling partner", "op obj req seller src"

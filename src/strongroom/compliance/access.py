@@ -12,7 +12,7 @@ from typing import Final
 import orjson
 import sqlalchemy as sa
 
-from strongroom.audit import AuditLog, Event, EventType, ObjKind, Outcome
+from strongroom.audit import AuditLog, Event, EventType, ObjKind, Outcome, Reason
 from strongroom.db import schema
 from strongroom.db.engine import Database, Transaction
 from strongroom.policy import grants as rules
@@ -127,6 +127,7 @@ class AccessView:
             EventType.GRANT_DRIFT_SEEN,
             Outcome.FAILURE if drift.tampered else Outcome.SUCCESS,
             caller,
+            reason=Reason.TAMPERED if drift.tampered else None,
             obj_kind=None if baseline is None else ObjKind.REVIEW,
             obj_ref=None if baseline is None else str(baseline.campaign),
             n=len({*drift.added, *drift.removed, *drift.changed, *drift.tampered}),

@@ -23,6 +23,7 @@ from strongroom.audit.tiles import WIDTH
 from strongroom.audit.verify import Pruned
 from strongroom.db import schema
 from strongroom.db.engine import Database, Transaction
+from strongroom.db.suspensions import suspended
 from strongroom.errors import Conflict, Denied, Malformed, NotFound, Tampered, Unavailable
 from strongroom.policy.grants import check_reason
 from strongroom.policy.keeping import LogHold, first_held, kept_until, prunable_before
@@ -190,7 +191,9 @@ class Keeping:
             )
             self._audit.append(tx, event, now=now)
             if first < minimum(tx).index:
-                raise Conflict("some of these entries were given up already", hint="hold those behind")
+                raise Conflict(
+                    "some of these entries were given up already", hint="hold those behind"
+                )
         return NamedHold(hold, reason, lifted=False)
 
     def request_lift(self, hold: int, reason: str, caller: Caller, now: datetime) -> KeepingChange:
@@ -271,12 +274,13 @@ class Keeping:
         Raises:
             NotFound: nothing of this number and of these kinds was asked for.
             Conflict: it was approved already, or something else was given up meanwhile.
-            Denied: the approver asked for it, or is no person; or it is too early, or held, by now; recorded.
+            Denied: the approver asked for it, is suspended or no person; or it is too early or held by now; recorded.
             Tampered: it is not what was asked for, or was approved before; recorded.
 
         """
         with self._database.read() as tx:
             change = _one(tx, id_)
+            stopped = caller.principal in suspended(tx, now)
         if change.kind not in kinds:
             raise NotFound(f"{id_} is another kind of change: {change.kind}")
         asked, used, done = self._asked_for(change), self._was_used(change), _DONE[change.kind]
@@ -285,7 +289,7 @@ class Keeping:
         if used or asked is None:
             self._record_denial(caller, done, Reason.TAMPERED, now)
             raise Tampered(f"{change.kind} {id_} is not what was asked for")
-        if caller.kind is not PrincipalKind.PERSON or caller.principal == asked:
+        if caller.kind is not PrincipalKind.PERSON or caller.principal == asked or stopped:
             self._record_denial(caller, done, Reason.NOT_AUTHORIZED, now)
             raise Denied(f"{change.kind} {id_} needs another person's approval")
         if change.kind is ChangeKind.PRUNE:

@@ -19,6 +19,7 @@ from strongroom.crypto.derive import aad, derive
 from strongroom.crypto.envelope import open_, seal
 from strongroom.db import schema
 from strongroom.db.engine import Database, Transaction
+from strongroom.db.suspensions import suspended
 from strongroom.errors import Conflict, Denied, Malformed, NotFound, Tampered
 from strongroom.feeds.destinations import Destination, dump, load
 from strongroom.feeds.names import canonical
@@ -176,7 +177,7 @@ class Targets:
         """
         name = canonical(name)
         op = f"{role}.{_ADD}.{_REQUESTED}"
-        self._refuse_program(caller, op, now)
+        self.refuse_program(caller, op, now)
         with self._database.write() as tx:
             standing = [
                 row
@@ -221,7 +222,7 @@ class Targets:
             Denied: no person asks, in a home of more than one; recorded.
 
         """
-        self._refuse_program(caller, f"{role}.{_REMOVE}.{_REQUESTED}", now)
+        self.refuse_program(caller, f"{role}.{_REMOVE}.{_REQUESTED}", now)
         with self._database.write() as tx:
             target = self._named(tx, role, name)
             if target.state != "active":
@@ -242,7 +243,7 @@ class Targets:
         Raises:
             NotFound: there is none.
             Conflict: nothing is asked for.
-            Denied: the approver is no person, or asked for it [1.3]; recorded.
+            Denied: the approver is no person, asked for it, or is suspended [1.3]; recorded.
             Tampered: it is not what was recorded when somebody asked; recorded.
 
         """
@@ -251,7 +252,11 @@ class Targets:
             what, asker = _asked(target)
             asked = self._asked_for(target.id)
             sound = asked.get(what) == (self._seal(target), asker)
-            allowed = caller.kind is PrincipalKind.PERSON and caller.principal != asker
+            allowed = (
+                caller.kind is PrincipalKind.PERSON
+                and caller.principal != asker
+                and caller.principal not in suspended(tx, now)
+            )
             if sound and allowed:
                 values: dict[str, object] = (
                     {"approved_by": caller.principal, "approved_at": now}
@@ -391,7 +396,8 @@ class Targets:
             changes=(Change(Field.TERMS, after=self._seal(target)),),
         )
 
-    def _refuse_program(self, caller: Caller, op: str, now: datetime) -> None:
+    def refuse_program(self, caller: Caller, op: str, now: datetime) -> None:
+        """Refuse whoever is no person. Raises: Denied; recorded."""
         if caller.kind is PrincipalKind.PERSON or self._one_person:
             return
         event = Event(

@@ -1,11 +1,14 @@
 """What commands do to alarms: see, investigate, lift, try, and have the watch look [1.6, 2.6]."""
 
 from strongroom.alarms import Alarm, AlarmKind, Disposition, Drilled, Suspension
+from strongroom.errors import Denied
 from strongroom.operations.registry import Call, Json, iso, member, operation
+from strongroom.terms import PrincipalKind
 
 
 @operation("alarm.list")
 def _alarm_list(call: Call, *, every: bool = False) -> Json:
+    _refuse_program(call)
     alarms = call.system.alarms
     return {
         "alarms": [_alarm(call, alarm) for alarm in alarms.investigations.listed(every=every)],
@@ -15,6 +18,7 @@ def _alarm_list(call: Call, *, every: bool = False) -> Json:
 
 @operation("alarm.show")
 def _alarm_show(call: Call, *, alarm: int) -> Json:
+    _refuse_program(call)
     found = call.system.alarms.investigations.show(alarm)
     asked = call.system.alarms.investigations.called(found, call.now)
     return {**_alarm(call, found), "asked": list(asked.values())}
@@ -86,6 +90,12 @@ def _alarm_watch(call: Call) -> Json:
 
 
 # -- private ---------------------------------------------------------------------------------------
+
+
+def _refuse_program(call: Call) -> None:
+    """Refuse whoever is no person: what is found out about a program is not told to it. Raises: Denied."""
+    if call.caller.kind is not PrincipalKind.PERSON:
+        raise Denied("people see alarms, programs do not")
 
 
 def _alarm(call: Call, alarm: Alarm) -> Json:

@@ -94,6 +94,7 @@ def _feed_test(call: Call, *, name: str) -> Json:
 
 @operation("feed.pause")
 def _feed_pause(call: Call, *, name: str) -> Json:
+    call.system.targets.refuse_program(call.caller, "feed.pause", call.now)
     feed = call.system.targets.by_name(Role.FEED, name)
     call.system.pump.pause(feed, call.caller, call.now)
     return _shown(call, feed)
@@ -101,6 +102,7 @@ def _feed_pause(call: Call, *, name: str) -> Json:
 
 @operation("feed.resume")
 def _feed_resume(call: Call, *, name: str) -> Json:
+    call.system.targets.refuse_program(call.caller, "feed.resume", call.now)
     feed = call.system.targets.by_name(Role.FEED, name)
     call.system.pump.resume(feed, call.caller, call.now)
     return _shown(call, feed)

@@ -35,6 +35,8 @@ CHECKER: Final = "canary-check"
 
 CHECK_OP: Final = "canary.check"
 ROTATE_OP: Final = "canary.rotate"
+AGAIN_OP: Final = "canary.again"
+"""One that was touched before: the log named it since, so this proves nothing."""
 _WHY: Final = "canary_touched"
 _LABEL: Final = "strongroom/canary/v1"
 _AT_ONCE: Final = 64
@@ -329,6 +331,8 @@ class Canaries:
         req: str | None,
         now: datetime,
     ) -> list[Event]:
+        # Its number is in the log since the first touch: who follows it there is no thief.
+        again = row.number in self._burnt(row.seller)[0]
         checked = caller.kind is PrincipalKind.SERVICE and caller.name == CHECKER
         events = [
             Event(
@@ -336,7 +340,7 @@ class Canaries:
                 Outcome.FAILURE,
                 caller,
                 reason=Reason.CANARY,
-                op=CHECK_OP if checked else None,
+                op=CHECK_OP if checked else AGAIN_OP if again else None,
                 obj_kind=ObjKind.CANARY,
                 # It tells which one it was; from now on everybody may know.
                 obj_ref=str(row.number),
@@ -349,8 +353,10 @@ class Canaries:
         ]
         canary.burnt = True
         self._burnt(row.seller)[0].add(row.number)
-        frozen = caller.principal != SYSTEM.principal and suspensions.suspend(
-            tx, caller.principal, why=_WHY, frozen=True, now=now
+        frozen = (
+            not again
+            and caller.principal != SYSTEM.principal
+            and suspensions.suspend(tx, caller.principal, why=_WHY, frozen=True, now=now)
         )
         if frozen:
             events.append(

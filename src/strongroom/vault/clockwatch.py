@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import Final
 
-from strongroom.audit.reading import Entry
 from strongroom.audit import AuditLog, Event, EventType, Outcome, Reason
+from strongroom.audit.reading import Entry
 from strongroom.policy.clock import Reading, ahead, is_ahead, jump, leap
 from strongroom.terms import SYSTEM, Caller
 

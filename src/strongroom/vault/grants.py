@@ -11,6 +11,7 @@ from strongroom.audit.entry import Change, Event, EventType, Field, ObjKind, Out
 from strongroom.audit.log import AuditLog
 from strongroom.db import schema
 from strongroom.db.engine import Database, Transaction
+from strongroom.db.suspensions import suspended
 from strongroom.errors import Conflict, Denied, Malformed, NotFound
 from strongroom.policy import grants as rules
 from strongroom.policy.grants import BREAK_GLASS, FIRST_ADMINISTRATOR, Grant
@@ -182,15 +183,19 @@ class GrantStore:
         """Make a pending grant active.
 
         Raises:
-            Denied: the approver asked for it, is who gets it, answers for an app that did or does, or is
-                no person [1.3]. The attempt is recorded.
+            Denied: the approver asked for it, is who gets it, answers for an app that did or does, is
+                suspended, or is no person [1.3]. The attempt is recorded.
             Conflict: it is not pending any more.
 
         """
         with self._database.write() as tx:
             row = self._one(tx, grant_id)
             interested = self._interested(tx, row)
-            allowed = caller.kind is PrincipalKind.PERSON and caller.principal not in interested
+            allowed = (
+                caller.kind is PrincipalKind.PERSON
+                and caller.principal not in interested
+                and caller.principal not in suspended(tx, now)
+            )
             if not allowed:
                 self._record(tx, EventType.GRANT_APPROVED, caller, row, now, Outcome.DENIED)
             elif row.state(now) != "pending":

@@ -92,6 +92,20 @@ class SignerMemory:
             if changed.rowcount == 0 and tx.execute(sa.select(table).where(here)).first() is None:
                 tx.execute(table.insert().values(origin=self._origin, size=size, root=root))
 
+    def advance(self, known: tuple[int, bytes] | None, size: int, root: bytes) -> bool:
+        """Replace what `last` returned before by this, durably; False where it is no longer what stands there."""
+        table = schema.keystore_signer
+        here = table.c.origin == self._origin
+        with self._database.write() as tx:
+            if known is None:
+                if tx.execute(sa.select(table.c.size).where(here)).first() is not None:
+                    return False
+                tx.execute(table.insert().values(origin=self._origin, size=size, root=root))
+                return True
+            same = (table.c.size == known[0], table.c.root == known[1])
+            changed = tx.execute(table.update().where(here, *same).values(size=size, root=root))
+            return changed.rowcount == 1
+
 
 class Keystore:
     """The keys of one home. Every method that changes something is durable when it returns. Safe between threads."""

@@ -100,8 +100,8 @@ class BoundaryCrossed:
         if seen.type in OPENED:
             return self._opened(seen)
         if seen.type in _DELIVERIES:
-            if seen.outcome is Outcome.SUCCESS:
-                self._pending.pop(_request(seen), None)
+            # Failed ones too: what is known not to have left is counted at night, and is no sign of theft.
+            self._pending.pop(_request(seen), None)
             return ()
         if seen.type is EventType.LEAK_FOUND:
             return self._found(seen)
@@ -194,6 +194,7 @@ class NewDestination:
             EventType.SELLER_ADDED,
             EventType.SELLER_CHANGED,
             EventType.ALARM_CHANGED,
+            EventType.LOG_ANCHOR_CHANGED,
             EventType.LOG_EXPORT_STARTED,
             EventType.LOG_WITNESSED,
             EventType.LOG_TIMESTAMPED,
@@ -222,7 +223,7 @@ class NewDestination:
         "alarms_changed",
         Severity.MEDIUM,
         Response.NOTIFY,
-        "channels, feeds or rules of alarms were changed",
+        "channels, feeds, or who binds the log elsewhere were changed",
     )
     EXPORT: ClassVar = Case(
         kind, "log_export", Severity.LOW, Response.NOTIFY, "the log is exported to a directory"
@@ -253,7 +254,7 @@ class NewDestination:
         if seen.type is EventType.SELLER_CHANGED:
             moved = not self._ADDRESSES.isdisjoint(seen.fields)
             return (self._signal(self.ADDRESS, seen),) if moved else ()
-        if seen.type is EventType.ALARM_CHANGED:
+        if seen.type in (EventType.ALARM_CHANGED, EventType.LOG_ANCHOR_CHANGED):
             return (self._signal(self.ALARMS, seen),)
         if seen.type is EventType.LOG_EXPORT_STARTED:
             return (self._signal(self.EXPORT, seen),)

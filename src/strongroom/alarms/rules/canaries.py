@@ -11,6 +11,7 @@ from strongroom.alarms.seen import Seen
 from strongroom.audit.entry import EventType
 
 _CHECK: Final = "canary.check"
+_AGAIN: Final = "canary.again"
 
 
 class CanaryTouched:
@@ -24,7 +25,7 @@ class CanaryTouched:
         "touched",
         Severity.CRITICAL,
         Response.FREEZE,
-        "any `canary.touched` of anybody, whatever its outcome",
+        "the first `canary.touched` of a record, by anybody, whatever its outcome",
     )
     CHECKED: ClassVar = Case(
         kind,
@@ -33,7 +34,14 @@ class CanaryTouched:
         Response.NOTIFY,
         "the monthly check touched one on purpose (`op` `canary.check`): its arrival proves the way",
     )
-    cases: ClassVar[tuple[Case, ...]] = (TOUCHED, CHECKED)
+    AGAIN: ClassVar = Case(
+        kind,
+        "again",
+        Severity.HIGH,
+        Response.NOTIFY,
+        "one that was touched before, and that the log has named since (`op` `canary.again`)",
+    )
+    cases: ClassVar[tuple[Case, ...]] = (TOUCHED, AGAIN, CHECKED)
 
     def __init__(self, parameters: Parameters) -> None:
         del parameters  # there is no number to choose
@@ -42,8 +50,8 @@ class CanaryTouched:
         """Tell of every touch."""
         if seen.type is not EventType.CANARY_TOUCHED:
             return ()
-        # The operation is set by the door, and only for the service that checks.
-        case = self.CHECKED if seen.op == _CHECK else self.TOUCHED
+        # The operation is set by the door.
+        case = {_CHECK: self.CHECKED, _AGAIN: self.AGAIN}.get(seen.op or "", self.TOUCHED)
         return (
             case.signal(
                 seen.at,

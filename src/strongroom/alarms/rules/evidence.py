@@ -221,7 +221,7 @@ class ClockJumped:
         self._offsets[key] = (offset, seen.seq)
         if before is None and len(self._offsets) > _MOST_BOOTS:
             del self._offsets[next(iter(self._offsets))]
-        if seen.type is EventType.CLOCK_JUMPED:
+        if seen.type is EventType.CLOCK_JUMPED and seen.outcome is not Outcome.SUCCESS:
             return (self.TOLD.signal(seen.at, target=seen.node, evidence=(seen.seq,)),)
         if before is None or abs(offset - before[0]) <= self._slack:
             return ()

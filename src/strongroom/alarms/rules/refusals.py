@@ -74,7 +74,10 @@ class UnauthorizedCalls:
 
     name: ClassVar[str] = "unauthorized_calls"
     kind: ClassVar[AlarmKind] = AlarmKind.UNAUTHORIZED_CALLS
-    types: ClassVar[frozenset[EventType] | None] = _REFUSALS | {EventType.SESSION_STARTED}
+    types: ClassVar[frozenset[EventType] | None] = _REFUSALS | {
+        EventType.SESSION_STARTED,
+        EventType.GRANT_GLASS_BROKEN,
+    }
     PRINCIPAL: ClassVar = Case(
         kind,
         "principal",
@@ -125,7 +128,15 @@ class UnauthorizedCalls:
         "after `refusals_of_one` refusals a principal opens something, or after `refusals_of_address` an address is "
         "let in, within `refusals_window`",
     )
+    GLASS: ClassVar = Case(
+        kind,
+        "glass_broken",
+        Severity.HIGH,
+        Response.NOTIFY,
+        "somebody took access in an emergency, without approval",
+    )
     cases: ClassVar[tuple[Case, ...]] = (
+        GLASS,
         PRINCIPAL,
         MANY,
         ADDRESS,
@@ -144,9 +155,12 @@ class UnauthorizedCalls:
 
     def feed(self, seen: Seen) -> Iterable[Signal]:
         """Count a refusal, or tell of a success that came after many."""
+        if seen.type is EventType.GRANT_GLASS_BROKEN and seen.outcome is Outcome.SUCCESS:
+            return (self.GLASS.signal(seen.at, principal=seen.principal, evidence=(seen.seq,)),)
         if seen.outcome is Outcome.SUCCESS:
             return self._after(seen) if seen.type in _LETS_IN or seen.src_ip else ()
-        if seen.reason not in _UNAUTHORIZED:
+        put_off = seen.type is EventType.CREDENTIAL_CHECKED and seen.reason is Reason.RATE_LIMITED
+        if seen.reason not in _UNAUTHORIZED and not put_off:
             return ()
         return list(self._count(seen))
 
