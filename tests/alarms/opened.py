@@ -339,6 +339,12 @@ def among_a_days_work(story: Story) -> None:
     found(story, 300, 300)
 
 
+@BOOK.fires(CANARY, "touched", "again")
+def one_that_the_log_named_is_opened_again(story: Story) -> None:
+    touched(story, APP)
+    touched(story, PERSON, op="canary.again")
+
+
 @BOOK.fires(CANARY, "checked")
 def the_monthly_check_touches_one(story: Story) -> None:
     touched(story, APP, op="canary.check")

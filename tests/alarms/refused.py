@@ -116,6 +116,19 @@ def records_are_tried_slowly(story: Story) -> None:
         story.wait(minutes=1.5)
 
 
+@BOOK.fires(CALLS, "glass_broken")
+def somebody_breaks_the_glass(story: Story) -> None:
+    story.record(
+        EventType.GRANT_GLASS_BROKEN,
+        Outcome.SUCCESS,
+        PERSON,
+        obj_kind=ObjKind.GRANT,
+        obj_ref="5",
+        purpose=Purpose.INCIDENT,
+        pii=(Category.NAME,),
+    )
+
+
 @BOOK.fires(CALLS, "forged_token")
 def three_forged_tokens_in_a_day(story: Story) -> None:
     for _ in range(3):

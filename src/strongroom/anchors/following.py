@@ -80,6 +80,7 @@ class Following:
         self._audit = audit
         self._cosigner = cosigner
         self._memories = memories
+        self._turn = threading.Lock()
         self._lock = threading.Lock()
         self._strangers_told_at: datetime | None = None
 
@@ -140,6 +141,12 @@ class Following:
         except Malformed:
             return Reply(400)
         origin = text.partition("\n")[0]
+        with self._turn:
+            return self._answered(asked, text, origin, now)
+
+    # -- private ---------------------------------------------------------------------------------
+
+    def _answered(self, asked: Asked, text: str, origin: str, now: datetime) -> Reply:
         memory = self._memories(_memory_name(origin))
         # What was cosigned stands in the keystore: the row, which others may edit, is held against it.
         remembered = memory.last()
@@ -165,8 +172,6 @@ class Following:
         # Without a refusal somebody else's request was faster: what it left is what counts.
         size = (memory.last() or base)[0]
         return self._refused(row, *(refusal or (409, None)), size, now)
-
-    # -- private ---------------------------------------------------------------------------------
 
     def _moved(self, row: Any, at: Checkpoint, note: str, now: datetime) -> bool:  # noqa: ANN401 - a row
         """Move a log forward if it is still where it was; what happened in between is one event an hour."""
