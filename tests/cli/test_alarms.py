@@ -55,7 +55,7 @@ class House:
             system.close()
 
     def alarm(self, name: str) -> None:
-        """Have somebody touch a canary, and a rule of the test notice."""
+        """Have somebody touch a canary, and the watch notice."""
 
         def touched(system: System) -> None:
             found = system.accounts.find(name)
@@ -68,10 +68,9 @@ class House:
                 obj_kind=ObjKind.CANARY,
                 obj_ref="1",
             )
-            watching(system).watch.step(LATER)
-            with system.database.write() as tx:
-                system.audit.append(tx, event, now=LATER)
-            watching(system).watch.run(lambda: LATER)
+            system.alarms.watch.step(LATER)
+            system.audit.record(event, now=LATER)
+            system.alarms.watch.run(lambda: LATER)
 
         self.opened(touched)
 

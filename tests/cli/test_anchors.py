@@ -32,7 +32,9 @@ def key_of(home: Offline, directory: Path) -> str:
 
 @pytest.fixture
 def home(tmp_path: Path) -> Offline:
-    return Offline.make(tmp_path / "made")
+    made = Offline.make(tmp_path / "made")
+    made.read_log()
+    return made
 
 
 @pytest.fixture

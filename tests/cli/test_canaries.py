@@ -53,6 +53,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Offline:
     system = open_system(made.path, environ={})
     fill(system)
     system.close()
+    made.read_log()
     return made
 
 
@@ -216,6 +217,7 @@ def test_a_served_home_tells_whether_a_command_was_still_there(tmp_path: Path) -
         fill(system)
         system.close()
         home.start()
+        home.read_log()
         added = home.ask("app.add", name="erp", owner="ada")
         home.add_grant("erp", "acme", "reveal", categories="name")
         arguments = {"order": ORDER, "seller": "acme", "purpose": "fulfilment"}

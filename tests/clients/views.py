@@ -6,6 +6,7 @@ set in the ways they document.
 
 from __future__ import annotations
 
+import re
 import urllib.parse
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -233,9 +234,21 @@ class AmazonClient:
         return client
 
     def _plain(self, model: Any) -> Any:
-        return self._orders.api_client.sanitize_for_serialization(model)
+        return _as_amazon(self._orders.api_client.sanitize_for_serialization(model))
 
 
+def _as_amazon(document: Any) -> Any:
+    """Return the document with instants as Amazon writes them: where python-dateutil is there, the client parses them."""
+    if isinstance(document, dict):
+        return {name: _as_amazon(value) for name, value in document.items()}
+    if isinstance(document, list):
+        return [_as_amazon(value) for value in document]
+    if isinstance(document, str) and _UTC.fullmatch(document):
+        return document.removesuffix("+00:00") + "Z"
+    return document
+
+
+_UTC = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?\+00:00")
 _RESTRICTED = {
     "order_rdt": ("", "get_order"),
     "items_rdt": ("/orderItems", "get_order_items"),

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from tests.feeds.conftest import ANNA, Post
 from tests.support.collectors import Receiver, Rsyslog
 
-from strongroom.audit.log import Entry
+from strongroom.audit.reading import Entry
 from strongroom.db import schema
 from strongroom.errors import Conflict
 from strongroom.feeds.destinations import FeedPlace, Format, Lines, Posted, Syslog, Webhook

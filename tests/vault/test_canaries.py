@@ -10,11 +10,13 @@ import sqlalchemy as sa
 
 from strongroom.audit.entry import EventType
 from strongroom.db import schema
+from strongroom.db.suspensions import lift
 from strongroom.errors import Denied, Gone, NotFound
 from strongroom.policy.limits import FEWEST_CANARIES
 from strongroom.policy.retention import Progress
 from strongroom.policy.sighting import Sighting
 from strongroom.terms import (
+    SYSTEM,
     Action,
     AuthMethod,
     Caller,
@@ -298,12 +300,15 @@ def test_an_order_read_whole_and_each_search_is_a_touch(world: World) -> None:
         )
         assert (found.record, found.order) == (canary.record, wanted["order"])
         assert len(touched(world)) == before + 1
+        # The first touch suspends; somebody lifts it, and what was named since freezes nobody.
+        with world.database.write() as tx:
+            lift(tx, [APP.principal], SYSTEM.principal, NOW)
     values = world.vault.reveal_order(
         APP, SELLER, wanted["order"], purpose=Purpose.FULFILMENT, now=NOW
     )
     assert {value.slot for value in values} >= {"recipient.name", "buyer.email"}
     assert len(touched(world)) == 4
-    assert suspensions(world) == [(APP.principal, True, False)]
+    assert suspensions(world) == [(APP.principal, True, True)]
 
 
 # -- whom they leave alone -------------------------------------------------------------------------

@@ -94,11 +94,16 @@ class Watch:
         self._version = 0
 
     def begin(self, now: datetime) -> None:
-        """Watch a new home from its first entry on; durable on return. An older one begins by itself."""
+        """Watch a new home from its first entry on; durable on return. An older one begins by itself.
+
+        Asked again, as by an `init` that was interrupted, it changes nothing.
+        """
         with self._database.write() as tx:
             self._row(tx, now)
+            known = set(tx.execute(sa.select(_rules.c.name)).scalars())
             for rule in self._rules():
-                _keep(tx, Fed(rule), _text(rule.state()), fresh=True)
+                if rule.name not in known:
+                    _keep(tx, Fed(rule), _text(rule.state()), fresh=True)
 
     def step(self, now: datetime) -> Step:
         """Look at the next entries, and at the clock once all are seen; durable on return.
