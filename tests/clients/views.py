@@ -238,7 +238,7 @@ class AmazonClient:
 
 
 def _as_amazon(document: Any) -> Any:
-    """Return the document with instants as Amazon writes them: where python-dateutil is there, the client parses them."""
+    """Return instants as Amazon writes them: where python-dateutil is there, the client parses and formats them."""
     if isinstance(document, dict):
         return {name: _as_amazon(value) for name, value in document.items()}
     if isinstance(document, list):
