@@ -14,7 +14,7 @@ from tests.vault.conftest import CONSOLE, EMAIL, NAME, NOW, World
 
 from strongroom.api import ApiLimits
 from strongroom.crypto.ticket import TicketBox, TicketKind
-from strongroom.terms import Action, Environment
+from strongroom.terms import Action, Environment, SellerId
 
 MARK = "jane.roe+mark@example.com"
 ROUTES: list[tuple[str, str, dict[str, Any]]] = [
@@ -363,3 +363,18 @@ def test_a_forged_token_is_denied_and_the_log_says_which_it_was(api: Shop) -> No
         ("vault.record.revealed", "denied", "no_grant"),
         ("vault.token.rejected", "denied", "forged_token"),
     ]
+
+
+def test_a_batch_of_forged_tokens_tells_nobody_which_records_are_canaries(api: Shop) -> None:
+    world = api.door.world
+    world.vault.plant(CONSOLE, SellerId(1), 1, NOW)
+    with world.database.read() as tx:
+        (canary, *_) = world.vault.canaries._flock(tx, SellerId(1)).alive.values()
+    tokens = (api.tokens[NAME], world.vault._mint.record(canary.record).token(NAME))
+    answers = []
+    for token in tokens:
+        forged = token[:-8] + "00000000"
+        answer = api.door.post(api.erp, "/v1/reveal/batch", tokens=[forged], **WHY)
+        answers.append((answer.status, answer.body.replace(forged.encode(), b"")))
+    assert answers[0] == answers[1]
+    assert answers[0][0] == 200

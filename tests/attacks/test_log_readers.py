@@ -117,3 +117,15 @@ def test_reading_names_the_grant_it_was_allowed_by(home: Offline) -> None:
     home.command("audit", "tail", *by("boris"))
     read = home.command("audit", "tail", "--lines", "9", *by("boris"))["events"]
     assert [e["dec"] for e in read if e["type"] == "log.read"][-1] == boris["id"]
+
+
+def test_nobody_has_the_log_written_elsewhere_who_may_not_read_it(
+    home: Offline, tmp_path: Path
+) -> None:
+    for adding in (
+        ("audit", "copy", "add", f"dir:{tmp_path / 'copy'}"),
+        ("feed", "add", "disk", "--jsonl", str(tmp_path / "lines")),
+    ):
+        code, _, error = home.attempt(*adding)
+        assert (code, error["error"]["kind"]) == (1, "Denied"), adding
+    assert [op for op, _ in refusals(home)][:2] == ["copy.add", "feed.add"]

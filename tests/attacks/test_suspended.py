@@ -18,7 +18,7 @@ from tests.gateway.conftest import RECENT
 from tests.gateway.conftest import Shop as GatewayShop
 from tests.support.alarmed import Alarmed, alarmed
 from tests.support.certificates import make
-from tests.vault.conftest import APP, CONSOLE, NAME, NOW, World, make_world, order
+from tests.vault.conftest import APP, CONSOLE, NAME, NOW, REVIEWER, World, make_world, order
 
 from strongroom.alarms import Disposition
 from strongroom.api import ApiLimits
@@ -28,6 +28,7 @@ from strongroom.errors import Denied, NotFound, Unauthenticated
 from strongroom.policy.grants import DenyReason, NotGranted
 from strongroom.policy.limits import SLOWED_FOR, SLOWED_TO
 from strongroom.terms import Action, AuthMethod, PrincipalId, Purpose, RecordNumber, SellerId
+from strongroom.vault import GrantStore
 
 __all__ = ["make_world"]
 
@@ -80,6 +81,17 @@ def test_grants_of_a_suspended_principal_let_nothing_out(
 def _record(world: World) -> RecordNumber:
     entry = next(e for e in world.audit.events() if e.type == "vault.record.revealed")
     return RecordNumber(int(entry.body["obj"]["ref"]))
+
+
+def test_a_suspended_person_is_nobodys_second_person(make_world: Callable[[str], World]) -> None:
+    world = make_world("home")
+    world.grants = GrantStore(world.database, world.audit, one_person=False)
+    number = world.grant()
+    suspend(world.database, REVIEWER.principal, frozen=False)
+    with pytest.raises(Denied):
+        world.grants.approve(REVIEWER, number, NOW)
+    restore(world.database, REVIEWER.principal)
+    assert world.grants.approve(REVIEWER, number, NOW).state(NOW) == "active"
 
 
 # -- apps ------------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from strongroom.anchors.asking import Asked, compose, parse
 from strongroom.audit import offline
 from strongroom.audit.tree import EMPTY_ROOT
 from strongroom.crypto.cosignature import Cosigner
-from strongroom.crypto.note import Signer, checkpoint_text, parse_note
+from strongroom.crypto.note import Signer, checkpoint_text, parse_checkpoint, parse_note
 from strongroom.db import schema
 from strongroom.db.engine import Database
 from strongroom.terms import SYSTEM
@@ -241,4 +241,24 @@ def test_a_witness_whose_vault_was_set_back_cosigns_nothing_it_has_gone_past(
     assert post(witness, asking(bound, 0, 100))[0] == 503
     told = [e.body.get("reason") for e in witness.log.events() if e.type == "log.cosigned"]
     assert told[-1] == "rolled_back"
+    forked.bench.database.close()
+
+
+def test_a_witness_whose_row_was_edited_cosigns_no_other_history(
+    bound: Bound, witness: Other, tmp_path: Path
+) -> None:
+    """By the log's owner together with who may write to the witness's vault, but not to its keystore."""
+    witness.follow(bound.log)
+    bound.grow(97)
+    assert post(witness, asking(bound, 0, 100))[0] == 200
+    forked = bound_at(tmp_path / "forked.db", first=10**6)
+    forked.grow(198)
+    shown = parse_checkpoint(parse_note(parse(asking(forked, 0, 101)).note).text)
+    with witness.bench.database.write() as tx:
+        tx.execute(schema.followed_log.update().values(size=101, root=shown.root))
+    assert post(witness, asking(forked, 101, 201))[0] == 409
+    # The keystore knows where the log is: it goes on from there, and the row is put right.
+    bound.grow(20)
+    assert post(witness, asking(bound, 100, 120))[0] == 200
+    assert witness.following.listed()[0].size == 120
     forked.bench.database.close()
