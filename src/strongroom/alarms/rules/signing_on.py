@@ -13,7 +13,7 @@ from strongroom.alarms.rules.cases import Case
 from strongroom.alarms.rules.known import Known, Tally, seconds
 from strongroom.alarms.rules.parameters import Parameters
 from strongroom.alarms.seen import Seen
-from strongroom.audit.entry import EventType, Outcome, Reason
+from strongroom.audit.entry import EventType, ObjKind, Outcome, Reason
 from strongroom.terms import PrincipalId
 
 _SENSITIVE: Final = frozenset(
@@ -220,7 +220,8 @@ class SignOnAnomaly:
                     count=self._names.objects,
                     evidence=self._names.evidence,
                 )
-            if seen.reason in _FACTOR and seen.obj_ref.isdecimal():
+            is_account = seen.obj_kind == ObjKind.PRINCIPAL.value and seen.obj_ref.isdecimal()
+            if seen.reason in _FACTOR and is_account:
                 self._factors.get(seen.obj_ref).add(at, p.factors_window, seen.seq)
 
     def _succeeded(self, seen: Seen) -> Iterable[Signal]:
