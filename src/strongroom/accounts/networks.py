@@ -325,8 +325,9 @@ class Networks:
         """Return what was last asked for of a line, by the log: its seal and who asked, by kind of change."""
         asked: dict[str, tuple[str, int]] = {}
         for entry in self._audit.of_types([EventType.NETWORK_CHANGE_REQUESTED]):
-            body = entry.body
-            if entry.outcome == Outcome.SUCCESS.value and body["obj"]["ref"] == str(id_):
+            if entry.outcome == Outcome.SUCCESS.value and entry.body["obj"]["ref"] == str(id_):
+                # Who asked is what the signed tree says, not what stands in a row.
+                body = self._audit.proved(entry.seq)
                 asked[body["op"]] = body["chg"][0]["after"], body["actor"]["id"]
         return asked
 

@@ -42,7 +42,7 @@ from strongroom.crypto import note
 from strongroom.db.engine import Database, Transaction
 from strongroom.db.prepared import Prepared
 from strongroom.db.schema import audit_checkpoint, audit_event, audit_head, audit_tile
-from strongroom.errors import Malformed, Tampered
+from strongroom.errors import Gone, Malformed, Tampered
 
 _PSEUDONYM_BYTES: Final = 16
 _PAGE: Final = 1000
@@ -354,6 +354,21 @@ class AuditLog(Reader):
         if head is None:
             raise Tampered("audit log: there is no head to prove from", hint=HINT)
         yield Prover(tx, head, self._verifier, self._signer.sign)
+
+    def proved(self, seq: int) -> dict[str, Any]:
+        """Return the body of an entry that the signed tree holds: for what is decided by it, not only shown.
+
+        Raises:
+            Tampered: what stands there is not what was recorded.
+            Gone: its bytes were given up.
+
+        """
+        with self.prover() as prover:
+            entry = prover.event(seq).entry
+        if entry is None:
+            raise Gone(f"event {seq} has no bytes any more")
+        body: dict[str, Any] = orjson.loads(entry)
+        return body
 
     def pseudonym(self, kind: str, value: str) -> str:
         """Return the keyed HMAC under which the log names a value it must not hold, as 32 hex digits.

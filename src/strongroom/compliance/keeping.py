@@ -381,9 +381,7 @@ class Keeping:
         for entry in self._audit.of_types([_ASKED[change.kind]]):
             if entry.outcome == Outcome.SUCCESS and entry.body["chg"][0]["after"] == seal:
                 # Who asked is what the signed tree says, not what stands in a row.
-                with self._audit.prover() as prover:
-                    proved = prover.event(entry.seq).entry
-                return None if proved is None else int(json.loads(proved)["actor"]["id"])
+                return int(self._audit.proved(entry.seq)["actor"]["id"])
         return None
 
     def _was_used(self, change: KeepingChange) -> bool:

@@ -340,7 +340,7 @@ class Targets:
     def _given(self) -> dict[int, tuple[Role, str]]:
         """Return role and seal of every destination that has effect by what the log recorded."""
         given: dict[int, tuple[Role, str]] = {}
-        for role, op, id_, after, _actor in self._recorded():
+        for role, op, id_, after, _seq in self._recorded():
             if op == f"{_ADD}.{_APPROVED}":
                 given[id_] = role, after
             elif op == f"{_REMOVE}.{_APPROVED}":
@@ -350,14 +350,15 @@ class Targets:
     def _asked_for(self, id_: int) -> dict[str, tuple[str, int]]:
         """Return what was last asked for of a destination, by the log: its seal and who asked, by kind of change."""
         asked: dict[str, tuple[str, int]] = {}
-        for _role, op, number, after, actor in self._recorded():
+        for _role, op, number, after, seq in self._recorded():
             what, _, stage = op.partition(".")
             if number == id_ and stage == _REQUESTED:
-                asked[what] = after, actor
+                # Who asked is what the signed tree says, not what stands in a row.
+                asked[what] = after, self._audit.proved(seq)["actor"]["id"]
         return asked
 
     def _recorded(self) -> list[tuple[Role, str, int, str, int]]:
-        """Return what succeeded of destinations, by the log: what, of which, its seal and by whom."""
+        """Return what succeeded of destinations, by the log: what, of which, its seal and the entry's number."""
         kinds = {kind.value: role for role, kind in _OBJECT.items()}
         found = []
         for entry in self._audit.of_types([EventType.ALARM_CHANGED]):
@@ -366,8 +367,8 @@ class Targets:
             role = kinds.get(obj.get("kind"))
             if entry.outcome != Outcome.SUCCESS.value or role is None or "chg" not in body:
                 continue
-            done, by = op.removeprefix(f"{role}."), body["actor"]["id"]
-            found.append((role, done, int(obj["ref"]), body["chg"][0]["after"], by))
+            done = op.removeprefix(f"{role}.")
+            found.append((role, done, int(obj["ref"]), body["chg"][0]["after"], entry.seq))
         return found
 
     def _seal(self, target: Target) -> str:
