@@ -300,7 +300,7 @@ def test_an_order_read_whole_and_each_search_is_a_touch(world: World) -> None:
         )
         assert (found.record, found.order) == (canary.record, wanted["order"])
         assert len(touched(world)) == before + 1
-        # The first touch suspends; somebody lifts it, and what was named since freezes nobody.
+        # It suspends, and somebody lifts it.
         with world.database.write() as tx:
             lift(tx, [APP.principal], SYSTEM.principal, NOW)
     values = world.vault.reveal_order(
@@ -308,7 +308,8 @@ def test_an_order_read_whole_and_each_search_is_a_touch(world: World) -> None:
     )
     assert {value.slot for value in values} >= {"recipient.name", "buyer.email"}
     assert len(touched(world)) == 4
-    assert suspensions(world) == [(APP.principal, True, True)]
+    # Three were lifted; whoever comes back to what they touched themselves is suspended again.
+    assert suspensions(world) == [(APP.principal, True, True)] * 3 + [(APP.principal, True, False)]
 
 
 # -- whom they leave alone -------------------------------------------------------------------------

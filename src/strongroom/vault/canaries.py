@@ -331,8 +331,8 @@ class Canaries:
         req: str | None,
         now: datetime,
     ) -> list[Event]:
-        # Its number is in the log since the first touch: who follows it there is no thief.
-        again = row.number in self._burnt(row.seller)[0]
+        # Its number is in the log since the first touch: somebody else who follows it there is no thief.
+        again = row.number in self._burnt(row.seller)[0] and not self._touched_by(caller, row)
         checked = caller.kind is PrincipalKind.SERVICE and caller.name == CHECKER
         events = [
             Event(
@@ -371,6 +371,12 @@ class Canaries:
                 )
             )
         return events
+
+    def _touched_by(self, caller: Caller, row: Row) -> bool:
+        """Tell whether the log has this caller among those who touched this record."""
+        who = (caller.principal, str(row.number))
+        touches = self._audit.of_types((EventType.CANARY_TOUCHED,))
+        return any((e.body["actor"]["id"], e.body["obj"]["ref"]) == who for e in touches)
 
     def _flock(self, tx: Transaction, seller: SellerId) -> Flock:
         """Return a selling partner's canaries, looked up if this process does not know them yet."""

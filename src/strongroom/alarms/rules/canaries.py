@@ -39,7 +39,7 @@ class CanaryTouched:
         "again",
         Severity.HIGH,
         Response.NOTIFY,
-        "one that was touched before, and that the log has named since (`op` `canary.again`)",
+        "one that somebody else touched before, and that the log has named since (`op` `canary.again`)",
     )
     cases: ClassVar[tuple[Case, ...]] = (TOUCHED, AGAIN, CHECKED)
 
