@@ -18,6 +18,7 @@ pytestmark = pytest.mark.clause("2.6")
 @pytest.fixture
 def home(tmp_path: Path) -> Iterator[Home]:
     with Home.make(tmp_path) as home:
+        home.read_log()
         yield home
 
 
