@@ -93,6 +93,7 @@ $(STAMP)-runtime: $(STAMP)-venv requirements/build.txt requirements/runtime.txt
 # Built with the setuptools just installed: nothing is fetched unpinned.
 $(STAMP)-project: $(STAMP)-runtime pyproject.toml requirements/runtime.in
 	@$(PIP) --no-deps --no-build-isolation --no-index --editable .
+	@$(BIN)/python -m compileall -q src
 	@touch $@
 
 $(STAMP)-demo: $(STAMP)-project requirements/demo.txt

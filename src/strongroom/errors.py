@@ -40,6 +40,10 @@ class Conflict(StrongroomError):
     """The thing is in a state that forbids this now."""
 
 
+class InUse(Conflict):
+    """Another process has the home open; it may be a command that ends soon."""
+
+
 class Gone(StrongroomError):
     """The thing existed and was destroyed on its day [2.1]."""
 

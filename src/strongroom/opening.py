@@ -23,7 +23,7 @@ from strongroom.app import (
     wire,
 )
 from strongroom.audit import Event, EventType, ObjKind, Outcome, Reason
-from strongroom.crypto.root import root_for
+from strongroom.crypto.root import STANDARD_COST, Cost, root_for
 from strongroom.errors import Misconfigured, Tampered
 from strongroom.feeds.passwords import mail_passwords
 from strongroom.home import check_modes, layout, locked, making, refusals
@@ -45,7 +45,7 @@ class Made:
     """Where the link leads."""
 
 
-def initialize(
+def initialize(  # noqa: PLR0913 - what a home is made of, by name
     path: Path,
     *,
     environment: Environment,
@@ -55,11 +55,13 @@ def initialize(
     clock: Clock = machine_clock,
     environ: Mapping[str, str] | None = None,
     os_user: str | None = None,
+    cost: Cost = STANDARD_COST,
 ) -> Made:
     """Make a home, or finish making one that was interrupted, and return its settings and first link.
 
     `passphrase_file` is remembered, so that the home opens by itself. `os_user` sits at the console: the first link
-    is recorded as made by them, else by the service itself. Durable on return.
+    is recorded as made by them, else by the service itself. `cost` is that of a guess at the passphrase; a production
+    home takes no lower one. Durable on return.
 
     Raises:
         Conflict: there is a home already, or something else.
@@ -88,7 +90,7 @@ def initialize(
             },
         )
         given = passphrase if passphrase is not None else _passphrase(settings, environ)
-        root, request = making.make_root(home, request, settings.keystore.root, given)
+        root, request = making.make_root(home, request, settings.keystore.root, given, cost)
         with ExitStack() as resources:
             system = wire(home, settings, root, clock, resources, fresh=True)
             if not system.audit.tail(1):

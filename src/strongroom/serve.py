@@ -29,7 +29,7 @@ from strongroom.app import System, machine_clock
 from strongroom.audit import Event as AuditEvent
 from strongroom.audit import EventType, Outcome, Reason
 from strongroom.audit.deliveries import reconcile_since_last
-from strongroom.control import ControlServer
+from strongroom.control.server import ControlServer
 from strongroom.db.group import Failed
 from strongroom.desk import Desk, Rooms, create_desk
 from strongroom.desk.oidc import Client, Provider

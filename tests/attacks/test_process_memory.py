@@ -33,7 +33,7 @@ from strongroom.crypto.ticket import TicketBox
 from strongroom.crypto.token import Mint
 from strongroom.desk.forms import Form, FormTokens
 from strongroom.opening import open_system
-from strongroom.operations import Request
+from strongroom.request import Request
 from strongroom.terms import (
     Environment,
     PeriodId,

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from tests.support.home import Home
 
-from strongroom.control import MAX_REQUEST_BYTES
+from strongroom.control.server import MAX_REQUEST_BYTES
 
 pytestmark = pytest.mark.clause("1.1", "1.2")
 

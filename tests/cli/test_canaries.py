@@ -20,9 +20,10 @@ from strongroom.doctor import State, open_checks
 from strongroom.errors import Denied
 from strongroom.home import layout
 from strongroom.opening import open_system
-from strongroom.operations import Request, run
+from strongroom.operations import run
 from strongroom.policy.retention import Progress, SightedFacts
 from strongroom.policy.sighting import Sighting
+from strongroom.request import Request
 from strongroom.terms import SYSTEM, SellerId
 from strongroom.vault import LwaCredentials
 

@@ -15,9 +15,10 @@ from tests.support.offline import Offline
 
 from strongroom.app import System
 from strongroom.opening import open_system
-from strongroom.operations import Request, run
+from strongroom.operations import run
 from strongroom.policy.retention import Progress, SightedFacts
 from strongroom.policy.sighting import Sighting
+from strongroom.request import Request
 from strongroom.terms import SYSTEM, SellerId
 from strongroom.vault import LwaCredentials
 

@@ -20,7 +20,8 @@ from tests.support.offline import Offline
 
 from strongroom.errors import Conflict, Malformed, Misconfigured, Unavailable
 from strongroom.opening import open_system
-from strongroom.operations import Request, run
+from strongroom.operations import run
+from strongroom.request import Request
 from strongroom.simulator import SellerAccount, Simulator, SimulatorConfig
 from strongroom.vault.secrets import SystemSecrets
 

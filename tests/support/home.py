@@ -26,7 +26,7 @@ from strongroom import control
 from strongroom.accounts.names import of_console
 from strongroom.control import os_user
 from strongroom.home import layout
-from strongroom.operations import Request
+from strongroom.request import Request
 from strongroom.simulator import SellerAccount, Simulator
 from tests.support.offline import audit_grant
 

@@ -13,10 +13,13 @@ from typing import Any, Self
 from strongroom.accounts.names import of_console
 from strongroom.cli.commands import run
 from strongroom.control import os_user
+from strongroom.crypto import STANDARD_COST, Cost
 from strongroom.opening import initialize
 from strongroom.terms import Environment
 
 PASSPHRASE = "a passphrase of the tests, 42"
+CHEAP = Cost(memory_kib=8, passes=1, lanes=1)
+"""Of a guess at the passphrase: each command opens the home anew."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,7 @@ class Offline:
             passphrase_file=passphrase,
             one_person=one_person,
             environ={},
+            cost=CHEAP if environment is Environment.TEST else STANDARD_COST,
         )
         return cls(home)
 

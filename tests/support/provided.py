@@ -14,6 +14,7 @@ from urllib.parse import urlencode
 from strongroom.opening import initialize
 from strongroom.serve import desk_of
 from strongroom.terms import Environment
+from tests.support.offline import CHEAP
 from tests.support.pages import ORIGIN, DeskHome, Page, Visitor
 from tests.support.provider import CLIENT_ID, CLIENT_SECRET, Provider
 
@@ -31,6 +32,7 @@ def make_home(path: Path) -> None:
         passphrase_file=None,
         one_person=True,
         environ={},
+        cost=CHEAP,
     )
 
 

@@ -5,13 +5,16 @@ from typing import Annotated
 
 import typer
 
-from strongroom.cli import grants, identities, joining, locks, reviews
+from strongroom.cli import identities, joining, locks
 from strongroom.cli.session import EXIT_REFUSED, Session, secret, table, verb
 from strongroom.errors import Malformed
 
 seller = typer.Typer(help="Selling partners and their real credentials.", no_args_is_help=True)
 app = typer.Typer(help="Apps that use the gateway.", no_args_is_help=True)
 user = typer.Typer(help="People.", no_args_is_help=True)
+identities.register(user)
+joining.register(user)
+locks.register(user)
 
 Name = Annotated[str, typer.Argument(metavar="NAME", show_default=False)]
 
@@ -21,11 +24,6 @@ def register(root: typer.Typer) -> None:
     root.add_typer(seller, name="seller")
     root.add_typer(app, name="app")
     root.add_typer(user, name="user")
-    identities.register(user)
-    joining.register(user)
-    locks.register(user)
-    grants.register(root)
-    reviews.register(root)
 
 
 @verb(

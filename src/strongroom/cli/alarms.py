@@ -5,6 +5,7 @@ from typing import Annotated, Final
 
 import typer
 
+from strongroom.cli import channels
 from strongroom.cli.session import (
     EXIT_REFUSED,
     AsOption,
@@ -18,6 +19,7 @@ from strongroom.cli.session import (
 alarm = typer.Typer(
     help="Alarms, the investigations they open, and who is suspended.", no_args_is_help=True
 )
+channels.register(alarm)
 
 Alarm = Annotated[int, typer.Argument(metavar="ALARM", show_default=False)]
 

@@ -5,10 +5,9 @@ from typing import Annotated
 
 import typer
 
-from strongroom.cli.log import audit
 from strongroom.cli.session import EXIT_REFUSED, Session, secret, table, verb
 from strongroom.errors import Malformed
-from strongroom.operations import Json
+from strongroom.request import Json
 
 witnesses = typer.Typer(help="Who cosigns this home's log.", no_args_is_help=True)
 timestamps = typer.Typer(help="Who says when the log was as it is.", no_args_is_help=True)
@@ -27,11 +26,15 @@ _DONE = ("id", "place", "size", "fault")
 
 
 def register(root: typer.Typer) -> None:
-    """Add these nouns to the command line."""
+    """Add this noun to the command line."""
+    root.add_typer(witness, name="witness")
+
+
+def register_below(audit: typer.Typer) -> None:
+    """Add the nouns below `audit`."""
     audit.add_typer(witnesses, name="witness")
     audit.add_typer(timestamps, name="timestamp")
     audit.add_typer(copies, name="copy")
-    root.add_typer(witness, name="witness")
 
 
 @verb(

@@ -4,30 +4,13 @@ import os
 import re
 import resource
 import sys
+from collections.abc import Mapping
+from importlib import import_module
 from importlib.metadata import version as installed_version
 from typing import Annotated, Final
 
 import typer
 
-from strongroom.cli import (
-    access,
-    alarms,
-    anchors,
-    canaries,
-    channels,
-    data,
-    demo,
-    evidence,
-    feeds,
-    installation,
-    machines,
-    measure,
-    networks,
-    posture,
-    scan,
-    secrets,
-    transport,
-)
 from strongroom.cli.session import (
     EXIT_INTERRUPTED,
     EXIT_REFUSED,
@@ -43,14 +26,28 @@ from strongroom.errors import StrongroomError
 
 _OPTION: Final = re.compile(r"--?[a-z][a-z-]{0,30}")
 
-app = typer.Typer(
-    name="strongroom",
-    help="Keeps Amazon SP-API personal data in a vault, and lets your software work with tokens.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-)
+MODULES: Final[Mapping[str, tuple[str, ...]]] = {
+    "installation": ("init", "serve", "doctor", "simulator"),
+    "access": ("seller", "app", "user"),
+    "grants": ("grant", "role"),
+    "reviews": ("review",),
+    "networks": ("network",),
+    "posture": ("posture",),
+    "data": ("reveal", "find"),
+    "evidence": ("retention", "catalogue", "keys"),
+    "log": ("audit",),
+    "alarms": ("alarm",),
+    "feeds": ("feed",),
+    "anchors": ("witness",),
+    "transport": ("tls",),
+    "machines": ("node",),
+    "secrets": ("secret",),
+    "scan": ("scan",),
+    "canaries": ("canary",),
+    "measure": ("bench",),
+    "demo": ("demo",),
+}
+"""The modules of commands in the order of `--help`, each with the nouns and single verbs it registers."""
 
 
 def main() -> None:
@@ -64,12 +61,32 @@ def main() -> None:
 def run(arguments: list[str]) -> int:
     """Run one command and return its exit code."""
     try:
-        code = app(arguments, prog_name="strongroom", standalone_mode=False)
+        code = command_line(arguments)(arguments, prog_name="strongroom", standalone_mode=False)
     except typer.Exit as exc:
         return exc.exit_code
     except (Exception, KeyboardInterrupt) as exc:  # noqa: BLE001 - a message may repeat what was typed
         return _failed(exc, as_json="--json" in arguments)
     return code if isinstance(code, int) else 0
+
+
+def command_line(arguments: list[str]) -> typer.Typer:
+    """Return the command line, as far as these arguments can need it: every module named costs a start its time."""
+    app = typer.Typer(
+        name="strongroom",
+        help="Keeps Amazon SP-API personal data in a vault, and lets your software work with tokens.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+    )
+    app.callback()(_common)
+    nouns = {noun: module for module, nouns in MODULES.items() for noun in nouns}
+    first = next((a for a in arguments if a in nouns or a == "--help"), "--help")
+    # Help, and the error for a noun that does not exist, know them all.
+    named = MODULES if first == "--help" else {nouns[a]: () for a in arguments if a in nouns}
+    for module in named:
+        import_module(f"strongroom.cli.{module}").register(app)
+    return app
 
 
 def _failed(error: BaseException, *, as_json: bool) -> int:
@@ -117,7 +134,6 @@ def _print_version(value: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def _common(  # the options that may also stand first
     context: typer.Context,
     home: HomeOption = None,
@@ -132,22 +148,3 @@ def _common(  # the options that may also stand first
 ) -> None:
     del version
     context.obj = Common(home, as_json, now)
-
-
-installation.register(app)
-access.register(app)
-networks.register(app)
-posture.register(app)
-data.register(app)
-evidence.register(app)
-alarms.register(app)
-channels.register(alarms.alarm)
-feeds.register(app)
-anchors.register(app)
-transport.register(app)
-machines.register(app)
-secrets.register(app)
-scan.register(app)
-canaries.register(app)
-measure.register(app)
-demo.register(app)

@@ -4,7 +4,6 @@ from typing import Annotated
 
 import typer
 
-from strongroom.cli import log
 from strongroom.cli.session import Session, table, verb
 from strongroom.policy.catalogue import Catalogue
 
@@ -18,7 +17,6 @@ _PERIOD = ("id", "seller", "kind", "day", "generation", "created_at", "destroyed
 def register(root: typer.Typer) -> None:
     """Add these nouns to the command line."""
     root.add_typer(retention, name="retention")
-    log.register(root)
     root.add_typer(catalogue, name="catalogue")
     root.add_typer(keys, name="keys")
 

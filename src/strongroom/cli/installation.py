@@ -16,8 +16,8 @@ from strongroom.cli.session import EXIT_REFUSED, Session, lines, secret, table, 
 from strongroom.errors import Conflict, Denied, Malformed, StrongroomError
 from strongroom.home import certificates
 from strongroom.opening import initialize
-from strongroom.operations import instant
 from strongroom.operations.joining import shown
+from strongroom.request import instant
 from strongroom.serve import Face, Ready, serve
 from strongroom.settings import load
 from strongroom.simulator import SimulatorConfig, run

@@ -5,7 +5,7 @@ from typing import Annotated, Final
 import typer
 
 from strongroom.cli.session import AsOption, CredentialOption, Session, verb
-from strongroom.operations import Json
+from strongroom.request import Json
 
 ONCE: Final = "the link is shown this once, is good for a day, and lets whoever has it in: hand it over yourself"
 

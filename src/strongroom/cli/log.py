@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.progress import Progress as Bars
 
 from strongroom.audit import offline
-from strongroom.cli import keeping
+from strongroom.cli import anchors, keeping
 from strongroom.cli.session import (
     EXIT_REFUSED,
     AsOption,
@@ -20,6 +20,8 @@ from strongroom.cli.session import (
 from strongroom.errors import Malformed
 
 audit = typer.Typer(help="The log of everything.", no_args_is_help=True)
+keeping.register(audit)
+anchors.register_below(audit)
 
 _COLUMNS = ("seq", "t", "type", "outcome", "reason", "actor", "object", "op")
 
@@ -27,7 +29,6 @@ _COLUMNS = ("seq", "t", "type", "outcome", "reason", "actor", "object", "op")
 def register(root: typer.Typer) -> None:
     """Add this noun to the command line."""
     root.add_typer(audit, name="audit")
-    keeping.register(audit)
 
 
 @verb(audit, "verify", example="strongroom audit verify --json")

@@ -10,7 +10,7 @@ from strongroom import bench
 from strongroom.bench import Part, Row
 from strongroom.cli.session import Session, table, verb
 from strongroom.errors import Malformed
-from strongroom.operations import Json
+from strongroom.request import Json
 
 
 def register(root: typer.Typer) -> None:

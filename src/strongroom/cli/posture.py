@@ -3,7 +3,7 @@
 import typer
 
 from strongroom.cli.session import EXIT_REFUSED, Session, verb
-from strongroom.operations import Json
+from strongroom.request import Json
 
 
 def register(root: typer.Typer) -> None:

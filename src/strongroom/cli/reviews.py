@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from strongroom.cli.session import AsOption, CredentialOption, Session, split, table, verb
-from strongroom.operations import Json
+from strongroom.request import Json
 
 review = typer.Typer(help="Reviews of who has access, every 90 days.", no_args_is_help=True)
 

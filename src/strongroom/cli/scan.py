@@ -21,7 +21,7 @@ from strongroom.app import machine_clock
 from strongroom.cli.session import EXIT_REFUSED, Session, secret, verb
 from strongroom.errors import Malformed, Unavailable
 from strongroom.home import Layout
-from strongroom.operations import Json
+from strongroom.request import Json
 
 _ALLOW_NAME: Final = ".strongroom-allow.toml"
 _AT_ONCE: Final = 1000

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import orjson
 import typer
@@ -22,21 +22,19 @@ from rich.progress import Progress as Bars
 from rich.table import Table
 from rich.text import Text
 
-from strongroom import control, logs, operations
-from strongroom.app import System
+from strongroom import control
 from strongroom.errors import (
-    Conflict,
+    InUse,
     Malformed,
     Misconfigured,
     StrongroomError,
-    Tampered,
     Unavailable,
 )
 from strongroom.home import Layout, layout
-from strongroom.opening import open_system
-from strongroom.operations import Json, Request
-from strongroom.settings import load, read_secret
-from strongroom.terms import Environment
+from strongroom.request import Json, Progress, Request
+
+if TYPE_CHECKING:
+    from strongroom.cli.here import Opened
 
 EXIT_REFUSED: Final = 1
 EXIT_USAGE: Final = 2
@@ -128,10 +126,11 @@ class Session:
                 if answer is not None:
                     return answer
                 try:
-                    return self._run_here(request, progress)
-                except _InUseError as exc:
+                    with _open_here(self.home, self.now, request.operation) as opened:
+                        return opened.run(request, progress)
+                except InUse:
                     if time.monotonic() > deadline:
-                        raise exc.conflict from None
+                        raise
                 time.sleep(0.05)
 
     @contextmanager
@@ -149,22 +148,19 @@ class Session:
                 yield self._ask_served
                 return
             try:
-                system = self._open(tolerant=False)
-            except _InUseError as exc:
+                opened = _open_here(self.home, self.now)
+            except InUse:
                 if time.monotonic() > deadline:
-                    raise exc.conflict from None
+                    raise
                 time.sleep(0.05)
                 continue
             break
 
         def ask_here(operation: str, **arguments: object) -> Json:
-            request = Request(operation, arguments, now=self.now)
-            return operations.run(system, request, control.os_user(os.geteuid()))
+            return opened.run(Request(operation, arguments, now=self.now))
 
-        try:
+        with opened:
             yield ask_here
-        finally:
-            system.close()
 
     def _ask_served(self, operation: str, **arguments: object) -> Json:
         request = Request(operation, arguments, now=self.now)
@@ -191,34 +187,8 @@ class Session:
         if not self.as_json:
             sys.stderr.write(f"strongroom: {text}\n")
 
-    def _run_here(self, request: Request, progress: operations.Progress) -> Json:
-        system = self._open(tolerant=request.operation in operations.TOLERANT)
-        try:
-            return operations.run(system, request, control.os_user(os.geteuid()), progress)
-        finally:
-            try:
-                system.close()
-            except Tampered:
-                # The report of a verification says the same, and where.
-                if request.operation != operations.VERIFY:
-                    raise
-
-    def _open(self, *, tolerant: bool) -> System:
-        starts_at = None if self.now is None else operations.instant(self.now)
-        # Before a key is read, not after.
-        world = load(self.home.root).environment
-        logs.harden(production=world is Environment.PRODUCTION)
-        try:
-            return open_system(
-                self.home.root,
-                starts_at=starts_at,
-                tolerant=tolerant,
-            )
-        except Conflict as exc:
-            raise _InUseError(exc) from None
-
     @contextmanager
-    def _progress(self) -> Iterator[operations.Progress]:
+    def _progress(self) -> Iterator[Progress]:
         """Give a listener that draws a bar when a person watches."""
         console = Console(stderr=True)
         if self.as_json or not console.is_terminal:
@@ -229,12 +199,12 @@ class Session:
             yield lambda done, total: bars.update(task, completed=done, total=total, visible=True)
 
 
-class _InUseError(Exception):
-    """Another process has the home open; it may be a command that ends soon."""
+def _open_here(home: Layout, now: str | None, operation: str | None = None) -> "Opened":
+    """Return the home, opened in this process."""
+    # The whole system is a second's worth of modules, of which a command that asks `serve` needs none.
+    from strongroom.cli.here import open_home  # noqa: PLC0415 - as said
 
-    def __init__(self, conflict: Conflict) -> None:
-        super().__init__()
-        self.conflict = conflict
+    return open_home(home, now, operation)
 
 
 def verb(
@@ -284,6 +254,8 @@ def verb(
 
 def secret(path: Path, option: str) -> str:
     """Return a secret from the file that an option names. Raises: Malformed."""
+    from strongroom.settings import read_secret  # noqa: PLC0415 - most commands name no file
+
     try:
         return read_secret(path, option)
     except Misconfigured as exc:
@@ -330,6 +302,8 @@ def fail_usage(message: str, *, as_json: bool) -> int:
 
 def fail_unexpectedly(error: BaseException, *, as_json: bool) -> int:
     """Print type and place of an error that nobody foresaw, and return 1."""
+    from strongroom import logs  # noqa: PLC0415 - of use here alone
+
     told = logs.reduced(error)
     message = f"internal error: {told['error']} at {told['place']}"
     _write_error({"kind": "Internal", "message": message, "hint": None}, as_json=as_json)

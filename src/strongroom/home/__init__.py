@@ -1,6 +1,5 @@
 """A home's files: where they are, how they come to be, and the certificates among them."""
 
-from strongroom.home import certificates, making, refusals
 from strongroom.home.layout import (
     Layout,
     TooOpen,
@@ -14,12 +13,9 @@ from strongroom.home.layout import (
 __all__ = [
     "Layout",
     "TooOpen",
-    "certificates",
     "check_modes",
     "layout",
     "locked",
-    "making",
-    "refusals",
     "too_open",
     "write_durably",
 ]

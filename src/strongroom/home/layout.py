@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from strongroom.errors import Conflict, Misconfigured, Unavailable
+from strongroom.errors import InUse, Misconfigured, Unavailable
 
 DIRECTORY_MODE: Final = 0o700
 FILE_MODE: Final = 0o600
@@ -131,7 +131,7 @@ def locked(home: Layout) -> Iterator[None]:
     """Hold the home's lock for the block.
 
     Raises:
-        Conflict: another process holds it.
+        InUse: another process holds it.
         Unavailable: the file cannot be opened.
 
     """
@@ -145,7 +145,7 @@ def locked(home: Layout) -> Iterator[None]:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise Conflict(f"home {home.root} is in use by {_holder(handle)}") from None
+            raise InUse(f"home {home.root} is in use by {_holder(handle)}") from None
         os.ftruncate(handle, 0)
         os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
         try:

@@ -12,7 +12,7 @@ from typing import Final
 
 import orjson
 
-from strongroom.crypto.root import RootProvider, create_file_root, root_for
+from strongroom.crypto.root import Cost, RootProvider, create_file_root, root_for
 from strongroom.errors import Conflict, Malformed, Misconfigured, Unavailable
 from strongroom.home.layout import DIRECTORY_MODE, FILE_MODE, Layout, sync_directory, write_durably
 from strongroom.settings import document
@@ -79,7 +79,7 @@ def make_root_directory(home: Layout) -> None:
 
 
 def make_root(
-    home: Layout, request: Request, uri: str, passphrase: str
+    home: Layout, request: Request, uri: str, passphrase: str, cost: Cost
 ) -> tuple[RootProvider, Request]:
     """Return the root key, made here for a `file:` URI and found there for others.
 
@@ -97,7 +97,7 @@ def make_root(
         raise Conflict(f"there is a root key at {path} already")
     # In the home it can only be what an interrupted init left, and nothing is wrapped by it yet.
     path.unlink(missing_ok=True)
-    root = create_file_root(path, passphrase, request.environment, uri=uri)
+    root = create_file_root(path, passphrase, request.environment, cost=cost, uri=uri)
     request = replace(request, root_made=True)
     _write(home, request)
     return root, request

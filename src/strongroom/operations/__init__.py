@@ -29,29 +29,15 @@ from strongroom.operations import (
     transport,
 )
 from strongroom.operations.registry import (
-    EPOCH,
-    TOLERANT,
-    VERIFY,
-    Json,
     Leaving,
-    Progress,
-    Request,
     begin,
-    instant,
     names,
     run,
 )
 
 __all__ = [
-    "EPOCH",
-    "TOLERANT",
-    "VERIFY",
-    "Json",
     "Leaving",
-    "Progress",
-    "Request",
     "begin",
-    "instant",
     "names",
     "run",
 ]

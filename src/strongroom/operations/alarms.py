@@ -2,7 +2,8 @@
 
 from strongroom.alarms import Alarm, AlarmKind, Disposition, Drilled, Suspension
 from strongroom.errors import Denied
-from strongroom.operations.registry import Call, Json, iso, member, operation
+from strongroom.operations.registry import Call, iso, member, operation
+from strongroom.request import Json
 from strongroom.terms import PrincipalKind
 
 

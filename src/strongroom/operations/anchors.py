@@ -2,7 +2,8 @@
 
 from strongroom.anchors import Anchor, AnchorKind
 from strongroom.audit import Reason
-from strongroom.operations.registry import Call, Json, iso, operation
+from strongroom.operations.registry import Call, iso, operation
+from strongroom.request import Json
 
 
 @operation("audit.witness.add")

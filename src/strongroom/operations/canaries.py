@@ -5,8 +5,9 @@ Only the console may: the owner of the home holds the key from which they follow
 
 from strongroom.audit import Event, EventType, Outcome, Reason
 from strongroom.errors import Denied, Malformed, NotFound
-from strongroom.operations.registry import Call, Json, iso, operation
+from strongroom.operations.registry import Call, iso, operation
 from strongroom.policy.limits import CANARY_CHECK_EVERY
+from strongroom.request import Json
 from strongroom.terms import AuthMethod
 from strongroom.vault import Seller
 from strongroom.vault.canaries import CHECKER, Standing

@@ -14,9 +14,10 @@ from strongroom.feeds.destinations import (
     place_of,
 )
 from strongroom.feeds.targets import Role, Target
-from strongroom.operations.registry import Call, Json, iso, member, operation
+from strongroom.operations.registry import Call, iso, member, operation
 from strongroom.outbound import client_context
 from strongroom.policy.secrets import SMTP
+from strongroom.request import Json
 from strongroom.terms import PrincipalId
 
 

@@ -1,6 +1,7 @@
 """What commands ask of the vault's door: revealed values and found records."""
 
-from strongroom.operations.registry import Call, Json, member, operation, reason_of, sellers_of
+from strongroom.operations.registry import Call, member, operation, reason_of, sellers_of
+from strongroom.request import Json
 from strongroom.terms import Category, Purpose
 from strongroom.vault import Revealed
 

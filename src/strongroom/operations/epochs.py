@@ -9,8 +9,9 @@ from strongroom.compliance import administrators
 from strongroom.errors import Conflict, Denied, Tampered
 from strongroom.home import refusals
 from strongroom.opening import refuse_other_mode
-from strongroom.operations.registry import EPOCH, Call, Json, operation, reason_of
+from strongroom.operations.registry import Call, operation, reason_of
 from strongroom.policy.grants import check_reason
+from strongroom.request import EPOCH, Json
 from strongroom.terms import Caller
 
 

@@ -7,7 +7,8 @@ from typing import Final
 from strongroom.audit import Event, EventType, ObjKind, Outcome, Reason
 from strongroom.doctor import open_checks
 from strongroom.errors import Conflict
-from strongroom.operations.registry import VERIFY, Call, Json, iso, operation
+from strongroom.operations.registry import Call, iso, operation
+from strongroom.request import VERIFY, Json
 from strongroom.vault.clockwatch import CONFIRM
 from strongroom.vault.drift import seen_drift
 

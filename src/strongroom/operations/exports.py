@@ -11,7 +11,8 @@ from pathlib import Path
 from strongroom.audit import Event, EventType, ObjKind, Outcome
 from strongroom.audit.export import MAX_PROOFS, finish, save_proofs, settle, write
 from strongroom.errors import Malformed
-from strongroom.operations.registry import Call, Json, operation, reason_of
+from strongroom.operations.registry import Call, operation, reason_of
+from strongroom.request import Json
 
 _HANDLING = frozenset({EventType.LOG_EXPORT_STARTED, EventType.LOG_EXPORTED})
 

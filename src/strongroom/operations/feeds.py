@@ -15,8 +15,9 @@ from strongroom.feeds.destinations import (
 )
 from strongroom.feeds.targets import Role, Target
 from strongroom.operations.channels import about, checked_ca
-from strongroom.operations.registry import Call, Json, iso, member, operation
+from strongroom.operations.registry import Call, iso, member, operation
 from strongroom.outbound import client_context
+from strongroom.request import Json
 
 
 @operation("feed.add.jsonl")

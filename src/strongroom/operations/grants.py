@@ -6,9 +6,10 @@ from typing import Any
 
 from strongroom.compliance import Why
 from strongroom.errors import Denied, Malformed
-from strongroom.operations.registry import Call, Json, iso, member, operation, sellers_of
+from strongroom.operations.registry import Call, iso, member, operation, sellers_of
 from strongroom.policy.grants import BREAK_GLASS, FIRST_ADMINISTRATOR
 from strongroom.policy.leaving import has_ended
+from strongroom.request import Json
 from strongroom.terms import Action, Category, PrincipalId, PrincipalKind, Purpose, SellerId
 from strongroom.vault import GrantRow, Wish
 from strongroom.vault.roles import RoleRevision

@@ -2,7 +2,8 @@
 
 from strongroom.accounts import Identity
 from strongroom.errors import Conflict
-from strongroom.operations.registry import Call, Json, iso, operation
+from strongroom.operations.registry import Call, iso, operation
+from strongroom.request import Json
 
 
 @operation("user.identity.link")

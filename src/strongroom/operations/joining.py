@@ -1,7 +1,8 @@
 """What commands do about people who come in: a one-time link for somebody, and the first administrator's [1.2]."""
 
 from strongroom.accounts import NewLink, Site
-from strongroom.operations.registry import Call, Json, operation
+from strongroom.operations.registry import Call, operation
+from strongroom.request import Json
 
 _UNKNOWN_PORT = ":0"
 

@@ -5,7 +5,8 @@ from datetime import date
 from strongroom.compliance import KeepingChange, NamedHold
 from strongroom.compliance.keeping import ChangeKind
 from strongroom.errors import Malformed
-from strongroom.operations.registry import Call, Json, instant, iso, operation
+from strongroom.operations.registry import Call, iso, operation
+from strongroom.request import Json, instant
 
 
 @operation("agreement.show")

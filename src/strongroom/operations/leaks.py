@@ -8,7 +8,8 @@ from strongroom.audit import Event, EventType, ObjKind, Outcome, Reason
 from strongroom.audit.entry import MAX_RECORDS
 from strongroom.crypto.token import number_in
 from strongroom.errors import Denied, Malformed
-from strongroom.operations.registry import Call, Json, operation
+from strongroom.operations.registry import Call, operation
+from strongroom.request import Json
 from strongroom.terms import AuthMethod, RecordNumber
 from strongroom.vault.known import TokenState
 

@@ -1,7 +1,8 @@
 """What commands do to locks of people and addresses, and to sessions of others [1.2]."""
 
 from strongroom.accounts import Disposition, Lock
-from strongroom.operations.registry import Call, Json, iso, member, operation
+from strongroom.operations.registry import Call, iso, member, operation
+from strongroom.request import Json
 
 
 @operation("user.locks")

@@ -4,7 +4,8 @@ from datetime import timedelta
 
 from strongroom.accounts import Certificate, NewApp, Principal
 from strongroom.errors import Malformed
-from strongroom.operations.registry import Call, Json, instant, iso, operation
+from strongroom.operations.registry import Call, iso, operation
+from strongroom.request import Json, instant
 from strongroom.terms import PrincipalKind
 
 

@@ -4,8 +4,9 @@ from ipaddress import ip_network
 
 from strongroom.accounts import NetworkRange
 from strongroom.errors import Malformed
-from strongroom.operations.registry import Call, Json, iso, operation
+from strongroom.operations.registry import Call, iso, operation
 from strongroom.policy.network import NetworkScope
+from strongroom.request import Json
 from strongroom.terms import PrincipalId
 
 

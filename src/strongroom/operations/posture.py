@@ -4,8 +4,9 @@ from dataclasses import asdict
 
 from strongroom.app import machine_clock
 from strongroom.audit import Event, EventType, ObjKind, Outcome
-from strongroom.operations.registry import Call, Json, operation
+from strongroom.operations.registry import Call, operation
 from strongroom.posture import State, posture
+from strongroom.request import Json
 
 
 @operation("posture")

@@ -7,7 +7,8 @@ import orjson
 from strongroom.accounts import NewPerson, Principal
 from strongroom.crypto.message import parse_public_key
 from strongroom.errors import Malformed
-from strongroom.operations.registry import Call, Json, instant, iso, operation
+from strongroom.operations.registry import Call, iso, operation
+from strongroom.request import Json, instant
 from strongroom.terms import PrincipalKind
 from strongroom.vault import LwaCredentials, Seller
 

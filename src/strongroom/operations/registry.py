@@ -12,7 +12,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final, TypeVar
 
@@ -20,17 +20,10 @@ from strongroom.app import System
 from strongroom.audit import Event, EventType, Outcome, Reason
 from strongroom.errors import Malformed, NotFound, Tampered
 from strongroom.operations.witnessed import WITNESSED
+from strongroom.request import TOLERANT, VERIFY, Json, Progress, Request, instant
 from strongroom.terms import SYSTEM, Caller, RecordNumber, SellerId
 
-Json = dict[str, Any]
-Progress = Callable[[int, int | None], None]
 _M = TypeVar("_M", bound=StrEnum)
-
-
-VERIFY: Final = "audit.verify"
-EPOCH: Final = "epoch.begin"
-TOLERANT: Final = frozenset({VERIFY, EPOCH})
-"""The operations for which a home is opened whose log is not what its signer vouched for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,17 +65,6 @@ class Leaving:
         )
         with self.system.database.write() as tx:
             self.system.audit.append(tx, event, now=self.system.clock())
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """One call as it comes over the socket. `as_name` with `credential` stands for `--as`."""
-
-    operation: str
-    arguments: Mapping[str, Any] = field(repr=False)
-    as_name: str | None = None
-    credential: str | None = field(default=None, repr=False)
-    now: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,20 +125,6 @@ def begin(
 def names() -> frozenset[str]:
     """Return the name of every operation."""
     return frozenset(_TABLE)
-
-
-def instant(text: str) -> datetime:
-    """Return the instant of an ISO 8601 text; one without a zone is UTC.
-
-    Raises:
-        Malformed: it is none.
-
-    """
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        raise Malformed("an instant has the form 2026-01-31T12:00:00Z") from None
-    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
 
 
 def operation(name: str) -> Callable[[Callable[..., Json]], Callable[..., Json]]:

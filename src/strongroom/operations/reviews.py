@@ -5,8 +5,9 @@ from datetime import timedelta
 
 from strongroom.compliance import Campaign, Item, Narrowing, prove_leaving
 from strongroom.operations.grants import grant_json
-from strongroom.operations.registry import Call, Json, iso, member, operation, sellers_of
+from strongroom.operations.registry import Call, iso, member, operation, sellers_of
 from strongroom.policy.reviews import Verdict
+from strongroom.request import Json
 from strongroom.terms import Category
 
 

@@ -12,7 +12,7 @@ from strongroom.feeds.targets import Role
 from strongroom.gateway import try_credentials
 from strongroom.home import making
 from strongroom.home.secrets import of_url, seal_of
-from strongroom.operations.registry import Call, Json, operation
+from strongroom.operations.registry import Call, operation
 from strongroom.policy.secrets import (
     KEYSTORE_DATABASE,
     LWA,
@@ -22,6 +22,7 @@ from strongroom.policy.secrets import (
     VAULT_DATABASE,
     SecretAge,
 )
+from strongroom.request import Json
 from strongroom.settings import read_secret
 from strongroom.terms import Environment
 from strongroom.vault.secrets import lwa_name

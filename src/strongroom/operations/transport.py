@@ -5,7 +5,8 @@ import socket
 from strongroom.app import machine_clock
 from strongroom.home import certificates
 from strongroom.home.transport import GROUPS, server_context
-from strongroom.operations.registry import Call, Json, operation
+from strongroom.operations.registry import Call, operation
+from strongroom.request import Json
 
 
 @operation("tls.show")

@@ -24,7 +24,7 @@ import orjson
 from strongroom import control
 from strongroom.errors import Conflict, Misconfigured, Unavailable
 from strongroom.home import layout
-from strongroom.operations import Request
+from strongroom.request import Request
 
 _COMMAND: Final = (sys.executable, "-c", "from strongroom.cli import main; main()")
 _SHOP: Final = Path(__file__).with_name("shop.py")
