@@ -1,5 +1,6 @@
 """Nobody gives up entries of the log alone, too early, from inside a hold, or without an event that says so [2.6]."""
 
+import json
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -10,7 +11,8 @@ from tests.support.attacker import owning
 from tests.support.audit import APP, NOW, Bench
 from tests.support.keeping import ANNA, BORIS, LAST_DAY, LATER, WHY, Archive
 
-from strongroom.compliance.keeping import ChangeKind
+from strongroom.compliance import keeping
+from strongroom.compliance.keeping import ChangeKind, Keeping
 from strongroom.db import schema
 from strongroom.db.engine import Database
 from strongroom.errors import Conflict, Denied, Tampered, Unavailable
@@ -44,6 +46,20 @@ def untouched(archive: Archive) -> bool:
 def last(archive: Archive) -> tuple[str, str, str | None]:
     entry = archive.log.tail(1)[0]
     return entry.type, entry.outcome, entry.body.get("reason")
+
+
+def names_another(archive: Archive, seq: int) -> None:
+    """Make an event of Anna's one of Boris's or the other way round, body and column."""
+    event = schema.audit_event
+    with archive.bench.database.read() as tx:
+        body = tx.execute(sa.select(event.c.body).where(event.c.seq == seq)).scalar_one()
+    entry = json.loads(body)
+    other = {ANNA.principal: BORIS, BORIS.principal: ANNA}[entry["actor"]["id"]].principal
+    entry["actor"]["id"] = other
+    edited = json.dumps(entry, separators=(",", ":"), sort_keys=True).encode()
+    with owning(archive.bench.database) as tx:
+        change = event.update().where(event.c.seq == seq)
+        tx.execute(change.values(actor=other, body=edited))
 
 
 def test_nothing_goes_without_an_approval(archive):
@@ -169,6 +185,55 @@ def test_an_edit_is_not_hidden_by_giving_it_up(archive):
     with pytest.raises(Tampered):
         archive.keeping.request_prune(None, WHY, ANNA, LATER)
     assert any("event.edited" in fault for fault in archive.faults())
+
+
+def test_a_hold_set_while_the_log_is_read_again_keeps_its_entries(archive, monkeypatch):
+    """Reading a long log takes minutes, in which somebody learns that they need it."""
+    archive.both(archive.keeping.request_prune(None, WHY, ANNA, LATER))
+    archive.log.checkpoint(LATER)
+    read = keeping.survey
+
+    def reads_slowly(tx, end, before):
+        found = read(tx, end, before)
+        held.append(end)
+        return found
+
+    def sees_the_gap(self, end, now):
+        found = surveys(self, end, now)
+        self.set_hold(10, 20, None, WHY, BORIS, now)
+        return found
+
+    held: list[int] = []
+    surveys = Keeping._survey
+    monkeypatch.setattr(keeping, "survey", reads_slowly)
+    monkeypatch.setattr(Keeping, "_survey", sees_the_gap)
+    with pytest.raises(Denied):
+        archive.keeping.run(LATER)
+    assert held == [512]
+    assert last(archive) == ("log.pruned", "denied", "held")
+    assert untouched(archive)
+
+
+def test_who_edits_the_event_of_the_request_does_not_become_another_person(archive):
+    """Row and event both name Boris now; the tree knows that Anna asked."""
+    asked = archive.keeping.request_prune(256, WHY, ANNA, LATER)
+    with owning(archive.bench.database) as tx:
+        tx.execute(schema.keeping_change.update().values(requested_by=BORIS.principal))
+    names_another(archive, archive.log.tail(1)[0].seq)
+    with pytest.raises(Tampered):
+        archive.keeping.approve(asked.id, KINDS, ANNA, LATER)
+    assert archive.keeping.run(LATER).gone == 0
+
+
+def test_a_second_pruning_does_not_launder_an_edit_of_what_stayed(archive):
+    """What stays below the minimum index is held against its leaf hash each time."""
+    archive.fill(500)
+    archive.prune()
+    archive.fill(600)
+    names_another(archive, 601)
+    with pytest.raises(Tampered):
+        archive.keeping.request_prune(None, WHY, ANNA, LATER + timedelta(days=91))
+    assert any("event.edited: the body of event 601" in fault for fault in archive.faults())
 
 
 def test_an_edit_after_the_approval_is_not_given_up_either(archive):
