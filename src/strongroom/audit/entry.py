@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, Final
 
 import orjson
@@ -469,7 +470,7 @@ def canonical(event: Event, stamp: Stamp) -> bytes:
         "v": VERSION,
         "id": _uuid7(stamp.at, stamp.entropy[:10]),
         "salt": stamp.entropy[10:ENTROPY_BYTES].hex(),
-        "t": stamp.at.astimezone(UTC).isoformat(timespec="microseconds")[:-6] + "Z",
+        "t": _written(stamp.at),
         "boot": stamp.boot,
         # As text: it passes 2^53 after 104 days, and RFC 8785 numbers are doubles.
         "mono_ns": str(stamp.mono_ns),
@@ -516,6 +517,12 @@ def _add_what_is_known(body: dict[str, Any], event: Event) -> None:
         body["chg"] = [_change(change) for change in event.changes]
     if event.records:
         body["records"] = event.records
+
+
+@lru_cache(maxsize=8)
+def _written(at: datetime) -> str:
+    """Return an instant as RFC 3339 has it; the events of a batch share theirs."""
+    return at.astimezone(UTC).isoformat(timespec="microseconds")[:-6] + "Z"
 
 
 def _actor_kind(actor: Caller) -> str:
