@@ -44,7 +44,7 @@ bench: setup ## Measure this machine; ARGS go to `strongroom bench`
 	@$(BIN)/strongroom bench $(ARGS)
 
 faults: $(STAMP)-dev postgres strace ## Every fault test: broken disks, calls, servers, nodes and answers, kills; ends with the counts
-	@$(BIN)/python -m pytest --long tests/faults $(ARGS)
+	@PYTEST_DEBUG_TEMPROOT=$${TMPDIR:-/tmp} $(BIN)/python -m pytest --long tests/faults $(ARGS)
 
 lock: $(STAMP)-dev ## Renew requirements/*.txt from *.in; ARGS=--upgrade takes newer versions
 	cd requirements && for name in build runtime demo test lint tls s3; do \

@@ -14,7 +14,10 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-from tests.support import postgres, tally
+from tests.support import postgres, scratch, tally
+
+# Read by pytest when the first test asks for a directory; the workers of a parallel run inherit it.
+os.environ["PYTEST_DEBUG_TEMPROOT"] = str(scratch.place())
 
 # "2.1" as the policy prints it, or one duty of it, "2.1-a".
 CLAUSE_ID = re.compile(r"[0-4](\.[1-7])?(-[a-z]+)*")

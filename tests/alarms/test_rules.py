@@ -141,6 +141,20 @@ def test_a_rule_goes_on_from_what_it_kept_as_if_nothing_had_been(
 
 
 @pytest.mark.clause("2.6")
+def test_an_hour_of_the_week_never_seen_is_judged_by_the_busiest_ones() -> None:
+    """Whoever set few days of history is judged before every hour of a week has been."""
+    baseline = Hourly(4, 1, z=4.0, floor=3.0, over_busy=1.5, never_over=10.0, relative=0.1)
+    hours = Counts(baseline.most, 0)
+    for hour in range(1, 49):
+        for _ in hours.move(hour):
+            pass
+        hours.count = 4.0
+    assert baseline.knows(hours)
+    busy = baseline.busiest(hours)
+    assert baseline.limit(hours, busy) == pytest.approx(10.0 * busy)
+
+
+@pytest.mark.clause("2.6")
 @pytest.mark.parametrize(
     "fixture",
     [f for f in FIXTURES if f.kind in {"request_rate", "slow_drain", "budget_spent"} and f.cases],

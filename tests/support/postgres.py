@@ -22,6 +22,8 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
+from tests.support import scratch
+
 OLDEST_VERSION = 15
 USER = "strongroom"
 
@@ -119,7 +121,7 @@ def start() -> Cluster:
     """
     programs = _find_programs()
     # Not pytest's tmp_path: another user must reach it, and a socket path holds 107 bytes.
-    directory = Path(tempfile.mkdtemp(prefix="sr-pg-", dir="/tmp"))
+    directory = Path(tempfile.mkdtemp(prefix="sr-pg-", dir=scratch.place()))
     try:
         as_user = _become_unprivileged(directory)
         _make_cluster(as_user, programs, directory)

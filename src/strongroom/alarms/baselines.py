@@ -177,7 +177,10 @@ class Hourly:
                     if near == 0:
                         exact.append(wide[-1])
         # With its neighbours an hour has enough samples; without them a weekly batch of one hour is seen.
-        usual, sigma = max(self._spread(exact), self._spread(wide))
+        if not wide:
+            # Of this hour of the week nothing is known: the busiest of all hours say what is too much.
+            return max(self.never_over * max(busy, self.floor), self.bound(busy))
+        usual, sigma = max(self._spread(roots) for roots in (exact, wide) if roots)
         by_spread = (usual + self.z * sigma) ** 2
         if usual * usual < busy:
             # However wild this hour is: what is far above the busiest of all hours is told.
