@@ -1,6 +1,6 @@
 """Fixtures and options that every test may use.
 
-`database_url` runs a test on SQLite and on PostgreSQL; a store test asks for nothing else.
+`database_url` runs a test on SQLite and on PostgreSQL; a store test asks for nothing else. Its tables are there.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-from tests.support import postgres, scratch, tally
+from tests.support import postgres, scratch, tables, tally
 
 # Read by pytest when the first test asks for a directory; the workers of a parallel run inherit it.
 os.environ["PYTEST_DEBUG_TEMPROOT"] = str(scratch.place())
@@ -98,6 +98,7 @@ def postgres_cluster() -> Iterator[postgres.Cluster]:
     except postgres.PostgresMissingError as exc:
         pytest.fail(str(exc), pytrace=False)
     try:
+        cluster.prepare(tables.create)
         yield cluster
     finally:
         cluster.stop()
@@ -111,16 +112,16 @@ def postgres_url(postgres_cluster: postgres.Cluster) -> str:
 
 @pytest.fixture
 def postgres_database(postgres_cluster: postgres.Cluster) -> Iterator[str]:
-    """URL of an empty PostgreSQL database, dropped after the test."""
+    """URL of a PostgreSQL database with tables and no rows, dropped after the test."""
     with postgres_cluster.database() as url:
         yield url
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """URL of an empty database: a SQLite file, then a PostgreSQL database."""
+    """URL of a database with tables and no rows: a SQLite file, then a PostgreSQL database."""
     if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'test.db'}"
+        return tables.copy_to(tmp_path / "test.db")
     # Asked for by name, so that the SQLite half needs no server.
     url: str = request.getfixturevalue("postgres_database")
     return url

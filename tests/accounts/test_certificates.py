@@ -14,7 +14,6 @@ from tests.support.certificates import Made, make
 
 from strongroom.accounts import Accounts, CertificateRefused, Certificates, Nodes
 from strongroom.audit import AuditLog
-from strongroom.db import schema
 from strongroom.db.engine import Database
 from strongroom.errors import Conflict, Denied, Malformed, NotFound, Unauthenticated
 from strongroom.terms import SYSTEM, AuthMethod, Environment, PrincipalKind
@@ -51,8 +50,6 @@ class House:
 @pytest.fixture
 def house(database_url: str, tmp_path: Path) -> Iterator[House]:
     database = Database(database_url)
-    with database.write() as tx:
-        schema.vault.create_all(tx)
     audit = Bench(database, tmp_path / "checkpoint").start()
     key, world = bytes(32), Environment.TEST
     accounts = Accounts(database, key, audit, world)

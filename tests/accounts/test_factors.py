@@ -6,6 +6,7 @@ from pathlib import Path
 import pyotp
 import pytest
 import sqlalchemy as sa
+from tests.support import tables
 from tests.support.authenticator import Authenticator
 from tests.support.people import HOME, House, Person
 
@@ -26,7 +27,7 @@ def house(database_url: str, tmp_path: Path) -> Iterator[House]:
 @pytest.fixture
 def small(tmp_path: Path) -> Iterator[House]:
     """Give a home on SQLite, for what no engine decides."""
-    database = Database(f"sqlite:///{tmp_path / 'small.db'}")
+    database = Database(tables.copy_to(tmp_path / "small.db"))
     yield House.make(database, tmp_path)
     database.close()
 
@@ -134,7 +135,7 @@ def test_the_last_factor_stays_and_others_go(house: House, anna: Person, done: S
 def test_where_no_factor_is_asked_for_the_last_one_takes_the_codes_with_it(
     tmp_path: Path,
 ) -> None:
-    database = Database(f"sqlite:///{tmp_path / 'test.db'}")
+    database = Database(tables.copy_to(tmp_path / "test.db"))
     house = House.make(database, tmp_path, profile=BASELINE)
     done = house.sign_on(house.person("anna"))
     (only,) = house.signon.factors(done.session)

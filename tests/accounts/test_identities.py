@@ -51,8 +51,6 @@ def whose(house: House, now: datetime = NOW) -> PrincipalId:
 @pytest.fixture
 def house(database_url: str, tmp_path: Path) -> Iterator[House]:
     database = Database(database_url)
-    with database.write() as tx:
-        schema.vault.create_all(tx)
     audit = Bench(database, tmp_path / "checkpoint").start()
     accounts = Accounts(database, bytes(32), audit, Environment.TEST)
     accounts.add_person("anna", caller=SYSTEM, now=NOW)

@@ -71,8 +71,6 @@ class House:
 @pytest.fixture
 def house(database_url: str, tmp_path: Path) -> Iterator[House]:
     database = Database(database_url)
-    with database.write() as tx:
-        schema.vault.create_all(tx)
     audit = Bench(database, tmp_path / "checkpoint").start()
     accounts = Accounts(database, bytes(32), audit, Environment.TEST)
     house = House(database, audit, accounts, Networks(database, audit, one_person=False))

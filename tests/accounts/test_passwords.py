@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from argon2 import PasswordHasher
+from tests.support import tables
 from tests.support.joining import BETTER, CHEAP, GOOD, KEY, NOW, Entrance, entrance
 
 from strongroom.accounts.passwords import Checked, Passwords, Verdict
@@ -28,7 +29,7 @@ def home(database_url: str, tmp_path: Path) -> Iterator[Entrance]:
 @pytest.fixture
 def light(tmp_path: Path) -> Iterator[Entrance]:
     """As `home`, on SQLite only."""
-    with entrance(f"sqlite:///{tmp_path / 'light.db'}", tmp_path) as made:
+    with entrance(tables.copy_to(tmp_path / "light.db"), tmp_path) as made:
         yield made
 
 
@@ -214,7 +215,7 @@ def test_no_more_hashes_are_kept_than_a_profile_remembers(home: Entrance) -> Non
 
 @pytest.mark.clause("1.4")
 def test_the_baseline_asks_for_no_history_but_for_another_password(tmp_path: Path) -> None:
-    with entrance(f"sqlite:///{tmp_path / 'b.db'}", tmp_path, BASELINE) as home:
+    with entrance(tables.copy_to(tmp_path / "b.db"), tmp_path, BASELINE) as home:
         person = home.with_password(password="xK9#vQ2m")
         with pytest.raises(Malformed, match="used before"):
             change(home, person, "xK9#vQ2m", 0)

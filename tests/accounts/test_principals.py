@@ -58,7 +58,6 @@ class House:
 def house(database_url: str, tmp_path: Path) -> Iterator[House]:
     database = Database(database_url)
     with database.write() as tx:
-        schema.vault.create_all(tx)
         for number in (ACME, OTHER):
             tx.execute(
                 schema.seller.insert().values(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pyotp
 import pytest
+from tests.support import tables
 from tests.support.authenticator import Authenticator
 from tests.support.people import HOME, OTHER_PASSWORD, PASSWORD, House
 
@@ -37,7 +38,7 @@ def house(database_url: str, tmp_path: Path) -> Iterator[House]:
 @pytest.fixture
 def baseline(tmp_path: Path) -> Iterator[House]:
     """Give a home with the baseline's rules, where nobody needs a second factor."""
-    database = Database(f"sqlite:///{tmp_path / 'test.db'}")
+    database = Database(tables.copy_to(tmp_path / "test.db"))
     yield House.make(database, tmp_path, profile=BASELINE)
     database.close()
 

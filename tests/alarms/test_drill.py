@@ -14,6 +14,7 @@ from strongroom.alarms.drill import drill_entries
 from strongroom.alarms.rule import Rule
 from strongroom.errors import Denied
 from strongroom.feeds import Step
+from tests.support import tables
 from tests.support.alarmed import Alarmed, Attentive, Touched, alarmed, wired
 from tests.support.people import NOW
 
@@ -47,7 +48,7 @@ def test_entries_of_a_drill_are_those_of_a_log(kind: AlarmKind) -> None:
 
 
 def test_every_kind_of_alarm_is_raised_by_its_drill(tmp_path: Path) -> None:
-    with alarmed(f"sqlite:///{tmp_path / 'home.db'}", tmp_path, made=every_rule) as home:
+    with alarmed(tables.copy_to(tmp_path / "home.db"), tmp_path, made=every_rule) as home:
         olga = home.person("olga", administers=True)
         told: list[int] = []
         done = home.alarms.drills.run(

@@ -24,6 +24,7 @@ from strongroom.db.engine import Database
 from strongroom.errors import Tampered, Unavailable
 from strongroom.feeds import Step
 from strongroom.terms import PrincipalId
+from tests.support import tables
 from tests.support.alarmed import (
     Alarmed,
     Echo,
@@ -354,7 +355,7 @@ def test_what_the_log_cannot_tell_of_reaches_people_all_the_same(home: Alarmed) 
 
 
 def test_a_replaced_database_file_reaches_people_all_the_same(tmp_path: Path) -> None:
-    with alarmed(f"sqlite:///{tmp_path / 'home.db'}", tmp_path) as home:
+    with alarmed(tables.copy_to(tmp_path / "home.db"), tmp_path) as home:
         (tmp_path / "home.db").rename(tmp_path / "moved.db")
         with pytest.raises(Tampered):
             home.beat()

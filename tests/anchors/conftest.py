@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from strongroom.db import schema
 from strongroom.db.engine import Database
+from tests.support import tables
 from tests.support.anchors import Bound, Other, other
 from tests.support.audit import Bench
 
@@ -15,8 +15,6 @@ from tests.support.audit import Bench
 def bench(database_url: str, tmp_path: Path) -> Iterator[Bench]:
     """An empty log on SQLite, then on PostgreSQL."""
     database = Database(database_url)
-    with database.write() as tx:
-        schema.vault.create_all(tx)
     (tmp_path / "log").mkdir()
     yield Bench(database, tmp_path / "log" / "checkpoint")
     database.close()
@@ -33,9 +31,7 @@ def bound(bench: Bench) -> Bound:
 @pytest.fixture
 def sqlite_bound(tmp_path: Path) -> Iterator[Bound]:
     """The same on SQLite only, for what both engines do alike."""
-    database = Database(f"sqlite:///{tmp_path / 'vault.db'}")
-    with database.write() as tx:
-        schema.vault.create_all(tx)
+    database = Database(tables.copy_to(tmp_path / "vault.db"))
     found = Bound.of(Bench(database, tmp_path / "checkpoint"))
     found.grow(3)
     yield found

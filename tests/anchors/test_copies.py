@@ -12,8 +12,8 @@ import pytest
 from strongroom.anchors import AnchorKind
 from strongroom.audit import offline
 from strongroom.crypto.note import Verifier, parse_checkpoint
-from strongroom.db import schema
 from strongroom.db.engine import Database
+from tests.support import tables
 from tests.support.anchors import Bound, answering
 from tests.support.audit import NOW, Bench
 
@@ -113,9 +113,7 @@ def test_a_place_that_is_not_there_is_not_an_empty_one(sqlite_bound: Bound, tmp_
 
 def restarted(bound: Bound, path: Path) -> Bound:
     """Return a log under the same key with another past, that asks the same anchors."""
-    database = Database(f"sqlite:///{path}")
-    with database.write() as tx:
-        schema.vault.create_all(tx)
+    database = Database(tables.copy_to(path))
     found = Bound.of(Bench(database, path.with_suffix(".note"), _draws=iter(range(10**6, 10**9))))
     found.grow(3)
     return found

@@ -126,8 +126,6 @@ class Vault:
 def vault(database_url: str) -> Iterator[Vault]:
     """An empty log on each engine."""
     database = Database(database_url)
-    with database.write() as tx:
-        schema.vault.create_all(tx)
     yield Vault(database)
     database.close()
 

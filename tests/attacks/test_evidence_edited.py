@@ -11,13 +11,13 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from tests.support import tables
 from tests.support.audit import NOW, ORIGIN, Bench
 
 from strongroom.audit import Event, EventType, ObjKind, Outcome, offline
 from strongroom.audit.export import finish, settle, write
 from strongroom.audit.offline import leaf_hash, perfect_root
 from strongroom.crypto.note import Signer, checkpoint_text
-from strongroom.db import schema
 from strongroom.db.engine import Database
 from strongroom.terms import SYSTEM
 
@@ -33,9 +33,7 @@ SIGNER = Signer(ORIGIN, bytes(range(32)))
 def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Make a bundle of 600 entries once."""
     path = tmp_path_factory.mktemp("evidence")
-    database = Database(f"sqlite:///{path / 'vault.db'}")
-    with database.write() as tx:
-        schema.vault.create_all(tx)
+    database = Database(tables.copy_to(path / "vault.db"))
     bench = Bench(database, path / "checkpoint")
     log = bench.start()
     for size in (300, SIZE - 300):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from argon2 import PasswordHasher
+from tests.support import tables
 from tests.support.guarded import at, caller
 from tests.support.people import PASSWORD, House, Person
 
@@ -35,7 +36,7 @@ class Counting(PasswordHasher):
 
 @pytest.fixture
 def house(tmp_path: Path) -> Iterator[House]:
-    database = Database(f"sqlite:///{tmp_path / 'vault.db'}")
+    database = Database(tables.copy_to(tmp_path / "vault.db"))
     yield House.make(database, tmp_path)
     database.close()
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from tests.support import tables
 from tests.support.joining import BETTER, GOOD, KEY, NOW, VISIT, Entrance, entrance
 
 from strongroom.accounts.links import LinkRefused
@@ -28,7 +29,7 @@ def home(database_url: str, tmp_path: Path) -> Iterator[Entrance]:
 
 @pytest.fixture
 def light(tmp_path: Path) -> Iterator[Entrance]:
-    with entrance(f"sqlite:///{tmp_path / 'light.db'}", tmp_path) as made:
+    with entrance(tables.copy_to(tmp_path / "light.db"), tmp_path) as made:
         yield made
 
 

@@ -14,6 +14,7 @@ from tests.api.conftest import WHY
 from tests.api.conftest import Door as ApiDoor
 from tests.api.conftest import open_shop as open_api
 from tests.gateway.conftest import CONSOLE, SEARCH, Shop
+from tests.support import tables
 from tests.support.home import Home
 from tests.support.joining import NOW as JOINING
 from tests.support.joining import VISIT as CAME_FROM
@@ -275,7 +276,7 @@ def test_an_api_token_is_worth_nothing_from_another_network(api: Any) -> None:
 @pytest.fixture
 def house(tmp_path: Path) -> Iterator[House]:
     """A home whose people may come from one office and nowhere else."""
-    database = Database(f"sqlite:///{tmp_path / 'test.db'}")
+    database = Database(tables.copy_to(tmp_path / "test.db"))
     house = House.make(database, tmp_path)
     house.networks = Networks(database, house.audit, one_person=True)
     house.start()
@@ -353,7 +354,7 @@ def test_a_session_ends_with_the_network_it_came_from(house: House) -> None:
 @pytest.mark.clause("1.2")
 def test_a_stolen_link_is_worth_nothing_from_another_network(tmp_path: Path) -> None:
     """It stays unused, so that whoever it was meant for can still come in from where they work."""
-    with entrance(f"sqlite:///{tmp_path / 'join.db'}", tmp_path) as home:
+    with entrance(tables.copy_to(tmp_path / "join.db"), tmp_path) as home:
         networks = Networks(home.database, home.audit, one_person=True)
         home.signon._networks = networks
         code = home.joining.invite("maria", home.console, JOINING).link.code

@@ -26,8 +26,6 @@ KINDS = list(ChangeKind)
 def archive(database_url: str, tmp_path: Path) -> Iterator[Archive]:
     """A log of 600 old events on each engine, whose agreement has ended."""
     database = Database(database_url)
-    with database.write() as tx:
-        schema.vault.create_all(tx)
     (tmp_path / "log").mkdir()
     made = Archive(Bench(database, tmp_path / "log" / "checkpoint"))
     made.fill(600)

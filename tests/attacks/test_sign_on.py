@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from tests.support import tables
 from tests.support.authenticator import Authenticator, altered
 from tests.support.people import HOME, PASSWORD, House, Person
 
@@ -29,7 +30,7 @@ def house(database_url: str, tmp_path: Path) -> Iterator[House]:
 @pytest.fixture
 def small(tmp_path: Path) -> Iterator[House]:
     """Give a home on SQLite, for what no engine decides."""
-    database = Database(f"sqlite:///{tmp_path / 'test.db'}")
+    database = Database(tables.copy_to(tmp_path / "test.db"))
     yield House.make(database, tmp_path)
     database.close()
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 from tests.anchors.test_following import asking, post
+from tests.support import tables
 from tests.support.anchors import Bound, Other, answering, other
 from tests.support.audit import NOW, Bench
 
@@ -28,9 +29,7 @@ pytestmark = pytest.mark.clause("2.6")
 
 def bound_at(path: Path, first: int = 0) -> Bound:
     """Return a log of three entries at a path; another `first`, another past under the same key."""
-    database = Database(f"sqlite:///{path}")
-    with database.write() as tx:
-        schema.vault.create_all(tx)
+    database = Database(tables.copy_to(path))
     bench = Bench(database, path.with_suffix(".note"), _draws=iter(range(first, 10**9)))
     found = Bound.of(bench)
     found.grow(3)

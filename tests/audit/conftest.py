@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.support import tables
 from tests.support.audit import Bench
 
-from strongroom.db import schema
 from strongroom.db.engine import Database
 
 SUMDB = Path("/usr/share/gocode/src/golang.org/x/mod/sumdb")
@@ -21,8 +21,6 @@ collect_ignore = [] if shutil.which("go") and SUMDB.is_dir() else ["test_go.py"]
 def bench(database_url: str, tmp_path: Path) -> Iterator[Bench]:
     """An empty log on SQLite, then on PostgreSQL."""
     database = Database(database_url)
-    with database.write() as tx:
-        schema.vault.create_all(tx)
     (tmp_path / "log").mkdir()
     yield Bench(database, tmp_path / "log" / "checkpoint")
     database.close()
@@ -31,8 +29,6 @@ def bench(database_url: str, tmp_path: Path) -> Iterator[Bench]:
 @pytest.fixture
 def sqlite_bench(tmp_path: Path) -> Iterator[Bench]:
     """An empty log on SQLite only, for what both engines do alike."""
-    database = Database(f"sqlite:///{tmp_path / 'vault.db'}")
-    with database.write() as tx:
-        schema.vault.create_all(tx)
+    database = Database(tables.copy_to(tmp_path / "vault.db"))
     yield Bench(database, tmp_path / "checkpoint")
     database.close()

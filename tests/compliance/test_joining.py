@@ -5,6 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from tests.support import tables
 from tests.support.joining import BETTER, GOOD, NOW, VISIT, Entrance, entrance
 
 from strongroom.accounts.links import LinkRefused
@@ -29,7 +30,7 @@ def home(database_url: str, tmp_path: Path) -> Iterator[Entrance]:
 
 @pytest.fixture
 def light(tmp_path: Path) -> Iterator[Entrance]:
-    with entrance(f"sqlite:///{tmp_path / 'light.db'}", tmp_path) as made:
+    with entrance(tables.copy_to(tmp_path / "light.db"), tmp_path) as made:
         yield made
 
 
@@ -146,7 +147,7 @@ def test_nobody_comes_in_without_a_second_factor_where_the_profile_asks_for_one(
 
 @pytest.mark.clause("1.4")
 def test_the_baseline_lets_people_in_without_one(tmp_path: Path) -> None:
-    with entrance(f"sqlite:///{tmp_path / 'b.db'}", tmp_path, BASELINE) as home:
+    with entrance(tables.copy_to(tmp_path / "b.db"), tmp_path, BASELINE) as home:
         joined = home.joining.finish(
             invited(home, "maria"),
             name=None,

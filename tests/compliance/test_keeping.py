@@ -23,8 +23,6 @@ pytestmark = pytest.mark.clause("3")
 def archive(database_url: str, tmp_path: Path) -> Iterator[Archive]:
     """A log of 600 old events on each engine, published."""
     database = Database(database_url)
-    with database.write() as tx:
-        schema.vault.create_all(tx)
     (tmp_path / "log").mkdir()
     made = Archive(Bench(database, tmp_path / "log" / "checkpoint"))
     made.fill(600)

@@ -12,7 +12,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from tests.faults.hurting import Writing, lost, prepare, start
-from tests.support.postgres import Cluster
+from tests.support.postgres import EMPTY, Cluster
 from tests.support.recording import Place
 from tests.support.tally import Tally
 
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.clause("2.6")
 @pytest.fixture
 def place(postgres_cluster: Cluster, tmp_path: Path) -> Iterator[Place]:
     """Give a log whose databases are both on the server."""
-    with postgres_cluster.database() as url, postgres_cluster.database() as keys:
+    with postgres_cluster.database(EMPTY) as url, postgres_cluster.database(EMPTY) as keys:
         place = Place(tmp_path, url, keys)
         prepare(place)
         yield place

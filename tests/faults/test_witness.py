@@ -9,11 +9,11 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from tests.support import tables
 from tests.support.anchors import Bound, Other, answering, other, silent
 from tests.support.audit import NOW, Bench
 
 from strongroom.anchors import AnchorKind, Quorum
-from strongroom.db import schema
 from strongroom.db.engine import Database
 from strongroom.errors import Unavailable
 from strongroom.terms import SYSTEM
@@ -26,9 +26,7 @@ SECONDS = 1.5
 
 @pytest.fixture
 def bound(tmp_path: Path) -> Iterator[Bound]:
-    database = Database(f"sqlite:///{tmp_path / 'vault.db'}")
-    with database.write() as tx:
-        schema.vault.create_all(tx)
+    database = Database(tables.copy_to(tmp_path / "vault.db"))
     found = Bound.of(Bench(database, tmp_path / "checkpoint"), seconds=SECONDS)
     found.grow(3)
     yield found

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.support import tables
 from tests.support.audit import NOW, Bench
 
 from strongroom.audit import AuditLog
-from strongroom.db import schema
 from strongroom.db.engine import Database
 from strongroom.feeds.courier import Courier
 from strongroom.feeds.destinations import Destination
@@ -111,8 +111,6 @@ class Post:
 def posted(url: str, directory: Path, *, one_person: bool = True) -> Iterator[Post]:
     """Give what delivers, over an empty database."""
     database = Database(url)
-    with database.write() as tx:
-        schema.vault.create_all(tx)
     bench = Bench(database, directory / "checkpoint")
     post = Post(database, bench, bench.start(), one_person)
     try:
@@ -133,5 +131,5 @@ def post(database_url: str, tmp_path: Path) -> Iterator[Post]:
 @pytest.fixture
 def quick(tmp_path: Path) -> Iterator[Post]:
     """A home of one person on SQLite, for what no engine makes different."""
-    with posted(f"sqlite:///{tmp_path / 'quick.db'}", tmp_path) as found:
+    with posted(tables.copy_to(tmp_path / "quick.db"), tmp_path) as found:
         yield found

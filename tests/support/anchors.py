@@ -25,11 +25,11 @@ from strongroom.anchors.door import WitnessDoor
 from strongroom.audit import AuditLog, Event, EventType, Outcome
 from strongroom.crypto.cosignature import Cosigner
 from strongroom.crypto.note import Signer
-from strongroom.db import schema
 from strongroom.db.engine import Database
 from strongroom.outbound import Outbound, client_context
 from strongroom.simulator.certificates import make_context
 from strongroom.terms import SYSTEM, Environment
+from tests.support import tables
 from tests.support.audit import NOW, Bench, Memory
 from tests.support.listening import listening
 
@@ -130,9 +130,7 @@ class Other:
 def other(directory: Path, seed: int = 7) -> Iterator[Other]:
     """Run a witness with a log of its own, under another origin than the tests' log, for the block."""
     directory.mkdir()
-    database = Database(f"sqlite:///{directory / 'vault.db'}")
-    with database.write() as tx:
-        schema.vault.create_all(tx)
+    database = Database(tables.copy_to(directory / "vault.db"))
     signer = Signer(f"strongroom.invalid/audit/other-{seed}/1", bytes([seed]) * 32)
     found = Other.of(Bench(database, directory / "checkpoint", signer=signer), seed)
     context, ca = make_context(directory / "tls", "good")

@@ -109,8 +109,6 @@ class Post:
 def posted(url: str, directory: Path, *, one_person: bool = False) -> Iterator[Post]:
     """Give a guard over an empty database."""
     database = Database(url)
-    with database.write() as tx:
-        schema.vault.create_all(tx)
     audit = Bench(database, directory / "checkpoint").start()
     accounts = Accounts(database, bytes(32), audit, Environment.TEST)
     guard = Guard(database, audit, administrators=lambda _now: ())

@@ -24,7 +24,6 @@ from strongroom.accounts.visits import Site, Visit
 from strongroom.audit import AuditLog
 from strongroom.compliance import administrators
 from strongroom.compliance.joining import Joined, Joining
-from strongroom.db import schema
 from strongroom.db.engine import Database
 from strongroom.policy.limits import CURRENT, PasswordProfile
 from strongroom.terms import SYSTEM, AuthMethod, Caller, Environment, PrincipalId, PrincipalKind
@@ -123,8 +122,6 @@ class Entrance:
 def entrance(url: str, directory: Path, profile: PasswordProfile = CURRENT) -> Iterator[Entrance]:
     """Make the tables and the rooms."""
     database = Database(url)
-    with database.write() as tx:
-        schema.vault.create_all(tx)
     audit = Bench(database, directory / "checkpoint").start()
     accounts = Accounts(database, KEY, audit, Environment.TEST)
     passwords = Passwords(database, audit, KEY, Environment.TEST, profile, hasher=CHEAP)

@@ -23,7 +23,6 @@ from strongroom.accounts.changes import changing
 from strongroom.accounts.identities import Linked
 from strongroom.accounts.visits import Pending, SignedOn
 from strongroom.audit import AuditLog, Reason
-from strongroom.db import schema
 from strongroom.db.engine import Database
 from strongroom.policy.limits import CURRENT, PasswordProfile
 from strongroom.terms import SYSTEM, AuthMethod, Caller, Environment, PrincipalId, PrincipalKind
@@ -101,9 +100,7 @@ class House:
 
     @classmethod
     def make(cls, database: Database, directory: Path, **more: Any) -> "House":
-        """Return a home with its tables."""
-        with database.write() as tx:
-            schema.vault.create_all(tx)
+        """Return a home in a database that has its tables."""
         return cls(database, Bench(database, directory / "checkpoint").start(), **more)
 
     def later(self, **span: float) -> datetime:

@@ -14,7 +14,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
@@ -26,6 +26,8 @@ from tests.support import scratch
 
 OLDEST_VERSION = 15
 USER = "strongroom"
+EMPTY = "template1"
+MADE = "made"
 
 # Settings of the server, not of the system: no port, one directory, real durability.
 SERVER_SETTINGS = {
@@ -56,6 +58,7 @@ class Cluster:
     def __init__(self, directory: Path, process: subprocess.Popen[bytes]) -> None:
         self.directory = directory
         self._process = process
+        self._template = EMPTY
         self._numbers = count(1)
 
     @property
@@ -67,9 +70,16 @@ class Cluster:
         """Return the SQLAlchemy URL of a database of this cluster."""
         return f"postgresql+psycopg://{USER}@/{database}?host={self.directory}"
 
+    def prepare(self, create: Callable[[str], None]) -> None:
+        """Have `create` make the tables that every database begins with from now on."""
+        self._run(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(MADE)))
+        create(self.url(MADE))
+        self._template = MADE
+
     @contextmanager
-    def database(self, template: str = "template1") -> Iterator[str]:
-        """Yield the URL of a fresh copy of `template`; drop it afterwards, open or not."""
+    def database(self, template: str | None = None) -> Iterator[str]:
+        """Yield the URL of a fresh copy of `template`, else of what was prepared; drop it afterwards, open or not."""
+        template = template or self._template
         name = f"test_{next(self._numbers)}"
         self._run(
             sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(

@@ -30,6 +30,7 @@ from strongroom.terms import (
     SellerId,
 )
 from strongroom.vault import GrantStore, Keystore, LwaCredentials, SellerStore, Vault
+from tests.support import tables
 
 NOW = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
 ROOT_KEY = bytes(range(32))
@@ -197,11 +198,6 @@ class World:
 
 
 def _create(world: World) -> World:
-    for url, metadata in ((world.vault_url, schema.vault), (world.keystore_url, schema.keystore)):
-        database = Database(url)
-        with database.write() as tx:
-            metadata.create_all(tx)
-        database.close()
     world.open()
     world.populate()
     return world
@@ -215,9 +211,8 @@ def make_world(tmp_path: Path) -> Iterator[Callable[[str], World]]:
     def make(name: str) -> World:
         directory = tmp_path / name
         directory.mkdir()
-        world = World(
-            directory, f"sqlite:///{directory / 'vault.db'}", f"sqlite:///{directory / 'keys.db'}"
-        )
+        vault, keys = (tables.copy_to(directory / name) for name in ("vault.db", "keys.db"))
+        world = World(directory, vault, keys)
         made.append(_create(world))
         return world
 
@@ -236,9 +231,8 @@ def sqlite_world(make_world: Callable[[str], World]) -> World:
 def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
     """Give a world on SQLite, then one on PostgreSQL with a keystore in a database of its own."""
     if request.param == "sqlite":
-        made = World(
-            tmp_path, f"sqlite:///{tmp_path / 'vault.db'}", f"sqlite:///{tmp_path / 'keys.db'}"
-        )
+        vault, keys = (tables.copy_to(tmp_path / name) for name in ("vault.db", "keys.db"))
+        made = World(tmp_path, vault, keys)
     else:
         cluster = request.getfixturevalue("postgres_cluster")
         url: str = request.getfixturevalue("postgres_database")

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from strongroom.audit import AuditLog
-from strongroom.db import schema
 from strongroom.db.engine import Database
 from strongroom.terms import SYSTEM
 from strongroom.vault.clockwatch import ClockWatch
+from tests.support import tables
 from tests.support.audit import NOW, Bench, revealed
 
 pytestmark = pytest.mark.clause("2.1", "2.6")
@@ -57,9 +57,7 @@ class Machine:
 
 @pytest.fixture
 def machine(tmp_path: Path) -> Iterator[Machine]:
-    database = Database(f"sqlite:///{tmp_path / 'vault.db'}")
-    with database.write() as tx:
-        schema.vault.create_all(tx)
+    database = Database(tables.copy_to(tmp_path / "vault.db"))
     machine = Machine(Bench(database, tmp_path / "checkpoint"))
     machine.work()
     yield machine
