@@ -3,7 +3,8 @@
 Holds plaintext between `extract` and `replace`; never logged, and its repr shows counts only [2.6].
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any, Final, NamedTuple, Protocol
 
@@ -38,6 +39,7 @@ GONE: Final = object()
 """In place of a member's new value: the member goes."""
 
 _HASH_DIGITS: Final = 10
+_LONGEST_ID: Final = 256
 _safe_id: Final = SAFE_ID.fullmatch
 
 
@@ -62,6 +64,27 @@ class Placed(Protocol):
         """Write tokens into members of an object."""
 
 
+@dataclass(frozen=True, slots=True)
+class Call:
+    """The request that a document answers, as far as it identifies what the document is about."""
+
+    id: str
+    """Random: a record of its own holds what nothing else identifies."""
+    path: Mapping[str, str] = field(default_factory=dict, repr=False)
+    query: Mapping[str, str] = field(default_factory=dict, repr=False)
+    body: Json = field(default=None, repr=False)
+
+    def named(self, name: str) -> Json:
+        """Return a value of the request: a path or query parameter, or `body.member`."""
+        if name.startswith("body."):
+            return inner(self.body, name.split(".")[1:])
+        return self.path.get(name) or self.query.get(name)
+
+
+NO_CALL: Final = Call("0")
+"""For documents whose subjects all have ids of their own."""
+
+
 class Cursor:
     """Amazon's opaque place in a list, still standing in the document."""
 
@@ -83,10 +106,21 @@ class Cursor:
 class Extraction:
     """What was found in one document. `sightings` and `drift` are for the vault, `cursors` for the gateway."""
 
-    __slots__ = ("_left", "_seen", "changes", "cursors", "document", "drift", "fixes", "sightings")
+    __slots__ = (
+        "_anchors",
+        "_left",
+        "_seen",
+        "changes",
+        "cursors",
+        "drift",
+        "fixes",
+        "holder",
+        "sightings",
+    )
 
     def __init__(self, document: Json) -> None:
-        self.document = document
+        self.holder = {"": document}
+        """An object around the document, whatever that is."""
         self.sightings: list[Sighting] = []
         self.changes: list[tuple[list[Hole], list[Write]]] = []
         """One entry for each sighting."""
@@ -95,6 +129,17 @@ class Extraction:
         self.drift: list[Drift] = []
         self._seen: set[Drift] = set()
         self._left = MAX_NODES
+        self._anchors = 0
+
+    @property
+    def document(self) -> Json:
+        """The whole document."""
+        return self.holder[""]
+
+    def anchor(self, call: Call) -> str:
+        """Return the id of what nothing but the call identifies, each time another one."""
+        self._anchors += 1
+        return f"{call.id}-{self._anchors}"
 
     def __repr__(self) -> str:
         return f"<extraction of {len(self.sightings)} subjects, {len(self.drift)} findings>"
@@ -134,6 +179,21 @@ class Extraction:
 def plain(token: str) -> str:
     """Return the rendering of most tokens: the token."""
     return token
+
+
+def inner(value: Json, steps: Sequence[str]) -> Json:
+    """Return a member of a member; None where there is none."""
+    for step in steps:
+        value = value.get(step) if type(value) is dict else None
+    return value
+
+
+def known_id(value: Json) -> str:
+    """Return the id that a document gives of a subject other than an order; empty where it is none."""
+    if type(value) is int:
+        value = str(value)
+    usable = type(value) is str and len(value) <= _LONGEST_ID and value.isprintable()
+    return value if usable else ""
 
 
 def ident(value: object, position: int) -> str:
