@@ -96,7 +96,7 @@ EVENTS = st.builds(
         st.sampled_from(AuthMethod),
     ),
     reason=st.none() | st.sampled_from(Reason),
-    op=st.none() | st.from_regex(r"\A[A-Za-z0-9_.:/-]{1,64}\Z"),
+    op=st.none() | st.from_regex(r"\A[A-Za-z0-9_.:/-]{1,96}\Z"),
     obj_kind=st.just(ObjKind.OPERATION),
     obj_ref=st.from_regex(r"\A[A-Za-z0-9_.:/-]{1,64}\Z"),
     purpose=st.none() | st.sampled_from(Purpose),

@@ -134,7 +134,7 @@ class _Writer:
         first = len(self.lines)
         if isinstance(root, Branch) and not root.wraps:
             self._refuse_unless("document", "dict", "the response")
-            self._object(root.node, "document", _Scope())
+            self._object(root.node, "document", self._below(root, "document", "0", _Scope()))
         else:
             self._refuse_unless("document", _root_kind(root), "the response")
             self._line("root = x.holder")
@@ -391,6 +391,11 @@ class _Writer:
                 self._line(f"cursor = {view}.get({name!r})")
                 self._open("if cursor:")
                 self._line(f"x.cursors.append(Cursor({o}, {name!r}, cursor))")
+                self._close()
+            elif leaf.class_ is Class.LINK:
+                self._line(f"link = {view}.get({name!r})")
+                self._open("if link is not None:")
+                self._line(f"x.links.append(Cursor({o}, {name!r}, link))")
                 self._close()
             elif leaf.class_ is Class.ERRORS:
                 self._open(f"if {view}.get({name!r}) is not None:")

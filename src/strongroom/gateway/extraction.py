@@ -86,7 +86,7 @@ NO_CALL: Final = Call("0")
 
 
 class Cursor:
-    """Amazon's opaque place in a list, still standing in the document."""
+    """Amazon's opaque place in a list, or its address of a document, still standing in the answer."""
 
     __slots__ = ("_holder", "_member", "value")
 
@@ -96,7 +96,7 @@ class Cursor:
         self.value = value
 
     def write(self, value: str) -> None:
-        """Put the gateway's own cursor in its place."""
+        """Put the gateway's own in its place."""
         self._holder[self._member] = value
 
     def __repr__(self) -> str:
@@ -115,6 +115,7 @@ class Extraction:
         "drift",
         "fixes",
         "holder",
+        "links",
         "sightings",
     )
 
@@ -126,6 +127,8 @@ class Extraction:
         """One entry for each sighting."""
         self.fixes: list[tuple[Json, Json, object]] = []
         self.cursors: list[Cursor] = []
+        self.links: list[Cursor] = []
+        """Addresses of documents; none of them may stay."""
         self.drift: list[Drift] = []
         self._seen: set[Drift] = set()
         self._left = MAX_NODES
@@ -198,6 +201,8 @@ def known_id(value: Json) -> str:
 
 def ident(value: object, position: int) -> str:
     """Return the id of a dynamic slot: Amazon's own where it is plain, else a hash, else the position."""
+    if type(value) is int:
+        return str(value)
     if type(value) is not str:
         return f"n{position}"
     if _safe_id(value):

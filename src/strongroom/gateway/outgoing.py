@@ -35,6 +35,9 @@ _MAX_DEPTH: Final = 64
 _HEADER: Final = re.compile(r"[!-~]([ -~]{0,2046}[!-~])?")
 _SAFE_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9]{0,39}")
 
+_ANY: Final = Leaf(Class.BUSINESS)
+"""What is said of a parameter about which nothing is known: it may hold no token."""
+
 _DATED_VIEW: Final = "/orders/v0/orders"
 """Amazon's plainest view of one order with its dates."""
 
@@ -116,7 +119,7 @@ class Outgoing:
         known = asking.operation.parameters
         pairs = []
         for name, value in _parse_query(raw):
-            rule = known.get(name)
+            rule = _ANY if asking.operation.unclassified else known.get(name)
             if rule is None:
                 if name in _HABITUAL and not _holds_token(value):
                     continue
@@ -185,7 +188,7 @@ class Outgoing:
         except orjson.JSONDecodeError:
             raise bad_request("The request body is not valid JSON.") from None
         kind = list if rule.wraps.startswith("[") else dict
-        if not isinstance(document, kind):
+        if not isinstance(document, kind) and not asking.operation.unclassified:
             form = "list" if kind is list else "object"
             raise bad_request(f"The request body is not a JSON {form}.")
         return orjson.dumps(self._value(asking, rule, rule.wraps, document, 0))

@@ -226,6 +226,8 @@ class Gateway:
                 Reason.UNKNOWN_OPERATION,
             )
         exchange.op = match.operation.id
+        if match.operation.closed:
+            raise answers.denied("This operation is not open to apps.", Reason.UNKNOWN_OPERATION)
         return await self._relay(exchange, bearer, match, deadline)
 
     def _issue(self, exchange: _Exchange) -> Answer:

@@ -17,6 +17,7 @@ from strongroom.gateway import transform
 from strongroom.gateway.answers import Refusal, upstream_failed
 from strongroom.gateway.extraction import Call, Extraction, Json
 from strongroom.gateway.outgoing import Asking, Outgoing
+from strongroom.gateway.unclassified import Everything
 from strongroom.gateway.upstream import Reply, UpstreamLimits, too_many_containers
 from strongroom.policy.catalogue import Operation
 from strongroom.policy.retention import Progress
@@ -33,7 +34,7 @@ class Sealing:
         self._vault = vault
         self._outgoing = outgoing
         self._limits = limits
-        self._plans: dict[str, transform.Plan] = {}
+        self._plans: dict[str, transform.Plan | Everything] = {}
 
     def parse(self, reply: Reply) -> Json:
         """Return the document of an answer. Raises: Refusal where it is not the JSON it should be."""
@@ -65,12 +66,13 @@ class Sealing:
         ):
             raise unreadable() from None
 
-    def _plan(self, operation: Operation) -> transform.Plan:
+    def _plan(self, operation: Operation) -> transform.Plan | Everything:
         """Return an operation's plan, compiled when it is first wanted."""
         plan = self._plans.get(operation.id)
         if plan is None:
             # Two threads that come at once compile it twice, and either is good.
-            plan = self._plans.setdefault(operation.id, transform.Plan(operation))
+            plan = Everything(operation) if operation.unclassified else transform.Plan(operation)
+            plan = self._plans.setdefault(operation.id, plan)
         return plan
 
     def undated(self, asking: Asking, found: Extraction) -> frozenset[str]:
@@ -135,6 +137,8 @@ class Sealing:
         asked_at: datetime | None,
     ) -> bytes:
         bearer = asking.bearer
+        if found.links:
+            raise unreadable()
         placed = self._vault.put(
             bearer.seller,
             [*dated, *found.sightings],

@@ -8,7 +8,7 @@ no match, and the gateway refuses it [1.3].
 import re
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from importlib import resources
 from typing import Any, Final
@@ -24,6 +24,7 @@ _OPERATION_KEYS: Final = frozenset(
     {
         "method",
         "path",
+        "closed",
         "read_only",
         "restricted",
         "rdt_elements",
@@ -39,6 +40,14 @@ _OPERATION_KEYS: Final = frozenset(
 _DEFINITIONS = re.compile(r"^\[definitions\b", re.MULTILINE)
 _OPERATIONS = re.compile(r"^\[operations\b", re.MULTILINE)
 
+_ALLOWED: Final = re.compile(
+    r"(GET|POST|PUT|PATCH|DELETE) ((?:/(?:[A-Za-z0-9._-]{1,64}|\{[A-Za-z]{1,40}\})){1,20})"
+)
+"""A line of settings that lets an operation pass which the catalogue does not know."""
+
+_LONGEST_NAME: Final = 80
+_UNCLASSIFIED: Final = "unclassified"
+_ANYTHING: Final = "business json"
 _SELF: Final = "@self"
 _CALL: Final = "@call"
 
@@ -116,6 +125,10 @@ class Operation:
     """Amazon gives its PII for a Restricted Data Token only."""
     rdt_elements: frozenset[str]
     """The `dataElements` such a token may name."""
+    closed: bool
+    """No app may call it; what it does is Strongroom's own business."""
+    unclassified: bool
+    """An operator allows it, and the catalogue knows nothing of what it carries."""
     read_only: bool
     """Safe to repeat."""
     parameters: Mapping[str, Leaf]
@@ -195,6 +208,18 @@ class Catalogue:
     def _of(cls, operations: dict[str, Operation]) -> "Catalogue":
         return cls(operations, Routes((o.method, o.template, o) for o in operations.values()))
 
+    def allowing(self, lines: Iterable[str]) -> "Catalogue":
+        """Return a catalogue that lets these operations pass too, such as `GET /new/v1/things/{thingId}`.
+
+        Every string of their answers becomes a token, and no token may stand in their requests.
+
+        Raises:
+            ValueError: a line is not of this form, or the catalogue knows the operation.
+
+        """
+        allowed = {one.id: one for one in map(_unclassified, lines)}
+        return self._of({**self.operations, **allowed})
+
     def check(self) -> None:
         """Read every document of every model. Raises: ValueError where a rule makes no sense."""
         for operation in self.operations.values():
@@ -256,6 +281,8 @@ def _operation(model: str, name: str, entry: Mapping[str, Any], documents: _Docu
         template=entry["path"],
         restricted=entry.get("restricted", False),
         rdt_elements=frozenset(entry.get("rdt_elements", ())),
+        closed=entry.get("closed", False),
+        unclassified=False,
         read_only=entry.get("read_only", entry["method"] == "GET"),
         parameters=_parameters(where, entry.get("parameters", {})),
         path_parameters=path_parameters,
@@ -266,6 +293,27 @@ def _operation(model: str, name: str, entry: Mapping[str, Any], documents: _Docu
         _body=body,
         _documents=documents,
     )
+
+
+def _unclassified(line: str) -> Operation:
+    found = _ALLOWED.fullmatch(line)
+    if found is None:
+        raise ValueError("not of the form `GET /new/v1/things/{thingId}`")
+    method, path = found.groups()
+    parameters = PARAMETER.findall(path)
+    # By its words: a path has signs that the name of an event's operation has not.
+    name = "-".join(re.findall(r"[A-Za-z0-9]+", f"{method}{path}"))[:_LONGEST_NAME]
+    documents = _Documents(_UNCLASSIFIED, dict)
+    documents.want(_ANYTHING)
+    entry = {
+        "method": method,
+        "path": path,
+        "path_parameters": dict.fromkeys(parameters, "business"),
+        "response": _ANYTHING,
+        "body": _ANYTHING,
+    }
+    made = _operation(_UNCLASSIFIED, name, entry, documents)
+    return replace(made, unclassified=True)
 
 
 def _subjects(where: str, entry: Mapping[str, Any]) -> tuple[Subject, ...]:
@@ -290,7 +338,7 @@ def _parameters(where: str, rules: Mapping[str, str], *, forms: bool = False) ->
     made = {name: leaf(f"{where}: {name}", rule) for name, rule in rules.items()}
     for rule in made.values():
         form_named = rule.render is Render.CONSTANT
-        if rule.class_ is Class.ERRORS or rule.slot or rule.type is Type.JSON:
+        if rule.class_ in (Class.ERRORS, Class.LINK) or rule.slot or rule.type is Type.JSON:
             raise ValueError(f"{where}: a parameter has no slot")
         if form_named and not (forms and rule.constant in FORMS):
             raise ValueError(f"{where}: no form {rule.constant}")

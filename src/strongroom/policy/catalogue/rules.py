@@ -15,6 +15,7 @@ A rule is one string, so that a model file reads like the model it describes (do
     options         = "{} business"                     an object with keys of any name; of objects too
     attributes      = "business json"                   free of form, and known to be about nobody: passes whole
     NextToken       = "cursor"                          opaque; the gateway puts its own in its place
+    url             = "link"                            where Amazon keeps a document; likewise
     errors          = "errors"                          Amazon's list of errors, made neutral
 
 No I/O; a file that does not make sense raises ValueError and the service does not start.
@@ -40,6 +41,8 @@ class Class(StrEnum):
     PII = "pii"
     CURSOR = "cursor"
     """Amazon's opaque place in a list."""
+    LINK = "link"
+    """Amazon's address of a document: who has it reads the document past the gateway."""
     ERRORS = "errors"
 
 
@@ -209,6 +212,8 @@ def leaf(where: str, rule: str, prefix: str = "") -> Leaf:
         raise ValueError(f"{where}: {rule}") from fault
     if clear and (slot is None or slot.spec.clear is None or render is not Render.TOKEN):
         raise ValueError(f"{where}: the slot has no clear form")
+    if class_ is Class.LINK and (wraps or type_ is not Type.STRING):
+        raise ValueError(f"{where}: a link is one string")
     personal = class_ is Class.PII
     if type_ is Type.JSON and (wraps if personal else class_ is Class.CURSOR or words):
         raise ValueError(f"{where}: JSON of any form has no list and no rendering")
