@@ -9,6 +9,7 @@ from strongroom.policy.catalogue import (
     Catalogue,
     Class,
     Leaf,
+    Node,
     Operation,
     Type,
     number_of,
@@ -20,16 +21,18 @@ FACTS = models.known_facts()
 OPERATIONS = sorted(FACTS)
 
 
-def leaves(rule: Leaf | Branch | None, path: str = "") -> dict[str, Leaf]:
-    """Return the rule of every leaf the catalogue states, by model path."""
-    if rule is None:
+def leaves(
+    rule: Leaf | Branch | None, path: str = "", within: tuple[Node, ...] = ()
+) -> dict[str, Leaf]:
+    """Return the rule of every leaf the catalogue states, by model path; what contains itself is entered once."""
+    if rule is None or (isinstance(rule, Branch) and rule.node in within):
         return {}
     path += "[]" * len(rule.wraps)
     if isinstance(rule, Leaf):
         return {path: rule}
     found: dict[str, Leaf] = {}
     for name, member in rule.node.members.items():
-        found |= leaves(member, f"{path}.{name}" if path else name)
+        found |= leaves(member, f"{path}.{name}" if path else name, (*within, rule.node))
     return found
 
 
