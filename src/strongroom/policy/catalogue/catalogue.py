@@ -180,7 +180,21 @@ class Catalogue:
         Raises:
             ValueError: a file's operations do not make sense; the service must not start.
         """
-        folder = resources.files(__package__).joinpath("models")
+        return cls._read("models")
+
+    @classmethod
+    def notifications(cls) -> "Catalogue":
+        """Return what notifications hold, by type, each as if it answered a call; no request means one.
+
+        Raises:
+            ValueError: a file does not make sense.
+
+        """
+        return cls._read("notifications")
+
+    @classmethod
+    def _read(cls, name: str) -> "Catalogue":
+        folder = resources.files(__package__).joinpath(name)
         files = sorted(
             (f for f in folder.iterdir() if f.name.endswith(".toml")), key=lambda f: f.name
         )
