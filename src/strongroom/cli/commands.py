@@ -14,6 +14,7 @@ from strongroom.cli import (
     alarms,
     anchors,
     canaries,
+    catalogue_check,
     channels,
     data,
     demo,
@@ -148,6 +149,7 @@ transport.register(app)
 machines.register(app)
 secrets.register(app)
 scan.register(app)
+catalogue_check.register(app)
 canaries.register(app)
 measure.register(app)
 demo.register(app)
