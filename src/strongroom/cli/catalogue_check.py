@@ -33,8 +33,9 @@ def catalogue_check(
     folder: Annotated[Path, typer.Argument(metavar="MODELS_DIR", show_default=False)],
 ) -> None:
     """Compare the catalogue with Amazon's models or notifications; exit code 1 when anything is found."""
+    published = _read(folder)
     stated = (Catalogue.load().operations, Catalogue.notifications().operations)
-    checked = check((o for known in stated for o in known.values()), _read(folder))
+    checked = check((o for known in stated for o in known.values()), published)
     document = _document(checked)
     session.say(document, _told(checked))
     if not document["ok"]:
