@@ -196,7 +196,8 @@ class World:
         ]
 
 
-def _create(world: World) -> World:
+def created(world: World) -> World:
+    """Make a home's tables, open it and fill it."""
     for url, metadata in ((world.vault_url, schema.vault), (world.keystore_url, schema.keystore)):
         database = Database(url)
         with database.write() as tx:
@@ -218,7 +219,7 @@ def make_world(tmp_path: Path) -> Iterator[Callable[[str], World]]:
         world = World(
             directory, f"sqlite:///{directory / 'vault.db'}", f"sqlite:///{directory / 'keys.db'}"
         )
-        made.append(_create(world))
+        made.append(created(world))
         return world
 
     yield make
@@ -244,8 +245,8 @@ def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
         url: str = request.getfixturevalue("postgres_database")
         with cluster.database() as keys:
             made = World(tmp_path, url, keys)
-            yield _create(made)
+            yield created(made)
             made.close()
         return
-    yield _create(made)
+    yield created(made)
     made.close()
