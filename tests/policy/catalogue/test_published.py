@@ -3,7 +3,10 @@
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from strongroom.policy.catalogue.checking import check
 from strongroom.policy.catalogue.published import Free, Many, Object, Scalar, read
 
 
@@ -143,3 +146,52 @@ def test_a_schema_nested_beyond_reason_is_refused():
         schema = {"type": "array", "items": schema}
     with pytest.raises(ValueError, match="nested too deeply"):
         shape(schema)
+
+
+_KEYS = st.sampled_from(
+    [
+        "$ref",
+        "#ref",
+        "type",
+        "properties",
+        "items",
+        "allOf",
+        "anyOf",
+        "additionalProperties",
+        "enum",
+        "required",
+        "maxLength",
+        "A",
+    ]
+) | st.text(max_size=3)
+_JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-9, 9)
+    | st.text(max_size=4)
+    | st.sampled_from(["#/definitions/A", "object", "array", "string", "null"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_KEYS, inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(schema=_JSON, definitions=_JSON, parameters=_JSON)
+def test_whatever_a_file_says_is_read_or_refused(schema, definitions, parameters):
+    document = {
+        "paths": {
+            "/x": {
+                "get": {
+                    "operationId": "getX",
+                    "parameters": parameters,
+                    "responses": {"200": {"schema": schema}},
+                }
+            }
+        },
+        "definitions": definitions,
+    }
+    try:
+        published = read("model", json.dumps(document))
+    except ValueError:
+        return
+    # A rule file that knows nothing of it: found, never a crash.
+    assert check((), published).operations == 1
