@@ -280,6 +280,14 @@ def test_a_constant_fits_where_no_token_does(rules, model):
     assert found(rules, model) == set()
 
 
+def test_a_member_left_out_fits_where_it_is_not_required(rules, model):
+    model["definitions"]["Address"]["properties"]["email"]["maxLength"] = 3
+    rules["definitions"]["Address"]["email"] = "pii .email as omit"
+    assert found(rules, model) == set()
+    model["definitions"]["Address"]["required"].append("email")
+    assert found(rules, model) == {(Fault.REQUIRED, "answer", "payload.to.email")}
+
+
 @pytest.mark.clause("2.2")
 def test_a_member_that_is_required_and_left_out_is_found(rules, model):
     model["definitions"]["Address"]["required"] = ["latitude"]

@@ -229,7 +229,7 @@ def _render(type_: Type, words: list[str]) -> tuple[Render, str | int]:
     word, value = words
     if word != "as":
         raise ValueError(word)
-    if type_ is Type.STRING and value in (Render.EMAIL, Render.IP, Render.URL):
+    if type_ is Type.STRING and value in (Render.EMAIL, Render.IP, Render.URL, Render.OMIT):
         return Render(value), 0
     return Render.CONSTANT, int(value) if type_ in (Type.INTEGER, Type.NUMBER) else value
 
