@@ -245,6 +245,16 @@ def test_a_rule_of_another_type_than_the_models_is_found(rules, model, member, r
 
 
 @pytest.mark.clause("2.2")
+@pytest.mark.parametrize(
+    ("member", "leaf"),
+    [("inside", "inside[].sku"), ("labels", "labels{}"), ("weights", "weights[]")],
+)
+def test_what_the_model_describes_may_not_pass_as_free_of_form(rules, model, member, leaf):
+    rules["definitions"]["Parcel"][member] = "business json"
+    assert found(rules, model) == {(Fault.UNCLASSIFIED, "answer", f"payload.{leaf}")}
+
+
+@pytest.mark.clause("2.2")
 def test_a_changed_type_in_the_model_is_found(rules, model):
     model["definitions"]["Identified"]["properties"]["id"]["type"] = "integer"
     assert found(rules, model) == {(Fault.TYPE, "answer", "payload.id"), (Fault.TYPE, "body", "id")}

@@ -153,6 +153,10 @@ class _Checker:
             self.leaves += 1
             if isinstance(shape, Scalar):
                 self._find(Fault.TYPE, path, f"{shape.type}, not {rule.type}")
+            elif rule.type is Type.JSON and rule.class_ is not Class.PII:
+                # What the model describes is not free of form: it may not pass unread.
+                for leaf in _described(shape, path):
+                    self._find(Fault.UNCLASSIFIED, leaf, "passes whole")
             return
         for wrap in rule.wraps:
             inner = _unwrapped(wrap, shape)
@@ -247,6 +251,15 @@ def _leaves(shape: Shape, path: str, within: tuple[int, ...] = ()) -> Iterator[s
             yield from _leaves(other, f"{path}{{}}", (*within, id(shape)))
     else:
         yield path
+
+
+def _described(shape: Shape, path: str) -> Iterator[str]:
+    """Yield the leaves of a shape that the model says something of."""
+    inner = shape
+    while isinstance(inner, Many):
+        inner = inner.items
+    if not isinstance(inner, Free):
+        yield from _leaves(shape, path)
 
 
 def _breaks(text: str, shape: Scalar) -> str:
