@@ -14,6 +14,7 @@ from strongroom.cli import (
     alarms,
     anchors,
     canaries,
+    catalogue,
     channels,
     data,
     demo,
@@ -140,6 +141,7 @@ networks.register(app)
 posture.register(app)
 data.register(app)
 evidence.register(app)
+catalogue.register(app)
 alarms.register(app)
 channels.register(alarms.alarm)
 feeds.register(app)
