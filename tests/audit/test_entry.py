@@ -140,7 +140,7 @@ def test_the_callers_name_is_not_recorded():
         {"op": "ada@example.com"},
         {"op": "two words"},
         {"op": ""},
-        {"op": "x" * 65},
+        {"op": "x" * 97},
         {"op": "getOrders\n"},
         {"req": 'quote"'},
         {"obj_kind": ObjKind.ORDER, "obj_ref": "Ünï"},

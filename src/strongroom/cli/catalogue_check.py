@@ -16,30 +16,23 @@ _LARGEST_BYTES: Final = 16 * 1024 * 1024
 """A model of Amazon's has less than half a megabyte."""
 _SHOWN: Final = 200
 
-catalogue = typer.Typer(
-    help="What each operation of Amazon's carries.",
-    no_args_is_help=True,
-)
 
+def register(group: typer.Typer) -> None:
+    """Add the verb to the catalogue's."""
 
-def register(root: typer.Typer) -> None:
-    """Add the noun to the command line."""
-    root.add_typer(catalogue, name="catalogue")
-
-
-@verb(catalogue, "check", example="strongroom catalogue check selling-partner-api-models/models")
-def catalogue_check(
-    session: Session,
-    folder: Annotated[Path, typer.Argument(metavar="MODELS_DIR", show_default=False)],
-) -> None:
-    """Compare the catalogue with Amazon's models or notifications; exit code 1 when anything is found."""
-    published = _read(folder)
-    stated = (Catalogue.load().operations, Catalogue.notifications().operations)
-    checked = check((o for known in stated for o in known.values()), published)
-    document = _document(checked)
-    session.say(document, _told(checked))
-    if not document["ok"]:
-        raise typer.Exit(EXIT_REFUSED)
+    @verb(group, "check", example="strongroom catalogue check selling-partner-api-models/models")
+    def catalogue_check(
+        session: Session,
+        folder: Annotated[Path, typer.Argument(metavar="MODELS_DIR", show_default=False)],
+    ) -> None:
+        """Compare the catalogue with Amazon's models or notifications; exit code 1 when anything is found."""
+        published = _read(folder)
+        stated = (Catalogue.load().operations, Catalogue.notifications().operations)
+        checked = check((o for known in stated for o in known.values()), published)
+        document = _document(checked)
+        session.say(document, _told(checked))
+        if not document["ok"]:
+            raise typer.Exit(EXIT_REFUSED)
 
 
 def _read(folder: Path) -> list[Published]:

@@ -14,6 +14,7 @@ from strongroom.cli import (
     alarms,
     anchors,
     canaries,
+    catalogue,
     catalogue_check,
     channels,
     data,
@@ -141,6 +142,8 @@ networks.register(app)
 posture.register(app)
 data.register(app)
 evidence.register(app)
+catalogue.register(app)
+catalogue_check.register(catalogue.catalogue)
 alarms.register(app)
 channels.register(alarms.alarm)
 feeds.register(app)
@@ -149,7 +152,6 @@ transport.register(app)
 machines.register(app)
 secrets.register(app)
 scan.register(app)
-catalogue_check.register(app)
 canaries.register(app)
 measure.register(app)
 demo.register(app)

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from strongroom.policy.catalogue.catalogue import Catalogue, Operation
-from strongroom.policy.catalogue.rules import Branch, Class, Leaf, Node
+from strongroom.policy.catalogue.listing import listed
+from strongroom.policy.catalogue.rules import Class
 
 _TITLE: Final = """\
 # What the catalogue covers
@@ -16,32 +17,30 @@ Generated from the rule files: `python -m strongroom.policy.catalogue.coverage`.
 
 A leaf is counted in each operation that has it. What contains itself is counted once.
 """
-_CLASSES: Final = tuple(Class)
 
 
 @dataclass(slots=True)
 class _Count:
     operations: int = 0
-    answers: Counter[Class] = field(default_factory=Counter)
-    requests: Counter[Class] = field(default_factory=Counter)
+    answers: Counter[str] = field(default_factory=Counter)
+    requests: Counter[str] = field(default_factory=Counter)
     personal: Counter[str] = field(default_factory=Counter)
     """Of answers and requests, by category."""
     people: Counter[str] = field(default_factory=Counter)
     """Of answers, by whose it is."""
 
+    purposes: dict[str, set[str]] = field(default_factory=dict)
+    """By category, what some leaf of it may serve."""
+
     def add(self, operation: Operation) -> None:
         self.operations += 1
-        for leaf in _leaves(operation.response):
-            self.answers[leaf.class_] += 1
-            if leaf.slot is not None:
-                self.people[leaf.slot.spec.subject] += 1
-                self.personal[leaf.slot.spec.category] += 1
-        parameters = (operation.parameters, operation.path_parameters, operation.headers)
-        asked = [leaf for rules in parameters for leaf in rules.values()]
-        for leaf in (*asked, *_leaves(operation.body)):
-            self.requests[leaf.class_] += 1
+        for leaf in listed(operation):
+            (self.answers if leaf.part == "answer" else self.requests)[leaf.class_] += 1
+            if leaf.person:
+                self.people[leaf.person] += 1
             if leaf.category is not None:
                 self.personal[leaf.category] += 1
+                self.purposes.setdefault(leaf.category, set()).update(leaf.purposes)
 
 
 def page(catalogue: Catalogue, notifications: Catalogue) -> str:
@@ -62,13 +61,18 @@ def page(catalogue: Catalogue, notifications: Catalogue) -> str:
         "## Classes\n",
         _table(
             ("Class", "Answers", "Requests"),
-            [(name.value, total.answers[name], total.requests[name]) for name in _CLASSES],
+            [(name, total.answers[name], total.requests[name]) for name in Class],
         ),
         "## Personal data\n",
         _table(
-            ("Category", "Leaves", "Models"),
+            ("Category", "Leaves", "Models", "May serve"),
             [
-                (category, count, sum(category in model.personal for model in models.values()))
+                (
+                    category,
+                    count,
+                    sum(category in model.personal for model in models.values()),
+                    ", ".join(sorted(total.purposes[category])) or "nothing",
+                )
                 for category, count in sorted(total.personal.items())
             ],
         ),
@@ -100,14 +104,6 @@ def _table(columns: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
     columns = tuple(columns)
     lines = [columns, ("---",) * len(columns), *rows]
     return "".join("| " + " | ".join(map(str, line)) + " |\n" for line in lines)
-
-
-def _leaves(rule: Leaf | Branch | None, within: tuple[Node, ...] = ()) -> Iterator[Leaf]:
-    if isinstance(rule, Leaf):
-        yield rule
-    elif rule is not None and rule.node not in within:
-        for member in rule.node.members.values():
-            yield from _leaves(member, (*within, rule.node))
 
 
 if __name__ == "__main__":
