@@ -309,7 +309,7 @@ class _Serving:
     def _gateway(self) -> Any:  # noqa: ANN401 - an ASGI application
         system = self._system
         return create_gateway(
-            catalogue=Catalogue.load(),
+            catalogue=_catalogue(system.settings.gateway.allow_unknown),
             vault=system.vault,
             accounts=system.accounts,
             networks=system.networks,
@@ -522,3 +522,14 @@ class _Serving:
         ]
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
+
+
+def _catalogue(allowed: tuple[str, ...]) -> Catalogue:
+    """Return the catalogue with the operations that an operator lets pass [1.3]."""
+    try:
+        return Catalogue.load().allowing(allowed)
+    except ValueError as exc:
+        raise Misconfigured(
+            "gateway.allow_unknown has a line that names no operation, or one the catalogue knows",
+            hint="a line reads `GET /new/v1/things/{thingId}`",
+        ) from exc

@@ -51,6 +51,13 @@ class GatewaySettings(_Section):
 
     host: Host = Field("127.0.0.1", description="address to listen on; loopback by default [1.1]")
     port: Port = Field(8443, description="port; 0 picks a free one")
+    allow_unknown: tuple[
+        Annotated[str, StringConstraints(pattern=r"^[A-Z]{3,6} /[!-~]{1,500}$")], ...
+    ] = Field(
+        (),
+        description="operations that pass although the catalogue does not know them, such as "
+        "`GET /new/v1/things/{thingId}`: every string of their answers becomes a token [1.3]",
+    )
 
 
 class ApiSettings(_Section):

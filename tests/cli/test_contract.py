@@ -201,6 +201,11 @@ def test_evidence_verbs(resting: Home) -> None:
     assert resting.run("catalogue", "drift") == {"drift": []}
     known = resting.run("catalogue", "show", "ordersV0.getOrders")["operations"]
     assert [row["path"] for row in known] == ["/orders/v0/orders"]
+    leaves = {leaf["path"]: leaf for leaf in known[0]["leaves"]}
+    name = leaves["payload.Orders[].ShippingAddress.Name"]
+    assert (name["category"], name["person"]) == ("name", "recipient")
+    assert name["purposes"] == ["fulfilment", "invoicing", "tax"]
+    assert error(resting.try_run("catalogue", "show", "getNothing"))["kind"] == "NotFound"
     report = resting.run("audit", "verify")
     assert (report["ok"], report["faults"]) == (True, [])
     tail = resting.run("audit", "tail", "--lines", "3")["events"]

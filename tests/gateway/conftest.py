@@ -96,7 +96,13 @@ class App:
 class Door:
     """The gateway and everything under it; `call` sends one request through its ASGI interface."""
 
-    def __init__(self, directory: Path, limits: UpstreamLimits, clock: Clock) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        limits: UpstreamLimits,
+        clock: Clock,
+        catalogue: Catalogue | None = None,
+    ) -> None:
         self.clock = clock
         self.runner = asyncio.Runner()
         self.database = _database(directory / "vault.db", schema.vault)
@@ -139,7 +145,7 @@ class Door:
             copy_lifetime=timedelta(hours=24),
         )
         self.gateway: Gateway = create_gateway(
-            catalogue=Catalogue.load(),
+            catalogue=catalogue or Catalogue.load(),
             vault=self.vault,
             accounts=self.accounts,
             networks=self.networks,
@@ -317,10 +323,10 @@ def make_door(tmp_path: Path) -> Iterator[MakeDoor]:
     """Make gateways, each with a home of its own."""
     made: list[Door] = []
 
-    def make(**limits: Any) -> Door:
+    def make(catalogue: Catalogue | None = None, **limits: Any) -> Door:
         directory = tmp_path / f"home-{len(made)}"
         directory.mkdir()
-        door = Door(directory, UpstreamLimits(**limits), Clock())
+        door = Door(directory, UpstreamLimits(**limits), Clock(), catalogue)
         made.append(door)
         return door
 

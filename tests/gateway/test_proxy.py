@@ -268,7 +268,7 @@ def test_without_the_dates_of_an_unknown_order_the_client_tries_again(shop: Shop
 @pytest.mark.parametrize(
     ("method", "path"),
     [
-        ("GET", "/fba/inventory/v1/summaries"),
+        ("GET", "/fba/inventory/v9/summaries"),
         ("GET", "/"),
         ("DELETE", ORDERS),
         ("GET", f"{ORDERS}/../v0/orders"),

@@ -197,7 +197,8 @@ class World:
         ]
 
 
-def _create(world: World) -> World:
+def created(world: World) -> World:
+    """Open and fill a home whose tables are there."""
     world.open()
     world.populate()
     return world
@@ -213,7 +214,7 @@ def make_world(tmp_path: Path) -> Iterator[Callable[[str], World]]:
         directory.mkdir()
         vault, keys = (tables.copy_to(directory / name) for name in ("vault.db", "keys.db"))
         world = World(directory, vault, keys)
-        made.append(_create(world))
+        made.append(created(world))
         return world
 
     yield make
@@ -238,8 +239,8 @@ def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
         url: str = request.getfixturevalue("postgres_database")
         with cluster.database() as keys:
             made = World(tmp_path, url, keys)
-            yield _create(made)
+            yield created(made)
             made.close()
         return
-    yield _create(made)
+    yield created(made)
     made.close()

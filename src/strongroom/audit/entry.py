@@ -25,6 +25,7 @@ ENTROPY_BYTES: Final = 26
 """Random bytes one entry uses up: ten in its id, sixteen as its salt."""
 
 _ID: Final = re.compile(r"[A-Za-z0-9_.:/-]{1,64}", re.ASCII)
+_OP: Final = re.compile(r"[A-Za-z0-9_.:/-]{1,96}", re.ASCII)
 _HMAC: Final = re.compile(r"[0-9a-f]{32}(?:[0-9a-f]{32})?", re.ASCII)
 _MAX_INTEGER: Final = 2**53 - 1  # RFC 8785 numbers are IEEE 754 doubles
 _MAX_RECORD: Final = 2**40 - 1
@@ -410,8 +411,9 @@ class Event:
             raise Malformed(f"audit: {fault} of a {self.type.value} event does not have its form")
 
     def _fault(self) -> str | None:
-        for name, text in (("op", self.op), ("obj_ref", self.obj_ref), ("req", self.req)):
-            if text is not None and not _ID.fullmatch(text):
+        forms = (("op", self.op, _OP), ("obj_ref", self.obj_ref, _ID), ("req", self.req, _ID))
+        for name, text, form in forms:
+            if text is not None and not form.fullmatch(text):
                 return name
         for name, number in (("n", self.n), ("bytes_", self.bytes_), ("decision", self.decision)):
             if number is not None and not 0 <= number <= _MAX_INTEGER:

@@ -1,14 +1,12 @@
-"""What holds and what happened: `retention`, `catalogue`, `keys`."""
+"""What holds and what happened: `retention`, `keys`."""
 
 from typing import Annotated
 
 import typer
 
 from strongroom.cli.session import Session, table, verb
-from strongroom.policy.catalogue import Catalogue
 
 retention = typer.Typer(help="What is destroyed when.", no_args_is_help=True)
-catalogue = typer.Typer(help="What carries personal data.", no_args_is_help=True)
 keys = typer.Typer(help="The keystore.", no_args_is_help=True)
 
 _PERIOD = ("id", "seller", "kind", "day", "generation", "created_at", "destroyed_at")
@@ -17,7 +15,6 @@ _PERIOD = ("id", "seller", "kind", "day", "generation", "created_at", "destroyed
 def register(root: typer.Typer) -> None:
     """Add these nouns to the command line."""
     root.add_typer(retention, name="retention")
-    root.add_typer(catalogue, name="catalogue")
     root.add_typer(keys, name="keys")
 
 
@@ -39,39 +36,6 @@ def retention_show(session: Session) -> None:
     """Show the live periods: a day's records become unreadable together."""
     found = session.call("retention.show")
     session.say(found, table(found["periods"], _PERIOD[:-1]))
-
-
-@verb(catalogue, "show", example="strongroom catalogue show getOrders")
-def catalogue_show(
-    session: Session,
-    *,
-    operation: Annotated[
-        str | None, typer.Argument(metavar="OPERATION", show_default=False)
-    ] = None,
-) -> None:
-    """Show the operations that the catalogue knows; others are refused."""
-    known = Catalogue.load().operations.values()
-    rows = [
-        {
-            "id": entry.id,
-            "method": entry.method,
-            "path": entry.template,
-            "restricted": entry.restricted,
-            "read_only": entry.read_only,
-            "rdt_elements": sorted(entry.rdt_elements),
-        }
-        for entry in known
-        if operation in (None, entry.id, entry.name)
-    ]
-    session.say({"operations": rows}, table(rows, ("id", "method", "path", "restricted")))
-
-
-@verb(catalogue, "drift", example="strongroom catalogue drift --json")
-def catalogue_drift(session: Session) -> None:
-    """Show where Amazon's answers differed from its models; such values became tokens."""
-    found = session.call("catalogue.drift")
-    columns = ("operation", "path", "kind", "count", "last_seen_at")
-    session.say(found, table(found["drift"], columns))
 
 
 @verb(keys, "list", example="strongroom keys list --json")

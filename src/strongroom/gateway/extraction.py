@@ -3,7 +3,8 @@
 Holds plaintext between `extract` and `replace`; never logged, and its repr shows counts only [2.6].
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any, Final, NamedTuple, Protocol
 
@@ -38,6 +39,7 @@ GONE: Final = object()
 """In place of a member's new value: the member goes."""
 
 _HASH_DIGITS: Final = 10
+_LONGEST_ID: Final = 256
 _safe_id: Final = SAFE_ID.fullmatch
 
 
@@ -62,8 +64,29 @@ class Placed(Protocol):
         """Write tokens into members of an object."""
 
 
+@dataclass(frozen=True, slots=True)
+class Call:
+    """The request that a document answers, as far as it identifies what the document is about."""
+
+    id: str
+    """Random: a record of its own holds what nothing else identifies."""
+    path: Mapping[str, str] = field(default_factory=dict, repr=False)
+    query: Mapping[str, str] = field(default_factory=dict, repr=False)
+    body: Json = field(default=None, repr=False)
+
+    def named(self, name: str) -> Json:
+        """Return a value of the request: a path or query parameter, or `body.member`."""
+        if name.startswith("body."):
+            return inner(self.body, name.split(".")[1:])
+        return self.path.get(name) or self.query.get(name)
+
+
+NO_CALL: Final = Call("0")
+"""For documents whose subjects all have ids of their own."""
+
+
 class Cursor:
-    """Amazon's opaque place in a list, still standing in the document."""
+    """Amazon's opaque place in a list, or its address of a document, still standing in the answer."""
 
     __slots__ = ("_holder", "_member", "value")
 
@@ -73,7 +96,7 @@ class Cursor:
         self.value = value
 
     def write(self, value: str) -> None:
-        """Put the gateway's own cursor in its place."""
+        """Put the gateway's own in its place."""
         self._holder[self._member] = value
 
     def __repr__(self) -> str:
@@ -83,18 +106,43 @@ class Cursor:
 class Extraction:
     """What was found in one document. `sightings` and `drift` are for the vault, `cursors` for the gateway."""
 
-    __slots__ = ("_left", "_seen", "changes", "cursors", "document", "drift", "fixes", "sightings")
+    __slots__ = (
+        "_anchors",
+        "_left",
+        "_seen",
+        "changes",
+        "cursors",
+        "drift",
+        "fixes",
+        "holder",
+        "links",
+        "sightings",
+    )
 
     def __init__(self, document: Json) -> None:
-        self.document = document
+        self.holder = {"": document}
+        """An object around the document, whatever that is."""
         self.sightings: list[Sighting] = []
         self.changes: list[tuple[list[Hole], list[Write]]] = []
         """One entry for each sighting."""
         self.fixes: list[tuple[Json, Json, object]] = []
         self.cursors: list[Cursor] = []
+        self.links: list[Cursor] = []
+        """Addresses of documents; none of them may stay."""
         self.drift: list[Drift] = []
         self._seen: set[Drift] = set()
         self._left = MAX_NODES
+        self._anchors = 0
+
+    @property
+    def document(self) -> Json:
+        """The whole document."""
+        return self.holder[""]
+
+    def anchor(self, call: Call) -> str:
+        """Return the id of what nothing but the call identifies, each time another one."""
+        self._anchors += 1
+        return f"{call.id}-{self._anchors}"
 
     def __repr__(self) -> str:
         return f"<extraction of {len(self.sightings)} subjects, {len(self.drift)} findings>"
@@ -136,8 +184,25 @@ def plain(token: str) -> str:
     return token
 
 
+def inner(value: Json, steps: Sequence[str]) -> Json:
+    """Return a member of a member; None where there is none."""
+    for step in steps:
+        value = value.get(step) if type(value) is dict else None
+    return value
+
+
+def known_id(value: Json) -> str:
+    """Return the id that a document gives of a subject other than an order; empty where it is none."""
+    if type(value) is int:
+        value = str(value)
+    usable = type(value) is str and len(value) <= _LONGEST_ID and value.isprintable()
+    return value if usable else ""
+
+
 def ident(value: object, position: int) -> str:
     """Return the id of a dynamic slot: Amazon's own where it is plain, else a hash, else the position."""
+    if type(value) is int:
+        return str(value)
     if type(value) is not str:
         return f"n{position}"
     if _safe_id(value):

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
-from urllib.parse import parse_qsl, quote, urlencode
+from urllib.parse import parse_qsl, quote, unquote, urlencode
 
 import orjson
 
@@ -19,8 +19,10 @@ from strongroom.crypto.ticket import TicketBox, TicketKind
 from strongroom.crypto.token import find_tokens, looks_like_token
 from strongroom.errors import StrongroomError, Tampered, Unauthenticated, Unavailable
 from strongroom.gateway.answers import UNUSABLE_TOKEN, Refusal, bad_request, denied
+from strongroom.gateway.extraction import Call
 from strongroom.gateway.lwa import Pass
-from strongroom.policy.catalogue import Branch, Class, Leaf, Node, Operation
+from strongroom.policy.catalogue import Branch, Class, Leaf, Operation, Type
+from strongroom.policy.catalogue.paths import written
 from strongroom.terms import Action, Environment, Purpose, RecordNumber, Scalar
 from strongroom.vault import Vault
 
@@ -30,7 +32,11 @@ CURSOR_LIFETIME: Final = timedelta(hours=24)
 _MAX_QUERY_CHARACTERS: Final = 16 * 1024
 _MAX_FIELDS: Final = 200
 _MAX_DEPTH: Final = 64
+_HEADER: Final = re.compile(r"[!-~]([ -~]{0,2046}[!-~])?")
 _SAFE_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9]{0,39}")
+
+_ANY: Final = Leaf(Class.BUSINESS)
+"""What is said of a parameter about which nothing is known: it may hold no token."""
 
 _DATED_VIEW: Final = "/orders/v0/orders"
 """Amazon's plainest view of one order with its dates."""
@@ -68,6 +74,31 @@ class Asking:
     """The records whose values were put back, and go to Amazon."""
 
 
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What Amazon gets of a request; tokens are put back in it."""
+
+    path: str = field(repr=False)
+    query: str = field(default="", repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    body: bytes | None = field(default=None, repr=False)
+    values: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """The path parameters, decoded."""
+
+    def parts(self) -> tuple[bytes, ...]:
+        """Return all that came from the app."""
+        said = self.path, self.query, *self.values.values(), *self.headers.values()
+        return *(part.encode() for part in said), self.body or b""
+
+    def call(self, asking: Asking) -> Call:
+        """Return what of the request may identify the subjects of its answer."""
+        if not any(subject.asked for subject in asking.operation.subjects):
+            return Call(asking.request_id)
+        query = dict(parse_qsl(self.query))
+        document = None if self.body is None else orjson.loads(self.body)
+        return Call(asking.request_id, self.values, query, document)
+
+
 class Outgoing:
     """Turns an app's request into the one Amazon gets."""
 
@@ -88,7 +119,7 @@ class Outgoing:
         known = asking.operation.parameters
         pairs = []
         for name, value in _parse_query(raw):
-            rule = known.get(name)
+            rule = _ANY if asking.operation.unclassified else known.get(name)
             if rule is None:
                 if name in _HABITUAL and not _holds_token(value):
                     continue
@@ -97,18 +128,70 @@ class Outgoing:
             pairs.append((name, self._parameter(asking, rule, value)))
         return urlencode(pairs, quote_via=quote, safe=",:") if pairs else ""
 
+    def sent(
+        self,
+        asking: Asking,
+        given: Mapping[str, str],
+        query: bytes,
+        headers: Mapping[bytes, bytes],
+        body: bytes,
+    ) -> Sent:
+        """Return what Amazon gets of an app's request; `given` are its path parameters.
+
+        Raises:
+            Refusal: as the parts below.
+
+        """
+        values = self.values(asking, given)
+        path = written(asking.operation.template, values)
+        document = self.body(asking, body)
+        passed = self.headers(asking, headers)
+        if document is not None:
+            passed["content-type"] = "application/json"
+        return Sent(path, self.query(asking, query), passed, document, values)
+
+    def values(self, asking: Asking, given: Mapping[str, str]) -> dict[str, str]:
+        """Return the values of path parameters as Amazon gets them.
+
+        Raises:
+            Refusal: a token in the wrong place or that this app may not use, or one whose value a path can't hold.
+
+        """
+        operation = asking.operation
+        values = {}
+        for name, value in given.items():
+            values[name] = self._parameter(asking, operation.path_parameters[name], value)
+            if not operation.fits(name, values[name]):
+                raise bad_request("The value of a token is not one that this path can hold.")
+        return values
+
+    def headers(self, asking: Asking, given: Mapping[bytes, bytes]) -> dict[str, str]:
+        """Return the headers that pass to Amazon: those the operation has, no other. Raises: Refusal."""
+        passed = {}
+        for name, rule in asking.operation.headers.items():
+            raw = given.get(name.encode())
+            if raw is None:
+                continue
+            value = self._parameter(asking, rule, raw.decode("latin-1"))
+            if not _HEADER.fullmatch(value):
+                raise bad_request(f"The header {name} has not the form that passes.")
+            passed[name] = value
+        return passed
+
     def body(self, asking: Asking, raw: bytes) -> bytes | None:
         """Return the body for Amazon; None where the operation takes none. Raises: Refusal."""
-        node = asking.operation.body
-        if node is None or not raw:
+        rule = asking.operation.body
+        if rule is None or not raw:
             return None
         try:
             document: Any = orjson.loads(raw)
         except orjson.JSONDecodeError:
             raise bad_request("The request body is not valid JSON.") from None
-        if not isinstance(document, dict):
-            raise bad_request("The request body is not a JSON object.")
-        return orjson.dumps(self._object(asking, node, document, 0))
+        kind = list if rule.wraps.startswith("[") else dict
+        if not isinstance(document, kind) and not asking.operation.unclassified:
+            form = "list" if kind is list else "object"
+            raise bad_request(f"The request body is not a JSON {form}.")
+        return orjson.dumps(self._value(asking, rule, rule.wraps, document, 0))
 
     def wrap_cursor(self, asking: Asking, cursor: str) -> str:
         """Return our own ticket in place of Amazon's place in a list."""
@@ -136,7 +219,7 @@ class Outgoing:
     def _put_back(self, asking: Asking, rule: Leaf, value: str) -> Scalar:
         """Return what a token stands for: the one way by which personal data goes out again, to Amazon."""
         if rule.class_ is not Class.PII or not looks_like_token(value):
-            raise _misplaced()
+            raise misplaced()
         try:
             revealed = self._vault.reveal(
                 asking.bearer.caller,
@@ -154,34 +237,51 @@ class Outgoing:
             raise denied(UNUSABLE_TOKEN, Reason.NO_GRANT) from exc
         asking.opened.add(revealed.record)
         if rule.category is not None and revealed.category is not rule.category:
-            raise _misplaced()
+            raise misplaced()
         return revealed.value.unwrap()
 
-    def _object(
-        self, asking: Asking, node: Node | None, document: Mapping[str, Any], depth: int
-    ) -> dict[str, Any]:
-        members: Mapping[str, Leaf | Branch] = {} if node is None else node.members
-        changed = {}
-        for name, value in document.items():
-            if _holds_token(name):
-                raise _misplaced()
-            changed[name] = self._value(asking, members.get(name), value, depth + 1)
-        return changed
+    def _value(
+        self,
+        asking: Asking,
+        rule: Leaf | Branch | None,
+        wraps: str,
+        value: Any,  # noqa: ANN401 - any JSON
+        depth: int,
+    ) -> Any:  # noqa: ANN401 - any JSON
+        """Return a value with its tokens put back; `wraps` is what still stands around what the rule means.
 
-    def _value(self, asking: Asking, rule: Leaf | Branch | None, value: Any, depth: int) -> Any:  # noqa: ANN401 - any JSON
-        """Return a value with its tokens put back. What has no rule passes as the app's own, but never with a token."""
+        What has no rule passes as the app's own, but never with a token.
+        """
         if depth > _MAX_DEPTH:
             raise bad_request("The request body is nested too deeply.")
         if isinstance(value, dict):
-            node = rule.node if isinstance(rule, Branch) else None
-            return self._object(asking, node, value, depth)
+            return {
+                name: self._value(asking, *_member_of(rule, wraps, name), member, depth + 1)
+                for name, member in value.items()
+            }
         if isinstance(value, list):
-            return [self._value(asking, rule, member, depth + 1) for member in value]
+            within = wraps.removeprefix("[")
+            return [self._value(asking, rule, within, member, depth + 1) for member in value]
         if not isinstance(value, str) or not _holds_token(value):
             return value
         if not isinstance(rule, Leaf):
-            raise _misplaced()
+            raise misplaced()
         return self._put_back(asking, rule, value)
+
+
+def _member_of(
+    rule: Leaf | Branch | None, wraps: str, name: str
+) -> tuple[Leaf | Branch | None, str]:
+    """Return the rule of a member of an object, and what stands around what that means."""
+    if _holds_token(name):
+        raise misplaced()
+    if wraps.startswith("{"):
+        return rule, wraps[1:]
+    if isinstance(rule, Branch):
+        member = rule.node.members.get(name)
+        return member, "" if member is None else member.wraps
+    # Within JSON of any form its rule holds for every string.
+    return (rule, "") if rule is not None and rule.type is Type.JSON else (None, "")
 
 
 def purpose_of(header: str | None) -> Purpose:
@@ -205,10 +305,9 @@ def dated_views(
     return [(path, urlencode([*pairs, (_DATASETS, _DATED_SETS)], quote_via=quote, safe=",:"))]
 
 
-def refuse_token_in_path(path: str) -> None:
-    """End a request whose path carries one of our tokens. Raises: Refusal."""
-    if _holds_token(path):
-        raise _misplaced()
+def holds_token(path: str) -> bool:
+    """Say whether a path of no operation carries one of our tokens."""
+    return _holds_token(path) or _holds_token(unquote(path))
 
 
 def _parse_query(raw: bytes) -> list[tuple[str, str]]:
@@ -235,7 +334,8 @@ def _binding(asking: Asking) -> dict[str, object]:
     return {"o": asking.operation.id, "p": bearer.caller.principal, "s": bearer.seller}
 
 
-def _misplaced() -> Refusal:
+def misplaced() -> Refusal:
+    """Return the end of a request with a token in the wrong place."""
     return bad_request(
         "The request holds a Strongroom token where Amazon expects no personal data.",
         Reason.UNCLASSIFIED,

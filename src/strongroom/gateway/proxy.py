@@ -8,7 +8,7 @@ hold people: neither is ever logged.
 
 import logging
 import uuid
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from http import HTTPStatus
@@ -28,15 +28,17 @@ from strongroom.gateway.lwa import Doorman, FailedCheck, Pass, elements_for, par
 from strongroom.gateway.outgoing import (
     Asking,
     Outgoing,
+    Sent,
     dated_views,
+    holds_token,
+    misplaced,
     purpose_of,
-    refuse_token_in_path,
 )
 from strongroom.gateway.permits import RESTRICTED_TOKEN_PATH, Permits, says_expired
 from strongroom.gateway.sealing import Sealing
 from strongroom.gateway.upstream import Deadline, Line, Lines, Reply, UpstreamLimits
 from strongroom.leaks.markers import Markers
-from strongroom.policy.catalogue import Catalogue, Operation
+from strongroom.policy.catalogue import Catalogue, Match, Operation
 from strongroom.policy.sighting import Sighting
 from strongroom.terms import Caller, Environment, SellerId
 from strongroom.vault import Overtaken, SellerStore, Vault
@@ -112,7 +114,7 @@ class Gateway:
         self._doorman = Doorman(accounts, networks, guard, token_key, environment)
         self._guard = guard
         self._outgoing = Outgoing(vault, token_key, environment)
-        self._sealing = Sealing(catalogue, vault, self._outgoing, limits)
+        self._sealing = Sealing(vault, self._outgoing, limits)
         self._markers = Markers(vault.canaries)
         self._lines = Lines(sellers, limits)
         elements = frozenset[str]().union(*(o.rdt_elements for o in catalogue.operations.values()))
@@ -213,8 +215,9 @@ class Gateway:
         if exchange.path == RESTRICTED_TOKEN_PATH and exchange.method == "POST":
             async with deadline.enforce():
                 return await self._restrict(exchange, bearer)
-        refuse_token_in_path(exchange.path)
         match = self._catalogue.match(exchange.method, exchange.path)
+        if match is None and holds_token(exchange.path):
+            raise misplaced()
         if match is None:
             raise Refusal(
                 answers.amazon_error(
@@ -223,7 +226,9 @@ class Gateway:
                 Reason.UNKNOWN_OPERATION,
             )
         exchange.op = match.operation.id
-        return await self._relay(exchange, bearer, match.operation, deadline)
+        if match.operation.closed:
+            raise answers.denied("This operation is not open to apps.", Reason.UNKNOWN_OPERATION)
+        return await self._relay(exchange, bearer, match, deadline)
 
     def _issue(self, exchange: _Exchange) -> Answer:
         """Answer the token endpoint."""
@@ -277,40 +282,39 @@ class Gateway:
         )
 
     async def _relay(
-        self, exchange: _Exchange, bearer: Pass, operation: Operation, deadline: Deadline
+        self, exchange: _Exchange, bearer: Pass, match: Match, deadline: Deadline
     ) -> Answer:
         """Pass a call of a known operation on to Amazon, and its answer back through the vault."""
         purpose = purpose_of(exchange.header(b"x-strongroom-purpose"))
         asking = Asking(
-            bearer, operation, purpose, exchange.now, exchange.request_id, exchange.src_ip
+            bearer, match.operation, purpose, exchange.now, exchange.request_id, exchange.src_ip
         )
         try:
-            return await self._ask(exchange, asking, deadline)
+            return await self._ask(exchange, asking, match.path_parameters, deadline)
         except BaseException:
             # Opened for this request, and no answer of Amazon's says that it arrived.
             self._tell_delivered(exchange, asking, Outcome.FAILURE)
             raise
 
-    async def _ask(self, exchange: _Exchange, asking: Asking, deadline: Deadline) -> Answer:
+    async def _ask(
+        self, exchange: _Exchange, asking: Asking, given: Mapping[str, str], deadline: Deadline
+    ) -> Answer:
         bearer, operation = asking.bearer, asking.operation
         elements = elements_for(bearer, operation, exchange.path)
-        query = self._outgoing.query(asking, exchange.query)
-        body = self._outgoing.body(asking, exchange.body)
+        sent = self._outgoing.sent(asking, given, exchange.query, exchange.headers, exchange.body)
         # After the checks above, which end whatever holds a token.
-        self._refuse_canaries(exchange.path.encode(), query.encode(), body or b"")
+        self._refuse_canaries(*sent.parts())
         async with deadline.enforce():
             line = await self._lines.line(bearer.seller)
             for last in (False, True):
                 asked_at = self._clock()
-                reply = await self._call(
-                    line, operation, exchange.path, query, body=body, elements=elements
-                )
+                reply = await self._call(line, operation, sent, elements=elements)
                 self._tell_delivered(exchange, asking, Outcome.SUCCESS)
-                if not (reply.succeeded and reply.body and operation.response is not None):
+                if not (reply.succeeded and reply.body and operation.has_response):
                     break
                 try:
                     return await self._seal(
-                        exchange, asking, line, query, reply, None if last else asked_at
+                        exchange, asking, line, sent, reply, None if last else asked_at
                     )
                 except Overtaken:
                     # Amazon's next answer is the latest for sure; asking again changes nothing there.
@@ -352,15 +356,13 @@ class Gateway:
         self,
         line: Line,
         operation: Operation,
-        path: str,
-        query: str,
+        sent: Sent,
         *,
-        body: bytes | None = None,
         elements: frozenset[str] | None = None,
     ) -> Reply:
         """Return Amazon's answer; a token that Amazon calls expired is renewed once."""
-        headers = {} if body is None else {"content-type": "application/json"}
-        url = f"{line.endpoint}{path}?{query}" if query else line.endpoint + path
+        headers = dict(sent.headers)
+        url = line.endpoint + sent.path + (f"?{sent.query}" if sent.query else "")
         for last in (False, True):
             if elements is None:
                 token = await self._permits.access(line)
@@ -371,7 +373,7 @@ class Gateway:
                 operation.method,
                 url,
                 headers=headers,
-                body=body,
+                body=sent.body,
                 repeatable=operation.read_only,
             )
             if last or not says_expired(reply):
@@ -387,16 +389,17 @@ class Gateway:
         exchange: _Exchange,
         asking: Asking,
         line: Line,
-        query: str,
+        sent: Sent,
         reply: Reply,
         asked_at: datetime | None,
     ) -> Answer:
         """Return Amazon's success with its personal data in the vault and tokens in its place."""
-        found = self._sealing.extract(asking.operation, self._sealing.parse(reply))
+        document = self._sealing.parse(reply)
+        found = self._sealing.extract(asking.operation, document, sent.call(asking))
         dated: list[Sighting] = []
         unknown = self._sealing.undated(asking, found)
         if unknown:
-            calls = dated_views(asking.operation, exchange.path, query, unknown)
+            calls = dated_views(asking.operation, sent.path, sent.query, unknown)
             for path, its_query in calls:
                 dated += await self._dates(line, path, its_query, unknown)
         body = self._sealing.seal(asking, found, self._clock(), dated=dated, asked_at=asked_at)
@@ -416,7 +419,7 @@ class Gateway:
         match = self._catalogue.match("GET", path)
         if match is None:
             raise answers.our_fault()
-        reply = await self._call(line, match.operation, path, query)
+        reply = await self._call(line, match.operation, Sent(path, query))
         if reply.status != HTTPStatus.OK:
             status = reply.status if reply.failed else 502
             raise answers.upstream_failed(

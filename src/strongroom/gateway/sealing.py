@@ -5,7 +5,7 @@ answer that is not what the operation's model says ends the request; none of its
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
@@ -15,10 +15,11 @@ from strongroom.audit.entry import Reason
 from strongroom.errors import StrongroomError, Tampered, Unavailable
 from strongroom.gateway import transform
 from strongroom.gateway.answers import Refusal, upstream_failed
-from strongroom.gateway.extraction import Extraction, Json
+from strongroom.gateway.extraction import Call, Extraction, Json
 from strongroom.gateway.outgoing import Asking, Outgoing
+from strongroom.gateway.unclassified import Everything
 from strongroom.gateway.upstream import Reply, UpstreamLimits, too_many_containers
-from strongroom.policy.catalogue import Catalogue, Operation
+from strongroom.policy.catalogue import Operation
 from strongroom.policy.retention import Progress
 from strongroom.policy.sighting import Sighting
 from strongroom.vault import Overtaken, Vault
@@ -29,17 +30,11 @@ _JSON_TYPE: Final = re.compile(r"application/(?:[a-z0-9.]+\+)?json\s*(?:;.*)?", 
 class Sealing:
     """The way of a successful answer through the vault."""
 
-    def __init__(
-        self, catalogue: Catalogue, vault: Vault, outgoing: Outgoing, limits: UpstreamLimits
-    ) -> None:
+    def __init__(self, vault: Vault, outgoing: Outgoing, limits: UpstreamLimits) -> None:
         self._vault = vault
         self._outgoing = outgoing
         self._limits = limits
-        self._plans: Mapping[str, transform.Plan] = {
-            operation.id: transform.Plan(operation)
-            for operation in catalogue.operations.values()
-            if operation.response is not None
-        }
+        self._plans: dict[str, transform.Plan | Everything] = {}
 
     def parse(self, reply: Reply) -> Json:
         """Return the document of an answer. Raises: Refusal where it is not the JSON it should be."""
@@ -53,10 +48,14 @@ class Sealing:
         except orjson.JSONDecodeError:
             raise unreadable() from None
 
-    def extract(self, operation: Operation, document: Json) -> Extraction:
+    def extract(
+        self, operation: Operation, document: Json, call: Call = transform.NO_CALL
+    ) -> Extraction:
         """Return the personal data of a document, each with its place. Raises: Refusal."""
+        # Outside the net below: rules that make no sense are our fault, not Amazon's.
+        plan = self._plan(operation)
         try:
-            return self._plans[operation.id].extract(document)
+            return plan.extract(document, call)
         except (
             StrongroomError,
             ArithmeticError,
@@ -66,6 +65,15 @@ class Sealing:
             RecursionError,
         ):
             raise unreadable() from None
+
+    def _plan(self, operation: Operation) -> transform.Plan | Everything:
+        """Return an operation's plan, compiled when it is first wanted."""
+        plan = self._plans.get(operation.id)
+        if plan is None:
+            # Two threads that come at once compile it twice, and either is good.
+            plan = Everything(operation) if operation.unclassified else transform.Plan(operation)
+            plan = self._plans.setdefault(operation.id, plan)
+        return plan
 
     def undated(self, asking: Asking, found: Extraction) -> frozenset[str]:
         """Return the ids of orders that nobody has seen before and whose dates this view does not show.
@@ -129,6 +137,8 @@ class Sealing:
         asked_at: datetime | None,
     ) -> bytes:
         bearer = asking.bearer
+        if found.links:
+            raise unreadable()
         placed = self._vault.put(
             bearer.seller,
             [*dated, *found.sightings],

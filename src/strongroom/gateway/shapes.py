@@ -7,6 +7,8 @@ member by member here, and what the catalogue does not know is tokenized or drop
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
+from hashlib import sha256
 from typing import Final
 
 import orjson
@@ -44,7 +46,9 @@ RENDERS: Final[Mapping[Form, Render]] = {
     Form.URL: as_url,
 }
 
-_SAFE_KEY: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}").fullmatch
+SAFE_KEY: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}").fullmatch
+"""A key that is a plain word; any other could be somebody's name."""
+
 _UNKNOWN_LEAF: Final = "unknown_leaf"
 _WRONG_TYPE: Final = "wrong_type"
 _UNSAFE_KEY: Final = "unsafe_key"
@@ -58,6 +62,8 @@ TYPES: Final[Mapping[Type, frozenset[type]]] = {
 }
 _OBJECT: Final = frozenset({dict})
 _LIST: Final = frozenset({list})
+_ANYTHING: Final = frozenset().union(*TYPES.values())
+_HASH_DIGITS: Final = 10
 
 
 class Layout:
@@ -89,13 +95,16 @@ class Sink:
 
     def stray_member(self, o: Object, key: str, path: str, place: str) -> None:
         """Deal with a member that no rule names."""
-        if not _SAFE_KEY(key):
-            # The key could be somebody's name.
-            self.x.report(path, _UNSAFE_KEY)
-            self.x.drop(o, key)
+        if not SAFE_KEY(key):
+            self.unsafe(o, key, path)
             return
         self.x.report(joined(path, key), _UNKNOWN_LEAF)
         self.stray(o, key, joined(path, key), place + key)
+
+    def unsafe(self, o: Object, key: str, path: str) -> None:
+        """Deal with a member whose name may not pass."""
+        self.x.report(path, _UNSAFE_KEY)
+        self.x.drop(o, key)
 
     def wrong(self, holder: Json, key: str | int, path: str, place: str) -> None:
         """Deal with a value of a kind its rule does not allow; null passes."""
@@ -118,11 +127,10 @@ class Sink:
                     self.stray(value, position, path, f"{place}[{position}]", depth + 1)
                 return
             for name in value:
-                if _SAFE_KEY(name):
+                if SAFE_KEY(name):
                     self.stray(value, name, path, f"{place}.{name}", depth + 1)
                 else:
-                    self.x.report(path, _UNSAFE_KEY)
-                    self.x.drop(value, name)
+                    self.unsafe(value, name, path)
         elif value is not None:
             self.x.drop(holder, key)
 
@@ -176,7 +184,7 @@ class Shape:
 
     def _refuse(self, o: Object, key: str, sink: Sink, prefix: str, path: str, place: str) -> None:
         rule = self._node.members[key]
-        one = isinstance(rule, Leaf) and not rule.many and rule.type is not Type.JSON
+        one = isinstance(rule, Leaf) and not rule.wraps and rule.type is not Type.JSON
         if not one or isinstance(o[key], (dict, list)):
             sink.wrong(o, key, path, place)
             return
@@ -237,27 +245,48 @@ def spare_empty(slots: Slots, holes: list[Hole], writes: list[Write]) -> None:
 
 
 def scalars(
-    values: list[Json],
+    values: Json,
     leaf: Leaf,
-    names: tuple[str, str] | None,
+    head: str | None,
     sink: Sink,
     path: str,
     place: str,
+    around: tuple[str | int, ...] = (),
 ) -> None:
-    """Read a list of scalars; personal ones go to slots named by `names` with the position in between."""
-    accepts = TYPES[leaf.type]
-    for position, value in enumerate(values):
+    """Read many scalars; personal ones go to slots named by `head` and their position or key.
+
+    `around` are the positions and keys of the lists and objects that stand around these values.
+    """
+    wraps = leaf.wraps[len(around) :]
+    keyed = wraps[0] == "{"
+    path += "{}" if keyed else "[]"
+    accepts = _accepted(replace(leaf, wraps=wraps[1:]))
+    for key, value in values.items() if keyed else enumerate(values):
+        if isinstance(key, str) and not SAFE_KEY(key):
+            sink.unsafe(values, key, path)
+            continue
         if value is None or value == "":
             continue
+        steps = (*around, key)
+        here = f"{place}[{key}]"
         if type(value) not in accepts:
-            sink.wrong(values, position, path, f"{place}[{position}]")
-        elif names is not None and sink.slots is not None:
-            slot = f"{names[0]}{position}{names[1]}"
+            sink.wrong(values, key, path, here)
+        elif wraps[1:]:
+            scalars(value, leaf, head, sink, path, here, steps)
+        elif head is not None and sink.slots is not None:
+            slot = head + _position(steps)
             sink.slots[slot] = value
             if leaf.render is Form.OMIT:
-                sink.x.drop(values, position)
+                sink.x.drop(values, key)
             else:
-                sink.writes.append((values, position, slot, RENDERS[leaf.render]))
+                sink.writes.append((values, key, slot, RENDERS[leaf.render]))
+
+
+def _position(steps: tuple[str | int, ...]) -> str:
+    """Return what tells one of many values from the others in the name of its slot."""
+    if len(steps) == 1 and isinstance(steps[0], int):
+        return str(steps[0])
+    return sha256("/".join(map(str, steps)).encode()).hexdigest()[:_HASH_DIGITS]
 
 
 def _becomes_token(leaf: Leaf) -> bool:
@@ -265,13 +294,19 @@ def _becomes_token(leaf: Leaf) -> bool:
 
 
 def _holds_value(rule: Leaf) -> bool:
-    return rule.slot is not None and not rule.many and rule.type is not Type.JSON
+    return rule.slot is not None and not rule.wraps and rule.type is not Type.JSON
 
 
 def _accepted(rule: Leaf | Branch) -> frozenset[type]:
-    if rule.many or (isinstance(rule, Leaf) and rule.class_ is Class.ERRORS):
+    if rule.wraps:
+        return _OBJECT if rule.wraps[0] == "{" else _LIST
+    if isinstance(rule, Branch):
+        return _OBJECT
+    if rule.class_ is Class.ERRORS:
         return _LIST
-    return _OBJECT if isinstance(rule, Branch) else TYPES[rule.type]
+    if rule.type is Type.JSON and rule.slot is None:
+        return _ANYTHING
+    return TYPES[rule.type]
 
 
 NO_LAYOUT: Final = Layout([object], {})

@@ -9,11 +9,19 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from strongroom.gateway.compiler import compile_plan
-from strongroom.gateway.extraction import Cursor, Drift, Extraction, Json, Placed
+from strongroom.gateway.extraction import (
+    NO_CALL,
+    Call,
+    Cursor,
+    Drift,
+    Extraction,
+    Json,
+    Placed,
+)
 from strongroom.gateway.neutral import neutral_errors
 from strongroom.policy.catalogue import Operation
 
-__all__ = ["Cursor", "Drift", "Extraction", "Placed", "Plan", "neutral_errors"]
+__all__ = ["NO_CALL", "Call", "Cursor", "Drift", "Extraction", "Placed", "Plan", "neutral_errors"]
 
 
 class Plan:
@@ -35,16 +43,18 @@ class Plan:
         """The compiled code, for people to read."""
         # The code comes from the package's own rules, and every name in it has passed the catalogue's loader.
         exec(compile(self.source, f"<plan {operation.id}>", "exec"), names)  # noqa: S102
-        self._extract: Callable[[Json], Extraction] = names["extract"]
+        self._extract: Callable[[Json, Call], Extraction] = names["extract"]
 
-    def extract(self, document: Json) -> Extraction:
+    def extract(self, document: Json, call: Call = NO_CALL) -> Extraction:
         """Return the subjects of a parsed response with their personal data. Changes nothing.
+
+        `call` is the request it answers, for subjects that only the request identifies.
 
         Raises:
             Malformed: the document has not the form of this operation's responses; nothing of it may be sent.
 
         """
-        return self._extract(document)
+        return self._extract(document, call)
 
     def replace(self, found: Extraction, placed: Sequence[Placed]) -> Any:  # noqa: ANN401 - any JSON
         """Write tokens into the document, `placed` being one record for each sighting, and return it. Use once."""

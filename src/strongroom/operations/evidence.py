@@ -1,4 +1,4 @@
-"""What commands ask of calendar, keys, log, catalogue, and the installation's own checks."""
+"""What commands ask of calendar, keys, log, and the installation's own checks."""
 
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
@@ -10,7 +10,6 @@ from strongroom.errors import Conflict
 from strongroom.operations.registry import Call, iso, operation
 from strongroom.request import VERIFY, Json
 from strongroom.vault.clockwatch import CONFIRM
-from strongroom.vault.drift import seen_drift
 
 _CHOSEN: Final = timedelta(minutes=1)
 """A test home's caller who names a time so far from the clock's means that time."""
@@ -67,21 +66,6 @@ def _audit_verify(call: Call) -> Json:
         "gaps": list(report.gaps),
         "root": report.root.hex() if report.root else None,
         "faults": list(report.faults),
-    }
-
-
-@operation("catalogue.drift")
-def _catalogue_drift(call: Call) -> Json:
-    rows = seen_drift(call.system.database)
-    return {
-        "drift": [
-            {
-                **asdict(row),
-                "first_seen_at": row.first_seen_at.isoformat(),
-                "last_seen_at": row.last_seen_at.isoformat(),
-            }
-            for row in rows
-        ]
     }
 
 

@@ -28,10 +28,16 @@ class Progress(IntEnum):
     """A carrier still has it."""
     DELIVERED = 6
     CANCELLED = 7
+    FIRST_SEEN = 8
+    """No order: counted from when it was first seen (policy/kinds.py)."""
+    LAST_SEEN = 9
+    """No order: counted from when it was last seen."""
 
 
 _PENDING_SECONDS: Final = int(PENDING_WINDOW.total_seconds())
 # A tuple: finding a member by identity is quicker than by its hash.
+_FIRST_SEEN: Final = Progress.FIRST_SEEN
+_LAST_SEEN: Final = Progress.LAST_SEEN
 _OPEN: Final = (Progress.PENDING, Progress.UNSHIPPED, Progress.PARTIAL, Progress.UNDELIVERED)
 
 
@@ -58,6 +64,8 @@ def learn(
     known: DeliveryFacts, seen: SightedFacts, now: int, *, stale: bool = False
 ) -> DeliveryFacts:
     """Return what is known after `seen`; `stale` says that Amazon updated the order after this view was made."""
+    if seen.status is _FIRST_SEEN or seen.status is _LAST_SEEN:
+        return _looked_at(known, seen.status, now)
     status = known.status
     if seen.status is not Progress.UNKNOWN and status is not Progress.CANCELLED and not stale:
         # "Shipped" says less than what a carrier said, and never takes it back.
@@ -72,6 +80,17 @@ def learn(
         max(min(seen.shipped_at, now), known.shipped_at),
         max(known.seen_open_at, now - now % DAY) if open_now else known.seen_open_at,
     )
+
+
+def _looked_at(known: DeliveryFacts, status: Progress, now: int) -> DeliveryFacts:
+    """Return what is known of what has no delivery, after it was seen."""
+    last = now - now % DAY if status is _LAST_SEEN else 0
+    return DeliveryFacts(status, known.purchased_at or now, 0, max(known.seen_open_at, last))
+
+
+def stays_gone(seen: SightedFacts) -> bool:
+    """Say whether what is destroyed is not stored again when it is seen again: its first day does not come twice."""
+    return seen.status is _FIRST_SEEN
 
 
 def disposal_day(facts: DeliveryFacts, now: int, copy_lifetime: timedelta) -> int | None:

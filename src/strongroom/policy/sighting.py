@@ -17,3 +17,8 @@ class Sighting:
     id: str
     slots: dict[SlotKey, Scalar] = field(default_factory=dict, repr=False)
     facts: SightedFacts = field(default_factory=SightedFacts)
+
+    @property
+    def subject(self) -> str:
+        """What is sealed within the record, to prove whose it is: an order's id alone, any other with its kind."""
+        return self.id if self.kind == "order" else f"{self.kind}:{self.id}"

@@ -31,6 +31,7 @@ from strongroom.policy.retention import (
     learn,
     pending_ends,
     pending_window,
+    stays_gone,
 )
 from strongroom.policy.sighting import Sighting, SlotKey
 from strongroom.terms import PeriodId, RecordNumber, Scalar, SellerId
@@ -262,7 +263,7 @@ class Batch:
         else:
             row.due_at = None if day is None else day * DAY
             if slots:
-                self._seal_new(row, sighting.id, slots, names, day)
+                self._seal_new(row, sighting.subject, slots, names, day)
             self.changes.new_keys.append(row)
             self.touched.append(number)
         self.changes.new.append(row)
@@ -282,7 +283,9 @@ class Batch:
         known = len(row.names)
         slots, names = self._numbered(row, sighting.slots)
         renamed = len(row.names) != known
-        if row.state == RecordState.ERASED:
+        if row.state == RecordState.ERASED or (
+            row.state == RecordState.GONE and stays_gone(sighting.facts)
+        ):
             return self._renamed(row, names, changed=renamed)
         facts = learn(row.facts, sighting.facts, self._seconds, stale=stale)
         day = self._day(facts)
@@ -384,10 +387,10 @@ class Batch:
         if row.blob is None:
             row.due_at = None if day is None else day * DAY
             if slots:
-                self._seal_new(row, sighting.id, slots, names, day)
+                self._seal_new(row, sighting.subject, slots, names, day)
                 record_changed = key_changed = True
         else:
-            sealed, moved = self._update(row, sighting.id, slots, names, day, stale=stale)
+            sealed, moved = self._update(row, sighting.subject, slots, names, day, stale=stale)
             record_changed = record_changed or sealed
             key_changed = key_changed or moved
         if record_changed:

@@ -570,9 +570,9 @@ class Vault:
                 return None
         order = wanted if kind == "order" else slots.get(SUBJECT_ID)
         tokens = {value.slot: value.token for value in self._values(row, slots)}
-        return Found(
-            row.number, row.seller, "live", order if isinstance(order, str) else None, tokens
-        )
+        # Of what is no order, the kind stands before the id.
+        known = isinstance(order, str) and ":" not in order
+        return Found(row.number, row.seller, "live", str(order) if known else None, tokens)
 
     def _record_rejected(
         self, caller: Caller, reason: Reason, purpose: Purpose, now: datetime, req: str | None

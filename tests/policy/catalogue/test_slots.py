@@ -76,6 +76,18 @@ NUMBERS = {
     59: "buyer.tax_legal_name",
     60: "buyer.tax_business_address",
     61: "buyer.tax_office",
+    62: "recipient.email",
+    63: "recipient.attention",
+    64: "recipient.copy_emails",
+    65: "recipient.geocodes",
+    66: "recipient.drop_off_attributes",
+    67: "ship_from.email",
+    68: "ship_from.copy_emails",
+    69: "ship_from.district_or_county",
+    70: "buyer.id",
+    71: "order.comment",
+    72: "order.notification_emails",
+    105: "buyer.phone",
 }
 
 

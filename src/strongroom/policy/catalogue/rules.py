@@ -11,7 +11,11 @@ A rule is one string, so that a model file reads like the model it describes (do
     ShippingAddress = "Address as recipient"            an object; its rules' leading dots mean `recipient.`
     OrderItems      = "[] OrderItem as item:{OrderItemId}"   a list; `{}` is the position, `*` the id around it
     SerialNumbers   = "[] pii .serial_number:{}"        a list of strings
+    coordinates     = "[] [] business number"           a list of lists
+    options         = "{} business"                     an object with keys of any name; of objects too
+    attributes      = "business json"                   free of form, and known to be about nobody: passes whole
     NextToken       = "cursor"                          opaque; the gateway puts its own in its place
+    url             = "link"                            where Amazon keeps a document; likewise
     errors          = "errors"                          Amazon's list of errors, made neutral
 
 No I/O; a file that does not make sense raises ValueError and the service does not start.
@@ -37,6 +41,8 @@ class Class(StrEnum):
     PII = "pii"
     CURSOR = "cursor"
     """Amazon's opaque place in a list."""
+    LINK = "link"
+    """Amazon's address of a document: who has it reads the document past the gateway."""
     ERRORS = "errors"
 
 
@@ -48,7 +54,7 @@ class Type(StrEnum):
     NUMBER = "number"
     BOOLEAN = "boolean"
     JSON = "json"
-    """An object or a list kept whole in one slot."""
+    """Free of form: a personal one is kept whole in one slot, any other passes whole."""
 
 
 class Render(StrEnum):
@@ -76,34 +82,50 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """A member that holds a scalar, or a list of them, or JSON kept whole."""
+    """A member that holds a scalar, or many of them, or JSON of any form.
+
+    `wraps` says what stands around the scalar, the outermost first: `[` a list, `{` an object with keys of any name.
+    """
 
     class_: Class
     type: Type = Type.STRING
-    many: bool = False
+    wraps: str = ""
     category: Category | None = None
     slot: Slot | None = None
     render: Render = Render.TOKEN
     constant: str | int = 0
     clear: bool = False
 
+    @property
+    def many(self) -> bool:
+        """Whether it holds more than one value."""
+        return bool(self.wraps)
+
 
 @dataclass(frozen=True, slots=True)
 class Branch:
-    """A member that holds an object or a list of objects.
+    """A member that holds an object, or many of them in `wraps`, as those of a leaf.
 
-    `ident` says what the id of dynamic slots below is made of: a member's name in braces, `{}` for the position, `*`
-    for the id around it; empty keeps the id around it.
+    `ident` says what the id of dynamic slots below is made of: a member's name in braces, `{}` for the position or key,
+    `*` for the id around it; empty keeps the id around it.
     """
 
     node: "Node"
-    many: bool = False
+    wraps: str = ""
     ident: str = ""
+
+    @property
+    def many(self) -> bool:
+        """Whether it holds more than one object."""
+        return bool(self.wraps)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Node:
-    """An object of one definition with one prefix in force; under another prefix it is another node."""
+    """An object of one definition with one prefix in force; under another prefix it is another node.
+
+    Among its members may be itself: Amazon has definitions that contain themselves.
+    """
 
     definition: str
     prefix: str
@@ -111,8 +133,9 @@ class Node:
     members: Mapping[str, Leaf | Branch] = field(default_factory=dict)
 
 
-_BRANCH = re.compile(r"(\[\] )?([A-Z][A-Za-z0-9]*(?:/[a-z]+)?)(?: as (\S+))?")
-_MEMBER = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+_WRAPS = re.compile(r"(?:(?:\[\]|\{\}) )*")
+_BRANCH = re.compile(r"([A-Z][A-Za-z0-9]*(?:/[a-z]+)?)(?: as (\S+))?")
+_MEMBER = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _PREFIX = re.compile(r"([a-z_]+)(:)?(\S*)")
 _IDENT = re.compile(r"\*|\{[A-Za-z]*\}|\*-\{[A-Za-z]*\}")
 _SLOT = re.compile(r"(\.|[a-z_]+\.)([a-z][a-z0-9_]*)(:\{\})?")
@@ -125,34 +148,36 @@ class Resolver:
         self._model = model
         self._definitions = definitions
         self._nodes: dict[tuple[str, str], Node] = {}
-        self._open: list[str] = []
         self.used: set[str] = set()
 
-    def node(self, definition: str, prefix: str = "") -> Node:
-        """Return the node of a definition; ValueError names a rule that does not make sense."""
+    def rule(self, where: str, rule: str) -> Leaf | Branch:
+        """Return what a rule states that stands in no object: that of a whole response or body."""
+        return self._member(f"{self._model}: {where}", rule, "")
+
+    def _node(self, definition: str, prefix: str) -> Node:
         if known := self._nodes.get((definition, prefix)):
             return known
-        if definition in self._open or definition not in self._definitions:
-            raise ValueError(f"{self._model}: {definition} is missing or contains itself")
-        if not all(map(_MEMBER.fullmatch, self._definitions[definition])):
+        rules = self._definitions.get(definition)
+        if rules is None:
+            raise ValueError(f"{self._model}: {definition} is missing")
+        if not all(map(_MEMBER.fullmatch, rules)):
             raise ValueError(f"{self._model}: {definition} has a member whose name is no word")
         self.used.add(definition)
-        self._open.append(definition)
-        members = {
-            name: self._member(f"{self._model}: {definition}.{name}", rule, prefix)
-            for name, rule in self._definitions[definition].items()
-        }
-        self._open.pop()
+        members: dict[str, Leaf | Branch] = {}
+        # Known before its members are: one of them may be of this definition again.
         made = self._nodes[definition, prefix] = Node(definition, prefix, members)
+        for name, rule in rules.items():
+            members[name] = self._member(f"{self._model}: {definition}.{name}", rule, prefix)
         return made
 
     def _member(self, where: str, rule: str, prefix: str) -> Leaf | Branch:
-        found = _BRANCH.fullmatch(rule)
+        wraps, bare = _unwrapped(rule)
+        found = _BRANCH.fullmatch(bare)
         if found is None:
             return leaf(where, rule, prefix)
-        many, definition, own = found.groups()
+        definition, own = found.groups()
         if own is None:
-            return Branch(self.node(definition, prefix), bool(many))
+            return Branch(self._node(definition, prefix), wraps)
         parts = _PREFIX.fullmatch(own)
         if (
             parts is None
@@ -161,14 +186,20 @@ class Resolver:
         ):
             raise ValueError(f"{where}: prefix {own}")
         kind = parts[1] + (parts[2] or "")
-        return Branch(self.node(definition, kind), bool(many), parts[3])
+        return Branch(self._node(definition, kind), wraps, parts[3])
+
+
+def _unwrapped(rule: str) -> tuple[str, str]:
+    """Return what a rule says stands around its values, and the rest of it."""
+    around = _WRAPS.match(rule)
+    length = around.end() if around else 0
+    return rule[:length].replace("[] ", "[").replace("{} ", "{"), rule[length:]
 
 
 def leaf(where: str, rule: str, prefix: str = "") -> Leaf:
     """Return the leaf a rule states; `where` names the rule in errors."""
-    words = rule.split()
-    many = words[:1] == ["[]"]
-    words = words[many:]
+    wraps, bare = _unwrapped(rule)
+    words = bare.split()
     try:
         class_ = Class(words.pop(0))
         target = words.pop(0) if class_ is Class.PII else ""
@@ -176,14 +207,17 @@ def leaf(where: str, rule: str, prefix: str = "") -> Leaf:
         clear = words[:1] == ["clear"]
         words = words[clear:]
         render, constant = _render(type_, words)
-        slot, category = _target(target, prefix, many=many) if target else (None, None)
+        slot, category = _target(target, prefix, many=bool(wraps)) if target else (None, None)
     except (IndexError, ValueError) as fault:
         raise ValueError(f"{where}: {rule}") from fault
     if clear and (slot is None or slot.spec.clear is None or render is not Render.TOKEN):
         raise ValueError(f"{where}: the slot has no clear form")
-    if type_ is Type.JSON and (class_ is not Class.PII or many):
-        raise ValueError(f"{where}: only PII is kept whole")
-    return Leaf(class_, type_, many, category, slot, render, constant, clear)
+    if class_ is Class.LINK and (wraps or type_ is not Type.STRING):
+        raise ValueError(f"{where}: a link is one string")
+    personal = class_ is Class.PII
+    if type_ is Type.JSON and (wraps if personal else class_ is Class.CURSOR or words):
+        raise ValueError(f"{where}: JSON of any form has no list and no rendering")
+    return Leaf(class_, type_, wraps, category, slot, render, constant, clear)
 
 
 _TYPES: Final = frozenset(Type)
@@ -195,7 +229,7 @@ def _render(type_: Type, words: list[str]) -> tuple[Render, str | int]:
     word, value = words
     if word != "as":
         raise ValueError(word)
-    if type_ is Type.STRING and value in (Render.EMAIL, Render.IP, Render.URL):
+    if type_ is Type.STRING and value in (Render.EMAIL, Render.IP, Render.URL, Render.OMIT):
         return Render(value), 0
     return Render.CONSTANT, int(value) if type_ in (Type.INTEGER, Type.NUMBER) else value
 
@@ -210,7 +244,7 @@ def _target(target: str, prefix: str, *, many: bool) -> tuple[Slot | None, Categ
     head, name, position = found.groups()
     kind = prefix.removesuffix(":") if head == "." else head.rstrip(".")
     dynamic = head == "." and prefix.endswith(":")
-    # A list needs its positions in the slot's name, nothing else has any.
+    # Many values need their positions or keys in the slots' names, nothing else has any.
     if many is not (position is not None) or not kind or (many and not dynamic):
         raise ValueError(target)
     if dynamic:

@@ -42,7 +42,7 @@ SAFE_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 """An id of Amazon's that may stand in a slot's name, or name a subject, as it is."""
 
 _DYNAMIC_NAME = re.compile(
-    r"([a-z][a-z_]*):([A-Za-z0-9_-]{1,64})\.([a-z][a-z0-9_]*)(?::([0-9]{1,6}))?"
+    r"([a-z][a-z_]*):([A-Za-z0-9_-]{1,64})\.([a-z][a-z0-9_]*)(?::(?:[0-9]{1,6}|[0-9a-f]{10}))?"
 )
 _UNKNOWN_NAME = re.compile(r"unknown\.[0-9a-f]{10}")
 
@@ -78,7 +78,7 @@ def spec_of(name: str) -> SlotSpec:
     if number is not None:
         return FIXED[number]
     if found := _DYNAMIC_NAME.fullmatch(name):
-        kind, ident, field, _ = found.groups()
+        kind, ident, field = found.groups()
         if spec := DYNAMIC.get((kind, field)):
             group = f"{kind}:{ident}.{spec.group}" if spec.group else None
             return replace(spec, name=name, group=group)
