@@ -13,9 +13,11 @@ from urllib.parse import quote
 
 import orjson
 import pytest
+import sqlalchemy as sa
 from tests.gateway.conftest import CONSOLE, NOW, App, Door, MakeDoor, Response
 from tests.gateway.raw_server import RawServer, http, raw_server
 
+from strongroom.db import schema
 from strongroom.policy.catalogue import Catalogue
 from strongroom.terms import Action
 from strongroom.vault import LwaCredentials
@@ -45,6 +47,18 @@ MODEL: dict[str, Any] = {
             "path_parameters": {"sku": "business as sku"},
             "response": "Item",
         },
+        "buy": {
+            "method": "POST",
+            "path": "/ship/orders",
+            "response": "Order",
+            "subject": {"kind": "order", "at": "", "id": "orderId"},
+        },
+        "bought": {
+            "method": "GET",
+            "path": "/ship/orders",
+            "response": "Order",
+            "subject": {"kind": "order", "at": "", "id": "orderId"},
+        },
         "secret": {"method": "POST", "path": "/ship/secret", "closed": True, "response": "Item"},
         "tree": {
             "method": "GET",
@@ -58,6 +72,7 @@ MODEL: dict[str, Any] = {
         "Shipment": {"shipmentId": "business", "parcel": "Parcel as package:{id}"},
         "Parcel": {"id": "business", "number": "pii .tracking_number"},
         "Item": {"name": "business"},
+        "Order": {"orderId": "business", "label": "business", "to": "pii recipient.name"},
         "Tree": {"id": "business", "inner": "[] Branch"},
         "Branch": {"amount": "business number", "inner": "[] Branch"},
     },
@@ -249,6 +264,22 @@ def test_an_allowed_operation_shows_no_string_and_takes_no_token(yard: Yard) -> 
     for target in (f"/new/things/{token}", f"/new/things/1?name={token}"):
         assert yard.get(target).status == 400
     assert len(yard.sent()) == sent
+
+
+@pytest.mark.clause("2.1")
+def test_what_was_done_is_answered_and_an_order_without_a_date_is_not_kept(yard: Yard) -> None:
+    """Nobody here tells the order's dates. A purchase must not be lost for that, nor a name be kept."""
+    yard.door.grant(yard.app)
+    yard.answer({"orderId": "902-1", "label": "L1", "to": "Anna Berg"})
+    token = yard.door.token(yard.app)
+    # What can be asked for again is asked for again.
+    assert yard.get("/ship/orders").status == 500
+
+    done = yard.door.call("POST", "/ship/orders", {"x-amz-access-token": token})
+
+    assert (done.status, done.json["label"], "Anna" in done.body.decode()) == (200, "L1", False)
+    with yard.door.database.read() as tx:
+        assert tx.execute(sa.select(schema.record.c.blob)).scalars().all() == [None]
 
 
 def test_a_definition_within_itself_is_no_way_to_exhaust_us(yard: Yard) -> None:

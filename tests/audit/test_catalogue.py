@@ -20,7 +20,7 @@ from strongroom.terms import SYSTEM, Caller
 pytestmark = pytest.mark.clause("2.6")
 
 PAGE = Path(__file__).parents[2] / "docs" / "events.md"
-FREE = ("Jane Doe, 5 Main Street", "jane@example.com", "two words", "ünïcode", "a\nb", "", "x" * 65)
+FREE = ("Jane Doe, 5 Main Street", "jane@example.com", "two words", "ünïcode", "a\nb", "", "x" * 97)
 """What a person could have typed: no form of an identifier, and no HMAC."""
 
 IDENTIFIERS = {"op", "obj_ref", "req"}

@@ -55,6 +55,14 @@ MODEL: dict[str, Any] = {
             "parameters": {"next": "cursor", "email": "pii @email", "note": "business"},
         },
         "cancel": {"method": "DELETE", "path": "/ship/cancel", "response": "Bought"},
+        "batch": {
+            "method": "POST",
+            "path": "/ship/batch",
+            "body": "[] Address",
+            "headers": {"X-Amzn-Key": "business", "x-signature": "business"},
+            "response": "Bought",
+        },
+        "form": {"method": "POST", "path": "/ship/form", "body": "Form", "response": "Bought"},
         "list": {
             "method": "GET",
             "path": "/ship/{shipmentId}/secret",
@@ -68,6 +76,12 @@ MODEL: dict[str, Any] = {
         "Address": {"name": "pii @name", "email": "pii @email", "city": "pii @address"},
         "Parcel": {"labels": "[] business", "contact": "Address"},
         "Bought": {"id": "business"},
+        "Form": {
+            "inputs": "pii @name json",
+            "contacts": "{} Address",
+            "names": "{} pii @name",
+            "attributes": "business json",
+        },
     },
 }
 CATALOGUE = Catalogue.of([MODEL])
@@ -154,6 +168,44 @@ def test_tokens_in_personal_leaves_of_a_body_are_put_back(
     assert {(purpose, action) for _, purpose, action in vault.asked} == {
         (Purpose.TAX, Action.RELAY)
     }
+
+
+@pytest.mark.clause("1.3")
+def test_tokens_in_lists_maps_and_free_forms_are_put_back(outgoing: Outgoing) -> None:
+    batch, form = CATALOGUE.operations["ship.batch"], CATALOGUE.operations["ship.form"]
+    sent = outgoing.body(asking(batch), orjson.dumps([{"name": NAME}, {"city": "Ulm"}]))
+    assert sent == orjson.dumps([{"name": "Anna Berg"}, {"city": "Ulm"}])
+    with pytest.raises(Refusal):
+        outgoing.body(asking(batch), b"{}")
+    document = {
+        "inputs": {"any key": [{"deep": NAME}, 5]},
+        "contacts": {"a": {"name": NAME}},
+        "names": {"x": NAME},
+        "attributes": {"free": ["x"]},
+    }
+    sent = outgoing.body(asking(form), orjson.dumps(document))
+    assert sent == orjson.dumps(document).replace(NAME.encode(), b"Anna Berg")
+    for wrong in (
+        {"inputs": {"a": EMAIL}},
+        {"inputs": {NAME: 1}},
+        {"contacts": {"a": NAME}},
+        {"contacts": {NAME: {}}},
+        {"names": {"x": {"y": NAME}}},
+        {"attributes": {"free": [NAME]}},
+    ):
+        with pytest.raises(Refusal):
+            outgoing.body(asking(form), orjson.dumps(wrong))
+
+
+@pytest.mark.clause("1.3")
+def test_the_headers_an_operation_has_pass_and_no_others(outgoing: Outgoing) -> None:
+    batch = asking(CATALOGUE.operations["ship.batch"])
+    given = {b"x-amzn-key": b"k 1", b"cookie": b"c", b"x-amz-access-token": b"Atza|x"}
+    assert outgoing.headers(batch, given) == {"x-amzn-key": "k 1"}
+    for value in (NAME.encode(), b"", b"a\r\nb", b" a", "ä".encode(), b"x" * 3000):
+        with pytest.raises(Refusal):
+            outgoing.headers(batch, {b"x-signature": value})
+    assert outgoing.headers(asking(), given) == {}
 
 
 @pytest.mark.clause("1.3")

@@ -6,6 +6,7 @@ replaced; whatever goes wrong on that way ends in 502 without a byte of Amazon's
 hold people: neither is ever logged.
 """
 
+import contextlib
 import logging
 import uuid
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
@@ -312,14 +313,12 @@ class Gateway:
                 self._tell_delivered(exchange, asking, Outcome.SUCCESS)
                 if not (reply.succeeded and reply.body and operation.has_response):
                     break
-                try:
+                # The next answer is the latest for sure. What was done can't be asked for again: it is the latest, too.
+                latest = last or not operation.read_only
+                with contextlib.suppress(Overtaken):
                     return await self._seal(
-                        exchange, asking, line, sent, reply, None if last else asked_at
+                        exchange, asking, line, sent, reply, None if latest else asked_at
                     )
-                except Overtaken:
-                    # Amazon's next answer is the latest for sure; asking again changes nothing there.
-                    if not operation.read_only:
-                        raise
         return self._pass_on(exchange, asking, reply)
 
     def _refuse_canaries(self, *parts: bytes) -> None:
@@ -400,8 +399,13 @@ class Gateway:
         unknown = self._sealing.undated(asking, found)
         if unknown:
             calls = dated_views(asking.operation, sent.path, sent.query, unknown)
-            for path, its_query in calls:
-                dated += await self._dates(line, path, its_query, unknown)
+            try:
+                for path, its_query in calls:
+                    dated += await self._dates(line, path, its_query, unknown)
+            except Refusal:
+                # What was done can't be asked for again: its answer passes, and what has no date is not kept.
+                if asking.operation.read_only:
+                    raise
         body = self._sealing.seal(asking, found, self._clock(), dated=dated, asked_at=asked_at)
         exchange.recorded = True
         headers = (_JSON, *answers.passed_headers(reply.headers))
