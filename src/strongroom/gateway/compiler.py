@@ -239,6 +239,11 @@ class _Writer:
                 self._open("if cursor:")
                 self._line(f"x.cursors.append(Cursor({o}, {name!r}, cursor))")
                 self._close()
+            elif leaf.class_ is Class.LINK:
+                self._line(f"link = {view}.get({name!r})")
+                self._open("if link is not None:")
+                self._line(f"x.links.append(Cursor({o}, {name!r}, link))")
+                self._close()
             elif leaf.class_ is Class.ERRORS:
                 self._open(f"if {view}.get({name!r}) is not None:")
                 self._line(f"x.fixes.append(({o}, {name!r}, neutral_list()))")

@@ -63,7 +63,7 @@ class Placed(Protocol):
 
 
 class Cursor:
-    """Amazon's opaque place in a list, still standing in the document."""
+    """Amazon's opaque place in a list, or its address of a document, still standing in the answer."""
 
     __slots__ = ("_holder", "_member", "value")
 
@@ -73,7 +73,7 @@ class Cursor:
         self.value = value
 
     def write(self, value: str) -> None:
-        """Put the gateway's own cursor in its place."""
+        """Put the gateway's own in its place."""
         self._holder[self._member] = value
 
     def __repr__(self) -> str:
@@ -83,7 +83,17 @@ class Cursor:
 class Extraction:
     """What was found in one document. `sightings` and `drift` are for the vault, `cursors` for the gateway."""
 
-    __slots__ = ("_left", "_seen", "changes", "cursors", "document", "drift", "fixes", "sightings")
+    __slots__ = (
+        "_left",
+        "_seen",
+        "changes",
+        "cursors",
+        "document",
+        "drift",
+        "fixes",
+        "links",
+        "sightings",
+    )
 
     def __init__(self, document: Json) -> None:
         self.document = document
@@ -92,6 +102,8 @@ class Extraction:
         """One entry for each sighting."""
         self.fixes: list[tuple[Json, Json, object]] = []
         self.cursors: list[Cursor] = []
+        self.links: list[Cursor] = []
+        """Addresses of documents; none of them may stay."""
         self.drift: list[Drift] = []
         self._seen: set[Drift] = set()
         self._left = MAX_NODES

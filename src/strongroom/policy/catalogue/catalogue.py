@@ -13,8 +13,8 @@ from typing import Any, Final
 from strongroom.policy.catalogue.rules import Class, Leaf, Node, Resolver, leaf
 
 _PARAMETER = re.compile(r"\{([A-Za-z]+)\}")
-# What Amazon's ids are made of. No dot, slash or per cent sign: a path cannot climb.
-_IDENTIFIER: Final = r"[A-Za-z0-9_-]{1,64}"
+# What Amazon's ids are made of. No slash or per cent sign, and no dot but between words: a path cannot climb.
+_IDENTIFIER: Final = r"[A-Za-z0-9_-]{1,64}(?:\.[A-Za-z0-9_-]{1,64}){0,9}"
 _METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
 _OPERATION_KEYS: Final = frozenset(
     {
@@ -159,6 +159,6 @@ def _operation(model: str, name: str, entry: Mapping[str, Any], resolver: Resolv
 
 def _parameters(where: str, rules: Mapping[str, str]) -> dict[str, Leaf]:
     made = {name: leaf(f"{where}: {name}", rule) for name, rule in rules.items()}
-    if any(rule.class_ is Class.ERRORS or rule.slot for rule in made.values()):
+    if any(rule.class_ in (Class.ERRORS, Class.LINK) or rule.slot for rule in made.values()):
         raise ValueError(f"{where}: a parameter has no slot")
     return made

@@ -12,6 +12,7 @@ A rule is one string, so that a model file reads like the model it describes (do
     OrderItems      = "[] OrderItem as item:{OrderItemId}"   a list; `{}` is the position, `*` the id around it
     SerialNumbers   = "[] pii .serial_number:{}"        a list of strings
     NextToken       = "cursor"                          opaque; the gateway puts its own in its place
+    url             = "link"                            where Amazon keeps a document; likewise
     errors          = "errors"                          Amazon's list of errors, made neutral
 
 No I/O; a file that does not make sense raises ValueError and the service does not start.
@@ -37,6 +38,8 @@ class Class(StrEnum):
     PII = "pii"
     CURSOR = "cursor"
     """Amazon's opaque place in a list."""
+    LINK = "link"
+    """Amazon's address of a document: who has it reads the document past the gateway."""
     ERRORS = "errors"
 
 
@@ -181,6 +184,8 @@ def leaf(where: str, rule: str, prefix: str = "") -> Leaf:
         raise ValueError(f"{where}: {rule}") from fault
     if clear and (slot is None or slot.spec.clear is None or render is not Render.TOKEN):
         raise ValueError(f"{where}: the slot has no clear form")
+    if class_ is Class.LINK and (many or type_ is not Type.STRING):
+        raise ValueError(f"{where}: a link is one string")
     if type_ is Type.JSON and (class_ is not Class.PII or many):
         raise ValueError(f"{where}: only PII is kept whole")
     return Leaf(class_, type_, many, category, slot, render, constant, clear)
