@@ -259,7 +259,9 @@ class Gateway:
         line = await self._lines.line(bearer.seller)
         granted = []
         for operation, resource in named:
-            _token, elements = await self._permits.restricted(line, operation, resource.elements)
+            _token, elements = await self._permits.restricted(
+                line, operation, resource.elements, resource.path
+            )
             granted.append(replace(resource, elements=elements))
         event = Event(
             EventType.RDT_ISSUED,
@@ -370,7 +372,7 @@ class Gateway:
             if elements is None:
                 token = await self._permits.access(line)
             else:
-                token, shown = await self._permits.restricted(line, operation, elements)
+                token, shown = await self._permits.restricted(line, operation, elements, path)
             headers["x-amz-access-token"] = token
             reply = await line.send(
                 operation.method,
