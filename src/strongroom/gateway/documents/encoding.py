@@ -65,6 +65,7 @@ class Decoder:
         """The byte order mark, which is no part of the text."""
         self.found = ""
         """The encoding, once something has decided it."""
+        self._declared = declared
         self._candidates = [*dict.fromkeys(name for name in (declared, local, FALLBACK) if name)]
         self._decoder: codecs.IncrementalDecoder | None = None
         self._held = b""
@@ -115,17 +116,18 @@ class Decoder:
         utf8 = codecs.getincrementaldecoder("utf-8")("strict")
         try:
             text = utf8.decode(data, final=complete)
-        except UnicodeDecodeError:
-            pass
+        except UnicodeDecodeError as fault:
+            # What began as UTF-8 is that, unless its header knew better: else half of it would come out garbled.
+            mixed = not data[: fault.start].isascii()
         else:
             if complete or not text.isascii():
                 self._use("utf-8")
             return
-        for name in self._candidates:
+        for name in self._candidates[: 1 if self._declared else 0] if mixed else self._candidates:
             if name != "utf-8" and not name.startswith("utf-16") and _decodes(data, name):
                 self._use(name)
                 return
-        raise Malformed("the document's encoding is none that is read")
+        raise Malformed("the document is in no encoding, or in two")
 
     def _use(self, encoding: str) -> None:
         self.found = encoding

@@ -12,10 +12,10 @@ PIECE_BYTES: Final = 256 * 1024
 MOST_BYTES: Final = 4 * 1024 * 1024 * 1024
 """The longest document, unpacked; Amazon's are shorter by far."""
 
-MOST_RATIO: Final = 200
+MOST_RATIO: Final = 100
 """How many bytes one packed byte may become, once a document is long; reports reach 30."""
 
-_FREE_BYTES: Final = 16 * 1024 * 1024
+_FREE_BYTES: Final = 4 * 1024 * 1024
 """So long no ratio is looked at."""
 
 _GZIP: Final = 31
@@ -38,8 +38,8 @@ class Unpacker:
 
     def feed(self, data: bytes) -> Iterator[bytes]:
         """Yield what these bytes unpack to, in pieces. Raises: Malformed."""
-        self._packed += len(data)
         if self._gzip is None:
+            self._packed += len(data)
             self._count(len(data))
             if data:
                 yield data
@@ -73,7 +73,9 @@ class Unpacker:
                 piece = self._gzip.decompress(data, PIECE_BYTES)
             except zlib.error:
                 raise Malformed("the document's packing is broken") from None
-            data, full = self._gzip.unconsumed_tail, len(piece) == PIECE_BYTES
+            rest = self._gzip.unconsumed_tail
+            self._packed += len(data) - len(rest) - len(self._gzip.unused_data)
+            data, full = rest, len(piece) == PIECE_BYTES
             self._count(len(piece))
             if piece:
                 yield piece

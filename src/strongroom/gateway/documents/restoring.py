@@ -12,7 +12,7 @@ from xml.sax.saxutils import escape
 
 import orjson
 
-from strongroom.crypto.token import EMAIL_DOMAIN, TOKEN_LENGTH, find_tokens
+from strongroom.crypto.token import EMAIL_DOMAIN, TOKEN_LENGTH, token_places
 from strongroom.errors import Malformed
 from strongroom.terms import Scalar
 
@@ -64,8 +64,10 @@ class Restorer:
         limit = len(text) if final else max(len(text) - _LONGEST, 0)
         whole = self._before + text
         shift, at, written = len(self._before), len(self._before), list[str]()
-        for token in find_tokens(whole):
-            start = whole.index(token, at)
+        for start in token_places(whole):
+            if start < shift:
+                continue  # begins with what was written as part of a word
+            token = whole[start : start + TOKEN_LENGTH]
             begin, end = _rendering(whole, start, shift)
             if begin - shift >= limit and not final:
                 break

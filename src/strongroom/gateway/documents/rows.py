@@ -27,6 +27,8 @@ is_business_id: Final = re.compile(r"(?=[A-Z-]*[0-9])[A-Z0-9-]{5,40}").fullmatch
 """What else may stand in an order's column: a shipment, a transfer."""
 
 _SAFE_HEADER: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _/.()-]{0,63}").fullmatch
+_EMPTY: Final = [""]
+_MANY_WRONG: Final = 1000
 _UNKNOWN_COLUMN: Final = "unknown_leaf"
 _WRONG_COLUMNS: Final = "wrong_type"
 _SKU: Final = frozenset({"sku", "sellersku", "merchantsku"})
@@ -81,6 +83,7 @@ class Columns:
         self._origin = origin
         self._instants = Instants()
         self._number = 0
+        self._wrong = 0
         self._roles: dict[Role, int] = {}
         self._sku = -1
         self._fixed: list[tuple[int, int]] = []
@@ -99,6 +102,9 @@ class Columns:
     def read(self, batch: Batch, cells: list[str]) -> None:
         """Add a row to a batch."""
         self._number += 1
+        if cells == _EMPTY:
+            self._add(batch, cells, None, [])
+            return
         if len(cells) != self.width and not self._is_short(cells):
             self._add_unread(batch, cells)
             return
@@ -238,6 +244,9 @@ class Columns:
         """Add a row with too many columns or too few: every value in it is unknown."""
         if len(cells) > MAX_COLUMNS:
             raise Malformed("a row of the document has more columns than any report")
+        self._wrong += 1
+        if self._wrong > _MANY_WRONG and self._wrong * 2 > self._number:
+            raise Malformed("most rows of the document have other columns than its header")
         sighting = self._origin.anchor(self._number)
         odd: list[Odd] = []
         for index, value in enumerate(cells):
@@ -248,9 +257,11 @@ class Columns:
         batch.drift += self._origin.drift("", _WRONG_COLUMNS)
         self._add(batch, cells, sighting, odd)
 
-    def _add(self, batch: Batch, cells: list[str], sighting: Sighting, odd: list[Odd]) -> None:
+    def _add(
+        self, batch: Batch, cells: list[str], sighting: Sighting | None, odd: list[Odd]
+    ) -> None:
         owner = -1
-        if sighting.slots:
+        if sighting is not None and sighting.slots:
             owner = len(batch.sightings)
             batch.sightings.append(sighting)
         batch.rows.append(cells)
