@@ -14,6 +14,7 @@ FRESH_SECONDS: Final = DAY
 """A report older than this does not say that an order is still undelivered."""
 
 _MANY: Final = 50_000
+_WITH_ZONE: Final = len("2026-03-01T00:00:00+00:00")
 _JAPAN_SECONDS: Final = 9 * 3600
 _ISO: Final = re.compile(
     r"(\d{4})[-/](\d{1,2})[-/](\d{1,2})(?:[T ](\d{1,2}):(\d{2})(?::(\d{2}))?)?"
@@ -66,6 +67,8 @@ class Instants:
 def instant(text: str) -> int:
     """Return an instant as whole seconds since 1970; 0 where the text is none."""
     text = text.strip()
+    if len(text) == _WITH_ZONE and text.endswith("+00:00"):
+        text = f"{text[:19]}Z"  # as `seconds` reads it soonest
     found = seconds(text) if len(text) > len("2026-01-01") else 0
     if found:
         return found

@@ -116,25 +116,31 @@ class LinesReader:
     def __init__(self, origin: Origin) -> None:
         self._lines = Lines()
         self._pieces = Pieces(origin)
+        self._ready: list[str] = []
 
     def feed(self, text: str) -> Iterator[Page]:
         """Yield the pages of the lines that are complete."""
-        yield from self._pages(self._lines.cut(text), "\n")
+        self._ready += self._lines.cut(text)
+        while len(self._ready) >= PAGE_RECORDS:
+            lines, self._ready = self._ready[:PAGE_RECORDS], self._ready[PAGE_RECORDS:]
+            yield self._page(lines, "\n")
 
     def end(self) -> Iterator[Page]:
         """Yield the last line."""
         rest, self._lines.rest = self._lines.rest, ""
+        lines, self._ready = self._ready, []
+        if lines:
+            yield self._page(lines, "\n")
         if rest:
-            yield from self._pages([rest], "")
+            yield self._page([rest], "")
 
-    def _pages(self, lines: list[str], end: str) -> Iterator[Page]:
-        for start in range(0, len(lines), PAGE_RECORDS):
-            pieces: list[_Piece] = []
-            for line in lines[start : start + PAGE_RECORDS]:
-                if line.strip():
-                    pieces.append(_Piece("", parsed(line)))
-                pieces.append(_Piece(end, present=False))
-            yield self._pieces.page(pieces)
+    def _page(self, lines: list[str], end: str) -> Page:
+        pieces: list[_Piece] = []
+        for line in lines:
+            if line.strip():
+                pieces.append(_Piece("", parsed(line)))
+            pieces.append(_Piece(end, present=False))
+        return self._pieces.page(pieces)
 
 
 class ObjectReader:

@@ -14,7 +14,7 @@ from strongroom.policy.catalogue.reports import ReportKind
 from strongroom.policy.retention import Progress, SightedFacts
 from strongroom.policy.sighting import Sighting
 
-PAGE_RECORDS: Final = 500
+PAGE_RECORDS: Final = 1000
 """Records stored in one go."""
 
 MAX_CHARACTERS: Final = 1024 * 1024

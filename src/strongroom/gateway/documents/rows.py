@@ -5,8 +5,9 @@ same holds for a column nobody knows. Pure.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Final
 
 from strongroom.errors import Malformed
@@ -29,6 +30,7 @@ is_business_id: Final = re.compile(r"(?=[A-Z-]*[0-9])[A-Z0-9-]{5,40}").fullmatch
 _SAFE_HEADER: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _/.()-]{0,63}").fullmatch
 _EMPTY: Final = [""]
 _MANY_WRONG: Final = 1000
+_MANY_LAYOUTS: Final = 1024
 _UNKNOWN_COLUMN: Final = "unknown_leaf"
 _WRONG_COLUMNS: Final = "wrong_type"
 _SKU: Final = frozenset({"sku", "sellersku", "merchantsku"})
@@ -61,6 +63,10 @@ class Batch:
         return self.rows
 
 
+_Layout = tuple[list[tuple[int, SlotKey]], list[int], Callable[[list[str]], Sequence[str]]]
+"""Columns with their slots, the slots alone, and what takes their values out of a row."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Unknown:
     """A column without a rule."""
@@ -87,12 +93,14 @@ class Columns:
         self._roles: dict[Role, int] = {}
         self._sku = -1
         self._fixed: list[tuple[int, int]] = []
+        self._layouts: dict[tuple[int, ...], _Layout] = {}
         self._others: list[tuple[int, Column, str]] = []
         self._unknown: list[_Unknown] = []
         self._names = [_column_name(name, index) for index, name in enumerate(header)]
         taken: set[int] = set()
         for index, name in enumerate(header):
             self._learn(index, name, taken)
+        self._full = _layout(self._fixed)
 
     @property
     def unknown(self) -> list[str]:
@@ -114,8 +122,12 @@ class Columns:
             strange = bool(order) and not is_business_id(order)
             self._add_anchored(batch, cells, at if strange else -1)
             return
-        places = [(i, slot) for i, slot in self._fixed if cells[i]]
-        slots: dict[SlotKey, Scalar] = {slot: cells[i] for i, slot in places}
+        places, numbers, pick = self._full
+        values = pick(cells)
+        if "" in values:
+            places, numbers, pick = self._layout(cells)
+            values = pick(cells)
+        slots: dict[SlotKey, Scalar] = dict(zip(numbers, values))  # noqa: B905 - one for each, and this is the price of a row
         odd: list[Odd] = []
         if self._others or self._unknown:
             odd = self._odd(batch, cells, slots, order)
@@ -151,6 +163,16 @@ class Columns:
                 self._others.append((index, rule, self._names[index]))
         elif rule.role is not Role.PASSES:
             self._roles.setdefault(rule.role, index)
+
+    def _layout(self, cells: list[str]) -> _Layout:
+        """Return which fixed slots a row fills; most rows leave the same ones empty."""
+        empty = tuple(index for index, _slot in self._fixed if not cells[index])
+        known = self._layouts.get(empty)
+        if known is None:
+            known = _layout([pair for pair in self._fixed if pair[0] not in empty])
+            if len(self._layouts) < _MANY_LAYOUTS:
+                self._layouts[empty] = known
+        return known
 
     def _is_short(self, cells: list[str]) -> bool:
         """Say whether a row lacks columns at its end only; completes it. Its order's id in the right place tells."""
@@ -268,6 +290,15 @@ class Columns:
         batch.places.append(())
         batch.odd.append(odd)
         batch.owners.append(owner)
+
+
+def _layout(pairs: Sequence[tuple[int, int]]) -> _Layout:
+    places: list[tuple[int, SlotKey]] = list(pairs)
+    numbers = [slot for _index, slot in pairs]
+    indexes = [index for index, _slot in pairs]
+    if len(indexes) < 2:  # noqa: PLR2004 - `itemgetter` gives no tuple of one
+        return places, numbers, lambda cells: [cells[index] for index in indexes]
+    return places, numbers, itemgetter(*indexes)
 
 
 def _column_name(header: str, index: int) -> str:

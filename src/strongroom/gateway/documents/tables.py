@@ -55,6 +55,7 @@ class TableReader:
         self._open: list[str] = []
         self._open_characters = 0
         self._inside = False
+        self._ready: list[str] = []
 
     def feed(self, text: str) -> Iterator[Page]:
         """Yield the pages of the lines that are complete."""
@@ -65,21 +66,20 @@ class TableReader:
                 yield fixed_page(lines.pop(0) + "\n")
             if not lines:
                 return
-        yield from self._pages(lines, final=False)
+        self._ready += lines
+        # However small the pieces are that come: each page is one durable commit.
+        while len(self._ready) >= PAGE_RECORDS:
+            lines, self._ready = self._ready[:PAGE_RECORDS], self._ready[PAGE_RECORDS:]
+            yield from self._page(lines, end="\n")
 
     def end(self) -> Iterator[Page]:
         """Yield what the last line, which needs no end, completes."""
         rest, self._lines.rest = self._lines.rest, ""
-        if rest:
-            yield from self._pages([rest], final=True)
+        lines, self._ready = self._ready, []
+        if lines or rest:
+            yield from self._page([*lines, rest] if rest else lines, end="" if rest else "\n")
         if self._open:
             raise Malformed("a quotation mark of the document is never closed")
-
-    def _pages(self, lines: list[str], *, final: bool) -> Iterator[Page]:
-        for start in range(0, len(lines), PAGE_RECORDS):
-            part = lines[start : start + PAGE_RECORDS]
-            last = final and start + PAGE_RECORDS >= len(lines)
-            yield from self._page(part, end="" if last else "\n")
 
     def _page(self, lines: list[str], *, end: str) -> Iterator[Page]:
         if self._columns is None:
