@@ -30,6 +30,10 @@ ROWS = {
     "reveal one value over the API with its durable event, p50",
     "reveal one value over the API with its durable event, p99",
     "reveal values over the API, 4 at a time",
+    "a report's rows with 12 personal columns sealed and tokenized, no search tags",
+    "a report's rows with 12 personal columns sealed and tokenized, two search tags each",
+    "a report's rows copied",
+    "memory that a report ten times as long adds at its peak",
 }
 
 

@@ -276,6 +276,7 @@ def test_every_listener_and_every_place_we_connect_to_is_listed() -> None:
         "desk/oidc.py",
         "feeds/mail.py",
         "feeds/signed.py",
+        "gateway/documents/fetching.py",
         "gateway/upstream.py",
         "outbound.py",
     }

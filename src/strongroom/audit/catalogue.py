@@ -262,6 +262,16 @@ CATALOGUE: Final[Mapping[EventType, Described]] = {
     EventType.GATEWAY_UPSTREAM_FAILED: Described(
         "2.6", "Amazon gave no usable answer", "op req seller src"
     ),
+    EventType.GATEWAY_DOCUMENT_SERVED: Described(
+        "2.4",
+        "a document of Amazon's went to an app with tokens in it; a failure ended it in the middle",
+        "op n bytes req seller src",
+    ),
+    EventType.GATEWAY_DOCUMENT_UPLOADED: Described(
+        "2.6",
+        "a document of an app's went to Amazon, its tokens put back",
+        "op n bytes req seller src",
+    ),
     EventType.API_REQUEST_ANSWERED: Described("2.6", "the API answered", "op n bytes req src"),
     EventType.API_REQUEST_REFUSED: Described("1.3", "the API refused", "op n req src"),
     EventType.API_REQUEST_REPEATED: Described(

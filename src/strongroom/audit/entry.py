@@ -153,6 +153,8 @@ class EventType(StrEnum):
     GATEWAY_REQUEST_FORWARDED = "gateway.request.forwarded"
     GATEWAY_REQUEST_REFUSED = "gateway.request.refused"
     GATEWAY_UPSTREAM_FAILED = "gateway.upstream.failed"
+    GATEWAY_DOCUMENT_SERVED = "gateway.document.served"
+    GATEWAY_DOCUMENT_UPLOADED = "gateway.document.uploaded"
     API_REQUEST_ANSWERED = "api.request.answered"
     API_REQUEST_REFUSED = "api.request.refused"
     API_REQUEST_REPEATED = "api.request.repeated"

@@ -18,6 +18,7 @@ class Part(StrEnum):
     RECORDS = "records"
     LOG = "log"
     REVEAL = "reveal"
+    DOCUMENTS = "documents"
 
 
 @dataclass(frozen=True, slots=True)

@@ -188,6 +188,11 @@ def find_tokens(text: str) -> list[str]:
     return _IN_TEXT.findall(text)
 
 
+def token_places(text: str) -> list[int]:
+    """Return where each token that `find_tokens` finds begins."""
+    return [found.start() for found in _IN_TEXT.finditer(text)]
+
+
 def as_email(token: str) -> str:
     """Return the rendering for places that must hold an e-mail address."""
     return f"{token.lower()}@{EMAIL_DOMAIN}"

@@ -196,8 +196,23 @@ class Doorman:
                 raise denied(_EXPIRED, Reason.EXPIRED_CREDENTIAL) from None
             raise denied(_INVALID, Reason.WRONG_CREDENTIAL) from None
         principal, seller = PrincipalId(payload["p"]), SellerId(payload["s"])
+        caller = self.stand(payload["a"], principal, seller, address, now)
+        if not is_restricted:
+            return Pass(caller, seller, payload["a"])
+        resources = tuple(Resource(o, p, frozenset(e)) for o, p, e in payload["r"])
+        return Pass(caller, seller, payload["a"], resources)
+
+    def stand(
+        self,
+        authorization: int,
+        principal: PrincipalId,
+        seller: SellerId,
+        address: str,
+        now: datetime,
+    ) -> Caller:
+        """Return the app of a ticket of ours: its authorization lives, the address is permitted. Raises: Refusal."""
         try:
-            caller = self._accounts.check_authorization(payload["a"], principal, seller, now)
+            caller = self._accounts.check_authorization(authorization, principal, seller, now)
         except Suspended:
             raise denied(_INVALID, Reason.SUSPENDED) from None
         except Unauthenticated:
@@ -206,10 +221,7 @@ class Doorman:
             raise Refusal(slowed(exc, as_lwa=False), Reason.RATE_LIMITED) from None
         if not self._networks.permits_principal(caller.principal, caller.name, address):
             raise denied(_INVALID, Reason.WRONG_NETWORK)
-        if not is_restricted:
-            return Pass(caller, seller, payload["a"])
-        resources = tuple(Resource(o, p, frozenset(e)) for o, p, e in payload["r"])
-        return Pass(caller, seller, payload["a"], resources)
+        return caller
 
     def restrict(self, bearer: Pass, resources: tuple[Resource, ...], now: datetime) -> Answer:
         """Return the answer that carries a Restricted Data Token for these resources."""

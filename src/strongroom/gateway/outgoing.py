@@ -70,6 +70,8 @@ class Asking:
     request_id: str
     src_ip: str | None = None
     """The client's address as the log's pseudonym."""
+    base: str = ""
+    """Where the app reached us: scheme, host and port; empty where it did not say."""
     opened: set[RecordNumber] = field(default_factory=set)
     """The records whose values were put back, and go to Amazon."""
 

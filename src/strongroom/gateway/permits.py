@@ -36,6 +36,10 @@ _EXPIRED: Final = re.compile(rb"access token you provided (has expired|is revoke
 _FORM: Final = "application/x-www-form-urlencoded;charset=UTF-8"
 
 
+_BY_PATH: Final = frozenset({"reports_2021-06-30.getReportDocument"})
+"""Operations whose Restricted Data Tokens Amazon gives for one resource only."""
+
+
 class RoleMissing(Exception):
     """Amazon refuses a Restricted Data Token for lack of a role."""
 
@@ -101,9 +105,11 @@ class Permits:
             return wallet.access.token
 
     async def restricted(
-        self, line: Line, operation: Operation, elements: frozenset[str]
+        self, line: Line, operation: Operation, elements: frozenset[str], path: str
     ) -> tuple[str, frozenset[str]]:
         """Return a Restricted Data Token for any resource of an operation, and the elements it holds for.
+
+        Of an operation in `_BY_PATH` it holds for this `path` alone.
 
         Elements without their role are left out; with none left, or an operation without elements and without its
         role, the request ends.
@@ -119,9 +125,11 @@ class Permits:
         if nothing_left or wallet.refused.get(operation.id, 0.0) > now:
             raise _no_role()
         try:
-            return await self._restricted(wallet, operation, wanted), wanted
+            return await self._restricted(wallet, operation, wanted, path), wanted
         except RoleMissing:
             pass
+        if operation.id in _BY_PATH:
+            raise _no_role()
         if not elements:
             wallet.refused[operation.id] = _now() + _REFUSED_SECONDS
             raise _no_role()
@@ -130,7 +138,7 @@ class Permits:
         if not wanted:
             raise _no_role()
         try:
-            return await self._restricted(wallet, operation, wanted), wanted
+            return await self._restricted(wallet, operation, wanted, path), wanted
         except RoleMissing:
             raise _no_role() from None
 
@@ -168,7 +176,7 @@ class Permits:
         allowed = set()
         for element in sorted(operation.rdt_elements):
             try:
-                await self._restricted(wallet, operation, frozenset({element}))
+                await self._restricted(wallet, operation, frozenset({element}), "")
             except RoleMissing:
                 wallet.refused[element] = _now() + _REFUSED_SECONDS
             else:
@@ -180,22 +188,30 @@ class Permits:
         return frozenset(allowed)
 
     async def _restricted(
-        self, wallet: _Wallet, operation: Operation, elements: frozenset[str]
+        self, wallet: _Wallet, operation: Operation, elements: frozenset[str], path: str
     ) -> str:
+        if operation.id in _BY_PATH and path:
+            # One document, fetched once or twice: not worth keeping.
+            reply = await self._ask(wallet.line, operation, elements, path)
+            if reply.status == HTTPStatus.FORBIDDEN:
+                raise RoleMissing
+            return _parse(reply, "restrictedDataToken", "expiresIn").token
         key = operation.id, elements
         known = wallet.restricted.get(key)
         if known is not None and known.ends_at > _now():
             return known.token
         # Not under the lock: two that ask at once cost one call too many, not a wrong answer.
-        reply = await self._ask(wallet.line, operation, elements)
+        reply = await self._ask(wallet.line, operation, elements, operation.template)
         if reply.status == HTTPStatus.FORBIDDEN:
             raise RoleMissing
         permit = _parse(reply, "restrictedDataToken", "expiresIn")
         wallet.restricted[key] = permit
         return permit.token
 
-    async def _ask(self, line: Line, operation: Operation, elements: frozenset[str]) -> Reply:
-        resource: dict[str, object] = {"method": operation.method, "path": operation.template}
+    async def _ask(
+        self, line: Line, operation: Operation, elements: frozenset[str], path: str
+    ) -> Reply:
+        resource: dict[str, object] = {"method": operation.method, "path": path}
         if elements:
             resource["dataElements"] = sorted(elements)
         body = orjson.dumps({"restrictedResources": [resource]})

@@ -10,7 +10,7 @@ import contextlib
 import logging
 import uuid
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from http import HTTPStatus
 from typing import Any, Final
@@ -24,6 +24,10 @@ from strongroom.audit.log import AuditLog
 from strongroom.errors import StrongroomError, Throttled
 from strongroom.gateway import answers, transform
 from strongroom.gateway.answers import Answer, Refusal
+from strongroom.gateway.documents.door import DocumentDoor, is_link
+from strongroom.gateway.documents.fetching import DocumentLimits
+from strongroom.gateway.documents.links import Links
+from strongroom.gateway.exchange import Exchange
 from strongroom.gateway.extraction import Json
 from strongroom.gateway.lwa import Doorman, FailedCheck, Pass, elements_for, parse_resources
 from strongroom.gateway.outgoing import (
@@ -41,7 +45,7 @@ from strongroom.gateway.upstream import Deadline, Line, Lines, Reply, UpstreamLi
 from strongroom.leaks.markers import Markers
 from strongroom.policy.catalogue import Catalogue, Match, Operation
 from strongroom.policy.sighting import Sighting
-from strongroom.terms import Caller, Environment, SellerId
+from strongroom.terms import Environment, SellerId
 from strongroom.vault import Overtaken, SellerStore, Vault
 
 Scope = MutableMapping[str, Any]
@@ -67,29 +71,6 @@ _JSON: Final = (b"content-type", b"application/json")
 _log = logging.getLogger(__name__)
 
 
-@dataclass(slots=True)
-class _Exchange:
-    """One request under way, and what its event will say."""
-
-    request_id: str
-    now: datetime
-    method: str
-    path: str
-    query: bytes
-    headers: dict[bytes, bytes]
-    body: bytes = b""
-    address: str = ""
-    src_ip: str | None = None
-    caller: Caller = ANONYMOUS
-    seller: SellerId | None = None
-    op: str | None = None
-    recorded: bool = False
-
-    def header(self, name: bytes) -> str | None:
-        value = self.headers.get(name)
-        return None if value is None else value.decode("latin-1")
-
-
 class Gateway:
     """The ASGI callable. One event loop serves it; everything but HTTP itself runs inline in that loop."""
 
@@ -107,6 +88,7 @@ class Gateway:
         token_key: bytes,
         environment: Environment,
         limits: UpstreamLimits,
+        document_limits: DocumentLimits = DocumentLimits(),  # noqa: B008 - frozen
     ) -> None:
         self._catalogue = catalogue
         self._audit = audit
@@ -115,8 +97,19 @@ class Gateway:
         self._doorman = Doorman(accounts, networks, guard, token_key, environment)
         self._guard = guard
         self._outgoing = Outgoing(vault, token_key, environment)
-        self._sealing = Sealing(vault, self._outgoing, limits)
+        links = Links(vault.documents, token_key, environment)
+        self._sealing = Sealing(vault, self._outgoing, links, limits)
         self._markers = Markers(vault.canaries)
+        self._documents = DocumentDoor(
+            vault=vault,
+            sellers=sellers,
+            audit=audit,
+            doorman=self._doorman,
+            links=links,
+            markers=self._markers,
+            clock=clock,
+            limits=document_limits,
+        )
         self._lines = Lines(sellers, limits)
         elements = frozenset[str]().union(*(o.rdt_elements for o in catalogue.operations.values()))
         self._permits = Permits(sellers, elements, clock)
@@ -127,6 +120,7 @@ class Gateway:
 
     async def shutdown(self) -> None:
         """Close every connection to Amazon. May be called twice."""
+        await self._documents.close()
         await self._lines.close()
 
     async def forget(self, seller_id: SellerId) -> None:
@@ -143,8 +137,10 @@ class Gateway:
             return
         exchange = self._begin(scope)
         try:
-            answer = await self._answer(exchange, receive)
+            answer = await self._answer(exchange, receive, send)
         except web.ClientGone:
+            return
+        if answer is None:
             return
         headers = answers.to_wire(answer, answer.request_id or exchange.request_id)
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
@@ -162,10 +158,10 @@ class Gateway:
                 await send({"type": "lifespan.shutdown.complete"})
                 return
 
-    def _begin(self, scope: Scope) -> _Exchange:
+    def _begin(self, scope: Scope) -> Exchange:
         raw_path = scope.get("raw_path") or scope["path"].encode()
         client = scope.get("client")
-        return _Exchange(
+        return Exchange(
             request_id=str(uuid.uuid4()),
             now=self._clock(),
             method=scope["method"],
@@ -184,9 +180,12 @@ class Gateway:
             known = self._addresses[address] = self._audit.pseudonym("ip", address)
         return known
 
-    async def _answer(self, exchange: _Exchange, receive: Receive) -> Answer:
-        """Return the answer to a request, its event durable."""
+    async def _answer(self, exchange: Exchange, receive: Receive, send: Send) -> Answer | None:
+        """Return the answer to a request, its event durable; None where a document was the answer."""
         try:
+            if is_link(exchange.path):
+                await self._documents.serve(exchange, receive, send)
+                return None
             try:
                 exchange.body = await _read_body(exchange, receive, self._limits.request_bytes)
             finally:
@@ -205,7 +204,7 @@ class Gateway:
             _report(exc)
             return self._record_refusal(exchange, answers.our_fault())
 
-    async def _decide(self, exchange: _Exchange) -> Answer:
+    async def _decide(self, exchange: Exchange) -> Answer:
         if exchange.path in TOKEN_PATHS:
             return self._issue(exchange)
         bearer = self._doorman.admit(
@@ -231,7 +230,7 @@ class Gateway:
             raise answers.denied("This operation is not open to apps.", Reason.UNKNOWN_OPERATION)
         return await self._relay(exchange, bearer, match, deadline)
 
-    def _issue(self, exchange: _Exchange) -> Answer:
+    def _issue(self, exchange: Exchange) -> Answer:
         """Answer the token endpoint."""
         exchange.op = "lwa.token"
         if exchange.method != "POST":
@@ -255,7 +254,7 @@ class Gateway:
         )
         return self._record(exchange, event, issued.answer)
 
-    async def _restrict(self, exchange: _Exchange, bearer: Pass) -> Answer:
+    async def _restrict(self, exchange: Exchange, bearer: Pass) -> Answer:
         """Answer createRestrictedDataToken, after Amazon gave what the resources need."""
         exchange.op = "tokens.createRestrictedDataToken"
         if bearer.resources is not None:
@@ -266,7 +265,9 @@ class Gateway:
         line = await self._lines.line(bearer.seller)
         granted = []
         for operation, resource in named:
-            _token, elements = await self._permits.restricted(line, operation, resource.elements)
+            _token, elements = await self._permits.restricted(
+                line, operation, resource.elements, resource.path
+            )
             granted.append(replace(resource, elements=elements))
         event = Event(
             EventType.RDT_ISSUED,
@@ -283,12 +284,18 @@ class Gateway:
         )
 
     async def _relay(
-        self, exchange: _Exchange, bearer: Pass, match: Match, deadline: Deadline
+        self, exchange: Exchange, bearer: Pass, match: Match, deadline: Deadline
     ) -> Answer:
         """Pass a call of a known operation on to Amazon, and its answer back through the vault."""
         purpose = purpose_of(exchange.header(b"x-strongroom-purpose"))
         asking = Asking(
-            bearer, match.operation, purpose, exchange.now, exchange.request_id, exchange.src_ip
+            bearer,
+            match.operation,
+            purpose,
+            exchange.now,
+            exchange.request_id,
+            exchange.src_ip,
+            exchange.base,
         )
         try:
             return await self._ask(exchange, asking, match.path_parameters, deadline)
@@ -298,7 +305,7 @@ class Gateway:
             raise
 
     async def _ask(
-        self, exchange: _Exchange, asking: Asking, given: Mapping[str, str], deadline: Deadline
+        self, exchange: Exchange, asking: Asking, given: Mapping[str, str], deadline: Deadline
     ) -> Answer:
         bearer, operation = asking.bearer, asking.operation
         elements = elements_for(bearer, operation, exchange.path)
@@ -331,7 +338,7 @@ class Gateway:
                 type_=EventType.EGRESS_REFUSED,
             )
 
-    def _tell_delivered(self, exchange: _Exchange, asking: Asking, outcome: Outcome) -> None:
+    def _tell_delivered(self, exchange: Exchange, asking: Asking, outcome: Outcome) -> None:
         """Record, once, what became of the records whose values were put back into a request [2.6]."""
         if not asking.opened:
             return
@@ -366,7 +373,7 @@ class Gateway:
             if elements is None:
                 token = await self._permits.access(line)
             else:
-                token, shown = await self._permits.restricted(line, operation, elements)
+                token, shown = await self._permits.restricted(line, operation, elements, sent.path)
             headers["x-amz-access-token"] = token
             reply = await line.send(
                 operation.method,
@@ -385,7 +392,7 @@ class Gateway:
 
     async def _seal(
         self,
-        exchange: _Exchange,
+        exchange: Exchange,
         asking: Asking,
         line: Line,
         sent: Sent,
@@ -431,7 +438,7 @@ class Gateway:
             )
         return self._sealing.facts(match.operation, self._sealing.parse(reply), orders)
 
-    def _pass_on(self, exchange: _Exchange, asking: Asking, reply: Reply) -> Answer:
+    def _pass_on(self, exchange: Exchange, asking: Asking, reply: Reply) -> Answer:
         """Return what carries no personal data: an empty success, or an error made neutral."""
         status = reply.status
         if not (reply.succeeded or reply.failed):
@@ -464,13 +471,13 @@ class Gateway:
         )
         return self._record(exchange, event, answer)
 
-    def _record(self, exchange: _Exchange, event: Event, answer: Answer) -> Answer:
+    def _record(self, exchange: Exchange, event: Event, answer: Answer) -> Answer:
         """Return `answer` once its event is durable. Raises: StrongroomError where it is not."""
         self._audit.record(event, now=exchange.now)
         exchange.recorded = True
         return answer
 
-    def _record_refusal(self, exchange: _Exchange, refusal: Refusal) -> Answer:
+    def _record_refusal(self, exchange: Exchange, refusal: Refusal) -> Answer:
         """Return a refusal's answer, its event durable; a plain 503 where the event can't be written."""
         if exchange.recorded:
             return refusal.answer
@@ -492,7 +499,7 @@ class Gateway:
             _report(exc)
             return _UNRECORDED
 
-    def _refuse_stranger(self, exchange: _Exchange, event: Event, answer: Answer) -> Answer:
+    def _refuse_stranger(self, exchange: Exchange, event: Event, answer: Answer) -> Answer:
         """Return the answer to who proved nothing; beyond what an address may, 429 and events by number."""
         if event.reason is Reason.EXPIRED_CREDENTIAL:
             self._guard.refuse_late(event, exchange.now)
@@ -511,7 +518,7 @@ def _report(exc: BaseException) -> None:
     _log.error("a request failed", exc_info=web.loggable(exc))
 
 
-async def _read_body(exchange: _Exchange, receive: Receive, limit: int) -> bytes:
+async def _read_body(exchange: Exchange, receive: Receive, limit: int) -> bytes:
     """Return the whole body. Raises: Refusal where it is too large or too slow, ClientGone where the client left."""
     length = exchange.headers.get(b"content-length")
     if length is None and b"transfer-encoding" not in exchange.headers:

@@ -15,6 +15,7 @@ from strongroom.audit.entry import Reason
 from strongroom.errors import StrongroomError, Tampered, Unavailable
 from strongroom.gateway import transform
 from strongroom.gateway.answers import Refusal, upstream_failed
+from strongroom.gateway.documents.links import Links
 from strongroom.gateway.extraction import Call, Extraction, Json
 from strongroom.gateway.outgoing import Asking, Outgoing
 from strongroom.gateway.unclassified import Everything
@@ -30,9 +31,12 @@ _JSON_TYPE: Final = re.compile(r"application/(?:[a-z0-9.]+\+)?json\s*(?:;.*)?", 
 class Sealing:
     """The way of a successful answer through the vault."""
 
-    def __init__(self, vault: Vault, outgoing: Outgoing, limits: UpstreamLimits) -> None:
+    def __init__(
+        self, vault: Vault, outgoing: Outgoing, links: Links, limits: UpstreamLimits
+    ) -> None:
         self._vault = vault
         self._outgoing = outgoing
+        self._links = links
         self._limits = limits
         self._plans: dict[str, transform.Plan | Everything] = {}
 
@@ -123,7 +127,7 @@ class Sealing:
         """
         try:
             return self._seal(asking, found, now, dated, asked_at)
-        except (Overtaken, Tampered, Unavailable):
+        except (Overtaken, Refusal, Tampered, Unavailable):
             raise
         except Exception as exc:
             raise unreadable() from exc
@@ -137,8 +141,7 @@ class Sealing:
         asked_at: datetime | None,
     ) -> bytes:
         bearer = asking.bearer
-        if found.links:
-            raise unreadable()
+        self._links.refuse_unknown(asking, found)
         placed = self._vault.put(
             bearer.seller,
             [*dated, *found.sightings],
@@ -153,6 +156,8 @@ class Sealing:
         found.replace(placed[len(dated) :])
         for cursor in found.cursors:
             cursor.write(self._outgoing.wrap_cursor(asking, cursor.value))
+        self._links.rewrite(asking, found)
+        self._links.notice(asking, found.document, now)
         return orjson.dumps(found.document)
 
 

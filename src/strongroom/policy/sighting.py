@@ -17,6 +17,9 @@ class Sighting:
     id: str
     slots: dict[SlotKey, Scalar] = field(default_factory=dict, repr=False)
     facts: SightedFacts = field(default_factory=SightedFacts)
+    as_of: int = 0
+    """When the document was made, in seconds, where that was long before it was read; it then only adds to a record
+    that Amazon has updated since."""
 
     @property
     def subject(self) -> str:

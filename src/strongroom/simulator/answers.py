@@ -32,6 +32,7 @@ from strongroom.simulator.queries import (
     comma_separated,
     parse_list_query,
 )
+from strongroom.simulator.reports import Cabinet
 from strongroom.simulator.shapes import Json, instant, present
 
 ITEMS_PER_PAGE = 10
@@ -60,7 +61,12 @@ class Answers:
     """Answers calls from the order book."""
 
     def __init__(
-        self, book: OrderBook, office: TokenOffice, pages: PageTokens, clock: Callable[[], datetime]
+        self,
+        book: OrderBook,
+        office: TokenOffice,
+        pages: PageTokens,
+        cabinet: Cabinet,
+        clock: Callable[[], datetime],
     ) -> None:
         """Read orders from `book`, issue restricted tokens at `office`."""
         self._book = book
@@ -79,6 +85,22 @@ class Answers:
             "orders_2026-01-01.getOrder": self._get_order_2026,
             "sellers.getMarketplaceParticipations": self._get_participations,
             "tokens_2021-03-01.createRestrictedDataToken": self._restrict,
+            "reports_2021-06-30.createReport": lambda c: cabinet.create_report(
+                c.account, c.document
+            ),
+            "reports_2021-06-30.getReport": lambda c: cabinet.get_report(
+                c.account, c.path["reportId"]
+            ),
+            "reports_2021-06-30.getReports": lambda c: cabinet.get_reports(c.account, c.query),
+            "reports_2021-06-30.getReportDocument": lambda c: cabinet.get_document(
+                c.account, c.path["reportDocumentId"], "reportDocumentId"
+            ),
+            "feeds_2021-06-30.createFeedDocument": lambda c: cabinet.create_feed_document(
+                c.document
+            ),
+            "feeds_2021-06-30.getFeedDocument": lambda c: cabinet.get_document(
+                c.account, c.path["feedDocumentId"], "feedDocumentId"
+            ),
         }
 
     def answer(self, call: Call) -> Json:

@@ -14,6 +14,8 @@ from typing import Literal
 
 _V0 = "/orders/v0/orders"
 _V2026 = "/orders/2026-01-01/orders"
+_REPORTS = "/reports/2021-06-30"
+_FEEDS = "/feeds/2021-06-30"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,26 @@ OPERATIONS: tuple[Operation, ...] = (
         "POST",
         "/tokens/2021-03-01/restrictedDataToken",
         1,
+        10,
+    ),
+    Operation("reports_2021-06-30", "getReports", "GET", _REPORTS + "/reports", 0.0222, 10),
+    Operation("reports_2021-06-30", "createReport", "POST", _REPORTS + "/reports", 0.0167, 15),
+    Operation("reports_2021-06-30", "getReport", "GET", _REPORTS + "/reports/{reportId}", 2, 15),
+    Operation(
+        "reports_2021-06-30",
+        "getReportDocument",
+        "GET",
+        _REPORTS + "/documents/{reportDocumentId}",
+        0.0167,
+        15,
+    ),
+    Operation("feeds_2021-06-30", "createFeedDocument", "POST", _FEEDS + "/documents", 0.5, 15),
+    Operation(
+        "feeds_2021-06-30",
+        "getFeedDocument",
+        "GET",
+        _FEEDS + "/documents/{feedDocumentId}",
+        0.0222,
         10,
     ),
 )

@@ -43,9 +43,17 @@ from strongroom.simulator.errors import (
 from strongroom.simulator.faults import TOKEN_OPERATION, FaultBoard
 from strongroom.simulator.operations import UsagePlans, find_operation
 from strongroom.simulator.queries import PageTokens
+from strongroom.simulator.reports import DOCUMENT_PATH, Cabinet
 from strongroom.simulator.shapes import Json
 
 TOKEN_PATH = "/auth/o2/token"  # noqa: S105 - a path
+DOCUMENT_OPERATION = "document"
+"""By which a fault hits the storage of documents."""
+
+_STATUSES: Final = {
+    "reports_2021-06-30.createReport": 202,
+    "feeds_2021-06-30.createFeedDocument": 201,
+}
 _JSON = "application/json"
 _MOST_BYTES = 16 * 1024 * 1024
 _DRIPS = 20
@@ -76,8 +84,9 @@ class Server:
         self._book = book
         self._office = TokenOffice(accounts, config.seed, config.clock)
         self._plans = UsagePlans(config.throttle, config.clock)
+        self.cabinet = Cabinet(book, config.clock)
         self._answers = Answers(
-            book, self._office, PageTokens(config.seed, config.clock), config.clock
+            book, self._office, PageTokens(config.seed, config.clock), self.cabinet, config.clock
         )
         self._rng = random.Random(f"{config.seed}/requests")  # noqa: S311 - request ids
         self._lock = threading.Lock()
@@ -100,9 +109,26 @@ class Server:
         if request.path.startswith("/_control/"):
             status, document = self._control.answer(request.method, request.path, body)
             return web.Response(status=status, body=orjson.dumps(document), content_type=_JSON)
+        if request.path.startswith(DOCUMENT_PATH):
+            return await self._storage(request, body)
         exchange = _Exchange(str(uuid.UUID(int=self._rng.getrandbits(128), version=4)))
         status, content, content_type = self._decide(request, body, exchange)
         self._remember(request, body, exchange, status)
+        return await self._send(request, exchange, status, content, content_type)
+
+    async def _storage(self, request: web.Request, body: bytes) -> web.StreamResponse:
+        """Answer as Amazon's storage does: a link is all it asks for."""
+        link = request.path.removeprefix(DOCUMENT_PATH)
+        exchange = _Exchange("", DOCUMENT_OPERATION)
+        exchange.faults = tuple(self.board.take(DOCUMENT_OPERATION, ""))
+        stored = self.cabinet.fetch(link) if request.method == "GET" else None
+        kept = request.method == "PUT" and self.cabinet.store(
+            link, body, request.headers.get("content-type", "")
+        )
+        status = 200 if stored is not None or kept else 403
+        self._remember(request, body, exchange, status)
+        content = stored.content if stored is not None else b""
+        content_type = stored.content_type if stored is not None else "application/xml"
         return await self._send(request, exchange, status, content, content_type)
 
     def _decide(
@@ -113,7 +139,8 @@ class Server:
             if request.path == TOKEN_PATH:
                 status, document = 200, self._grant(request, body, exchange)
             else:
-                status, document = 200, self._answer(request, body, exchange)
+                document = self._answer(request, body, exchange)
+                status = _STATUSES.get(exchange.operation, 200)
         except SpApiError as error:
             status, document = error.status, error.body()
         except LwaError as error:

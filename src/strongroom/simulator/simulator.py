@@ -170,6 +170,22 @@ class Simulator:
         """Return the markers with the order and slot each belongs to."""
         return [*self._book.markers(), *self._server.board.planted()]
 
+    def plant_document(
+        self,
+        seller: str,
+        content: bytes,
+        content_type: str = "text/plain; charset=UTF-8",
+        *,
+        report_type: str = "GET_FLAT_FILE_ACTIONABLE_ORDER_DATA_SHIPPING",
+        packed: bool = False,
+    ) -> str:
+        """Keep a document as it is, with a report that names it; return its id."""
+        return self._server.cabinet.plant(seller, report_type, content, content_type, packed=packed)
+
+    def uploaded(self, document: str) -> bytes:
+        """Return what was uploaded under a feed document's id. Raises: KeyError."""
+        return self._server.cabinet.uploaded(document)
+
     def add_fault(self, fault: Fault) -> Fault:
         """Put a fault in force; returns it with the text it will plant, if any."""
         return self._server.board.add(fault)
@@ -201,6 +217,7 @@ class Simulator:
             site = web.TCPSite(runner, self.config.host, self.config.port, ssl_context=context)
             await site.start()
             self._port = runner.addresses[0][1]
+            self._server.cabinet.base = self.endpoint
             self._ready.set()
             await self._stop.wait()
         finally:

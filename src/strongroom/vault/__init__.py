@@ -1,6 +1,7 @@
 """Personal data at rest: sealed, found without opening, revealed through one door, destroyed on its day."""
 
 from strongroom.vault.batch import Placed
+from strongroom.vault.documents import DocumentStore, KnownDocument
 from strongroom.vault.grants import GrantRow, GrantStore, Wish
 from strongroom.vault.keystore import Keystore, PeriodKey, PeriodKind, PeriodRow
 from strongroom.vault.openable import Openable, count_openable
@@ -12,10 +13,12 @@ from strongroom.vault.views import Described, Found, Revealed
 
 __all__ = [
     "Described",
+    "DocumentStore",
     "Found",
     "GrantRow",
     "GrantStore",
     "Keystore",
+    "KnownDocument",
     "LwaCredentials",
     "Openable",
     "Overtaken",

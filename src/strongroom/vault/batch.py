@@ -279,7 +279,7 @@ class Batch:
         view = None if self._recognised is None else self._recognised.view(sighting)
         if view is not None and self._is_known(row, view):
             return self._numbered(row, sighting.slots)[1]
-        stale = 0 < sighting.facts.updated_at < row.source_updated
+        stale = _is_older(sighting, row)
         known = len(row.names)
         slots, names = self._numbered(row, sighting.slots)
         renamed = len(row.names) != known
@@ -359,11 +359,8 @@ class Batch:
 
     def _day(self, facts: DeliveryFacts) -> int | None:
         # Nothing known of the delivery means that nothing may be stored: fail toward not having it.
-        return (
-            0
-            if facts.status is Progress.UNKNOWN
-            else disposal_day(facts, self._seconds, self._copy_lifetime)
-        )
+        unknown = facts.status is Progress.UNKNOWN and not (facts.purchased_at or facts.shipped_at)
+        return 0 if unknown else disposal_day(facts, self._seconds, self._copy_lifetime)
 
     def _merge_live(
         self,
@@ -513,6 +510,11 @@ class Batch:
                 self.changes.replace_by[period.id] = (
                     day * DAY if wanted is None else min(wanted, day * DAY)
                 )
+
+
+def _is_older(sighting: Sighting, row: Row) -> bool:
+    """Say whether Amazon has updated the order after what this sighting shows of it."""
+    return any(0 < at < row.source_updated for at in (sighting.facts.updated_at, sighting.as_of))
 
 
 def _latest(old: dict[int, Scalar], new: Mapping[int, Scalar]) -> dict[int, Scalar]:

@@ -43,6 +43,7 @@ from strongroom.vault.batch import (
 )
 from strongroom.vault.canaries import Canaries
 from strongroom.vault.deciding import as_one, choose, choose_each, choose_for_search
+from strongroom.vault.documents import DocumentStore
 from strongroom.vault.events import (
     period_events,
     put_events,
@@ -89,6 +90,7 @@ class Vault:
         self._copy_lifetime = copy_lifetime
         self._subject_key = subject_key
         self.canaries = Canaries(database, audit, subject_key=subject_key)
+        self.documents = DocumentStore(database)
         self._mint = Mint(token_key, environment)
         self._tokens_of = lru_cache(_RECORDS_AT_HAND)(self._mint.record)
         self._boxes: dict[SellerId, RecordBox] = {}

@@ -27,6 +27,8 @@ class RequestRate:
             EventType.GATEWAY_REQUEST_FORWARDED,
             EventType.GATEWAY_REQUEST_REFUSED,
             EventType.GATEWAY_UPSTREAM_FAILED,
+            EventType.GATEWAY_DOCUMENT_SERVED,
+            EventType.GATEWAY_DOCUMENT_UPLOADED,
             EventType.API_REQUEST_ANSWERED,
             EventType.API_REQUEST_REFUSED,
             EventType.API_REQUEST_REPEATED,

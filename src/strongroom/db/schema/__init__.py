@@ -22,6 +22,7 @@ from strongroom.db.schema.anchors import (
     followed_log,
 )
 from strongroom.db.schema.columns import keystore, vault
+from strongroom.db.schema.documents import report_document
 from strongroom.db.schema.feeds import (
     channel_state,
     delivery_target,
@@ -123,6 +124,7 @@ __all__ = [
     "record_block",
     "record_key",
     "recovery_code",
+    "report_document",
     "request_key",
     "review_campaign",
     "review_item",

@@ -1,0 +1,177 @@
+"""Addresses of documents: Amazon's never reach an app, ours stand in their place for five minutes.
+
+Ours is a sealed ticket that holds Amazon's, bound to the app, its selling partner and the document. It is a bearer
+secret like Amazon's own, and opens nothing once the app's authorization ends. Never logged.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Any, Final
+
+from strongroom.audit.entry import Reason
+from strongroom.crypto.ticket import TicketBox, TicketKind
+from strongroom.errors import Unauthenticated
+from strongroom.gateway.answers import Refusal, denied, upstream_failed
+from strongroom.gateway.extraction import Cursor, Extraction, Json
+from strongroom.gateway.facts import seconds
+from strongroom.gateway.outgoing import Asking
+from strongroom.policy.catalogue.reports import FEED_RESULT
+from strongroom.terms import Environment, PrincipalId, SellerId
+from strongroom.vault import DocumentStore, KnownDocument
+
+LINK_PATH: Final = "/documents/"
+LINK_LIFETIME: Final = timedelta(minutes=5)
+"""As Amazon's own."""
+
+_TYPE: Final = re.compile(r"[A-Z0-9_]{1,100}").fullmatch
+_DOCUMENT: Final = re.compile(r"[A-Za-z0-9_.-]{1,200}").fullmatch
+_MAX_URL: Final = 16 * 1024
+_MOST_REPORTS: Final = 100
+
+
+class Way(StrEnum):
+    """Which way a document goes."""
+
+    DOWN = "down"
+    UP = "up"
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where an operation's answer says what about its document."""
+
+    way: Way
+    id: str
+    kind: str | None = None
+    lines: bool = False
+
+
+_PLACES: Final[Mapping[str, _Place]] = {
+    "reports_2021-06-30.getReportDocument": _Place(Way.DOWN, "reportDocumentId"),
+    "feeds_2021-06-30.getFeedDocument": _Place(Way.DOWN, "feedDocumentId", FEED_RESULT),
+    "feeds_2021-06-30.createFeedDocument": _Place(Way.UP, "feedDocumentId"),
+    "dataKiosk_2023-11-15.getDocument": _Place(Way.DOWN, "documentId", lines=True),
+}
+"""Operations whose links lead to documents that the gateway can read; links of others end the answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """What one of our addresses stands for."""
+
+    way: Way
+    url: str
+    op: str
+    document: str
+    kind: str | None
+    packed: bool
+    lines: bool
+    made_at: int
+    principal: PrincipalId
+    seller: SellerId
+    authorization: int
+
+
+class Links:
+    """Makes and opens our addresses."""
+
+    def __init__(self, store: DocumentStore, key: bytes, environment: Environment) -> None:
+        self._store = store
+        self._box = TicketBox(key, TicketKind.DOCUMENT, environment)
+
+    def rewrite(self, asking: Asking, found: Extraction) -> None:
+        """Put our addresses in place of Amazon's in an answer. Raises: Refusal where one can't be."""
+        for link in found.links:
+            link.write(self._ours(asking, found.document, link))
+
+    def refuse_unknown(self, asking: Asking, found: Extraction) -> None:
+        """End an answer with a link that nothing rewrites. Raises: Refusal."""
+        if found.links and (asking.operation.id not in _PLACES or not asking.base):
+            raise upstream_failed(
+                502,
+                "Amazon's answer leads to a document that Strongroom can't read.",
+                Reason.UNCLASSIFIED,
+            )
+
+    def notice(self, asking: Asking, document: Json, now: datetime) -> None:
+        """Remember which type of report each document of an answer is."""
+        if asking.operation.model != "reports_2021-06-30" or not isinstance(document, dict):
+            return
+        reports = document.get("reports", [document])
+        if isinstance(reports, list):
+            seen = [known for report in reports[:_MOST_REPORTS] if (known := _known(report, now))]
+            self._store.remember(asking.bearer.seller, seen, now)
+
+    def open(self, path: str, now: datetime) -> Link:
+        """Return what one of our addresses stands for. Raises: Refusal."""
+        try:
+            found = self._box.open(path.removeprefix(LINK_PATH), now)
+        except Unauthenticated as exc:
+            if exc.message.endswith("has expired"):
+                raise denied(
+                    "The document's link has expired.", Reason.EXPIRED_CREDENTIAL
+                ) from None
+            raise denied("The document's link is not valid.", Reason.WRONG_CREDENTIAL) from None
+        return Link(
+            Way(found["d"]),
+            found["u"],
+            found["o"],
+            found["i"],
+            found["k"],
+            found["z"],
+            found["l"],
+            found["m"],
+            PrincipalId(found["p"]),
+            SellerId(found["s"]),
+            found["a"],
+        )
+
+    def _ours(self, asking: Asking, document: Json, link: Cursor) -> str:
+        place = _PLACES[asking.operation.id]
+        id_, packing = document.get(place.id), document.get("compressionAlgorithm")
+        if not isinstance(id_, str) or not _DOCUMENT(id_) or len(link.value) > _MAX_URL:
+            raise _unreadable()
+        if packing not in (None, "GZIP"):
+            raise _unreadable()
+        kind, made_at = place.kind, asking.now
+        if place.way is Way.DOWN and kind is None and not place.lines:
+            known = self._store.find(asking.bearer.seller, id_)
+            if known is not None:
+                kind, made_at = known.report_type, known.made_at
+        ticket = self._box.seal(
+            {
+                "d": place.way,
+                "u": link.value,
+                "o": asking.operation.id,
+                "i": id_,
+                "k": kind,
+                "z": packing is not None,
+                "l": place.lines,
+                "m": int(made_at.timestamp()),
+                "p": asking.bearer.caller.principal,
+                "s": asking.bearer.seller,
+                "a": asking.bearer.authorization,
+            },
+            expires_at=asking.now + LINK_LIFETIME,
+        )
+        return f"{asking.base}{LINK_PATH}{ticket}"
+
+
+def _known(report: Any, now: datetime) -> KnownDocument | None:  # noqa: ANN401 - any JSON
+    if not isinstance(report, dict):
+        return None
+    id_, type_ = report.get("reportDocumentId"), report.get("reportType")
+    if not (isinstance(id_, str) and isinstance(type_, str) and _DOCUMENT(id_) and _TYPE(type_)):
+        return None
+    made = seconds(report.get("createdTime"))
+    made_at = datetime.fromtimestamp(made, UTC) if made else now
+    return KnownDocument(id_, type_, min(made_at, now))
+
+
+def _unreadable() -> Refusal:
+    return upstream_failed(
+        502, "Amazon's answer names no document that can be read.", Reason.MALFORMED_UPSTREAM
+    )

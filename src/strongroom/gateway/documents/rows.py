@@ -1,0 +1,306 @@
+"""Rows of a table to sightings: columns by their rules, several rows of one order in one record.
+
+A row that does not have the header's columns may have its values under the wrong ones, so nothing of it passes. The
+same holds for a column nobody knows. Pure.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from operator import itemgetter
+from typing import Final
+
+from strongroom.errors import Malformed
+from strongroom.gateway.documents.dates import Instants, facts, status_of
+from strongroom.gateway.documents.page import MAX_COLUMNS, Odd, Origin
+from strongroom.gateway.extraction import Drift, Placed, Render, ident, plain
+from strongroom.gateway.shapes import RENDERS
+from strongroom.policy.catalogue.reports import Column, Role, plain_name
+from strongroom.policy.catalogue.slots import COUNTRY_CODES, unknown_slot
+from strongroom.policy.retention import SightedFacts
+from strongroom.policy.sighting import Sighting, SlotKey
+from strongroom.terms import Scalar
+
+is_order: Final = re.compile(r"[0-9A-Z]{3}-[0-9]{7}-[0-9]{7}").fullmatch
+"""An order's id, and nothing that a row cut in two could have in its place."""
+
+is_business_id: Final = re.compile(r"(?=[A-Z-]*[0-9])[A-Z0-9-]{5,40}").fullmatch
+"""What else may stand in an order's column: a shipment, a transfer."""
+
+_SAFE_HEADER: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _/.()-]{0,63}").fullmatch
+_EMPTY: Final = [""]
+_MANY_WRONG: Final = 1000
+_MANY_LAYOUTS: Final = 1024
+_UNKNOWN_COLUMN: Final = "unknown_leaf"
+_WRONG_COLUMNS: Final = "wrong_type"
+_SKU: Final = frozenset({"sku", "sellersku", "merchantsku"})
+
+
+@dataclass(slots=True)
+class Batch:
+    """Rows of one page: what was found in them and where the tokens go."""
+
+    rows: list[list[str]] = field(default_factory=list)
+    places: list[Sequence[tuple[int, SlotKey]]] = field(default_factory=list)
+    odd: list[Sequence[Odd]] = field(default_factory=list)
+    owners: list[int] = field(default_factory=list)
+    sightings: list[Sighting] = field(default_factory=list)
+    drift: list[Drift] = field(default_factory=list)
+    orders: dict[str, int] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
+
+    def fill(self, placed: Sequence[Placed]) -> list[list[str]]:
+        """Return the rows with tokens in them. Use once."""
+        for cells, places, odd, owner in zip(
+            self.rows, self.places, self.odd, self.owners, strict=True
+        ):
+            if owner >= 0:
+                record = placed[owner]
+                # A list takes a number where an object takes a name.
+                record.fill(cells, places)  # type: ignore[arg-type]
+                for index, slot, render in odd:
+                    cells[index] = render(record.token(slot))
+        return self.rows
+
+
+_Layout = tuple[list[tuple[int, SlotKey]], list[int], Callable[[list[str]], Sequence[str]]]
+"""Columns with their slots, the slots alone, and what takes their values out of a row."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Unknown:
+    """A column without a rule."""
+
+    index: int
+    name: str
+    """As it goes into the slot's name."""
+    shown: str
+    """As it may be shown."""
+
+
+class Columns:
+    """The columns of one document's header."""
+
+    def __init__(self, header: Sequence[str], origin: Origin) -> None:
+        """Raises: Malformed where there are more than any report has."""
+        if len(header) > MAX_COLUMNS:
+            raise Malformed("the document has more columns than any report")
+        self.width = len(header)
+        self._origin = origin
+        self._instants = Instants()
+        self._number = 0
+        self._wrong = 0
+        self._roles: dict[Role, int] = {}
+        self._sku = -1
+        self._fixed: list[tuple[int, int]] = []
+        self._layouts: dict[tuple[int, ...], _Layout] = {}
+        self._others: list[tuple[int, Column, str]] = []
+        self._unknown: list[_Unknown] = []
+        self._names = [_column_name(name, index) for index, name in enumerate(header)]
+        taken: set[int] = set()
+        for index, name in enumerate(header):
+            self._learn(index, name, taken)
+        self._full = _layout(self._fixed)
+
+    @property
+    def unknown(self) -> list[str]:
+        """Return the columns nobody knows, as they may be shown."""
+        return [column.shown for column in self._unknown]
+
+    def read(self, batch: Batch, cells: list[str]) -> None:
+        """Add a row to a batch."""
+        self._number += 1
+        if cells == _EMPTY:
+            self._add(batch, cells, None, [])
+            return
+        if len(cells) != self.width and not self._is_short(cells):
+            self._add_unread(batch, cells)
+            return
+        at = self._roles.get(Role.ORDER, -1)
+        order = cells[at] if 0 <= at < len(cells) else ""
+        if not is_order(order):
+            strange = bool(order) and not is_business_id(order)
+            self._add_anchored(batch, cells, at if strange else -1)
+            return
+        places, numbers, pick = self._full
+        values = pick(cells)
+        if "" in values:
+            places, numbers, pick = self._layout(cells)
+            values = pick(cells)
+        slots: dict[SlotKey, Scalar] = dict(zip(numbers, values))  # noqa: B905 - one for each, and this is the price of a row
+        odd: list[Odd] = []
+        if self._others or self._unknown:
+            odd = self._odd(batch, cells, slots, order)
+        owner = -1
+        if slots:
+            said = self._facts(cells)
+            owner = batch.orders.get(order, -1)
+            if owner >= 0 and batch.sightings[owner].facts == said:
+                batch.sightings[owner].slots.update(slots)
+            else:
+                owner = batch.orders[order] = len(batch.sightings)
+                sighting = Sighting("order", order, slots, said, self._origin.made_at)
+                batch.sightings.append(sighting)
+        batch.rows.append(cells)
+        batch.places.append(places)
+        batch.odd.append(odd)
+        batch.owners.append(owner)
+
+    def _learn(self, index: int, header: str, taken: set[int]) -> None:
+        rule = self._origin.kind.rule([header.strip()])
+        name = plain_name(header)
+        if name in _SKU:
+            self._sku = index
+        if rule is None:
+            shown = header.strip() if _SAFE_HEADER(header.strip()) else f"column {index + 1}"
+            self._unknown.append(_Unknown(index, self._names[index], shown))
+        elif rule.role is Role.PII:
+            easy = rule.number is not None and rule.render.value == "token" and not rule.clear
+            if easy and rule.number is not None and rule.number not in taken:
+                taken.add(rule.number)
+                self._fixed.append((index, rule.number))
+            else:
+                self._others.append((index, rule, self._names[index]))
+        elif rule.role is not Role.PASSES:
+            self._roles.setdefault(rule.role, index)
+
+    def _layout(self, cells: list[str]) -> _Layout:
+        """Return which fixed slots a row fills; most rows leave the same ones empty."""
+        empty = tuple(index for index, _slot in self._fixed if not cells[index])
+        known = self._layouts.get(empty)
+        if known is None:
+            known = _layout([pair for pair in self._fixed if pair[0] not in empty])
+            if len(self._layouts) < _MANY_LAYOUTS:
+                self._layouts[empty] = known
+        return known
+
+    def _is_short(self, cells: list[str]) -> bool:
+        """Say whether a row lacks columns at its end only; completes it. Its order's id in the right place tells."""
+        at = self._roles.get(Role.ORDER, -1)
+        if not 0 <= at < len(cells) < self.width or not is_order(cells[at]):
+            return False
+        cells.extend([""] * (self.width - len(cells)))
+        return True
+
+    def _facts(self, cells: list[str]) -> SightedFacts:
+        read, roles = self._instants.read, self._roles
+        at = [
+            read(cells[roles[role]]) if role in roles else 0
+            for role in (Role.PURCHASED, Role.SHIPPED, Role.UPDATED)
+        ]
+        status = self._origin.kind.status
+        if Role.STATUS in roles:
+            status = status_of(cells[roles[Role.STATUS]])
+        return facts(status, *at, fresh=self._origin.fresh)
+
+    def _odd(
+        self, batch: Batch, cells: list[str], slots: dict[SlotKey, Scalar], order: str
+    ) -> list[Odd]:
+        """Return what a bare token in a fixed slot does not do for; adds its values to `slots`."""
+        odd: list[Odd] = []
+        item = self._ident(Role.ITEM, cells)
+        for index, rule, name in self._others:
+            value = cells[index]
+            if not value:
+                continue
+            key: SlotKey
+            if rule.number is not None:
+                key = rule.number
+            else:
+                own = item if rule.kind == Role.ITEM else self._ident(Role.PACKAGE, cells)
+                key = f"{rule.kind}:{own or '0'}.{rule.field}"
+            if slots.get(key, value) != value:
+                # Two columns for one thing: neither value may be lost.
+                key = unknown_slot(f"{self._origin.kind.name}:{name}:{item}")
+            slots[key] = value
+            if not (rule.clear and value in COUNTRY_CODES):
+                odd.append((index, key, RENDERS[rule.render]))
+        if self._unknown:
+            if not item:
+                count = batch.counts[order] = batch.counts.get(order, 0) + 1
+                item = cells[self._sku] if self._sku >= 0 else f"n{count}"
+            for column in self._unknown:
+                if value := cells[column.index]:
+                    key = unknown_slot(f"{self._origin.kind.name}:{column.name}:{item}")
+                    slots[key] = value
+                    odd.append((column.index, key, plain))
+                    batch.drift += self._origin.drift(column.shown, _UNKNOWN_COLUMN)
+        return odd
+
+    def _ident(self, role: Role, cells: list[str]) -> str:
+        at = self._roles.get(role, -1)
+        return ident(cells[at], 0) if at >= 0 and cells[at] else ""
+
+    def _add_anchored(self, batch: Batch, cells: list[str], strange: int) -> None:
+        """Add a row without an order; what stands in place of its id is `strange`."""
+        sighting = self._origin.anchor(self._number)
+        odd: list[Odd] = []
+        known = dict(self._fixed)
+        others = {index: rule for index, rule, _name in self._others}
+        unknown = {column.index for column in self._unknown} | {strange}
+        for index, value in enumerate(cells):
+            if not value:
+                continue
+            rule = others.get(index)
+            key: SlotKey = unknown_slot(f"{self._names[index]}")
+            render: Render = plain
+            if index in known:
+                key = known[index]
+            elif rule is not None:
+                if rule.number is not None and rule.number not in sighting.slots:
+                    key = rule.number
+                render = RENDERS[rule.render]
+                if rule.clear and value in COUNTRY_CODES:
+                    sighting.slots[key] = value
+                    continue
+            elif index not in unknown:
+                continue
+            sighting.slots[key] = value
+            odd.append((index, key, render))
+        for column in self._unknown:
+            if cells[column.index]:
+                batch.drift += self._origin.drift(column.shown, _UNKNOWN_COLUMN)
+        self._add(batch, cells, sighting, odd)
+
+    def _add_unread(self, batch: Batch, cells: list[str]) -> None:
+        """Add a row with too many columns or too few: every value in it is unknown."""
+        if len(cells) > MAX_COLUMNS:
+            raise Malformed("a row of the document has more columns than any report")
+        self._wrong += 1
+        if self._wrong > _MANY_WRONG and self._wrong * 2 > self._number:
+            raise Malformed("most rows of the document have other columns than its header")
+        sighting = self._origin.anchor(self._number)
+        odd: list[Odd] = []
+        for index, value in enumerate(cells):
+            if value:
+                key = unknown_slot(f"column {index}")
+                sighting.slots[key] = value
+                odd.append((index, key, plain))
+        batch.drift += self._origin.drift("", _WRONG_COLUMNS)
+        self._add(batch, cells, sighting, odd)
+
+    def _add(
+        self, batch: Batch, cells: list[str], sighting: Sighting | None, odd: list[Odd]
+    ) -> None:
+        owner = -1
+        if sighting is not None and sighting.slots:
+            owner = len(batch.sightings)
+            batch.sightings.append(sighting)
+        batch.rows.append(cells)
+        batch.places.append(())
+        batch.odd.append(odd)
+        batch.owners.append(owner)
+
+
+def _layout(pairs: Sequence[tuple[int, int]]) -> _Layout:
+    places: list[tuple[int, SlotKey]] = list(pairs)
+    numbers = [slot for _index, slot in pairs]
+    indexes = [index for index, _slot in pairs]
+    if len(indexes) < 2:  # noqa: PLR2004 - `itemgetter` gives no tuple of one
+        return places, numbers, lambda cells: [cells[index] for index in indexes]
+    return places, numbers, itemgetter(*indexes)
+
+
+def _column_name(header: str, index: int) -> str:
+    """Return what a column's unknown values are told apart by; columns of one name are numbered by place."""
+    return f"{plain_name(header)}@{index}"

@@ -1,0 +1,223 @@
+"""Documents made to break the gateway: each is refused or completed, none leaks, none ends half without an error."""
+
+from __future__ import annotations
+
+import gzip
+import re
+import resource
+import zlib
+
+import pytest
+from tests.gateway.conftest import Shop, clean_simulator, make_door, shop, simulator
+from tests.support.downloads import Download, fetch, link_of, table
+from tests.support.pieces import run
+
+from strongroom.errors import Malformed
+from strongroom.gateway.documents.document import Said
+from strongroom.gateway.documents.fetching import HOSTS
+from strongroom.gateway.documents.packing import Unpacker
+
+__all__ = ["clean_simulator", "make_door", "shop", "simulator"]
+
+pytestmark = pytest.mark.clause("1.3", "2.4")
+
+SECRET = "Zoë Secret"
+ROW = ("111-1111111-1111111", SECRET)
+HEAD = ("order-id", "buyer-name")
+GOOD = table([HEAD, ROW]).encode()
+
+
+def served(
+    shop: Shop, content: bytes, *, packed: bool = False, kind: str = "text/plain"
+) -> Download:
+    document = shop.simulator.plant_document("acme", content, kind, packed=packed)
+    return fetch(shop.door, link_of(shop.door, shop.app, document))
+
+
+def bomb(plain: bytes, times: int) -> bytes:
+    packer = zlib.compressobj(9, zlib.DEFLATED, 31)
+    return b"".join(packer.compress(plain) for _ in range(times)) + packer.flush()
+
+
+HOSTILE = {
+    "a quote that is never closed": b'"order-id","buyer-name"\n"'
+    + SECRET.encode()
+    + b'","\nmore' * 9,
+    "bytes that are no text": GOOD + b"\0" + GOOD,
+    "text of two encodings": GOOD + SECRET.encode("cp1252"),
+    "an image": b"\x89PNG\r\n" + GOOD,
+    "XML that is not well-formed": b"<a><b>" + SECRET.encode() + b"</a>",
+    "XML with a type and an entity": (
+        b'<!DOCTYPE a [<!ENTITY x "' + SECRET.encode() + b'">]><a><b>&x;</b></a>'
+    ),
+    "XML that reaches for a file": (
+        b'<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]><a><b>&x;</b></a>'
+    ),
+    "XML with a type elsewhere": b'<!DOCTYPE a SYSTEM "https://evil.example/a.dtd"><a/>',
+    "XML with an entity nobody declared": b"<a><b>&nbsp;</b></a>",
+    "XML of nothing but depth": b"<a>" * 100 + SECRET.encode() + b"</a>" * 100,
+    "XML cut off": b"<a><b><c>" + SECRET.encode(),
+    "JSON cut off": b'{"a":[{"buyerName":"' + SECRET.encode(),
+    "JSON of nothing but depth": b"[" * 5000 + b"]" * 5000,
+    "JSON whose keys are people": b'{"' + SECRET.encode() + b'": [1]}',
+    "gzip that is none": b"\x1f\x8b\x08\x00" + GOOD,
+    "too many columns": table([(*HEAD, *"x" * 900), ROW]).encode(),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_what_is_no_report_is_refused(shop: Shop, name: str):
+    got = served(shop, HOSTILE[name])
+    assert got.status == 502 or not got.whole
+    assert SECRET.encode() not in got.body
+    assert b"passwd" not in got.body
+    event = shop.door.gateway_events()[-1]
+    assert event[0] in ("gateway.upstream.failed", "gateway.document.served")
+    assert event[1] == "failure"
+
+
+@pytest.mark.parametrize("cut", [1, 12, 40])
+def test_a_packed_document_that_is_cut_off_has_no_end(shop: Shop, cut: int):
+    got = served(shop, gzip.compress(GOOD * 50)[:-cut], packed=True)
+    assert got.status == 502 or not got.whole
+    assert SECRET.encode() not in got.body
+
+
+def test_a_long_document_that_is_cut_off_has_no_end(shop: Shop):
+    rows = [(f"111-1111111-{n:07d}", f"Buyer {n} {n * 7919 % 1009}") for n in range(20_000)]
+    packed = gzip.compress(table([HEAD, *rows]).encode())
+    got = served(shop, packed[:-30], packed=True)
+    assert (got.status, got.whole) == (200, False)
+    plain = zlib.decompressobj(31)
+    assert b"Buyer" not in plain.decompress(got.body)
+    assert not plain.eof  # the client's own unpacking tells it as well
+
+
+def test_a_line_without_an_end_is_refused():
+    with pytest.raises(Malformed, match="longer than any"):
+        run(b"order-id\tbuyer-name\n" + b"x" * 2_000_000)
+
+
+def test_a_value_without_an_end_is_refused():
+    for content in (b"<a><b>" + b"x" * 2_000_000, b'{"a":["' + b"x" * 2_000_000):
+        with pytest.raises(Malformed, match="longer than any"):
+            run(content)
+
+
+def test_a_quote_that_is_not_closed_for_long_is_refused():
+    with pytest.raises(Malformed, match="not closed"):
+        run(b'"order-id","buyer-name"\n"' + b"line\n" * 400_000)
+
+
+@pytest.mark.parametrize("form", [b"order-id\tsku\n" + b"\n" * 50, b"[" + b" " * 50])
+def test_a_bomb_ends_before_it_is_unpacked(form: bytes):
+    packed = bomb(b"\n" * 1_000_000, 40)
+    unpacker = Unpacker(packed=True, free_bytes=1_000_000)
+    with pytest.raises(Malformed, match=r"tightly|longer"):
+        run(gzip.compress(form) + packed, None, Said(packed=True), unpacker=unpacker)
+    assert unpacker.seen < 1_500_000
+
+
+def test_a_table_of_nothing_but_wrong_rows_is_refused():
+    with pytest.raises(Malformed, match="other columns"):
+        run(b"order-id\tsku\n" + b"x\n" * 5000)
+
+
+def test_a_document_without_an_end_ends():
+    with pytest.raises(Malformed, match="longer than any report"):
+        run(b"order-id\tsku\n" * 1000, unpacker=Unpacker(packed=False, most_bytes=5000))
+
+
+def test_memory_stays_the_same_however_long_a_document_is():
+    rows = table((f"111-1111111-{n:07d}", "x" * 200) for n in range(500)).encode()
+    run(table([HEAD]).encode() + rows * 2)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    document = table([HEAD]).encode() + rows * 40
+    run(document[: len(document)])
+    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    assert grown < 60_000  # KiB; the test itself keeps document, output and sightings
+
+
+def test_columns_in_the_wrong_place_show_nothing(shop: Shop):
+    """A line break within a value, as sellers' tools write it, moves what follows under other columns."""
+    content = table([("order-id", "sku", "buyer-name"), (ROW[0], "A\nB", SECRET)]).encode()
+    got = served(shop, content)
+    assert got.whole
+    assert SECRET.encode() not in got.body
+
+
+def test_attributes_names_and_comments_carry_nobody_out(shop: Shop):
+    content = (
+        f'<?x {SECRET}?><a b="{SECRET}"><!-- {SECRET} --><c xmlns:d="{SECRET}!">'
+        f"<![CDATA[{SECRET}]]></c>{SECRET}</a>{'<!-- x -->'}"
+    ).encode()
+    got = served(shop, content, kind="text/xml")
+    assert got.whole
+    assert SECRET.encode() not in got.body
+    assert len(re.findall(rb"S[RT][0-9A-Z]{18}", got.body)) >= 4
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://evil.example/x",
+        "http://bucket.s3.amazonaws.com/x",
+        "https://bucket.s3.amazonaws.com:8443/x",
+        "https://user@bucket.s3.amazonaws.com/x",
+        "https://127.0.0.1/x",
+        "https://169.254.169.254/latest/meta-data",
+        "https://amazonaws.com.evil.example/x",
+        "file:///etc/passwd",
+    ],
+)
+def test_amazon_cannot_lead_us_anywhere_else(shop: Shop, url: str):
+    from strongroom.simulator import Fault, FaultKind  # noqa: PLC0415
+
+    body = f'{{"reportDocumentId":"amzn1.x","url":"{url}"}}'.encode()
+    shop.simulator.add_fault(
+        Fault(
+            FaultKind.BODY,
+            operation="getReportDocument",
+            body=body,
+            status=200,
+            content_type="application/json",
+        )
+    )
+    got = fetch(shop.door, link_of(shop.door, shop.app, "amzn1.x"))
+    assert got.status == 502
+    assert url.encode() not in got.body
+
+
+def test_a_public_name_with_a_private_address_is_refused(shop: Shop, monkeypatch):
+    """DNS that is turned after the check is of no use: what is connected to is what was looked at."""
+    import asyncio  # noqa: PLC0415
+    import socket  # noqa: PLC0415
+
+    from strongroom.gateway.documents.fetching import _PublicOnly  # noqa: PLC0415
+
+    def inside(*_args, **_more):
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("10.0.0.7", 443))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", inside)
+    resolver = _PublicOnly("")
+    with pytest.raises(OSError, match="not public"):
+        asyncio.run(resolver.resolve(f"bucket{HOSTS[0]}", 443))
+
+
+def test_another_apps_address_needs_nothing_and_yet_is_its_own(shop: Shop):
+    """A ticket is a bearer secret, like Amazon's; it ends with the authorization it was made under."""
+    document = shop.simulator.plant_document("acme", GOOD)
+    path = link_of(shop.door, shop.app, document)
+    from tests.gateway.conftest import CONSOLE  # noqa: PLC0415
+
+    shop.door.accounts.end("erp", caller=CONSOLE, now=shop.door.clock())
+    assert fetch(shop.door, path).status == 403
+
+
+@pytest.mark.long
+def test_a_gigabyte_in_one_line_or_behind_gzip_is_refused_in_little_memory():
+    for packed in (bomb(b"x" * 1_000_000, 1000), bomb(b"a\tb\n" * 250_000, 1000)):
+        with pytest.raises(Malformed):
+            run(packed, None, Said(packed=True))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert before < 600_000
