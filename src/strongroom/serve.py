@@ -300,6 +300,7 @@ class _Serving:
             grants=system.grants,
             audit=system.audit,
             database=system.database,
+            relay=system.relay,
             clock=system.clock,
             ticket_key=system.api_key,
             environment=system.settings.environment,

@@ -89,6 +89,8 @@ class EventType(StrEnum):
     CANARY_CHECKED = "canary.checked"
     EGRESS_DELIVERED = "egress.delivered"
     EGRESS_RECONCILED = "egress.reconciled"
+    DESTINATION_CHANGED = "destination.changed"
+    RELAY_DISCLOSED = "relay.disclosed"
     EGRESS_REFUSED = "egress.refused"
     PRINCIPAL_SUSPENDED = "principal.suspended"
     PRINCIPAL_RESTORED = "principal.restored"
@@ -294,6 +296,7 @@ class ObjKind(StrEnum):
     CHANNEL = "channel"
     FEED = "feed"
     CANARY = "canary"
+    DESTINATION = "destination"
 
 
 class Field(StrEnum):
@@ -342,6 +345,7 @@ STANDING: Final = frozenset(
         EventType.AGREEMENT_ENDED,
         EventType.AGREEMENT_REOPENED,
         EventType.ALARM_CHANGED,
+        EventType.DESTINATION_CHANGED,
         EventType.CANARY_PLANTED,
         EventType.CANARY_TOUCHED,
         EventType.CANARY_RETIRED,

@@ -17,6 +17,7 @@ from strongroom.cli import (
     channels,
     data,
     demo,
+    destinations,
     evidence,
     feeds,
     installation,
@@ -143,6 +144,7 @@ evidence.register(app)
 alarms.register(app)
 channels.register(alarms.alarm)
 feeds.register(app)
+destinations.register(app)
 anchors.register(app)
 transport.register(app)
 machines.register(app)

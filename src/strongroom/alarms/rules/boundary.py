@@ -193,6 +193,7 @@ class NewDestination:
         {
             EventType.SELLER_ADDED,
             EventType.SELLER_CHANGED,
+            EventType.DESTINATION_CHANGED,
             EventType.ALARM_CHANGED,
             EventType.LOG_ANCHOR_CHANGED,
             EventType.LOG_EXPORT_STARTED,
@@ -209,7 +210,8 @@ class NewDestination:
         "address_changed",
         Severity.HIGH,
         Response.NOTIFY,
-        "the endpoint, the LWA address or the CA of a selling partner was changed",
+        "the endpoint, the LWA address or the CA of a selling partner was changed, or a destination of the relay was "
+        "asked for, approved or ended",
     )
     SELLER: ClassVar = Case(
         kind,
@@ -237,6 +239,13 @@ class NewDestination:
         "after the first one",
     )
     cases: ClassVar[tuple[Case, ...]] = (ADDRESS, SELLER, ALARMS, EXPORT, WAY)
+    _ALWAYS: ClassVar = {
+        EventType.SELLER_ADDED: SELLER,
+        EventType.DESTINATION_CHANGED: ADDRESS,
+        EventType.ALARM_CHANGED: ALARMS,
+        EventType.LOG_ANCHOR_CHANGED: ALARMS,
+        EventType.LOG_EXPORT_STARTED: EXPORT,
+    }
     _ADDRESSES: ClassVar = frozenset({Field.ENDPOINT, Field.LWA_URL, Field.UPSTREAM_CA})
     _PLACES: ClassVar = frozenset({"witness", "anchor", "channel", "feed", "seller", "network"})
 
@@ -249,15 +258,12 @@ class NewDestination:
         """Tell of a change, or of a way that was not used before."""
         if seen.outcome is not Outcome.SUCCESS:
             return ()
-        if seen.type is EventType.SELLER_ADDED:
-            return (self._signal(self.SELLER, seen),)
+        told = self._ALWAYS.get(seen.type)
+        if told is not None:
+            return (self._signal(told, seen),)
         if seen.type is EventType.SELLER_CHANGED:
             moved = not self._ADDRESSES.isdisjoint(seen.fields)
             return (self._signal(self.ADDRESS, seen),) if moved else ()
-        if seen.type in (EventType.ALARM_CHANGED, EventType.LOG_ANCHOR_CHANGED):
-            return (self._signal(self.ALARMS, seen),)
-        if seen.type is EventType.LOG_EXPORT_STARTED:
-            return (self._signal(self.EXPORT, seen),)
         return self._way(seen)
 
     def tick(self, now: datetime) -> Iterable[Signal]:
