@@ -245,7 +245,7 @@ def test_every_listener_and_every_place_we_connect_to_is_listed() -> None:
         for name, field in sections.items()
         if hasattr(field.annotation, "model_fields") and "port" in field.annotation.model_fields
     }
-    assert listeners == {"gateway", "api", "desk", "health", "witness"}
+    assert listeners == {"gateway", "api", "desk", "health", "witness", "proxy"}
     for wanted in (*listeners, "control.sock", "seller.endpoint", "seller.lwa_url", "oidc.issuer",
                    "alarm channel add --smtp", "alarm channel add --webhook", "feed add --webhook",
                    "feed add --syslog", "vault.url", "keystore.url", "audit witness add",

@@ -159,7 +159,9 @@ CATALOGUE: Final[Mapping[EventType, Described]] = {
         "op obj purpose pii n req records seller src",
     ),
     EventType.EGRESS_REFUSED: Described(
-        "2.6", "personal data was found on its way elsewhere and stopped", "op n req seller src"
+        "2.6",
+        "personal data was found on its way elsewhere and stopped, or the proxy was asked to lead elsewhere",
+        "op n req seller src",
     ),
     EventType.PRINCIPAL_SUSPENDED: Described(
         "1.2", "a principal's grants let nothing out", "op obj n req seller"

@@ -46,7 +46,7 @@ def network_allow(
     *,
     cidr: Annotated[str, typer.Argument(metavar="CIDR", show_default=False)],
     listener: Annotated[
-        str | None, typer.Option(metavar="L", help="gateway, api, desk, health or witness.")
+        str | None, typer.Option(metavar="L", help="gateway, api, desk, health, witness or proxy.")
     ] = None,
     principal: Annotated[
         str | None, typer.Option(metavar="P", help="A person, an app or a node.")

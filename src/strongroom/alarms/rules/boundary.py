@@ -58,6 +58,13 @@ class BoundaryCrossed:
         Response.FREEZE,
         "the marker of a canary was found in a body on its way out",
     )
+    ELSEWHERE: ClassVar = Case(
+        kind,
+        "elsewhere",
+        Severity.MEDIUM,
+        Response.NOTIFY,
+        "a program asked the proxy to lead to a host that is none of Amazon's",
+    )
     UNRECONCILED: ClassVar = Case(
         kind,
         "unreconciled",
@@ -84,10 +91,12 @@ class BoundaryCrossed:
         MANY,
         REFUSED,
         CANARY,
+        ELSEWHERE,
         UNRECONCILED,
         LEAK,
         LEAKED_CANARY,
     )
+    _OF_REASON: ClassVar = {Reason.CANARY: CANARY, Reason.WRONG_NETWORK: ELSEWHERE}
 
     def __init__(self, parameters: Parameters) -> None:
         self._parameters = parameters
@@ -108,7 +117,9 @@ class BoundaryCrossed:
         if seen.type is EventType.EGRESS_RECONCILED:
             uneven = seen.outcome is not Outcome.SUCCESS
             return (self._signal(self.UNRECONCILED, seen),) if uneven else ()
-        case = self.CANARY if seen.reason is Reason.CANARY else self.REFUSED
+        case = self.REFUSED
+        if seen.reason is not None:
+            case = self._OF_REASON.get(seen.reason, case)
         return (self._signal(case, seen),)
 
     def tick(self, now: datetime) -> Iterable[Signal]:
