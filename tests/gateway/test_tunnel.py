@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 import uvloop
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from strongroom.gateway import tunnel as tunnels
 from strongroom.gateway.tunnel import Tunnel
@@ -200,3 +202,23 @@ def test_a_handshake_that_fails_ends_that_connection_alone(served: Served) -> No
             pass
     with served.enter() as inside:
         assert inside.recv(100).startswith(b"127.0.0.1|")
+
+
+def test_generated_requests_lead_nowhere(served: Served) -> None:
+    """Hypothesis makes heads; only the one that is right is answered with 200."""
+
+    @settings(max_examples=150, deadline=None, database=None)
+    @given(st.one_of(st.binary(max_size=200), st.text(max_size=40).map(connecting)))
+    def attempt(head: bytes) -> None:
+        connection, answer = served.ask(head + b"\r\n\r\n")
+        connection.close()
+        asked_right = head.startswith(b"CONNECT localhost:443 HTTP/1.")
+        assert asked_right or not answer.startswith(b"HTTP/1.1 200")
+
+    attempt()
+    with served.enter() as inside:
+        assert inside.recv(100).startswith(b"127.0.0.1|")
+
+
+def connecting(host: str) -> bytes:
+    return f"CONNECT {host}:443 HTTP/1.1".encode()

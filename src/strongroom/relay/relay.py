@@ -174,21 +174,23 @@ class Relay:
 
     def _refuse_canaries(self, errand: Errand, *parts: bytes) -> None:
         """End a request that would carry what only canary records have. Raises: Denied; recorded."""
-        if self._markers.find(*parts) is None:
-            return
+        if self._markers.find(*parts) is not None:
+            self._record_canary(errand, "relay")
+            # What a token without a grant gets: nothing tells the app what it has met.
+            raise NotGranted("a token in the request may not be used", DenyReason.NO_GRANT)
+
+    def _record_canary(self, errand: Errand, op: str) -> None:
         event = Event(
             EventType.EGRESS_REFUSED,
             Outcome.DENIED,
             errand.caller,
             reason=Reason.CANARY,
-            op="relay",
+            op=op,
             req=errand.req,
             src_ip=errand.src_ip,
         )
-        self._audit.record(event, now=errand.now)
+        self._audit.record(event, now=self._clock())
         errand.recorded = True
-        # What a token without a grant gets: nothing tells the app what it has met.
-        raise NotGranted("a token in the request may not be used", DenyReason.NO_GRANT)
 
     def _tell(self, errand: Errand, target: Target, filling: "_Filling", outcome: Outcome) -> None:
         """Record what became of the records that were opened [2.6]; what is missing here shows as unreconciled."""
@@ -249,23 +251,10 @@ class Relay:
         tokens = self._sealed(errand, filling, fresh) if fresh else {}
         cleaned = answers.written(kind, body, echoes, party.answers, tokens)
         if self._markers.find(cleaned) is not None:
-            self._refuse_answer(errand, target)
+            # Somebody gave it to them.
+            self._record_canary(errand, f"relay.{target.name}")
+            raise Failed(Reason.MALFORMED_UPSTREAM)
         return cleaned
-
-    def _refuse_answer(self, errand: Errand, target: Target) -> None:
-        """End an answer that carries what only canary records have: somebody gave it to them. Raises: Failed."""
-        event = Event(
-            EventType.EGRESS_REFUSED,
-            Outcome.DENIED,
-            errand.caller,
-            reason=Reason.CANARY,
-            op=f"relay.{target.name}",
-            req=errand.req,
-            src_ip=errand.src_ip,
-        )
-        self._audit.record(event, now=self._clock())
-        errand.recorded = True
-        raise Failed(Reason.MALFORMED_UPSTREAM)
 
     def _sealed(self, errand: Errand, filling: "_Filling", fresh: answers.Fresh) -> dict[str, str]:
         """Return the tokens of what is new, sealed in a record of its own, which ends when the request's data does."""
