@@ -32,6 +32,7 @@ from strongroom.gateway.outgoing import (
     purpose_of,
     refuse_token_in_path,
 )
+from strongroom.gateway.pacing import Pace
 from strongroom.gateway.permits import RESTRICTED_TOKEN_PATH, Permits, says_expired
 from strongroom.gateway.sealing import Sealing
 from strongroom.gateway.upstream import Deadline, Line, Lines, Reply, UpstreamLimits
@@ -115,6 +116,7 @@ class Gateway:
         self._sealing = Sealing(catalogue, vault, self._outgoing, limits)
         self._markers = Markers(vault.canaries)
         self._lines = Lines(sellers, limits)
+        self._pace = Pace(limits.queue_seconds, everywhere=limits.plans_everywhere)
         elements = frozenset[str]().union(*(o.rdt_elements for o in catalogue.operations.values()))
         self._permits = Permits(sellers, elements, clock)
         self._addresses: dict[str, str] = {}
@@ -367,6 +369,7 @@ class Gateway:
             else:
                 token, shown = await self._permits.restricted(line, operation, elements)
             headers["x-amz-access-token"] = token
+            await self._pace.turn(line.seller, operation)
             reply = await line.send(
                 operation.method,
                 url,
@@ -374,6 +377,7 @@ class Gateway:
                 body=body,
                 repeatable=operation.read_only,
             )
+            self._pace.heard(line.seller, operation, reply)
             if last or not says_expired(reply):
                 break
             if elements is None:
