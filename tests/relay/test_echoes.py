@@ -45,7 +45,7 @@ def test_a_value_is_found_in_every_spelling(value: str, spelling: object) -> Non
     echoes = Echoes([Put(value, TOKEN, Category.ADDRESS)])
     replaced = echoes.replace(spelling(value))  # type: ignore[operator]
     assert TOKEN in replaced
-    assert value not in replaced
+    assert value not in replaced.replace(TOKEN, "")
 
 
 @given(st.text(max_size=60))

@@ -35,6 +35,9 @@ MOST_FRESH: Final = 200
 _LONGEST_TEXT: Final = 16 * 1024
 """A longer text is a document, whatever it says."""
 
+_MOST_CHARACTERS: Final = 1024 * 1024
+"""Of all texts that are no documents: looking for echoes in more would hold up everybody else."""
+
 _SHORTEST_HIDDEN: Final = 256
 _HEAD: Final = 24
 _BASE64: Final = re.compile(r"[A-Za-z0-9+/_-]+={0,2}")
@@ -92,6 +95,7 @@ class _Reader:
         self._echoes = echoes
         self._policy = policy
         self._tokens = tokens
+        self._left = _MOST_CHARACTERS
         self.fresh = Fresh()
 
     def look(self, text: str, name: str) -> str:
@@ -100,6 +104,9 @@ class _Reader:
             return text
         if _is_document(text):
             return self._sealed(text, self.fresh.documents)
+        self._left -= len(text)
+        if self._left < 0:
+            raise Malformed("the answer says too much")
         replaced = self._echoes.replace(text)
         if self._passes(text, replaced, name):
             return replaced

@@ -13,6 +13,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final
 from urllib.parse import unquote_plus
 
@@ -57,9 +58,9 @@ class _Needle:
 
     def widened(self, text: str, begin: int, end: int) -> tuple[int, int]:
         """Return the place of an echo with the marks that the value begins and ends with, where they are there."""
-        if self.head and text[:begin].endswith(self.head):
+        if self.head and text.endswith(self.head, 0, begin):
             begin -= len(self.head)
-        if self.tail and text[end:].startswith(self.tail):
+        if self.tail and text.startswith(self.tail, end):
             end += len(self.tail)
         return begin, end
 
@@ -79,12 +80,20 @@ class Echoes:
                     needles[folded] = _Needle(folded, put.token, *marks, bounded, whole)
         # The longest first: a street's name is also the beginning of the street with its number.
         self._needles = sorted(needles.values(), key=lambda needle: -len(needle.folded))
+        self._known: dict[str, str] = {}
 
     def __repr__(self) -> str:
         return f"<{len(self._needles)} echoes>"
 
     def replace(self, text: str) -> str:
         """Return the text with tokens where an echo was; the very same text where there was none."""
+        known = self._known.get(text)
+        if known is None:
+            # An answer is read twice, and says the same thing often.
+            known = self._known[text] = self._replaced(text)
+        return known
+
+    def _replaced(self, text: str) -> str:
         for form in _forms(text):
             replaced = self._in(form)
             if replaced is not None:
@@ -100,6 +109,7 @@ class Echoes:
     def _in(self, text: str) -> str | None:
         folded, places = _folded(text)
         taken: list[tuple[int, int, str]] = []
+        covered = bytearray(len(text))
         for needle in self._needles:
             if needle.whole:
                 if folded == needle.folded:
@@ -109,9 +119,10 @@ class Echoes:
             while at >= 0:
                 begin, end = places[at], places[at + len(needle.folded) - 1] + 1
                 begin, end = needle.widened(text, begin, end)
-                free = all(end <= other[0] or other[1] <= begin for other in taken)
+                free = not any(covered[begin:end])
                 if free and (not needle.bounded or _stands_alone(text, begin, end)):
                     taken.append((begin, end, needle.token))
+                    covered[begin:end] = b"\x01" * (end - begin)
                 at = folded.find(needle.folded, at + 1)
         if not taken:
             return None
@@ -157,16 +168,20 @@ def _folded(text: str) -> tuple[str, list[int]]:
     folded: list[str] = []
     places = []
     for place, character in enumerate(text):
-        for plain in unicodedata.normalize("NFKD", character).casefold():
-            if plain.isalnum():
-                folded.append(plain)
-                places.append(place)
+        plain = _plain(character)
+        folded.append(plain)
+        places += [place] * len(plain)
     return "".join(folded), places
 
 
+@lru_cache(4096)
+def _plain(character: str) -> str:
+    return "".join(filter(str.isalnum, unicodedata.normalize("NFKD", character).casefold()))
+
+
 def _stands_alone(text: str, begin: int, end: int) -> bool:
-    before, after = text[:begin][-1:], text[end:][:1]
-    return not before.isalnum() and not after.isalnum()
+    before = begin > 0 and text[begin - 1].isalnum()
+    return not before and not text[end : end + 1].isalnum()
 
 
 def _forms(text: str) -> list[str]:
