@@ -1,12 +1,11 @@
 #!/bin/sh
-# Make sure Node.js 18 or newer is here, and in .venv/oidc-provider the OpenID Connect provider that
-# the tests sign on with: the versions and hashes of tests/clients/oidc/package-lock.json, from
-# whichever registry npm is set up for, without running any script of theirs.
+# Make sure Node.js 18 or newer is here, and what the tests use of npm: in .venv/oidc-provider the
+# OpenID Connect provider that they sign on with, in .venv/npm-client a client of the SP-API with its
+# host hard-coded. The versions and hashes are those of the package-lock.json in tests/clients/oidc and
+# tests/clients/npm, from whichever registry npm is set up for, without running any script of theirs.
 set -eu
 
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
-from=$root/tests/clients/oidc
-to=$root/.venv/oidc-provider
 
 have_node() {
     command -v npm >/dev/null || return 1
@@ -39,13 +38,22 @@ install_node() {
 }
 
 have_node || install_node
-# npm leaves this file when it is done; the copy beside it says which list that was.
-if [ -e "$to/node_modules/.package-lock.json" ] && cmp -s "$from/package-lock.json" "$to/done"; then
-    exit 0
-fi
-echo "installing the OpenID Connect provider of the tests" >&2
-mkdir -p "$to"
-rm -f "$to/done"
-cp "$from/package.json" "$from/package-lock.json" "$to/"
-(cd "$to" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error) >&2
-cp "$from/package-lock.json" "$to/done"
+
+# install FOLDER NAME: what tests/clients/FOLDER lists, into .venv/NAME.
+install() {
+    from=$root/tests/clients/$1
+    to=$root/.venv/$2
+    # npm leaves this file when it is done; the copy beside it says which list that was.
+    if [ -e "$to/node_modules/.package-lock.json" ] && cmp -s "$from/package-lock.json" "$to/done"; then
+        return
+    fi
+    echo "installing $2 for the tests" >&2
+    mkdir -p "$to"
+    rm -f "$to/done"
+    cp "$from/package.json" "$from/package-lock.json" "$to/"
+    (cd "$to" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error) >&2
+    cp "$from/package-lock.json" "$to/done"
+}
+
+install oidc oidc-provider
+install npm npm-client

@@ -23,7 +23,7 @@ from strongroom.app import System
 from strongroom.errors import Conflict, Denied, Malformed, Misconfigured, Tampered
 from strongroom.home import Layout, certificates, layout, too_open, write_durably
 from strongroom.home.certificates import AMAZON_HOSTS
-from strongroom.home.transport import server_context
+from strongroom.home.transport import gateway_context, server_context
 from strongroom.terms import Environment
 
 PASSPHRASE = "correct horse battery staple"
@@ -379,6 +379,43 @@ def test_old_tls_and_other_names_are_refused(home: Layout) -> None:
         _handshake(server, client, "example.com")
 
 
+@pytest.mark.clause("1.1", "1.5")
+def test_the_gateway_alone_stands_for_amazons_hosts_and_by_name_alone(home: Layout) -> None:
+    """Its clients are led to it by a proxy or a resolver; the desk is never somebody's Amazon."""
+    client = ssl.create_default_context(cafile=str(home.tls / "ca.pem"))
+    gateway = gateway_context(home)
+    for name in (*AMAZON_HOSTS, AMAZON_HOSTS[0].upper(), "localhost", "127.0.0.1"):
+        _handshake(gateway, client, name)
+    for server, name in (
+        (server_context(home), AMAZON_HOSTS[0]),
+        (gateway, "www.amazon.com"),
+        (gateway, "example.com"),
+    ):
+        with pytest.raises(ssl.SSLCertVerificationError):
+            _handshake(server, client, name)
+    assert certificates.amazon_hosts(home) == frozenset(AMAZON_HOSTS)
+
+
+@pytest.mark.clause("1.5")
+def test_a_ca_that_knows_fewer_hosts_has_a_leaf_for_those(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A home of an earlier version: its CA stays, and so does what its clients trust."""
+    home = layout(tmp_path)
+    home.tls.mkdir()
+    with monkeypatch.context() as earlier:
+        earlier.setattr(certificates, "AMAZON_HOSTS", AMAZON_HOSTS[:7])
+        _ensure(home, bytes(32), NOW)
+    for name in ("amazon.pem", "amazon.key"):
+        (home.tls / name).unlink()
+    authority = (home.tls / "ca.pem").read_bytes()
+    assert certificates.amazon_hosts(home) == frozenset()
+    assert _ensure(home, bytes(32), NOW)
+    assert (home.tls / "ca.pem").read_bytes() == authority
+    assert certificates.amazon_hosts(home) == frozenset(AMAZON_HOSTS[:7])
+    assert not _ensure(home, bytes(32), NOW)
+
+
 def _forged(home: Layout, name: str, key: ec.EllipticCurvePrivateKey, where: Path) -> Path:
     """Write a leaf for any name, signed with the home's CA key."""
     authority = x509.load_pem_x509_certificate((home.tls / "ca.pem").read_bytes())
@@ -499,6 +536,7 @@ def test_an_operators_own_certificate_is_left_alone(home: Layout, tmp_path: Path
     before = (home.tls / "gateway.pem").read_bytes()
     open_(home).close()
     assert (home.tls / "gateway.pem").read_bytes() == before
+    assert certificates.amazon_hosts(home) == frozenset(AMAZON_HOSTS)
 
 
 def test_a_certificate_without_its_key_is_named(tmp_path: Path) -> None:

@@ -245,11 +245,11 @@ def test_every_listener_and_every_place_we_connect_to_is_listed() -> None:
         for name, field in sections.items()
         if hasattr(field.annotation, "model_fields") and "port" in field.annotation.model_fields
     }
-    assert listeners == {"gateway", "api", "desk", "health", "witness"}
+    assert listeners == {"gateway", "api", "desk", "health", "witness", "proxy"}
     for wanted in (*listeners, "control.sock", "seller.endpoint", "seller.lwa_url", "oidc.issuer",
                    "alarm channel add --smtp", "alarm channel add --webhook", "feed add --webhook",
                    "feed add --syslog", "vault.url", "keystore.url", "audit witness add",
-                   "audit timestamp add", "audit copy add"):  # fmt: skip
+                   "audit timestamp add", "audit copy add", "destination add"):  # fmt: skip
         assert f"`{wanted}`" in table, wanted
     # Whoever opens a connection of another kind meets this list.
     clients = {
@@ -280,8 +280,9 @@ def test_every_listener_and_every_place_we_connect_to_is_listed() -> None:
         "gateway/upstream.py",
         "outbound.py",
     }
-    # Sockets of its own, for a protocol that no client of these speaks.
-    assert "create_connection" in (SOURCE / "feeds/sinks.py").read_text()
+    # Sockets of its own: a protocol that no client of these speaks, and an address that was checked.
+    for path in ("feeds/sinks.py", "relay/line.py"):
+        assert "create_connection" in (SOURCE / path).read_text()
 
 
 @pytest.mark.clause("1.2")

@@ -60,6 +60,7 @@ from strongroom.feeds.pump import Pump
 from strongroom.feeds.targets import Targets
 from strongroom.home import Layout, certificates, making
 from strongroom.policy.passwords import profile_named
+from strongroom.relay import Disclosures, Lines, Relay
 from strongroom.settings import Settings
 from strongroom.terms import SYSTEM, Caller, Environment, PrincipalId
 from strongroom.vault import GrantStore, Keystore, SellerStore, Vault
@@ -132,6 +133,8 @@ class System:
     following: Following
     log_readers: LogReaders
     keeping: Keeping
+    disclosures: Disclosures
+    relay: Relay
     ticket_key: bytes = field(repr=False)
     api_key: bytes = field(repr=False)
     sound: bool
@@ -348,6 +351,8 @@ def wire(
         f"strongroom.invalid/witness/{settings.home_id}", keystore.secret("witness-signer", now)
     )
 
+    disclosures = Disclosures(database, audit)
+
     if fresh:
         _ensure_certificates(home, settings, keystore, now)
         alarms.watch.begin(now)
@@ -409,6 +414,8 @@ def wire(
             one_person=settings.one_person,
             anchored=lambda size: audit.is_published(size) and anchors.covers(size),
         ),
+        disclosures,
+        Relay(vault, targets, disclosures, audit, Lines(), clock),
         keystore.secret("gateway-tickets", now),
         keystore.secret("api-tickets", now),
         sound=True,

@@ -30,6 +30,8 @@ _TOKEN_URL: Final = "https://token.invalid/"  # noqa: S105 - a rendering of toke
 _ALGORITHMS: Final = ["ECDH-ES+A256KW", "A256GCM"]
 _UNAUTHENTICATED: Final = 401
 _SUCCESS: Final = 200
+_RELAY_SECONDS: Final = 45.0
+"""A third party may take half a minute."""
 
 
 class ApiError(Exception):
@@ -105,6 +107,19 @@ class Principal:
     auth: str
     certificate: Mapping[str, str] | None
     """Of the certificate it showed: `thumbprint` (SHA-256) and `ends_at`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Relayed:
+    """What a destination of the relay answered, with tokens in it; its own status, whatever that is."""
+
+    status: int
+    content_type: str
+    body: bytes = field(repr=False)
+
+    def json(self) -> Any:  # noqa: ANN401 - JSON
+        """Return the answer's document. Raises: ValueError where it is none."""
+        return json.loads(self.body)
 
 
 class Client:
@@ -259,6 +274,45 @@ class Client:
         """Return who this client is to Strongroom. Raises: ApiError."""
         return Principal(**self._call("GET", "/v1/principal"))
 
+    def relay(
+        self,
+        destination: str,
+        path: str,
+        body: Mapping[str, Any] | Sequence[Any] | bytes,
+        *,
+        purpose: str,
+        content_type: str = "application/json",
+        query: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Relayed:
+        """Post tokens to a destination, which gets values; its answer comes as tokens. Raises: ApiError.
+
+        A body that is no bytes is sent as JSON. `headers` go on as they are: the destination's own API key, for one.
+        Nothing is repeated by itself: it may have arrived.
+        """
+        target = f"/v1/relay/{destination}/{path.lstrip('/')}"
+        if query:
+            target += "?" + urllib.parse.urlencode(query)
+        given = {"Content-Type": content_type, "x-strongroom-purpose": purpose}
+        given |= {f"x-relay-{name}": value for name, value in (headers or {}).items()}
+        content = body if isinstance(body, bytes) else json.dumps(body).encode()
+        for last in (False, True):
+            if self._needs_token:
+                given["Authorization"] = f"Bearer {self._token(renew=last)}"
+            status, answered, answer = self._once(
+                "POST", target, content, given, max(self._timeout, _RELAY_SECONDS)
+            )
+            relayed = "x-strongroom-relayed" in answered
+            if relayed or status != _UNAUTHENTICATED or last or not self._needs_token:
+                break
+        if relayed:
+            return Relayed(status, answered.get("content-type", ""), answer)
+        try:
+            problem = json.loads(answer)
+        except ValueError:
+            raise ApiError("internal", status, "the answer is no JSON") from None
+        raise _error(problem, answered)
+
     # -- private ---------------------------------------------------------------------------------
 
     def _call(
@@ -307,8 +361,19 @@ class Client:
             except (http.client.HTTPException, ConnectionError, ssl.SSLError):
                 # The server closes what was idle for a minute; every call here may be repeated.
                 idle.close()
+        return self._once(method, path, body, headers, self._timeout)
+
+    def _once(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None,
+        headers: Mapping[str, str],
+        timeout: float,
+    ) -> tuple[int, Mapping[str, str], bytes]:
+        """Send a request over a connection of its own, and never again."""
         fresh = http.client.HTTPSConnection(
-            self._host, self._port, timeout=self._timeout, context=self._trust
+            self._host, self._port, timeout=timeout, context=self._trust
         )
         return self._exchange(fresh, method, path, body, headers)
 
@@ -435,6 +500,16 @@ class AsyncClient:
     async def principal(self) -> Principal:
         """Return who this client is to Strongroom. Raises: ApiError."""
         return await self._run(self._client.principal)
+
+    async def relay(
+        self,
+        destination: str,
+        path: str,
+        body: Mapping[str, Any] | Sequence[Any] | bytes,
+        **options: Any,  # noqa: ANN401 - as Client
+    ) -> Relayed:
+        """Post tokens to a destination; its answer comes as tokens. Raises: ApiError."""
+        return await self._run(partial(self._client.relay, destination, path, body, **options))
 
     async def _run(self, call: Callable[[], _T]) -> _T:
         return await asyncio.to_thread(call)

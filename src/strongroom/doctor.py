@@ -109,6 +109,7 @@ def open_checks(system: System, now: datetime) -> list[Check]:
         _reconciled(system, now),
         _channels(system, now),
         _feeds(system),
+        _destinations(system),
         Check(
             "keys.copies",
             State.OK,
@@ -555,6 +556,17 @@ def _feeds(system: System) -> Check:
         return Check(name, State.WARNING, f"paused: {', '.join(paused)}", hint)
     detail = f"{len(states)}, none stopped" if states else "the log goes to no collector"
     return Check(name, State.OK, detail)
+
+
+def _destinations(system: System) -> Check:
+    """Tell whether every destination of the relay is what two people agreed on [1.3]."""
+    edited = [row for row in system.targets.drift() if row.startswith(Role.PARTY)]
+    if edited:
+        detail = f"not what was approved, and sent nothing: {', '.join(edited)}"
+        hint = "find out who writes to the database"
+        return Check("relay.destinations", State.FAILED, detail, hint)
+    count = len(system.targets.in_effect(Role.PARTY))
+    return Check("relay.destinations", State.OK, f"{count} approved")
 
 
 def _instant(text: str) -> datetime:

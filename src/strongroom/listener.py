@@ -9,14 +9,20 @@ import contextlib
 import resource
 import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Final, Literal, Protocol
+from datetime import datetime
+from typing import Any, Final, Literal, Protocol, Self
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from strongroom.accounts import Networks
+from strongroom.accounts.strangers import ELSEWHERE, Strangers
 from strongroom.errors import Misconfigured
+from strongroom.gateway.tunnel import Tunnel
+from strongroom.home.transport import Transport
+from strongroom.terms import Environment
 
 GRACE_SECONDS: Final = 30
 """How long a stop waits for requests that were begun."""
@@ -69,7 +75,7 @@ class _Server(uvicorn.Server):
         loop = asyncio.get_running_loop()
         for listening in sockets or ():
             server = await loop.create_server(
-                self._make_protocol,
+                self.protocol,
                 sock=listening,
                 ssl=self.config.ssl,
                 backlog=_BACKLOG,
@@ -89,7 +95,8 @@ class _Server(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         yield
 
-    def _make_protocol(self) -> asyncio.Protocol:
+    def protocol(self) -> asyncio.Protocol:
+        """Return what is done with one connection."""
         return _BoundedProtocol(self.config, self.server_state, self.lifespan.state)
 
     async def _hang_up(self) -> None:
@@ -135,9 +142,80 @@ class Listener:
         """Return once connections are answered."""
         await self.server.listening.wait()
 
+    def enter(self) -> asyncio.Protocol:
+        """Return what is done with one more connection, that came in another way."""
+        return self.server.protocol()
+
     def stop(self) -> None:
         """Take no more connections and end `run`."""
         self.server.should_exit = True
+
+
+@dataclass(frozen=True, slots=True)
+class Proxy:
+    """The forward proxy's socket, and what answers on it."""
+
+    listening: socket.socket
+    tunnel: Tunnel
+
+    @classmethod
+    def open(
+        cls,
+        listening: socket.socket,
+        enter: Callable[[], asyncio.Protocol],
+        transport: Transport,
+        *,
+        networks: Networks,
+        strangers: Strangers,
+        clock: Callable[[], datetime],
+        environment: Environment,
+    ) -> Self:
+        """Return the proxy for a socket that listens, leading to what `enter` makes.
+
+        Raises:
+            Misconfigured: there is no certificate for hosts of Amazon's.
+
+        """
+        if not transport.hosts:
+            raise Misconfigured(
+                "the proxy has no certificate for Amazon's hosts",
+                hint="it is of the home's own CA: `strongroom tls rotate`, or proxy.enabled = false",
+            )
+
+        def hosts() -> frozenset[str]:
+            if environment is not Environment.PRODUCTION:
+                return transport.hosts
+            # Who asks for the sandbox would get real orders.
+            return frozenset(host for host in transport.hosts if not host.startswith("sandbox."))
+
+        def telling(listener: str) -> Callable[[str], Awaitable[None]]:
+            async def tell(address: str) -> None:
+                now = clock()
+                events = strangers.refused(listener, address or None, now)
+                if events:
+                    await asyncio.to_thread(strangers.record, events, now)
+
+            return tell
+
+        # The lists are read with the log beside them: before the first connection, not within it.
+        networks.permits_listener("proxy", "127.0.0.1")
+        tunnel = Tunnel(
+            hosts,
+            lambda address: networks.permits_listener("proxy", address),
+            transport.gateway,
+            enter,
+            stranger=telling("proxy"),
+            elsewhere=telling(ELSEWHERE),
+        )
+        return cls(listening, tunnel)
+
+    @property
+    def url(self) -> str:
+        """How a client on this machine names it."""
+        host, port = self.listening.getsockname()[:2]
+        if host in ("0.0.0.0", "::"):  # noqa: S104 - compared, not bound
+            host = "localhost"
+        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def allow_connections() -> None:
@@ -167,7 +245,7 @@ def open_listener(
         Misconfigured: the address or the port cannot be had.
 
     """
-    listening = _listen(at.host, at.port, name, sockets)
+    listening = listen(at.host, at.port, name, sockets)
     return Listener(name, listening, server_of(app, context, lifespan=lifespan))
 
 
@@ -276,7 +354,8 @@ class _BoundedProtocol(HttpToolsProtocol):
         )
 
 
-def _listen(host: str, port: int, what: str, sockets: contextlib.ExitStack) -> socket.socket:
+def listen(host: str, port: int, what: str, sockets: contextlib.ExitStack) -> socket.socket:
+    """Return a socket that listens, closed with `sockets`. Raises: Misconfigured."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = sockets.enter_context(socket.socket(family, socket.SOCK_STREAM))
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -37,7 +37,7 @@ from strongroom.errors import Conflict, Misconfigured, StrongroomError, Tampered
 from strongroom.gateway import create_gateway
 from strongroom.home import certificates
 from strongroom.home.transport import Refused, Taken, Transport
-from strongroom.listener import Address, Listener, allow_connections, open_listener
+from strongroom.listener import Address, Listener, Proxy, allow_connections, listen, open_listener
 from strongroom.metrics import CONTENT_TYPE, Metrics
 from strongroom.opening import open_system
 from strongroom.perimeter import Perimeter
@@ -78,6 +78,8 @@ class Ready:
     api: str | None
     desk: str | None
     """As people type it: the certificate and passkeys are for this name."""
+    proxy: str | None
+    """Where clients whose host is hard-coded get to the gateway; only where the settings say so."""
     witness: str | None
     """Where other logs ask us to cosign; only while one is followed, or when it was asked for."""
     health: str
@@ -187,6 +189,7 @@ class _Serving:
         )
         self._renewal_at = machine_clock() + _RENEWAL_EVERY
         self._metrics = Metrics(system)
+        self._proxy: Proxy | None = None
 
     async def run(self, ready: Callable[[Ready], None]) -> None:
         loop = asyncio.get_running_loop()
@@ -202,7 +205,8 @@ class _Serving:
                 lifespan: Literal["on", "off"] = "off",
             ) -> None:
                 guarded = self._perimeter(name, app)
-                context = self._transport.mutual if name == "api" else self._transport.plain
+                kinds = {"api": self._transport.mutual, "gateway": self._transport.gateway}
+                context = kinds.get(name, self._transport.plain)
                 listeners[name] = open_listener(
                     name, at, guarded, context, sockets, lifespan=lifespan
                 )
@@ -210,6 +214,7 @@ class _Serving:
 
             if self._face in (Face.ALL, Face.GATEWAY):
                 add("gateway", settings.gateway, self._gateway(), "on")
+                self._proxy = self._open_proxy(listeners["gateway"], sockets)
             if self._face in (Face.ALL, Face.API):
                 add("api", settings.api, self._api())
             if self._face in (Face.ALL, Face.DESK):
@@ -237,11 +242,16 @@ class _Serving:
                 tasks.create_task(self._certificates())
                 tasks.create_task(self._watching())
                 tasks.create_task(self._deliveries())
+                if self._proxy is not None:
+                    tasks.create_task(self._proxy.tunnel.run(self._proxy.listening))
+                    await self._proxy.tunnel.ready()
                 for listener in listeners.values():
                     await listener.ready()
                 self._tell(ready, {name: listener.url for name, listener in listeners.items()})
                 await self._stop.wait()
                 logs.say(logs.Happening.SERVE_STOPPING, pid=os.getpid())
+                if self._proxy is not None:
+                    self._proxy.tunnel.stop()
                 for listener in listeners.values():
                     listener.stop()
             await control.stop()
@@ -265,8 +275,9 @@ class _Serving:
         tokens = None if base is None else f"{base}/auth/o2/token"
         desk = self._system.signon.site.origin if "desk" in urls else None
         health = urls["health"] + "/health"
+        proxy = None if self._proxy is None else self._proxy.url
         witness = urls.get("witness")
-        ready(Ready(base, tokens, urls.get("api"), desk, witness, health, authority, pid))
+        ready(Ready(base, tokens, urls.get("api"), desk, proxy, witness, health, authority, pid))
 
     def _witnesses(self) -> bool:
         """Tell whether we listen for logs that want a cosignature."""
@@ -300,10 +311,26 @@ class _Serving:
             grants=system.grants,
             audit=system.audit,
             database=system.database,
+            relay=system.relay,
             clock=system.clock,
             ticket_key=system.api_key,
             environment=system.settings.environment,
             limits=ApiLimits(limits.requests_per_second, limits.burst, limits.records_per_day),
+        )
+
+    def _open_proxy(self, gateway: Listener, sockets: contextlib.ExitStack) -> Proxy | None:
+        """Return the forward proxy to the gateway, None where it is not wanted. Raises: Misconfigured."""
+        system, at = self._system, self._system.settings.proxy
+        if not at.enabled:
+            return None
+        return Proxy.open(
+            listen(at.host, at.port, "proxy", sockets),
+            gateway.enter,
+            self._transport,
+            networks=system.networks,
+            strangers=system.strangers,
+            clock=system.clock,
+            environment=system.settings.environment,
         )
 
     def _gateway(self) -> Any:  # noqa: ANN401 - an ASGI application

@@ -153,6 +153,16 @@ class WitnessSettings(_Section):
     port: Port = Field(8447, description="port; 0 picks a free one")
 
 
+class ProxySettings(_Section):
+    """The forward proxy for clients whose host is hard-coded: it leads to the gateway, and nowhere else."""
+
+    enabled: bool = Field(
+        default=False, description="whether `CONNECT` to a host of Amazon's leads to the gateway"
+    )
+    host: Host = Field("127.0.0.1", description="address to listen on; loopback by default [1.1]")
+    port: Port = Field(8448, description="port; 0 picks a free one")
+
+
 class LogSettings(_Section):
     """Who outside has to have seen the log."""
 
@@ -231,6 +241,7 @@ class Settings(BaseSettings):
     desk: DeskSettings = DeskSettings()
     health: HealthSettings = HealthSettings()
     witness: WitnessSettings = WitnessSettings()
+    proxy: ProxySettings = ProxySettings()
     log: LogSettings = LogSettings()
     access: AccessSettings = AccessSettings()
     oidc: OidcSettings = OidcSettings()

@@ -112,6 +112,18 @@ def a_scan_finds_somebody_elses_addresses(story: Story) -> None:
     story.record(EventType.LEAK_FOUND, FAILED, PERSON, op="shape.email", n=3)
 
 
+@BOOK.fires(CROSSED, "elsewhere")
+def a_program_asks_the_proxy_for_another_host(story: Story) -> None:
+    story.record(
+        EventType.EGRESS_REFUSED,
+        DENIED,
+        STRANGER,
+        reason=Reason.WRONG_NETWORK,
+        op="proxy.elsewhere",
+        n=1,
+    )
+
+
 # -- new destinations ------------------------------------------------------------------------------
 
 
@@ -134,6 +146,18 @@ def a_selling_partners_endpoint_moves(story: Story) -> None:
 @BOOK.fires(DESTINATION, "address_changed")
 def another_ca_is_trusted(story: Story) -> None:
     changed(story, Field.UPSTREAM_CA)
+
+
+@BOOK.fires(DESTINATION, "address_changed")
+def a_destination_of_the_relay_is_approved(story: Story) -> None:
+    story.record(
+        EventType.DESTINATION_CHANGED,
+        Outcome.SUCCESS,
+        PERSON,
+        op="destination.add.approved",
+        obj_kind=ObjKind.DESTINATION,
+        obj_ref="1",
+    )
 
 
 @BOOK.fires(DESTINATION, "seller_added")

@@ -15,6 +15,8 @@ from tests.vault.conftest import CONSOLE, EMAIL, NAME, NOW, PHONE, World, make_w
 
 from strongroom.accounts import Accounts, Certificates, Channels, ClientGuard, Networks, Nodes
 from strongroom.api import ApiLimits, create_api
+from strongroom.feeds.targets import Targets
+from strongroom.relay import Disclosures, Lines, Relay
 from strongroom.terms import Action, Category, PrincipalId, Purpose, SellerId
 
 __all__ = ["make_world"]
@@ -71,6 +73,15 @@ class Door:
         self.peer: bytes | None = None
         """DER of the certificate that every request comes with."""
         self.networks = Networks(world.database, world.audit, one_person=True)
+        self.targets = Targets(
+            world.database,
+            world.keystore.secret("deliveries", NOW),
+            world.audit,
+            world.environment,
+            one_person=True,
+        )
+        self.disclosures = Disclosures(world.database, world.audit)
+        self.lines = Lines()
         self.address = "127.0.0.1"
         self.gone_after: int | None = None
         """How many messages of a request come before its client goes away."""
@@ -90,6 +101,14 @@ class Door:
             grants=self.world.grants,
             audit=self.world.audit,
             database=self.world.database,
+            relay=Relay(
+                self.world.vault,
+                self.targets,
+                self.disclosures,
+                self.world.audit,
+                self.lines,
+                lambda: self.now,
+            ),
             clock=lambda: self.now,
             ticket_key=self.world.keystore.secret("api-tickets", NOW),
             environment=self.world.environment,

@@ -210,6 +210,7 @@ def test_the_document_is_openapi_31_and_needs_nothing_else(shop: Shop) -> None:
         "/v1/orders/reveal",
         "/v1/search",
         "/v1/records/{number}",
+        "/v1/relay/{destination}/{path}",
         "/v1/grants",
         "/v1/principal",
         "/v1/health",

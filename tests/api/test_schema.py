@@ -30,6 +30,7 @@ OPERATIONS = [
     ("POST", "/v1/orders/reveal"),
     ("POST", "/v1/search"),
     ("GET", "/v1/records/{number}"),
+    ("POST", "/v1/relay/{destination}/{path}"),
     ("GET", "/v1/grants"),
     ("GET", "/v1/principal"),
     ("GET", "/v1/health"),

@@ -7,6 +7,7 @@ import http.client
 import json
 import ssl
 import urllib.parse
+from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -17,10 +18,11 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from tests.support.carrier import Carrier, Reply
 from tests.support.client import Client as Gateway
 from tests.support.home import App, Home
 
-from strongroom.client import ApiError, AsyncClient, Client, Value
+from strongroom.client import ApiError, AsyncClient, Client, Relayed, Value
 from strongroom.crypto.token import find_tokens
 from strongroom.simulator import SellerAccount, Simulator, SimulatorConfig
 
@@ -183,3 +185,58 @@ def test_a_face_alone_serves_what_it_names(served: Served, tmp_path: Path) -> No
         home.start(face="api")
         assert {"api", "health"} <= set(home.ready)
         assert not {"gateway", "token_endpoint"} & set(home.ready)
+
+
+@pytest.mark.clause("1.3", "1.5", "2.2")
+def test_the_relay_as_an_operator_and_an_app_use_it(served: Served, tmp_path: Path) -> None:
+    """Commands over the control socket, the client over TLS, and a carrier over TLS behind it."""
+    home = served.home
+    carrier_label = b"%PDF-1.7 for nobody"
+    with Carrier(tmp_path / "carrier") as carrier, served.client() as client:
+        ca = tmp_path / "ca.pem"
+        ca.touch(mode=0o600)
+        ca.write_text(carrier.ca)
+        added = home.run(
+            "destination", "add", "parcels", "--host", f"localhost:{carrier.port}", "--prefix", "/v2/",
+            "--categories", "name,address", "--purposes", "fulfilment", "--seller", "alpha",
+            "--ca", str(ca), "--pin", carrier.pin, "--network", "127.0.0.0/8", "--network", "::1/128",
+        )  # fmt: skip
+        assert (added["state"], added["prefix"], added["sellers"]) == ("active", "/v2", ["alpha"])
+        home.run(
+            "grant", "add", "--principal", "erp", "--action", "relay", "--purpose", "fulfilment",
+            "--categories", "name,address", "--seller", "alpha", "--days", "30",
+        )  # fmt: skip
+        name = client.reveal(served.token, **WHY).value
+        sent = {"name": served.token}
+        answer = client.relay(
+            "parcels", "labels", sent, purpose="fulfilment", headers={"authorization": "Basic x"}
+        )
+        (got,) = carrier.got
+        assert json.loads(got.body) == {"name": name}
+        assert got.headers["authorization"] == "Basic x"
+        assert (answer.status, answer.json()) == (200, sent)
+        assert str(name) not in repr(answer)
+        carrier.answer = lambda _got: Reply(carrier_label, "application/pdf")
+        label = asyncio.run(_relayed(served, sent))
+        assert label.json()["bytes"] == len(carrier_label)
+        kept = client.reveal(label.json()["document"], **WHY)
+        assert (kept.category, kept.value) == ("document", b64encode(carrier_label).decode())
+        with pytest.raises(ApiError) as caught:
+            client.relay("parcels", "labels", {"name": "nobody"}, purpose="fulfilment")
+        assert caught.value.kind == "malformed"
+        with pytest.raises(ApiError) as caught:
+            client.relay("nobody", "labels", sent, purpose="fulfilment")
+        assert caught.value.kind == "not-found"
+    told = home.run("destination", "list")
+    assert (told["tampered"], len(told["destinations"])) == ([], 1)
+    with served.client() as client, pytest.raises(ApiError) as caught:
+        client.relay("parcels", "labels", sent, purpose="fulfilment")
+    assert (caught.value.kind, caught.value.reason) == ("no-answer", "unreachable")
+
+
+async def _relayed(served: Served, sent: dict[str, Any]) -> Relayed:
+    options = {"ca_file": str(served.home.ca_path)}
+    async with AsyncClient(
+        served.api, served.app.client_id, served.app.client_secret, **options
+    ) as client:
+        return await client.relay("parcels", "labels", sent, purpose="fulfilment")

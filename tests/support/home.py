@@ -139,6 +139,7 @@ class Home:
             "STRONGROOM_DESK__PORT": "0",
             "STRONGROOM_HEALTH__PORT": "0",
             "STRONGROOM_WITNESS__PORT": "0",
+            "STRONGROOM_PROXY__PORT": "0",
         }
 
     def secret(self, text: str) -> Path:

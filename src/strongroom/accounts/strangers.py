@@ -1,4 +1,4 @@
-"""Counts whom a listener turned away, and says so in the log without letting a flood fill it [1.1, 2.6].
+"""Counts whom a listener turned away, and what the proxy refused, without letting a flood fill the log [1.1, 2.6].
 
 The first refusal of an address is an event at once; those that follow within a minute are one number in the next.
 Beyond so many addresses at a time the others share one count, without an address. Nothing here lets anybody in.
@@ -7,10 +7,14 @@ Beyond so many addresses at a time the others share one count, without an addres
 import threading
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from strongroom.accounts.principals import ANONYMOUS
 from strongroom.audit import AuditLog, Event, EventType, Outcome, Reason
 from strongroom.policy.limits import STRANGERS_APART, STRANGERS_WINDOW
+
+ELSEWHERE: Final = "proxy.elsewhere"
+"""What stands for a listener's name where the proxy was asked for a host that is none of Amazon's."""
 
 _Key = tuple[str, str | None]
 """A listener's name and an address; None for all addresses that are not told apart."""
@@ -66,7 +70,7 @@ class Strangers:
     def _event(self, key: _Key, n: int) -> Event:
         listener, address = key
         return Event(
-            EventType.NETWORK_REFUSED,
+            EventType.EGRESS_REFUSED if listener == ELSEWHERE else EventType.NETWORK_REFUSED,
             Outcome.DENIED,
             ANONYMOUS,
             reason=Reason.WRONG_NETWORK,

@@ -7,6 +7,7 @@ from fastapi import FastAPI
 
 from strongroom.api import problems, token
 from strongroom.api.models import ProblemDocument
+from strongroom.terms import Purpose
 
 PATH: Final = "/openapi.json"
 _WITHOUT_TOKEN: Final = frozenset({token.PATH, "/v1/health"})
@@ -22,6 +23,44 @@ _KEY: Final = {
     "description": "Your name for this request. Sent again with the same request it marks a repetition.",
     "schema": {"type": "string", "pattern": f"^{KEY_PATTERN}$"},
 }
+_BODIES: Final = ("application/json", "application/xml", "application/x-www-form-urlencoded")
+RELAY: Final = "/v1/relay/"
+"""Where the paths begin that go on to a destination; there a query goes on too."""
+
+RELAY_REQUEST: Final[dict[str, Any]] = {
+    "parameters": [
+        {
+            "name": "x-strongroom-purpose",
+            "in": "header",
+            "required": False,
+            "description": "What the data is wanted for [2.1]; fulfilment where it is not said.",
+            "schema": {"type": "string", "enum": [purpose.value for purpose in Purpose]},
+        }
+    ],
+    "requestBody": {
+        "description": "What the destination takes, with tokens where values belong. Headers that begin with "
+        "x-relay- go on without these letters: x-relay-authorization becomes authorization. A query goes on, too.",
+        "required": True,
+        "content": {kind: {"schema": {}} for kind in _BODIES},
+    },
+}
+"""What of the relay no model of ours describes: the request is the third party's."""
+
+RELAY_RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
+    200: {
+        "description": "The destination's own status and answer, as tokens; also 4xx and 5xx, which then have the "
+        "header x-strongroom-relayed. A label comes as JSON: document (a token), content_type, bytes.",
+        "content": {kind: {"schema": {}} for kind in _BODIES},
+        "headers": {
+            "x-strongroom-relayed": {
+                "description": "The destination that answered; a problem of ours has no such header.",
+                "schema": {"type": "string"},
+            }
+        },
+    },
+    "502": {"description": "The destination gave no answer that passes."},
+}
+
 _PROBLEMS: Final = {
     "400": "The request has the wrong form.",
     "401": "Neither an access token nor a client certificate that is valid, or the app has ended.",
@@ -66,6 +105,9 @@ def _complete(operation: dict[str, Any], *, with_token: bool) -> None:
     responses = operation["responses"]
     # Wrong fields are 400 here, as everything that has the wrong form.
     responses.pop("422", None)
+    if "502" in responses:
+        content = {problems.MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+        responses["502"]["content"] = content
     wanted = _PROBLEMS if with_token else {"400": _PROBLEMS["400"], "413": _PROBLEMS["413"]}
     for status, description in wanted.items():
         content = {problems.MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}

@@ -45,6 +45,7 @@ from strongroom.crypto.ticket import TicketBox, TicketKind
 from strongroom.db.engine import Database
 from strongroom.errors import Malformed, StrongroomError, Throttled, Unauthenticated
 from strongroom.leaks.markers import Markers
+from strongroom.relay import Relay
 from strongroom.terms import AuthMethod, Environment, PrincipalId
 from strongroom.vault import GrantStore, SellerStore, Vault
 
@@ -98,6 +99,7 @@ class Api:
         allowances: Allowances,
         requests: RequestKeys,
         request_bytes: int,
+        relay_bytes: int,
         markers: Markers,
     ) -> None:
         self._inner = inner
@@ -112,6 +114,7 @@ class Api:
         self._allowances = allowances
         self._requests = requests
         self._request_bytes = request_bytes
+        self._relay_bytes = relay_bytes
         self._document = document.written(inner)
         self._addresses: dict[str, str] = {}
         inner.add_exception_handler(StrongroomError, self._refuse)
@@ -197,19 +200,21 @@ class Api:
     async def _answer(self, exchange: Exchange, scope: Scope, receive: Receive) -> _Answer:
         """Return the answer to a request, its event durable."""
         path, method = scope["path"], scope["method"]
+        relayed = path.startswith(document.RELAY)
         if path == document.PATH and method == "GET":
             return _Answer(200, [(b"content-type", b"application/json")], self._document)
         try:
             if path not in OPEN:
                 await run_in_threadpool(self._admit, exchange, path)
             try:
-                exchange.body = await _read_body(exchange, receive, self._request_bytes)
+                limit = self._relay_bytes if relayed else self._request_bytes
+                exchange.body = await _read_body(exchange, receive, limit)
             finally:
                 exchange.now = self._clock()
             if path not in OPEN:
                 # A body may take seconds; who has ended meanwhile has no use of having begun before.
                 await run_in_threadpool(self._recognise, exchange, method, path)
-            if scope.get("query_string"):
+            if scope.get("query_string") and not relayed:
                 # Proxies log URLs: so nothing is ever read from one.
                 raise Malformed("there are no query parameters here")
         except HTTPException as exc:
@@ -390,6 +395,7 @@ def create_api(  # noqa: PLR0913 - the objects that app.py wires, by name
     grants: GrantStore,
     audit: AuditLog,
     database: Database,
+    relay: Relay,
     clock: Callable[[], datetime],
     ticket_key: bytes,
     environment: Environment,
@@ -418,7 +424,7 @@ def create_api(  # noqa: PLR0913 - the objects that app.py wires, by name
     )
     inner.include_router(token.router(accounts, networks, guard, certificates, audit, tickets))
     inner.include_router(
-        router(Rooms(vault, accounts, sellers, grants, audit, allowances, cursors))
+        router(Rooms(vault, accounts, sellers, grants, audit, allowances, cursors, relay))
     )
     return Api(
         inner=inner,
@@ -432,6 +438,7 @@ def create_api(  # noqa: PLR0913 - the objects that app.py wires, by name
         allowances=allowances,
         requests=RequestKeys(database, audit),
         request_bytes=limits.request_bytes,
+        relay_bytes=limits.relay_bytes,
         markers=Markers(vault.canaries),
     )
 

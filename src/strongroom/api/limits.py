@@ -28,6 +28,8 @@ class ApiLimits:
     burst: int = 200
     records_per_day: int = 10_000
     request_bytes: int = 64 * 1024
+    relay_bytes: int = 1024 * 1024
+    """A request that goes on to a destination of the relay: an invoice with its lines is longer than a question."""
 
 
 class VolumeSpent(Throttled):

@@ -27,6 +27,7 @@ from strongroom.errors import (
     Unavailable,
 )
 from strongroom.policy.grants import NotGranted
+from strongroom.relay import Failed
 from strongroom.web import status_of
 
 MEDIA_TYPE: Final = "application/problem+json"
@@ -111,7 +112,21 @@ def problem_for(error: StrongroomError) -> Problem:
             reason = error.reason
     elif isinstance(error, Throttled):
         headers = retry_after(error.retry_after or 1)
+    elif isinstance(error, Failed):
+        return _no_answer(error)
     return Problem(status, kind, detail, reason, outcome, headers, extra)
+
+
+def _no_answer(error: Failed) -> Problem:
+    """Return the problem of a third party that gave no answer: what was wrong with it, not what it said."""
+    return Problem(
+        502,
+        "no-answer",
+        "the destination gave no answer that passes",
+        error.reason,
+        Outcome.FAILURE,
+        extra={"reason": error.reason.value},
+    )
 
 
 def retry_after(seconds: float) -> tuple[tuple[bytes, bytes], ...]:

@@ -4,10 +4,11 @@ A value is unwrapped here, in `_value`, where it leaves the process, and nowhere
 recorded; what never came to the vault the door records.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from hashlib import sha256
 from typing import Annotated, Any, Final
 
@@ -15,6 +16,7 @@ import orjson
 from fastapi import APIRouter, Path, Request, Response
 
 from strongroom.accounts import Accounts
+from strongroom.api.document import RELAY_REQUEST, RELAY_RESPONSES
 from strongroom.api.exchange import Exchange
 from strongroom.api.limits import Allowances
 from strongroom.api.models import (
@@ -47,12 +49,15 @@ from strongroom.errors import (
     Unavailable,
 )
 from strongroom.policy.limits import ACCESS_TOKEN_LIFETIME
-from strongroom.terms import Category, RecordNumber, SellerId
+from strongroom.relay import Errand, Relay
+from strongroom.terms import Category, PrincipalId, Purpose, RecordNumber, SellerId
 from strongroom.vault import GrantStore, Revealed, SellerStore, Vault
 
 _JSON: Final = "application/json"
 _JOSE: Final = "application/jose"
 _LARGEST_RECORD: Final = 2**40 - 1
+_PASSED_ON: Final = b"x-relay-"
+"""How a header begins that goes to the third party, without these letters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +71,7 @@ class Rooms:
     audit: AuditLog
     allowances: Allowances
     cursors: TicketBox
+    relay: Relay
 
 
 def router(rooms: Rooms) -> APIRouter:
@@ -82,6 +88,7 @@ class _Routes:
         self._audit = rooms.audit
         self._allowances = rooms.allowances
         self._cursors = rooms.cursors
+        self._relay = rooms.relay
 
     def router(self) -> APIRouter:
         found = APIRouter(prefix="/v1")
@@ -109,6 +116,16 @@ class _Routes:
                 response_model=None,
                 operation_id=route.__name__.strip("_"),
             )
+        found.add_api_route(
+            "/relay/{destination}/{path:path}",
+            self.relay,
+            methods=["POST"],
+            response_class=Response,
+            response_model=None,
+            operation_id="relay",
+            responses=RELAY_RESPONSES,
+            openapi_extra=RELAY_REQUEST,
+        )
         return found
 
     # -- values ----------------------------------------------------------------------------------
@@ -283,7 +300,55 @@ class _Routes:
         }
         return _answer(exchange, document, personal=False)
 
+    # -- use without seeing ----------------------------------------------------------------------
+
+    def relay(
+        self,
+        request: Request,
+        destination: Annotated[str, Path(max_length=40)],
+        path: Annotated[str, Path(max_length=1000)],
+    ) -> Response:
+        """Post to an approved destination with values in the places of tokens; the answer comes back as tokens."""
+        exchange = _exchange(request, "api.relay")
+        caller, now = exchange.caller, exchange.now
+        try:
+            purpose = Purpose(exchange.header(b"x-strongroom-purpose") or Purpose.FULFILMENT)
+            query = request.scope["query_string"].decode("ascii")
+        except ValueError:
+            raise Malformed("the purpose is not known, or the query is not URL-encoded") from None
+        errand = Errand(
+            caller,
+            destination,
+            path,
+            purpose,
+            now,
+            exchange.request_id,
+            partial(self._room, caller.principal, now),
+            body=exchange.body,
+            content_type=exchange.header(b"content-type"),
+            query=query,
+            headers={
+                name.removeprefix(_PASSED_ON).decode("latin-1"): value.decode("latin-1")
+                for name, value in exchange.headers.items()
+                if name.startswith(_PASSED_ON)
+            },
+            src_ip=exchange.src_ip,
+        )
+        try:
+            answered = self._relay.send(errand)
+        finally:
+            exchange.recorded = errand.recorded
+        headers = {"x-strongroom-relayed": destination.lower()}
+        if answered.retry_after is not None:
+            headers["retry-after"] = answered.retry_after
+        return Response(answered.body, answered.status, headers, media_type=answered.content_type)
+
     # -- private ---------------------------------------------------------------------------------
+
+    def _room(
+        self, principal: PrincipalId, now: datetime, number: int | None
+    ) -> AbstractContextManager[Callable[[int], None]]:
+        return self._allowances.reveal(principal, now, number=number)
 
     def _reveal(
         self, exchange: Exchange, token: str, asked: RevealRequest | BatchRequest

@@ -148,8 +148,20 @@ CATALOGUE: Final[Mapping[EventType, Described]] = {
     EventType.EGRESS_RECONCILED: Described(
         "2.6", "records opened were held against records delivered", "op n"
     ),
+    EventType.DESTINATION_CHANGED: Described(
+        "1.3",
+        "a destination of the relay, or its end, was asked for, approved or rejected",
+        "op obj chg",
+    ),
+    EventType.RELAY_DISCLOSED: Described(
+        "2.2",
+        "values are on their way to a destination of the relay; recorded before anything is sent",
+        "op obj purpose pii n req records seller src",
+    ),
     EventType.EGRESS_REFUSED: Described(
-        "2.6", "personal data was found on its way elsewhere and stopped", "op n req seller src"
+        "2.6",
+        "personal data was found on its way elsewhere and stopped, or the proxy was asked to lead elsewhere",
+        "op n req seller src",
     ),
     EventType.PRINCIPAL_SUSPENDED: Described(
         "1.2", "a principal's grants let nothing out", "op obj n req seller"
@@ -252,7 +264,7 @@ CATALOGUE: Final[Mapping[EventType, Described]] = {
     ),
     EventType.GATEWAY_RESPONSE_SEALED: Described(
         "2.4",
-        "an answer of Amazon's was sealed, and tokens were given for it",
+        "an answer of Amazon's, or of a destination of the relay, was sealed, and tokens were given for it",
         "op pii n req records seller src",
     ),
     EventType.GATEWAY_REQUEST_FORWARDED: Described(

@@ -91,6 +91,8 @@ class EventType(StrEnum):
     CANARY_CHECKED = "canary.checked"
     EGRESS_DELIVERED = "egress.delivered"
     EGRESS_RECONCILED = "egress.reconciled"
+    DESTINATION_CHANGED = "destination.changed"
+    RELAY_DISCLOSED = "relay.disclosed"
     EGRESS_REFUSED = "egress.refused"
     PRINCIPAL_SUSPENDED = "principal.suspended"
     PRINCIPAL_RESTORED = "principal.restored"
@@ -298,6 +300,7 @@ class ObjKind(StrEnum):
     CHANNEL = "channel"
     FEED = "feed"
     CANARY = "canary"
+    DESTINATION = "destination"
 
 
 class Field(StrEnum):
@@ -346,6 +349,7 @@ STANDING: Final = frozenset(
         EventType.AGREEMENT_ENDED,
         EventType.AGREEMENT_REOPENED,
         EventType.ALARM_CHANGED,
+        EventType.DESTINATION_CHANGED,
         EventType.CANARY_PLANTED,
         EventType.CANARY_TOUCHED,
         EventType.CANARY_RETIRED,

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from strongroom.cli.approving import decisions
 from strongroom.cli.session import (
     AsOption,
     CredentialOption,
@@ -129,50 +130,6 @@ def channel_test(session: Session, name: Name) -> None:
     session.say(session.call("channel.test", name=name))
 
 
-@verb(channel, "remove", example="strongroom alarm channel remove ops")
-def channel_remove(
-    session: Session,
-    name: Name,
-    *,
-    as_name: AsOption = None,
-    credential_file: CredentialOption = None,
-) -> None:
-    """Ask for a channel's end; it is used until another person approves that."""
-    _ask(session, "channel.remove", name, as_name, credential_file)
-
-
-@verb(
-    channel,
-    "approve",
-    example="strongroom alarm channel approve ops --as boris --credential-file boris.json",
-)
-def channel_approve(
-    session: Session,
-    name: Name,
-    *,
-    as_name: AsOption = None,
-    credential_file: CredentialOption = None,
-) -> None:
-    """Approve what another person asked for: a channel, or its end."""
-    _ask(session, "channel.approve", name, as_name, credential_file)
-
-
-@verb(
-    channel,
-    "reject",
-    example="strongroom alarm channel reject ops --as boris --credential-file boris.json",
-)
-def channel_reject(
-    session: Session,
-    name: Name,
-    *,
-    as_name: AsOption = None,
-    credential_file: CredentialOption = None,
-) -> None:
-    """Refuse what was asked for; a channel whose end was asked for stays."""
-    _ask(session, "channel.reject", name, as_name, credential_file)
-
-
 @verb(channel, "dead", example="strongroom alarm channel dead ops")
 def channel_dead(session: Session, name: Name) -> None:
     """List the notices that could not be delivered and are no longer tried."""
@@ -205,3 +162,15 @@ def _ask(
 
 def _read(path: Path | None, option: str) -> str | None:
     return None if path is None else secret(path, option)
+
+
+decisions(
+    channel,
+    "alarm channel",
+    named=Name,
+    argument="name",
+    example="ops",
+    remove="Ask for a channel's end; it is used until another person approves that.",
+    approve="Approve what another person asked for: a channel, or its end.",
+    reject="Refuse what was asked for; a channel whose end was asked for stays.",
+)

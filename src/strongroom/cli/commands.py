@@ -39,6 +39,7 @@ MODULES: Final[Mapping[str, tuple[str, ...]]] = {
     "log": ("audit",),
     "alarms": ("alarm",),
     "feeds": ("feed",),
+    "destinations": ("destination",),
     "anchors": ("witness",),
     "transport": ("tls",),
     "machines": ("node",),

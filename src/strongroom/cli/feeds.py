@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from strongroom.cli.approving import decisions
 from strongroom.cli.channels import Name, address
 from strongroom.cli.session import (
     AsOption,
@@ -144,44 +145,6 @@ def feed_resume(
     _ask(session, "feed.resume", name, as_name, credential_file)
 
 
-@verb(feed, "remove", example="strongroom feed remove siem")
-def feed_remove(
-    session: Session,
-    name: Name,
-    *,
-    as_name: AsOption = None,
-    credential_file: CredentialOption = None,
-) -> None:
-    """Ask for a feed's end; it goes on until another person approves that."""
-    _ask(session, "feed.remove", name, as_name, credential_file)
-
-
-@verb(
-    feed, "approve", example="strongroom feed approve siem --as boris --credential-file boris.json"
-)
-def feed_approve(
-    session: Session,
-    name: Name,
-    *,
-    as_name: AsOption = None,
-    credential_file: CredentialOption = None,
-) -> None:
-    """Approve what another person asked for: a feed, or its end."""
-    _ask(session, "feed.approve", name, as_name, credential_file)
-
-
-@verb(feed, "reject", example="strongroom feed reject siem --as boris --credential-file boris.json")
-def feed_reject(
-    session: Session,
-    name: Name,
-    *,
-    as_name: AsOption = None,
-    credential_file: CredentialOption = None,
-) -> None:
-    """Refuse what was asked for; a feed whose end was asked for stays."""
-    _ask(session, "feed.reject", name, as_name, credential_file)
-
-
 def _ask(
     session: Session, operation: str, name: str, as_name: str | None, credential: Path | None
 ) -> None:
@@ -191,3 +154,15 @@ def _ask(
 def _absolute(path: Path | None) -> str | None:
     # The process that serves the home may have another working directory.
     return None if path is None else str(path.absolute())
+
+
+decisions(
+    feed,
+    "feed",
+    named=Name,
+    argument="name",
+    example="siem",
+    remove="Ask for a feed's end; it goes on until another person approves that.",
+    approve="Approve what another person asked for: a feed, or its end.",
+    reject="Refuse what was asked for; a feed whose end was asked for stays.",
+)

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from strongroom.cli.approving import decisions
 from strongroom.cli.session import AsOption, CredentialOption, Session, secret, table, verb
 
 agreement = typer.Typer(help="When the agreement with Amazon ends.", no_args_is_help=True)
@@ -158,66 +159,6 @@ def prune_run(session: Session) -> None:
 
 
 @verb(
-    agreement,
-    "approve",
-    example="strongroom audit agreement approve 3 --as boris --credential-file boris.json",
-)
-def agreement_approve(
-    session: Session,
-    number: Number,
-    *,
-    as_name: AsOption = None,
-    credential_file: CredentialOption = None,
-) -> None:
-    """Approve what another person asked for: an end, or none any more."""
-    session.say(
-        session.call(
-            "agreement.approve", as_name=as_name, credential_file=credential_file, change=number
-        )
-    )
-
-
-@verb(
-    hold,
-    "approve",
-    example="strongroom audit hold approve 3 --as boris --credential-file boris.json",
-)
-def hold_approve(
-    session: Session,
-    number: Number,
-    *,
-    as_name: AsOption = None,
-    credential_file: CredentialOption = None,
-) -> None:
-    """Approve what another person asked for: the end of a hold."""
-    session.say(
-        session.call(
-            "hold.approve", as_name=as_name, credential_file=credential_file, change=number
-        )
-    )
-
-
-@verb(
-    prune,
-    "approve",
-    example="strongroom audit prune approve 3 --as boris --credential-file boris.json",
-)
-def prune_approve(
-    session: Session,
-    number: Number,
-    *,
-    as_name: AsOption = None,
-    credential_file: CredentialOption = None,
-) -> None:
-    """Approve what another person asked for, and take the entries away."""
-    session.say(
-        session.call(
-            "prune.approve", as_name=as_name, credential_file=credential_file, change=number
-        )
-    )
-
-
-@verb(
     epoch,
     "begin",
     example='strongroom audit epoch begin --reason "restored the backup of Monday" --as anna '
@@ -249,3 +190,11 @@ def epoch_begin(
             credential=shown,
         )
     )
+
+
+for _group, _noun, _says in (
+    (agreement, "agreement", "Approve what another person asked for: an end, or none any more."),
+    (hold, "hold", "Approve what another person asked for: the end of a hold."),
+    (prune, "prune", "Approve what another person asked for, and take the entries away."),
+):
+    decisions(_group, f"audit {_noun}", named=Number, argument="change", example="3", approve=_says)

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from strongroom.cli.approving import decisions
 from strongroom.cli.session import (
     EXIT_REFUSED,
     AsOption,
@@ -45,7 +46,7 @@ def network_allow(
     *,
     cidr: Annotated[str, typer.Argument(metavar="CIDR", show_default=False)],
     listener: Annotated[
-        str | None, typer.Option(metavar="L", help="gateway, api, desk, health or witness.")
+        str | None, typer.Option(metavar="L", help="gateway, api, desk, health, witness or proxy.")
     ] = None,
     principal: Annotated[
         str | None, typer.Option(metavar="P", help="A person, an app or a node.")
@@ -69,57 +70,13 @@ def network_allow(
     session.say(row)
 
 
-@verb(network, "remove", example="strongroom network remove 3")
-def network_remove(
-    session: Session,
-    number: Number,
-    *,
-    as_name: AsOption = None,
-    credential_file: CredentialOption = None,
-) -> None:
-    """Ask that a network may come no more; it may until another person approves that."""
-    session.say(
-        session.call(
-            "network.remove", as_name=as_name, credential_file=credential_file, network=number
-        )
-    )
-
-
-@verb(
+decisions(
     network,
-    "approve",
-    example="strongroom network approve 3 --as boris --credential-file boris.json",
+    "network",
+    named=Number,
+    argument="network",
+    example="3",
+    remove="Ask that a network may come no more; it may until another person approves that.",
+    approve="Approve what another person asked for: a network, or its end.",
+    reject="Refuse what was asked for; a network whose end was asked for stays.",
 )
-def network_approve(
-    session: Session,
-    number: Number,
-    *,
-    as_name: AsOption = None,
-    credential_file: CredentialOption = None,
-) -> None:
-    """Approve what another person asked for: a network, or its end."""
-    session.say(
-        session.call(
-            "network.approve", as_name=as_name, credential_file=credential_file, network=number
-        )
-    )
-
-
-@verb(
-    network,
-    "reject",
-    example="strongroom network reject 3 --as boris --credential-file boris.json",
-)
-def network_reject(
-    session: Session,
-    number: Number,
-    *,
-    as_name: AsOption = None,
-    credential_file: CredentialOption = None,
-) -> None:
-    """Refuse what was asked for; a network whose end was asked for stays."""
-    session.say(
-        session.call(
-            "network.reject", as_name=as_name, credential_file=credential_file, network=number
-        )
-    )

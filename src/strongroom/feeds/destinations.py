@@ -1,4 +1,4 @@
-"""Where notices and the log may go, as somebody asked for it: checked, and as it is sealed and shown [1.5, 2.6].
+"""Where notices, the log and what the relay sends may go, as somebody asked: checked, sealed and shown [1.5, 2.6].
 
 Pure. An address is an operator's decision that a second person approves, so private and loopback addresses are
 allowed; an unverified or unencrypted connection is not, but to this very machine and only when asked for.
@@ -14,7 +14,9 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from strongroom.errors import Malformed
+from strongroom.feeds.parties import Answers, Party
 from strongroom.feeds.templates import parse
+from strongroom.terms import Category, Purpose
 
 MAX_RECIPIENTS: Final = 20
 SHORTEST_SECRET: Final = 16
@@ -138,7 +140,7 @@ class Posted:
     format: Format
 
 
-Destination = Mail | Webhook | Syslog | Lines | Posted
+Destination = Mail | Webhook | Syslog | Lines | Posted | Party
 ChannelPlace = Mail | Webhook
 FeedPlace = Syslog | Lines | Posted
 
@@ -148,6 +150,7 @@ _KINDS: Final[dict[str, type[Any]]] = {
     "syslog": Syslog,
     "jsonl": Lines,
     "post": Posted,
+    "party": Party,
 }
 _NAMES: Final = {kind: name for name, kind in _KINDS.items()}
 
@@ -168,6 +171,8 @@ def place_of(destination: Destination) -> str:
             return destination.webhook.host
         case Lines():
             return destination.path
+        case Party():
+            return destination.authority + destination.prefix
 
 
 def dump(destination: Destination) -> bytes:
@@ -185,6 +190,12 @@ def load(content: bytes) -> Destination:
         document["security"] = Security(document["security"])
     if kind is Posted:
         document["webhook"] = Webhook(**document["webhook"])
+    if kind is Party:
+        for name in ("sellers", "pins", "networks"):
+            document[name] = None if document[name] is None else tuple(document[name])
+        document["categories"] = tuple(map(Category, document["categories"]))
+        document["purposes"] = tuple(map(Purpose, document["purposes"]))
+        document["answers"] = Answers(document["answers"])
     if "format" in document:
         document["format"] = Format(document["format"])
     found: Destination = kind(**document)

@@ -1,4 +1,4 @@
-"""Keeps where notices and the log go: channels and feeds, sealed, each asked for by one person and approved by another.
+"""Keeps where notices, the log and the relay's requests go: sealed, each asked for by one person, approved by another.
 
 Whoever writes the log's destinations reads the log, so a change takes a second person [1.3], and its terms stand in
 the log as an HMAC: a row that is edited, added or revived behind our back is sent nothing, and `drift` names it.
@@ -25,7 +25,6 @@ from strongroom.feeds.destinations import Destination, dump, load
 from strongroom.feeds.names import canonical
 from strongroom.terms import Caller, Environment, PrincipalId, PrincipalKind
 
-MAX_OF_ROLE: Final = 16
 _LABEL: Final = "strongroom/delivery/v1"
 _PASSWORD: Final = "strongroom/delivery-password/v1"  # noqa: S105 - a name
 _ADD, _REMOVE = "add", "remove"
@@ -35,13 +34,20 @@ _table: Final = schema.delivery_target
 
 
 class Role(StrEnum):
-    """What a destination is for: notices to people, or the log to a collector."""
+    """What a destination is for: notices to people, the log to a collector, or what the relay sends to others."""
 
     CHANNEL = "channel"
     FEED = "feed"
+    PARTY = "destination"
 
 
-_OBJECT: Final = {Role.CHANNEL: ObjKind.CHANNEL, Role.FEED: ObjKind.FEED}
+MAX_OF_ROLE: Final = {Role.CHANNEL: 16, Role.FEED: 16, Role.PARTY: 64}
+
+_OBJECT: Final = {
+    Role.CHANNEL: (ObjKind.CHANNEL, EventType.ALARM_CHANGED),
+    Role.FEED: (ObjKind.FEED, EventType.ALARM_CHANGED),
+    Role.PARTY: (ObjKind.DESTINATION, EventType.DESTINATION_CHANGED),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,8 +192,8 @@ class Targets:
             ]
             if name in {row.name for row in standing}:
                 raise Conflict(f"there is a {role} {name} already")
-            if len(standing) >= MAX_OF_ROLE:
-                raise Conflict(f"there are {MAX_OF_ROLE} at most")
+            if len(standing) >= MAX_OF_ROLE[role]:
+                raise Conflict(f"there are {MAX_OF_ROLE[role]} at most")
             id_ = tx.execute(
                 _table.insert()
                 .values(
@@ -359,9 +365,9 @@ class Targets:
 
     def _recorded(self) -> list[tuple[Role, str, int, str, int]]:
         """Return what succeeded of destinations, by the log: what, of which, its seal and the entry's number."""
-        kinds = {kind.value: role for role, kind in _OBJECT.items()}
+        kinds = {kind.value: role for role, (kind, _type) in _OBJECT.items()}
         found = []
-        for entry in self._audit.of_types([EventType.ALARM_CHANGED]):
+        for entry in self._audit.of_types([EventType.ALARM_CHANGED, EventType.DESTINATION_CHANGED]):
             body = entry.body
             obj, op = body.get("obj", {}), body.get("op", "")
             role = kinds.get(obj.get("kind"))
@@ -386,13 +392,14 @@ class Targets:
     def _event(
         self, target: Target, done: str, caller: Caller, reason: Reason | None = None
     ) -> Event:
+        kind, type_ = _OBJECT[target.role]
         return Event(
-            EventType.ALARM_CHANGED,
+            type_,
             Outcome.SUCCESS if reason is None else Outcome.DENIED,
             caller,
             reason=reason,
             op=f"{target.role}.{done}",
-            obj_kind=_OBJECT[target.role],
+            obj_kind=kind,
             obj_ref=str(target.id),
             changes=(Change(Field.TERMS, after=self._seal(target)),),
         )
@@ -401,9 +408,8 @@ class Targets:
         """Refuse whoever is no person. Raises: Denied; recorded."""
         if caller.kind is PrincipalKind.PERSON or self._one_person:
             return
-        event = Event(
-            EventType.ALARM_CHANGED, Outcome.DENIED, caller, reason=Reason.NOT_AUTHORIZED, op=op
-        )
+        _kind, type_ = _OBJECT[Role(op.partition(".")[0])]
+        event = Event(type_, Outcome.DENIED, caller, reason=Reason.NOT_AUTHORIZED, op=op)
         with self._database.write() as tx:
             self._audit.append(tx, event, now=now)
         raise Denied("people ask for destinations, programs do not")

@@ -39,6 +39,7 @@ from strongroom.gateway.outgoing import (
     misplaced,
     purpose_of,
 )
+from strongroom.gateway.pacing import Pace
 from strongroom.gateway.permits import RESTRICTED_TOKEN_PATH, Permits, says_expired
 from strongroom.gateway.sealing import Sealing
 from strongroom.gateway.upstream import Deadline, Line, Lines, Reply, UpstreamLimits
@@ -111,6 +112,7 @@ class Gateway:
             limits=document_limits,
         )
         self._lines = Lines(sellers, limits)
+        self._pace = Pace(limits.queue_seconds, everywhere=limits.plans_everywhere)
         elements = frozenset[str]().union(*(o.rdt_elements for o in catalogue.operations.values()))
         self._permits = Permits(sellers, elements, clock)
         self._addresses: dict[str, str] = {}
@@ -375,6 +377,7 @@ class Gateway:
             else:
                 token, shown = await self._permits.restricted(line, operation, elements, sent.path)
             headers["x-amz-access-token"] = token
+            await self._pace.turn(line.seller, operation)
             reply = await line.send(
                 operation.method,
                 url,
@@ -382,6 +385,7 @@ class Gateway:
                 body=sent.body,
                 repeatable=operation.read_only,
             )
+            self._pace.heard(line.seller, operation, reply)
             if last or not says_expired(reply):
                 break
             if elements is None:

@@ -41,6 +41,10 @@ class UpstreamLimits:
     """Calls under way at once, for each selling partner."""
     waiting: int = 64
     """Calls that may queue behind those."""
+    queue_seconds: float = 2.0
+    """How long a call may wait for its place in Amazon's usage plan, before the rest of its time."""
+    plans_everywhere: bool = False
+    """Hold endpoints that are not Amazon's to its usage plans as well."""
     json_containers: int = 200_000
     """Objects and arrays in one answer: eight megabytes of empty ones would take hundreds as Python objects."""
 

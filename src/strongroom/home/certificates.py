@@ -1,9 +1,10 @@
-"""Makes the home's own CA and the certificate of its listeners [1.5].
+"""Makes the home's own CA and the certificates of its listeners [1.5].
 
 The CA may sign for a fixed set of names only (critical name constraints, RFC 5280 section 4.2.1.10):
 this machine, and the Amazon hosts that clients with a hard-coded host are redirected for. Its private
 key is computed from a key of the keystore and never stored; a leaf's key lies in `tls/`, mode 0600.
-Dates follow the machine's clock, because clients check them against theirs. ADR 0042.
+Two leaves: one for this machine's names, which an operator may replace, and one for Amazon's hosts.
+Dates follow the machine's clock, because clients check them against theirs. ADR 0042, 0168.
 """
 
 import ipaddress
@@ -32,6 +33,8 @@ AMAZON_HOSTS: Final = (
     "sandbox.sellingpartnerapi-eu.amazon.com",
     "sandbox.sellingpartnerapi-fe.amazon.com",
     "api.amazon.com",
+    "api.amazon.co.uk",
+    "api.amazon.co.jp",
 )
 """Amazon's SP-API and LWA hosts; a CA that may sign for all of amazon.com would be worth stealing."""
 
@@ -46,6 +49,7 @@ RENEW_BEFORE: Final = timedelta(days=30)
 _BACKDATED: Final = timedelta(hours=1)
 
 _LOOPBACKS: Final = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
+IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 _ADDRESSES: Final = (ipaddress.ip_address("127.0.0.1"), ipaddress.ip_address("::1"))
 _DNS_NAME: Final = re.compile(
     r"(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*"
@@ -61,6 +65,9 @@ class Certificates:
     bundle: Path
     chain: Path
     key: Path
+    amazon_chain: Path
+    """For clients that ask for a host of Amazon's: through the proxy, or because a resolver leads them here."""
+    amazon_key: Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +90,12 @@ def certificates(home: Layout) -> Certificates:
     """Return where the home's certificates are."""
     tls = home.tls
     return Certificates(
-        tls / "ca.pem", tls / "ca-bundle.pem", tls / "gateway.pem", tls / "gateway.key"
+        tls / "ca.pem",
+        tls / "ca-bundle.pem",
+        tls / "gateway.pem",
+        tls / "gateway.key",
+        tls / "amazon.pem",
+        tls / "amazon.key",
     )
 
 
@@ -113,14 +125,15 @@ def ensure(
         write_durably(paths.bundle, wanted_bundle)
     if authority.public_key() != key.public_key():
         return made  # the operator's own
-    if _usable(paths, authority, machine_now):
-        return made
-    _issue(paths, key, authority, hostname, machine_now)
-    return True
+    for pair in _pairs(paths, authority, hostname):
+        if not _usable(pair, authority, machine_now):
+            _issue(pair, key, authority, machine_now)
+            made = True
+    return made
 
 
 def rotate(home: Layout, secret: bytes, *, hostname: str, machine_now: datetime) -> None:
-    """Give the listeners a new key and a new certificate of the home's CA now; durable on return.
+    """Give the listeners new keys and new certificates of the home's CA now; durable on return.
 
     Raises:
         Conflict: certificate or CA are the operator's own.
@@ -130,27 +143,31 @@ def rotate(home: Layout, secret: bytes, *, hostname: str, machine_now: datetime)
     paths = certificates(home)
     key = _authority_key(secret)
     authority = _read_certificate(paths.authority)
-    if authority.public_key() != key.public_key() or _is_foreign(paths, authority):
+    if authority.public_key() != key.public_key() or _is_foreign(paths.chain, authority):
         raise Conflict(
             "the listeners' certificate is not of the home's own CA",
             hint=f"replace {paths.chain} and {paths.key}: listeners notice it by themselves",
         )
-    _issue(paths, key, authority, hostname, machine_now)
+    for pair in _pairs(paths, authority, hostname):
+        _issue(pair, key, authority, machine_now)
+
+
+def amazon_hosts(home: Layout) -> frozenset[str]:
+    """Return the hosts of Amazon's that we have a certificate for; none where the CA is the operator's own."""
+    paths = certificates(home)
+    if not paths.amazon_chain.exists() or not paths.amazon_key.exists():
+        return frozenset()
+    return frozenset(_names(_read_certificate(paths.amazon_chain))) & frozenset(AMAZON_HOSTS)
 
 
 def leaf_of(home: Layout) -> Leaf:
     """Return the certificate that lies in `tls/` for the listeners. Raises: Misconfigured."""
     paths = certificates(home)
     found = _read_certificate(paths.chain)
-    try:
-        names = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-        alternatives = tuple(str(name.value) for name in names)
-    except (x509.ExtensionNotFound, ValueError):
-        alternatives = ()
     return Leaf(
         found.fingerprint(hashes.SHA256()).hex(),
         found.issuer.rfc4514_string(),
-        alternatives,
+        _names(found),
         _key_name(found),
         found.not_valid_before_utc,
         found.not_valid_after_utc,
@@ -163,15 +180,42 @@ def expires_at(path: Path) -> datetime:
     return _read_certificate(path).not_valid_after_utc
 
 
-def _usable(paths: Certificates, authority: x509.Certificate, machine_now: datetime) -> bool:
-    """Return whether the leaf is ours with its key and not near its end, or is not ours at all."""
-    if not paths.chain.exists() or not paths.key.exists():
+@dataclass(frozen=True, slots=True)
+class _Pair:
+    """A leaf of ours with its key: where both are, and the names it is for, the first of them in its subject."""
+
+    chain: Path
+    key: Path
+    names: tuple[str, ...]
+    addresses: tuple[IPAddress, ...] = ()
+
+
+def _pairs(paths: Certificates, authority: x509.Certificate, hostname: str) -> list[_Pair]:
+    """Return the leaves that a home has, each with the names that its CA may sign for.
+
+    A machine that was renamed since `init`, and hosts that a later version knows, are not among them.
+    """
+    permitted = authority.extensions.get_extension_for_class(x509.NameConstraints).value
+    allowed = {
+        name.value for name in permitted.permitted_subtrees or () if isinstance(name, x509.DNSName)
+    }
+    own = [name for name in dict.fromkeys(("localhost", _dns_name(hostname))) if name in allowed]
+    pairs = [_Pair(paths.chain, paths.key, tuple(own), _ADDRESSES)]
+    amazons = tuple(name for name in AMAZON_HOSTS if name in allowed)
+    if amazons:
+        pairs.append(_Pair(paths.amazon_chain, paths.amazon_key, amazons))
+    return pairs
+
+
+def _usable(pair: _Pair, authority: x509.Certificate, machine_now: datetime) -> bool:
+    """Return whether a leaf is ours with its key and not near its end, or is not ours at all."""
+    if not pair.chain.exists() or not pair.key.exists():
         return False
-    if _is_foreign(paths, authority):
+    if _is_foreign(pair.chain, authority):
         return True
-    leaf = _read_certificate(paths.chain)
+    leaf = _read_certificate(pair.chain)
     try:
-        key = serialization.load_pem_private_key(paths.key.read_bytes(), None)
+        key = serialization.load_pem_private_key(pair.key.read_bytes(), None)
     except ValueError:
         return False
     return (
@@ -181,23 +225,27 @@ def _usable(paths: Certificates, authority: x509.Certificate, machine_now: datet
     )
 
 
-def _is_foreign(paths: Certificates, authority: x509.Certificate) -> bool:
+def _is_foreign(chain: Path, authority: x509.Certificate) -> bool:
     """Return whether an operator put a certificate of another issuer in place of ours."""
-    return paths.chain.exists() and _read_certificate(paths.chain).issuer != authority.subject
+    return chain.exists() and _read_certificate(chain).issuer != authority.subject
 
 
 def _issue(
-    paths: Certificates,
-    key: ec.EllipticCurvePrivateKey,
-    authority: x509.Certificate,
-    hostname: str,
-    now: datetime,
+    pair: _Pair, key: ec.EllipticCurvePrivateKey, authority: x509.Certificate, now: datetime
 ) -> None:
     leaf_key = ec.generate_private_key(ec.SECP256R1())
-    leaf = _make_leaf(leaf_key, key, authority, _dns_name(hostname), now)
+    leaf = _make_leaf(leaf_key, key, authority, pair, now)
     # The key first: a crash between the two leaves a pair that does not match, and is made again.
-    write_durably(paths.key, _private_pem(leaf_key))
-    write_durably(paths.chain, _pem(leaf) + _pem(authority))
+    write_durably(pair.key, _private_pem(leaf_key))
+    write_durably(pair.chain, _pem(leaf) + _pem(authority))
+
+
+def _names(certificate: x509.Certificate) -> tuple[str, ...]:
+    try:
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        return tuple(str(name.value) for name in names)
+    except (x509.ExtensionNotFound, ValueError):
+        return ()
 
 
 def _dns_name(hostname: str) -> str:
@@ -235,21 +283,14 @@ def _make_leaf(
     leaf_key: ec.EllipticCurvePrivateKey,
     key: ec.EllipticCurvePrivateKey,
     authority: x509.Certificate,
-    hostname: str,
+    pair: _Pair,
     now: datetime,
 ) -> x509.Certificate:
     (unit,) = authority.subject.get_attributes_for_oid(NameOID.ORGANIZATIONAL_UNIT_NAME)
-    permitted = authority.extensions.get_extension_for_class(x509.NameConstraints).value
-    # A machine that was renamed since `init` is served under the names the CA may sign for.
-    allowed = {
-        name.value for name in permitted.permitted_subtrees or () if isinstance(name, x509.DNSName)
-    }
-    names: list[x509.GeneralName] = [
-        x509.DNSName(name) for name in dict.fromkeys(("localhost", hostname)) if name in allowed
-    ]
-    names += [x509.IPAddress(address) for address in _ADDRESSES]
+    names: list[x509.GeneralName] = [x509.DNSName(name) for name in pair.names]
+    names += [x509.IPAddress(address) for address in pair.addresses]
     issuer_key = x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key())
-    subject = _subject(Environment(str(unit.value)), "localhost")
+    subject = _subject(Environment(str(unit.value)), pair.names[0])
     ends = min(LEAF_LIFETIME, authority.not_valid_after_utc - now)
     return (
         _builder(subject, authority.subject, leaf_key.public_key(), now, ends)

@@ -10,10 +10,11 @@ import ssl
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Final, Self
 
 from strongroom.errors import Misconfigured
-from strongroom.home.certificates import Leaf, certificates, leaf_of
+from strongroom.home.certificates import Leaf, amazon_hosts, certificates, leaf_of
 from strongroom.home.layout import Layout, too_open
 
 CIPHERS: Final = "@SECLEVEL=2:ECDHE+AESGCM:ECDHE+CHACHA20"
@@ -39,16 +40,7 @@ def server_context(home: Layout, anchors: Iterable[str] = ()) -> ssl.SSLContext:
 
     """
     paths = certificates(home)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    _harden(context)
-    try:
-        # Without a password of ours, OpenSSL would ask a terminal for an encrypted key's.
-        context.load_cert_chain(paths.chain, paths.key, password="")
-    except (OSError, ssl.SSLError):
-        raise Misconfigured(
-            f"{paths.chain} and {paths.key} are no certificate with its key",
-            hint="remove both, and the next start makes new ones",
-        ) from None
+    context = _context(paths.chain, paths.key)
     wanted = "\n".join(anchors)
     if wanted:
         try:
@@ -58,6 +50,41 @@ def server_context(home: Layout, anchors: Iterable[str] = ()) -> ssl.SSLContext:
         # A registered leaf vouches for itself: nobody registers the CA that signed it.
         context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
         context.verify_mode = ssl.CERT_OPTIONAL
+    return context
+
+
+def gateway_context(home: Layout) -> ssl.SSLContext:
+    """Return what the gateway speaks: to who asks for a host of Amazon's, with the certificate for those.
+
+    Raises:
+        Misconfigured: as `server_context`.
+
+    """
+    context, hosts = server_context(home), amazon_hosts(home)
+    if not hosts:
+        return context
+    paths = certificates(home)
+    amazon = _context(paths.amazon_chain, paths.amazon_key)
+
+    def choose(connection: ssl.SSLObject, name: str | None, _context: ssl.SSLContext) -> None:
+        if name is not None and name.lower() in hosts:
+            connection.context = amazon
+
+    context.sni_callback = choose
+    return context
+
+
+def _context(chain: Path, key: Path) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    _harden(context)
+    try:
+        # Without a password of ours, OpenSSL would ask a terminal for an encrypted key's.
+        context.load_cert_chain(chain, key, password="")
+    except (OSError, ssl.SSLError):
+        raise Misconfigured(
+            f"{chain} and {key} are no certificate with its key",
+            hint="remove both, and the next start makes new ones",
+        ) from None
     return context
 
 
@@ -139,6 +166,10 @@ class Transport:
         """For listeners that ask for no client certificate."""
         self.mutual = LiveContext(server_context(home, self._anchors))
         """For the listener that takes client certificates."""
+        self.gateway = LiveContext(gateway_context(home))
+        """For the gateway, which also stands for Amazon's hosts."""
+        self.hosts = amazon_hosts(home)
+        """Those hosts."""
         self._refused: str | None = None
         self._looks = 0
 
@@ -165,6 +196,7 @@ class Transport:
             _refuse_out_of_date(leaf, machine_now)
             _refuse_open(self._home)
             plain, mutual = server_context(self._home), server_context(self._home, anchors)
+            gateway, hosts = gateway_context(self._home), amazon_hosts(self._home)
         except Misconfigured as exc:
             self._seen, self._anchors = state, anchors
             self._refused, self._looks = exc.message, 1
@@ -174,6 +206,8 @@ class Transport:
             return None
         self.plain.replace(plain)
         self.mutual.replace(mutual)
+        self.gateway.replace(gateway)
+        self.hosts = hosts
         shown, self.leaf = self.leaf, leaf
         self._seen, self._anchors, self._refused = state, anchors, None
         return Taken(leaf) if changed and leaf.thumbprint != shown.thumbprint else None
@@ -183,10 +217,10 @@ class Transport:
         return Refused(why) if self._looks == _PATIENCE else None
 
     def _state(self) -> tuple[tuple[int, ...], ...]:
-        """Return what changes whenever somebody writes or replaces one of the two files."""
+        """Return what changes whenever somebody writes or replaces one of the files."""
         found: list[tuple[int, ...]] = []
         paths = certificates(self._home)
-        for path in (paths.chain, paths.key):
+        for path in (paths.chain, paths.key, paths.amazon_chain, paths.amazon_key):
             try:
                 status = path.stat()
             except OSError:
@@ -213,5 +247,5 @@ def _refuse_open(home: Layout) -> None:
     """Refuse files that others may read: the next start would, and then nothing is left to show."""
     paths = certificates(home)
     for fault in too_open(home):
-        if fault.path in (paths.chain, paths.key):
+        if fault.path in (paths.chain, paths.key, paths.amazon_chain, paths.amazon_key):
             raise Misconfigured(f"{fault.path} is open to others than its owner", hint=fault.remedy)

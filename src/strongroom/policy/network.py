@@ -31,7 +31,7 @@ class NetworkScope(StrEnum):
     PRINCIPAL = "principal"
 
 
-LISTENERS: Final = ("gateway", "api", "desk", "health", "witness")
+LISTENERS: Final = ("gateway", "api", "desk", "health", "witness", "proxy")
 """Each has a list of its own."""
 
 _MAPPED: Final = IPv6Network("::ffff:0:0/96")

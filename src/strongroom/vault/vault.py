@@ -201,7 +201,7 @@ class Vault:
 
     # -- out -------------------------------------------------------------------------------------------------------
 
-    def reveal(
+    def reveal(  # noqa: PLR0913 - who asks for what, what for, when, and within what bounds
         self,
         caller: Caller,
         token: str,
@@ -210,10 +210,11 @@ class Vault:
         now: datetime,
         action: Action = Action.REVEAL,
         seller: SellerId | None = None,
+        refuses: Callable[[SellerId, Category], DenyReason | None] | None = None,
         req: str | None = None,
         why: str | None = None,
     ) -> Revealed:
-        """Return the latest value behind a token; `seller` refuses a token of any other selling partner.
+        """Return the latest value behind a token; `seller` refuses any other selling partner's, `refuses` still more.
 
         `req` names the request in the log, `why` is the pseudonym of a stated reason; likewise below.
 
@@ -242,8 +243,9 @@ class Vault:
                 decision: Decision | None = None
             else:
                 gone = self._is_gone(row, now)
-                if seller not in (None, row.seller):
-                    decision = Deny(DenyReason.WRONG_SELLER)
+                barred = None if refuses is None else refuses(row.seller, spec.category)
+                if barred is not None or seller not in (None, row.seller):
+                    decision = Deny(barred or DenyReason.WRONG_SELLER)
                 else:
                     decision = choose(
                         tx,
@@ -270,7 +272,8 @@ class Vault:
                 f"the latest version of record {row.number} has no value for token {parsed.token}"
             )
         name = names_of(slots).get(parsed.slot, spec.name)
-        return Revealed(parsed.token, name, spec.category, row.seller, row.number, Plaintext(value))
+        shown, due = Plaintext(value), row.due_at
+        return Revealed(parsed.token, name, spec.category, row.seller, row.number, shown, due)
 
     def reveal_order(
         self,

@@ -20,6 +20,8 @@ class Revealed:
     seller: SellerId
     record: RecordNumber
     value: Plaintext
+    due_at: int | None = None
+    """When the record is destroyed, in seconds; None while its delivery is unknown, and where nobody asked."""
 
 
 @dataclass(frozen=True, slots=True)

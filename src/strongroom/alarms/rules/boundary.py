@@ -58,6 +58,13 @@ class BoundaryCrossed:
         Response.FREEZE,
         "the marker of a canary was found in a body on its way out",
     )
+    ELSEWHERE: ClassVar = Case(
+        kind,
+        "elsewhere",
+        Severity.MEDIUM,
+        Response.NOTIFY,
+        "a program asked the proxy to lead to a host that is none of Amazon's",
+    )
     UNRECONCILED: ClassVar = Case(
         kind,
         "unreconciled",
@@ -84,10 +91,12 @@ class BoundaryCrossed:
         MANY,
         REFUSED,
         CANARY,
+        ELSEWHERE,
         UNRECONCILED,
         LEAK,
         LEAKED_CANARY,
     )
+    _OF_REASON: ClassVar = {Reason.CANARY: CANARY, Reason.WRONG_NETWORK: ELSEWHERE}
 
     def __init__(self, parameters: Parameters) -> None:
         self._parameters = parameters
@@ -108,7 +117,9 @@ class BoundaryCrossed:
         if seen.type is EventType.EGRESS_RECONCILED:
             uneven = seen.outcome is not Outcome.SUCCESS
             return (self._signal(self.UNRECONCILED, seen),) if uneven else ()
-        case = self.CANARY if seen.reason is Reason.CANARY else self.REFUSED
+        case = self.REFUSED
+        if seen.reason is not None:
+            case = self._OF_REASON.get(seen.reason, case)
         return (self._signal(case, seen),)
 
     def tick(self, now: datetime) -> Iterable[Signal]:
@@ -193,6 +204,7 @@ class NewDestination:
         {
             EventType.SELLER_ADDED,
             EventType.SELLER_CHANGED,
+            EventType.DESTINATION_CHANGED,
             EventType.ALARM_CHANGED,
             EventType.LOG_ANCHOR_CHANGED,
             EventType.LOG_EXPORT_STARTED,
@@ -209,7 +221,8 @@ class NewDestination:
         "address_changed",
         Severity.HIGH,
         Response.NOTIFY,
-        "the endpoint, the LWA address or the CA of a selling partner was changed",
+        "the endpoint, the LWA address or the CA of a selling partner was changed, or a destination of the relay was "
+        "asked for, approved or ended",
     )
     SELLER: ClassVar = Case(
         kind,
@@ -237,6 +250,13 @@ class NewDestination:
         "after the first one",
     )
     cases: ClassVar[tuple[Case, ...]] = (ADDRESS, SELLER, ALARMS, EXPORT, WAY)
+    _ALWAYS: ClassVar = {
+        EventType.SELLER_ADDED: SELLER,
+        EventType.DESTINATION_CHANGED: ADDRESS,
+        EventType.ALARM_CHANGED: ALARMS,
+        EventType.LOG_ANCHOR_CHANGED: ALARMS,
+        EventType.LOG_EXPORT_STARTED: EXPORT,
+    }
     _ADDRESSES: ClassVar = frozenset({Field.ENDPOINT, Field.LWA_URL, Field.UPSTREAM_CA})
     _PLACES: ClassVar = frozenset({"witness", "anchor", "channel", "feed", "seller", "network"})
 
@@ -249,15 +269,12 @@ class NewDestination:
         """Tell of a change, or of a way that was not used before."""
         if seen.outcome is not Outcome.SUCCESS:
             return ()
-        if seen.type is EventType.SELLER_ADDED:
-            return (self._signal(self.SELLER, seen),)
+        told = self._ALWAYS.get(seen.type)
+        if told is not None:
+            return (self._signal(told, seen),)
         if seen.type is EventType.SELLER_CHANGED:
             moved = not self._ADDRESSES.isdisjoint(seen.fields)
             return (self._signal(self.ADDRESS, seen),) if moved else ()
-        if seen.type in (EventType.ALARM_CHANGED, EventType.LOG_ANCHOR_CHANGED):
-            return (self._signal(self.ALARMS, seen),)
-        if seen.type is EventType.LOG_EXPORT_STARTED:
-            return (self._signal(self.EXPORT, seen),)
         return self._way(seen)
 
     def tick(self, now: datetime) -> Iterable[Signal]:

@@ -22,6 +22,7 @@ from strongroom.db.schema.anchors import (
     followed_log,
 )
 from strongroom.db.schema.columns import keystore, vault
+from strongroom.db.schema.destinations import disclosure
 from strongroom.db.schema.documents import report_document
 from strongroom.db.schema.feeds import (
     channel_state,
@@ -94,6 +95,7 @@ __all__ = [
     "client_certificate",
     "credential",
     "delivery_target",
+    "disclosure",
     "drift",
     "feed_state",
     "followed_log",

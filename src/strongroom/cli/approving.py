@@ -1,0 +1,52 @@
+"""The verbs by which one person asks and another decides, the same for every noun that has them [1.3]."""
+
+from typing import Any
+
+import typer
+
+from strongroom.cli.session import AsOption, CredentialOption, Session, verb
+
+
+def decisions(
+    group: typer.Typer,
+    place: str,
+    *,
+    named: Any,  # noqa: ANN401 - an annotation of Typer's
+    argument: str,
+    example: str,
+    remove: str | None = None,
+    approve: str,
+    reject: str | None = None,
+) -> None:
+    """Give a noun `remove`, `approve` and `reject`, as far as there is a sentence that says what each does.
+
+    `place` is the noun as it is typed; its last word begins the operations' names, which take `argument`.
+    """
+    noun = place.rpartition(" ")[2]
+    another = " --as boris --credential-file boris.json"
+    for name, says, who in (
+        ("remove", remove, ""),
+        ("approve", approve, another),
+        ("reject", reject, another),
+    ):
+        if says is not None:
+            call = _calling(f"{noun}.{name}", argument, named)
+            call.__doc__ = says
+            verb(group, name, example=f"strongroom {place} {name} {example}{who}")(call)
+
+
+def _calling(operation: str, argument: str, named: Any) -> Any:  # noqa: ANN401 - a function that Typer reads
+    def call(
+        session: Session,
+        which: Any,  # noqa: ANN401 - as `named` says
+        *,
+        as_name: AsOption = None,
+        credential_file: CredentialOption = None,
+    ) -> None:
+        wanted = {argument: which}
+        session.say(
+            session.call(operation, as_name=as_name, credential_file=credential_file, **wanted)
+        )
+
+    call.__annotations__["which"] = named
+    return call
