@@ -264,6 +264,16 @@ def test_a_mail_token_is_put_back_from_its_rendering(depot: Depot) -> None:
     assert answer.json == {"mail": depot.plain[EMAIL]}
 
 
+def test_tokens_within_a_text_are_put_back_with_their_whole_rendering(depot: Depot) -> None:
+    name, mail = depot.plain[NAME], depot.plain[EMAIL].lower()
+    text = f"{name} <{mail}@token.invalid>, {name}; x{name} https://token.invalid/{name}"
+    answer = depot.post(orjson.dumps({"t": text}))
+    assert orjson.loads(depot.carrier.got[0].body) == {
+        "t": f"{PLAIN[NAME]} <{PLAIN[EMAIL]}>, {PLAIN[NAME]}; x{name} {PLAIN[NAME]}"
+    }
+    assert PLAIN[EMAIL] not in answer.body.decode()
+
+
 def test_a_grant_to_reveal_is_no_grant_to_relay(depot: Depot) -> None:
     other = depot.door.add_app("reader")
     depot.door.grant(other, Action.REVEAL)

@@ -20,7 +20,13 @@ import orjson
 
 from strongroom.audit.entry import Event, EventType, Outcome, Reason
 from strongroom.audit.log import AuditLog
-from strongroom.crypto.token import find_tokens, looks_like_token, number_in
+from strongroom.crypto.token import (
+    EMAIL_DOMAIN,
+    TOKEN_LENGTH,
+    find_tokens,
+    looks_like_token,
+    number_in,
+)
 from strongroom.errors import Malformed, NotFound, StrongroomError, Throttled, Unavailable
 from strongroom.feeds.names import canonical
 from strongroom.feeds.parties import Answers, Party
@@ -52,6 +58,12 @@ _OWN_HEADERS: Final = re.compile(
     r"forwarded|x-forwarded-.*|via"
 )
 """What says how a request is carried; whoever may choose it may make two requests of one (RFC 9112, 11.2)."""
+
+_IN_TEXT: Final = re.compile(
+    rf"(?<![^\W_])(?:https://{re.escape(EMAIL_DOMAIN)}/)?([A-Za-z0-9]{{{TOKEN_LENGTH}}})(?:@{re.escape(EMAIL_DOMAIN)})?"
+    r"(?![^\W_])"
+)
+"""What may be a token, with all of its rendering."""
 
 _CHARSET: Final = re.compile(r"charset\s*=\s*\"?([A-Za-z0-9_-]+)", re.IGNORECASE)
 _CHARSETS: Final = frozenset({"utf-8", "utf8", "us-ascii", "ascii", "iso-8859-1", "windows-1252"})
@@ -331,9 +343,9 @@ class _Filling:
             raise Malformed("a token stands where no value can be")
         if looks_like_token(text):
             return self._value(text)
-        for token in dict.fromkeys(find_tokens(text)):
-            text = text.replace(token, str(self._value(token)))
-        return text
+        values = {token: str(self._value(token)) for token in find_tokens(text)}
+        # At once: what a value says is never looked at.
+        return _IN_TEXT.sub(lambda found: values.get(found[1], found[0]), text)
 
     def _value(self, token: str) -> Scalar:
         found = self._by_token.get(token)
