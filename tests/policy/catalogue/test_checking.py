@@ -332,16 +332,16 @@ def test_every_shape_of_a_successful_answer_is_compared(rules, model):
     assert found(rules, model) == {(Fault.UNCLASSIFIED, "answer", "state")}
 
 
-@pytest.mark.clause("2.2")
-def test_the_catalogue_says_all_of_amazons_models():
-    folder = os.environ.get("STRONGROOM_TEST_MODELS")
-    if not folder:
-        pytest.skip("STRONGROOM_TEST_MODELS names no folder with Amazon's models")
-    operations = [
-        operation
-        for file in sorted(Path(folder).glob("*.json"))
-        for operation in read(file.stem, file.read_bytes())
-    ]
-    result = check(Catalogue.load().operations.values(), operations)
-    assert result.findings == ()
-    assert (result.models, result.operations) == (66, 370)
+# Amazon's models are not ours to ship: where somebody names a folder of them, they are compared.
+if AMAZONS := os.environ.get("STRONGROOM_TEST_MODELS"):
+
+    @pytest.mark.clause("2.2")
+    def test_the_catalogue_says_all_of_amazons_models():
+        operations = [
+            operation
+            for file in sorted(Path(AMAZONS).glob("*.json"))
+            for operation in read(file.stem, file.read_bytes())
+        ]
+        result = check(Catalogue.load().operations.values(), operations)
+        assert result.findings == ()
+        assert (result.models, result.operations) == (66, 370)
