@@ -208,6 +208,12 @@ def test_a_document_that_does_not_begin_is_an_ordinary_error(shop: Shop):
     assert shop.door.gateway_events()[-1] == ("gateway.upstream.failed", "failure", "unclassified")
 
 
+def test_a_client_that_could_not_tell_the_end_gets_nothing(shop: Shop):
+    path = link_of(shop.door, shop.app, shop.simulator.plant_document("acme", small()))
+    got = shop.door.runner.run(afetch(shop.door, path, version="1.0"))
+    assert got.status == 400
+
+
 @pytest.mark.clause("1.3")
 def test_a_link_that_nothing_rewrites_ends_the_answer(shop: Shop):
     document = shop.simulator.plant_document("acme", small())

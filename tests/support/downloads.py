@@ -47,6 +47,7 @@ async def afetch(
     headers: dict[str, str] | None = None,
     *,
     leave_after: int | None = None,
+    version: str = "1.1",
 ) -> Download:
     """Do what `fetch` does; `leave_after` so many pieces the client goes away."""
     pairs = [(k.replace("_", "-").encode(), v.encode()) for k, v in (headers or {}).items()]
@@ -59,6 +60,7 @@ async def afetch(
         "raw_path": path.encode(),
         "query_string": b"",
         "headers": pairs,
+        "http_version": version,
         "client": (door.address, 40000),
     }
     sent: list[Any] = []

@@ -20,6 +20,7 @@ class Exchange:
     path: str
     query: bytes
     headers: dict[bytes, bytes]
+    version: str = "1.1"
     body: bytes = b""
     address: str = ""
     src_ip: str | None = None

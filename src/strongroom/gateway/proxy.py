@@ -170,6 +170,7 @@ class Gateway:
             path=raw_path.decode("latin-1").partition("?")[0],
             query=scope.get("query_string", b""),
             headers=web.unambiguous(scope["headers"], _ONCE),
+            version=scope.get("http_version", "1.1"),
             address=client[0] if client else "",
             src_ip=self._pseudonym(client[0]) if client else None,
         )

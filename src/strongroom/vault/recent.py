@@ -31,12 +31,15 @@ class RecentChanges:
 
     def __init__(self) -> None:
         self._at: dict[RecordNumber, datetime] = {}
+        self._full = _MANY
 
     def note(self, numbers: Iterable[RecordNumber], now: datetime) -> None:
         """Remember that these records were changed; call it once that is durable."""
         self._at.update(dict.fromkeys(numbers, now))
-        if len(self._at) > _MANY:
+        if len(self._at) > self._full:
             self._at = {n: at for n, at in self._at.items() if now - at < _LONGEST_CALL}
+            # A long report changes more in a minute: looking through all of them for each page would cost the most.
+            self._full = max(_MANY, 2 * len(self._at))
 
     def overtaking(self, asked_at: datetime | None) -> Callable[[RecordNumber], bool]:
         """Return what tells whether a record changed after an answer was asked for; never, where nobody says when."""

@@ -100,6 +100,9 @@ class DocumentDoor:
                 answers.amazon_error(405, "The document's link is not for this method."),
                 Reason.MALFORMED_REQUEST,
             )
+        if exchange.version == "1.0":
+            # It has no chunks, and so no way to tell a document's end from a broken connection (ADR 0162).
+            raise answers.bad_request("A document needs HTTP/1.1.")
         seller = self._sellers.get(link.seller)
         async with self._place(link.seller):
             if link.way is Way.UP:
