@@ -4,6 +4,7 @@ Collected only where Go and golang.org/x/mod are installed (tests/audit/conftest
 made are checked everywhere (test_c2sp.py).
 """
 
+import base64
 import json
 import os
 import shutil
@@ -15,9 +16,13 @@ from tests.support.audit import NOW, Bench
 
 from strongroom.audit import Event, EventType, ObjKind, Outcome
 from strongroom.audit.export import finish, settle, write
+from strongroom.crypto.cosignature import Cosigner
+from strongroom.crypto.note import Signer, checkpoint_text
 from strongroom.terms import SYSTEM
 
 GO = Path(__file__).parent / "go"
+ORIGIN = "strongroom.invalid/audit/go/1"
+COSIGNED = Path(__file__).parents[1] / "vectors/cosignature.json"
 VECTORS = Path(__file__).parents[1] / "vectors/audit-c2sp.json"
 
 
@@ -92,3 +97,23 @@ def test_go_accepts_our_bundles_and_nothing_changed(
             (path / "custody.jsonl").write_text(json.dumps(line | {name: wrong}) + "\n")
             assert asked(program, "check", path, vkey)[0] == 1, name
     shutil.rmtree(path)
+
+
+@pytest.mark.clause("2.6")
+def test_go_accepts_what_our_witness_cosigned_and_no_other_time(program, tmp_path):
+    log, witness = Signer(ORIGIN, bytes(32)), Cosigner("witness.example/w1", bytes(range(32)))
+    text = checkpoint_text(ORIGIN, 3, bytes(range(32)))
+    path = tmp_path / "checkpoint"
+    path.write_text(log.sign(text) + witness.cosign(text, 1679315147))
+    assert asked(program, "cosigned", path, log.vkey, witness.vkey) == (0, "sound\n")
+
+    head, _, blob = witness.cosign(text, 1679315147).strip().rpartition(" ")
+    later = bytearray(base64.b64decode(blob))
+    later[11] ^= 1  # the last byte of the time
+    path.write_text(log.sign(text) + f"{head} {base64.b64encode(later).decode()}\n")
+    assert asked(program, "cosigned", path, log.vkey, witness.vkey)[0] == 1
+
+    vector = json.loads(COSIGNED.read_text())
+    path.write_text(Signer("log.example/orders", bytes(32)).sign(vector["text"]) + vector["line"])
+    key = Signer("log.example/orders", bytes(32)).vkey
+    assert asked(program, "cosigned", path, key, vector["vkey"]) == (0, "sound\n")

@@ -2,6 +2,7 @@
 //
 //	main vectors             prints what it makes, as tests/vectors/audit-c2sp.json keeps it
 //	main check BUNDLE VKEY   verifies a bundle and prints "sound", or what is wrong
+//	main cosigned NOTE VKEY WITNESS   the same of a checkpoint that a witness cosigned (c2sp.org/tlog-cosignature)
 //
 // Only golang.org/x/mod/sumdb/note and tlog, and the standard library.
 package main
@@ -36,8 +37,11 @@ func main() {
 	} else if len(os.Args) == 4 && os.Args[1] == "check" {
 		check(os.Args[2], os.Args[3])
 		fmt.Println("sound")
+	} else if len(os.Args) == 5 && os.Args[1] == "cosigned" {
+		cosigned(os.Args[2], os.Args[3], os.Args[4])
+		fmt.Println("sound")
 	} else {
-		fail("usage: main vectors | main check BUNDLE VKEY")
+		fail("usage: main vectors | main check BUNDLE VKEY | main cosigned NOTE VKEY WITNESS")
 	}
 }
 
@@ -336,4 +340,53 @@ func lines(raw []byte) [][]byte {
 		return nil
 	}
 	return bytes.Split(raw, []byte("\n"))
+}
+
+// A witness's key: Ed25519 over the checkpoint and the time at which it was seen, signature type 4.
+type witness struct {
+	name string
+	hash uint32
+	key  ed25519.PublicKey
+}
+
+func (w witness) Name() string    { return w.name }
+func (w witness) KeyHash() uint32 { return w.hash }
+
+func (w witness) Verify(msg, sig []byte) bool {
+	if len(sig) != 8+ed25519.SignatureSize {
+		return false
+	}
+	seen := binary.BigEndian.Uint64(sig[:8])
+	said := fmt.Sprintf("cosignature/v1\ntime %d\n%s", seen, msg)
+	return ed25519.Verify(w.key, []byte(said), sig[8:])
+}
+
+func witnessOf(vkey string) witness {
+	parts := strings.SplitN(vkey, "+", 3)
+	if len(parts) != 3 {
+		fail("no witness's key")
+	}
+	public, err := base64.StdEncoding.DecodeString(parts[2])
+	must(err, "witness's key")
+	if len(public) != 1+ed25519.PublicKeySize || public[0] != 4 {
+		fail("not a cosigning key")
+	}
+	digest := sha256.Sum256(append([]byte(parts[0]+"\n"), public...))
+	hash := binary.BigEndian.Uint32(digest[:4])
+	if parts[1] != fmt.Sprintf("%08x", hash) {
+		fail("another key id")
+	}
+	return witness{parts[0], hash, public[1:]}
+}
+
+func cosigned(path, vkey, witnessKey string) {
+	data, err := os.ReadFile(path)
+	must(err, "checkpoint")
+	verifier, err := note.NewVerifier(vkey)
+	must(err, "log's key")
+	opened, err := note.Open(data, note.VerifierList(verifier, witnessOf(witnessKey)))
+	must(err, "signatures")
+	if len(opened.Sigs) != 2 || len(opened.UnverifiedSigs) != 0 {
+		fail("%d signatures verified, %d did not", len(opened.Sigs), len(opened.UnverifiedSigs))
+	}
 }
