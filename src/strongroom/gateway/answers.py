@@ -118,10 +118,10 @@ def bad_request(message: str, reason: Reason = Reason.MALFORMED_REQUEST) -> Refu
     return Refusal(amazon_error(400, message), reason)
 
 
-def denied(details: str, reason: Reason) -> Refusal:
+def denied(details: str, reason: Reason, *, actor: Caller | None = None) -> Refusal:
     """Return Amazon's 403, which it gives for a bad token as well as for a missing right."""
     outcome = Outcome.FAILURE if reason in _PROOFS else Outcome.DENIED
-    return Refusal(amazon_error(403, DENIED, details), reason, outcome=outcome)
+    return Refusal(amazon_error(403, DENIED, details), reason, outcome=outcome, actor=actor)
 
 
 def upstream_failed(

@@ -28,7 +28,14 @@ from strongroom.gateway.answers import (
 )
 from strongroom.policy.catalogue import Catalogue, Operation
 from strongroom.policy.limits import ACCESS_TOKEN_LIFETIME, RESTRICTED_TOKEN_LIFETIME
-from strongroom.terms import Caller, Environment, PrincipalId, SellerId
+from strongroom.terms import (
+    AuthMethod,
+    Caller,
+    Environment,
+    PrincipalId,
+    PrincipalKind,
+    SellerId,
+)
 
 MAX_RESOURCES: Final = 50
 """Tokens API 2021-03-01: the most resources one request may name."""
@@ -211,14 +218,16 @@ class Doorman:
         now: datetime,
     ) -> Caller:
         """Return the app of a ticket of ours: its authorization lives, the address is permitted. Raises: Refusal."""
+        # We sealed the ticket: whoever shows it has been this app, whatever it may do now. The log takes no name.
+        known = Caller(principal, PrincipalKind.APP, "", AuthMethod.ACCESS_TOKEN)
         try:
             caller = self._accounts.check_authorization(authorization, principal, seller, now)
         except Suspended:
-            raise denied(_INVALID, Reason.SUSPENDED) from None
+            raise denied(_INVALID, Reason.SUSPENDED, actor=known) from None
         except Unauthenticated:
             raise denied(_INVALID, Reason.REVOKED) from None
         except Throttled as exc:
-            raise Refusal(slowed(exc, as_lwa=False), Reason.RATE_LIMITED) from None
+            raise Refusal(slowed(exc, as_lwa=False), Reason.RATE_LIMITED, actor=known) from None
         if not self._networks.permits_principal(caller.principal, caller.name, address):
             raise denied(_INVALID, Reason.WRONG_NETWORK)
         return caller
