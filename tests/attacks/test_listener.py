@@ -160,7 +160,6 @@ PATHS = [
     "/orders/v0/orders/902-1000001-0000001/address/",
     "/orders/v0/orders/%39%30%32-1000001-0000001",
     "/orders/v0/orders/902-1000001-0000001%20",
-    "/orders/v0/orders/902.1000001",
     "/auth/o2/token/",
     "/auth/o2//token",
     "/",
@@ -173,7 +172,7 @@ PATHS = [
 def test_paths_that_only_look_like_an_operation_are_refused(
     door: Listening, shop: Shop, access: str
 ) -> None:
-    """What was matched is, byte for byte, what would be sent; anything else is not known."""
+    """What was matched is what would be sent, no byte of it spelled otherwise; anything else is not known."""
     calls = len(shop.simulator.requests)
     for path in PATHS:
         before = shop.door.count()

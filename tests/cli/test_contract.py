@@ -250,6 +250,21 @@ def test_what_is_misconfigured_exits_with_78(resting: Home, tmp_path: Path) -> N
     assert json.loads(done.stderr.splitlines()[-1])["error"]["kind"] == "Misconfigured"
 
 
+@pytest.mark.clause("1.3")
+@pytest.mark.parametrize(
+    "line", ["GET /orders/v0/orders", "GET /orders/v0/orders/{x}", "GET /a//b"]
+)
+def test_no_line_of_settings_weakens_what_the_catalogue_knows(resting: Home, line: str) -> None:
+    done = command(
+        "serve",
+        "--json",
+        STRONGROOM_HOME=str(resting.path),
+        STRONGROOM_GATEWAY__ALLOW_UNKNOWN=json.dumps([line]),
+    )
+    assert done.returncode == 78
+    assert "allow_unknown" in json.loads(done.stderr.splitlines()[-1])["error"]["message"]
+
+
 def test_common_options_stand_before_or_behind(resting: Home) -> None:
     home = str(resting.path)
     before = command("--home", home, "--json", "seller", "list")

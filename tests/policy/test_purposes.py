@@ -31,7 +31,7 @@ def test_a_tax_number_is_for_tax_and_a_phone_for_the_parcel() -> None:
 def test_every_leaf_of_every_operation_is_listed_with_what_it_may_serve() -> None:
     for operation in CATALOGUE.operations.values():
         for leaf in listed(operation):
-            # Without a path it is the whole answer.
+            # One answer is a bare string.
             assert leaf.path or leaf.part == "answer"
             assert (leaf.class_ == "pii") is (leaf.category is not None)
             if leaf.part == "answer" and leaf.class_ == "pii":

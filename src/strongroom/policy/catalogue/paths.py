@@ -17,6 +17,8 @@ _LONGEST_PATH: Final = 2048
 _MOST_DECODINGS: Final = 3
 _CLIMBING: Final = frozenset({".", "..", ""})
 _ENCODED = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=:@-]|%[0-9A-Fa-f]{2})+")
+# RFC 3986, 2.3: nobody encodes these but to look like something else.
+_NEEDLESS = re.compile(r"%(?:2[DEde]|3[0-9]|[46][1-9A-Fa-f]|[57][0-9Aa]|5[Ff])")
 _SEPARATORS = re.compile(r"[/\\]")
 
 _IDENTIFIER = re.compile(r"[A-Za-z0-9._~!:-]{1,128}")
@@ -52,7 +54,7 @@ FORMS: Final[Mapping[str, Callable[[str], bool]]] = {
 
 def decoded(segment: str) -> str | None:
     """Return what a segment of a path says, decoded once; None where it is not properly encoded."""
-    if not _ENCODED.fullmatch(segment):
+    if not _ENCODED.fullmatch(segment) or _NEEDLESS.search(segment):
         return None
     try:
         return unquote(segment, errors="strict") if "%" in segment else segment
