@@ -170,7 +170,7 @@ def test_a_frozen_app_gets_nothing_through_the_gateway(shop: GatewayShop) -> Non
         ("gateway.request.refused", "suspended"),
         ("credential.checked", "suspended"),
     ]
-    assert {e["actor"]["id"] for e in door.events(before)} == {app.principal}
+    assert {e["actor"]["id"] for e in door.events(before)[:2]} == {app.principal}
     assert door.get(shop.other, RECENT).status == 200
     restore(door.database, app.principal)
     assert door.get(app, RECENT, token).status == 200
