@@ -474,6 +474,7 @@ def canonical(event: Event, stamp: Stamp) -> bytes:
 
     """
     actor = event.actor
+    # `_value_`, here and below: the property `value` takes an eighth of the time. A text in its place has neither.
     body: dict[str, Any] = {
         "v": VERSION,
         "id": _uuid7(stamp.at, stamp.entropy[:10]),
@@ -484,12 +485,12 @@ def canonical(event: Event, stamp: Stamp) -> bytes:
         "mono_ns": str(stamp.mono_ns),
         "node": stamp.node,
         "nseq": stamp.nseq,
-        "type": event.type.value,
-        "outcome": event.outcome.value,
+        "type": event.type._value_,
+        "outcome": event.outcome._value_,
         "actor": {
             "kind": _actor_kind(actor),
             "id": actor.principal,
-            "auth": actor.auth.value,
+            "auth": actor.auth._value_,
         },
     }
     _add_what_is_known(body, event)
@@ -512,15 +513,15 @@ def _add_what_is_known(body: dict[str, Any], event: Event) -> None:
         if value is not None:
             body[name] = value
     if event.reason is not None:
-        body["reason"] = event.reason.value
+        body["reason"] = event.reason._value_
     if event.src_ip is not None:
         body["src"] = {"ip": event.src_ip}
     if event.obj_kind is not None:
-        body["obj"] = {"kind": event.obj_kind.value, "ref": event.obj_ref}
+        body["obj"] = {"kind": event.obj_kind._value_, "ref": event.obj_ref}
     if event.purpose is not None:
-        body["purpose"] = event.purpose.value
+        body["purpose"] = event.purpose._value_
     if event.pii:
-        body["pii"] = [category.value for category in event.pii]
+        body["pii"] = [category._value_ for category in event.pii]
     if event.changes:
         body["chg"] = [_change(change) for change in event.changes]
     if event.records:
@@ -540,7 +541,7 @@ def _actor_kind(actor: Caller) -> str:
 
 
 def _change(change: Change) -> dict[str, str]:
-    found = {"field": change.field.value}
+    found = {"field": change.field._value_}
     if change.before is not None:
         found["before"] = change.before
     if change.after is not None:
@@ -550,8 +551,8 @@ def _change(change: Change) -> dict[str, str]:
 
 def _uuid7(at: datetime, entropy: bytes) -> str:
     """Return a time-ordered UUID (RFC 9562 section 5.7)."""
-    head = micros(at) // 1000
-    tail = int.from_bytes(entropy, "big")
-    number = head << 80 | 7 << 76 | (tail >> 68) << 64 | 2 << 62 | tail & (2**62 - 1)
-    text = f"{number:032x}"
+    head = (micros(at) // 1000).to_bytes(6, "big")
+    a, b, c, *_ = entropy
+    marked = (*head, 0x70 | a >> 4, (a << 4 | b >> 4) & 0xFF, 0x80 | c & 0x3F)
+    text = bytes(marked).hex() + entropy[3:10].hex()
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
