@@ -11,7 +11,7 @@ import pytest
 from tests.gateway.conftest import Shop, clean_simulator, make_door, shop, simulator
 from tests.support.documents import placed
 from tests.support.downloads import Download, fetch, link_of, table
-from tests.support.pieces import NOW, REPORTS, run
+from tests.support.pieces import NOW, REPORTS, Passed, run
 
 from strongroom.errors import Malformed
 from strongroom.gateway.documents.document import Document, Said
@@ -157,6 +157,81 @@ def test_attributes_names_and_comments_carry_nobody_out(shop: Shop):
     assert got.whole
     assert SECRET.encode() not in got.body
     assert len(re.findall(rb"S[RT][0-9A-Z]{18}", got.body)) >= 4
+
+
+# -- first lines and rows that are not what they seem --
+
+
+def first_line(*names: str, row: tuple[str, ...] = (), end: str = "\n") -> Passed:
+    return run(table([names, row] if row else [names], end).encode())
+
+
+@pytest.mark.parametrize("known", [(), ("quantity",)])
+def test_a_first_line_that_is_a_row_shows_nothing_and_leaves_no_name_in_findings(
+    known: tuple[str, ...],
+):
+    people = ("John Smith", "12 High St", "jsmith")
+    got = first_line(*people, *known, row=("a", "b", "c", *known))
+    assert not [name for name in people if name in got.output.decode()]
+    assert [drift.path for drift in got.drift][:3] == [f"UNKNOWN/column {n}" for n in (1, 2, 3)]
+
+
+def test_a_header_with_an_order_or_an_address_in_it_is_a_row():
+    got = first_line(ROW[0], "sku", "quantity", "John Smith")
+    assert got.output == b"column 1\tcolumn 2\tcolumn 3\tcolumn 4\n"
+    got = first_line("order-id", "sku", "12 High St", "Gift note", row=(ROW[0], "A", "x", "y"))
+    assert got.output.startswith(b"order-id\tsku\tcolumn 3\tGift note\n")
+    assert [drift.path for drift in got.drift] == ["UNKNOWN/column 3", "UNKNOWN/column 4"]
+
+
+def test_a_header_of_plain_words_stays_though_few_of_them_are_known():
+    names = ("item-name", "listing-id", "seller-sku", "price", "asin1")
+    assert first_line(*names).output.decode() == "\t".join(names) + "\n"
+
+
+def test_a_quoted_header_that_is_hidden_stays_quoted():
+    got = run(b'"Smith, John","12, High St"\n"a","b"\n')
+    assert got.output.startswith(b'"column 1","column 2"\n')
+
+
+def test_lines_that_end_in_a_carriage_return_alone_are_refused():
+    with pytest.raises(Malformed, match="not one line"):
+        first_line("order-id", "buyer-name", row=ROW, end="\r")
+
+
+@pytest.mark.parametrize("name", ["John.Smith", "john-smith"])
+def test_a_member_named_like_somebody_goes_and_leaves_no_name_in_findings(name: str):
+    got = run(b'[{"sku": "A", "%s": "x"}]' % name.encode())
+    assert got.output == b'[{"sku":"A"}]'
+    assert name not in str(got.drift)
+
+
+def test_a_row_that_ends_early_may_have_lost_a_column_in_its_middle():
+    head = ("order-id", "recipient-name", "ship-service-level", "buyer-name")
+    got = first_line(*head, row=(ROW[0], "Standard", SECRET))
+    assert SECRET not in got.output.decode()
+    assert ROW[0] in got.output.decode()
+    assert [drift.kind for drift in got.drift] == ["wrong_type"]
+    (sighting,) = got.sightings
+    assert (sighting.id, sorted(sighting.slots.values())) == (ROW[0], ["Standard", SECRET])
+    assert not [slot for slot in sighting.slots if isinstance(slot, int)]
+
+
+@pytest.mark.parametrize("between", [0, 998, 999])
+def test_rows_of_one_order_that_differ_keep_what_each_says(between: int):
+    other = [(f"222-1111111-{n:07d}", "Anna", "-") for n in range(between)]
+    rows = [*other, (ROW[0], "Anna", "one"), (ROW[0], "Bob", "two"), (ROW[0], "Anna", "one")]
+    got = run(table([("order-id", "buyer-name", "strange-note"), *rows]).encode())
+    lines = [line.split("\t") for line in got.output.decode().splitlines()[-3:]]
+    found = [value for s in got.sightings if s.id == ROW[0] for value in s.slots.values()]
+    assert sorted(set(found)) == ["Anna", "Bob", "one", "two"]
+    slots: dict[object, set[object]] = {}
+    for sighting in got.sightings:
+        if sighting.id == ROW[0]:
+            for slot, value in sighting.slots.items():
+                slots.setdefault(slot, set()).add(value)
+    assert [values for values in slots.values() if len(values) > 1] == []
+    assert lines[0][1] != lines[1][1]
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from strongroom.policy.retention import SightedFacts
 from strongroom.policy.sighting import Sighting, SlotKey
 from strongroom.terms import Scalar
 
-SAFE_NAME: Final = re.compile(r"@?[A-Za-z_][A-Za-z0-9_.-]{0,63}").fullmatch
+SAFE_NAME: Final = re.compile(r"@?[A-Za-z_][A-Za-z0-9_]{0,63}").fullmatch
 """A name that may be shown; others could be somebody's."""
 
 _UNKNOWN: Final = "unknown_leaf"
