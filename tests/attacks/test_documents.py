@@ -9,11 +9,12 @@ import zlib
 
 import pytest
 from tests.gateway.conftest import Shop, clean_simulator, make_door, shop, simulator
+from tests.gateway.test_documents import reveal
 from tests.support.documents import placed
 from tests.support.downloads import Download, fetch, link_of, table
 from tests.support.pieces import NOW, REPORTS, Passed, run
 
-from strongroom.errors import Malformed
+from strongroom.errors import Gone, Malformed
 from strongroom.gateway.documents.document import Document, Said
 from strongroom.gateway.documents.fetching import HOSTS
 from strongroom.gateway.documents.packing import Unpacker
@@ -159,6 +160,45 @@ def test_attributes_names_and_comments_carry_nobody_out(shop: Shop):
     assert len(re.findall(rb"S[RT][0-9A-Z]{18}", got.body)) >= 4
 
 
+# -- what is looked at again and again --
+
+
+@pytest.mark.clause("2.1")
+@pytest.mark.parametrize("named", [False, True])
+def test_fetching_a_document_again_keeps_nobody_longer(shop: Shop, named: bool):
+    """Amazon keeps it for 90 days; who stands in it goes thirty days after it was first asked for."""
+    shop.door.grant(shop.app)
+    content = table([HEAD, ("", SECRET), (ROW[0], "Anna")]).encode()
+    document = shop.simulator.plant_document("acme", content)
+    tokens = set()
+    for _ in range(5):
+        if named:
+            shop.door.get(shop.app, "/reports/2021-06-30/reports?reportTypes=SC_VAT_TAX_REPORT")
+        got = fetch(shop.door, link_of(shop.door, shop.app, document))
+        tokens.add(got.body.decode().splitlines()[1].split("\t")[1])
+        shop.door.clock.advance(days=6)
+    (token,) = tokens
+    shop.door.grant(shop.app)
+    for _ in range(2):
+        with pytest.raises(Gone):
+            reveal(shop, token)
+        fetch(shop.door, link_of(shop.door, shop.app, document))
+
+
+@pytest.mark.clause("2.1")
+def test_an_old_report_of_unknown_age_opens_no_order_again(shop: Shop):
+    shop.door.grant(shop.app)
+    head, date = (*HEAD, "purchase-date", "order-status"), "2026-03-01T00:00:00Z"
+    content = table([head, (*ROW, date, "Unshipped")]).encode()
+    document = shop.simulator.plant_document("acme", content)
+    for days in (0, 31):
+        shop.door.clock.advance(days=days)
+        got = fetch(shop.door, link_of(shop.door, shop.app, document))
+    shop.door.grant(shop.app)
+    with pytest.raises(Gone):
+        reveal(shop, got.body.decode().splitlines()[1].split("\t")[1])
+
+
 # -- first lines and rows that are not what they seem --
 
 
@@ -296,7 +336,7 @@ def test_another_apps_address_needs_nothing_and_yet_is_its_own(shop: Shop):
 def test_a_gigabyte_in_one_line_or_behind_gzip_is_refused_in_little_memory(plain: bytes):
     packed = bomb(plain, 1000)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    document = Document(Origin(REPORTS.kind(None), "doc-1", NOW, NOW), Said(packed=True))
+    document = Document(Origin(REPORTS.kind(None), "doc-1", NOW, NOW, NOW), Said(packed=True))
 
     def pass_through() -> None:
         for start in range(0, len(packed), 65_536):

@@ -191,7 +191,8 @@ class DocumentDoor:
 
     def _origin(self, link: Link, now: datetime) -> Origin:
         kind = self._reports.kind(link.kind)
-        return Origin(kind, f"{link.op}/{link.document}", link.made_at, int(now.timestamp()))
+        document = f"{link.op}/{link.document}"
+        return Origin(kind, document, link.made_at, link.seen_at, int(now.timestamp()))
 
     # -- up --
 

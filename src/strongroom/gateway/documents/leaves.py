@@ -66,7 +66,7 @@ class Sighter:
         named = list(orders)
         order = named[0] if len(named) == 1 else ""
         if is_order(order):
-            sighting = Sighting("order", order, {}, self._facts(said), self._origin.made_at)
+            sighting = Sighting("order", order, {}, self._facts(said), self._origin.as_of)
         else:
             sighting = self._origin.anchor(self._number)
         found = Found(sighting)

@@ -144,7 +144,7 @@ class Columns:
                 batch.sightings[owner].slots.update(slots)
             else:
                 owner = batch.orders[order] = len(batch.sightings)
-                sighting = Sighting("order", order, slots, said, self._origin.made_at)
+                sighting = Sighting("order", order, slots, said, self._origin.as_of)
                 batch.sightings.append(sighting)
         batch.rows.append(cells)
         batch.places.append(places)
@@ -292,7 +292,7 @@ class Columns:
             raise Malformed("a row of the document has more columns than any report")
         if order >= 0:
             said = facts(self._origin.kind.status, 0, 0, 0, fresh=self._origin.fresh)
-            sighting = Sighting("order", cells[order], {}, said, self._origin.made_at)
+            sighting = Sighting("order", cells[order], {}, said, self._origin.as_of)
         else:
             self._wrong += 1
             if self._wrong > _MANY_WRONG and self._wrong * 2 > self._number:
