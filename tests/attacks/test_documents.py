@@ -9,7 +9,7 @@ import zlib
 
 import pytest
 from tests.gateway.conftest import Shop, clean_simulator, make_door, shop, simulator
-from tests.gateway.test_documents import reveal
+from tests.gateway.test_documents import new_feed, reveal
 from tests.support.documents import placed
 from tests.support.downloads import Download, fetch, link_of, table
 from tests.support.pieces import NOW, REPORTS, Passed, run
@@ -19,6 +19,7 @@ from strongroom.gateway.documents.document import Document, Said
 from strongroom.gateway.documents.fetching import HOSTS
 from strongroom.gateway.documents.packing import Unpacker
 from strongroom.gateway.documents.page import Origin
+from strongroom.terms import Action
 
 __all__ = ["clean_simulator", "make_door", "shop", "simulator"]
 
@@ -197,6 +198,72 @@ def test_an_old_report_of_unknown_age_opens_no_order_again(shop: Shop):
     shop.door.grant(shop.app)
     with pytest.raises(Gone):
         reveal(shop, got.body.decode().splitlines()[1].split("\t")[1])
+
+
+# -- feeds: a way for tokens out of the gateway and back as clear text --
+
+FEED_HEAD = "order-id\tAddressName\tNotificationEmail\titem_name"
+MISPLACED = {
+    "a title": f"{FEED_HEAD}\nx\t\t\tNAME\n",
+    "an id of the app's own": "MerchantOrderID\tAddressName\nNAME\tAnna\n",
+    "another category's column": f"{FEED_HEAD}\nx\tEMAIL\t\n",
+    "the same token in both": f"{FEED_HEAD}\nx\tNAME\tNAME\n",
+    "a part of a value": f"{FEED_HEAD}\nx\tMr NAME\t\n",
+    "a column too many": f"{FEED_HEAD}\nx\ta\tb\tc\tNAME\n",
+    "a header": "AddressName\tNAME\n",
+    "below a header of three lines": "TemplateType=Shoes\nAddressName\nitem_name\nNAME\n",
+    "behind a cell that opens a quote": f'{FEED_HEAD}\n"x\ty\nz"\tNAME\n',
+    "lines that a carriage return ends": f"{FEED_HEAD}\n\rx\tNAME\r\n",
+    "a title between commas": "AddressName,item_name\nAnna,NAME\n",
+    "a column moved by quotes": 'AddressName,item_name\n"a,b",NAME\n',
+    "an element": "<a><DescriptionData><Title>NAME</Title></DescriptionData></a>",
+    "an attribute": '<a><AddressFieldOne b="NAME">x</AddressFieldOne></a>',
+    "a comment": "<a><DestinationAddress><Name><!-- NAME -->x</Name></DestinationAddress></a>",
+    "text beside elements": "<DestinationAddress><Name>NAME<b/>x</Name></DestinationAddress>",
+    "an entity": '<!DOCTYPE a [<!ENTITY n "NAME">]><AddressName>&n;</AddressName>',
+    "a member": '{"messages": [{"attributes": {"item_name": [{"value": "NAME"}]}}]}',
+    "a member's name": '{"NAME": 1}',
+    "a member that stands twice": '{"AddressName": "NAME", "AddressName": "x"}',
+    "no JSON": '{"AddressName": "NAME"',
+}
+PLACES = {
+    "tabs": f"{FEED_HEAD}\r\nx\tNAME\tEMAIL\tShoe\r\n",
+    "a template": f"TemplateType=OrderFulfillment\tVersion=1\n{FEED_HEAD}\nx\tNAME\t\t\n",
+    "commas": 'sku,"AddressName"\n"a\n""b""",NAME\n',
+    "XML": "<a><DestinationAddress><Name>\n NAME </Name></DestinationAddress></a>",
+    "JSON": '{"x": [{"addressName": "NAME", "y": {"notificationEmail": "EMAIL"}}]}',
+    "other alphabets": f"{FEED_HEAD}\nx\tNAME\t\t{'👟' * 70_000}\n",
+}
+
+
+def uploaded(shop: Shop, content: str) -> tuple[int, str]:
+    """Upload a feed with the tokens of a name and an e-mail address; return the status, and what Amazon got."""
+    shop.door.grant(shop.app)
+    shop.door.grant(shop.app, action=Action.RELAY)
+    report = table(
+        [(*HEAD, "buyer-email", "purchase-date"), (*ROW, "z@mail.example", "2026-03-01")]
+    )
+    document = shop.simulator.plant_document("acme", report.encode())
+    cells = fetch(shop.door, link_of(shop.door, shop.app, document)).body.decode().split("\n")[1]
+    content = content.replace("NAME", cells.split("\t")[1]).replace("EMAIL", cells.split("\t")[2])
+    upload, feed = new_feed(shop)
+    got = fetch(
+        shop.door, upload, method="PUT", content=content.encode(), content_type="text/plain"
+    )
+    return got.status, shop.simulator.uploaded(feed).decode()
+
+
+@pytest.mark.clause("1.3")
+@pytest.mark.parametrize("name", MISPLACED)
+def test_a_token_where_a_feed_holds_nobody_ends_the_upload(shop: Shop, name: str):
+    assert uploaded(shop, MISPLACED[name]) == (400, "")
+
+
+@pytest.mark.clause("1.3")
+@pytest.mark.parametrize("name", PLACES)
+def test_a_token_where_a_feed_holds_somebody_is_replaced(shop: Shop, name: str):
+    expected = PLACES[name].replace("NAME", SECRET).replace("EMAIL", "z@mail.example")
+    assert uploaded(shop, PLACES[name]) == (200, expected)
 
 
 # -- first lines and rows that are not what they seem --

@@ -104,7 +104,7 @@ class TableReader:
             self._separator = ","
         if self._separator == "," or named.startswith(_QUOTE):
             self._quoting = csv.QUOTE_ALL if named.startswith(_QUOTE) else csv.QUOTE_MINIMAL
-            found = _parse([named], self._separator)
+            found = parsed_rows([named], self._separator)
             if len(found) != 1:
                 raise Malformed("the document's header is not one line")
             names = found[0]
@@ -146,7 +146,7 @@ class TableReader:
 
     def _quoted_page(self, columns: Columns, lines: list[str], end: str) -> Page:
         batch = Batch()
-        rows = _parse(lines, self._separator)
+        rows = parsed_rows(lines, self._separator)
         for cells in rows:
             columns.read(batch, cells)
 
@@ -168,7 +168,7 @@ class TableReader:
         return text if end else text.removesuffix(self._end)
 
 
-def _parse(lines: Sequence[str], separator: str) -> list[list[str]]:
+def parsed_rows(lines: Sequence[str], separator: str) -> list[list[str]]:
     """Return the rows of whole lines. Raises: Malformed."""
     try:
         return list(csv.reader([f"{line}\n" for line in lines], delimiter=separator, strict=True))
