@@ -9,15 +9,17 @@ import zlib
 
 import pytest
 from tests.gateway.conftest import Shop, clean_simulator, make_door, shop, simulator
+from tests.gateway.test_documents import new_feed, reveal
 from tests.support.documents import placed
 from tests.support.downloads import Download, fetch, link_of, table
-from tests.support.pieces import NOW, REPORTS, run
+from tests.support.pieces import NOW, REPORTS, Passed, run
 
-from strongroom.errors import Malformed
+from strongroom.errors import Gone, Malformed
 from strongroom.gateway.documents.document import Document, Said
 from strongroom.gateway.documents.fetching import HOSTS
 from strongroom.gateway.documents.packing import Unpacker
 from strongroom.gateway.documents.page import Origin
+from strongroom.terms import Action
 
 __all__ = ["clean_simulator", "make_door", "shop", "simulator"]
 
@@ -159,6 +161,186 @@ def test_attributes_names_and_comments_carry_nobody_out(shop: Shop):
     assert len(re.findall(rb"S[RT][0-9A-Z]{18}", got.body)) >= 4
 
 
+# -- what is looked at again and again --
+
+
+@pytest.mark.clause("2.1")
+@pytest.mark.parametrize("named", [False, True])
+def test_fetching_a_document_again_keeps_nobody_longer(shop: Shop, named: bool):
+    """Amazon keeps it for 90 days; who stands in it goes thirty days after it was first asked for."""
+    shop.door.grant(shop.app)
+    content = table([HEAD, ("", SECRET), (ROW[0], "Anna")]).encode()
+    document = shop.simulator.plant_document("acme", content)
+    tokens = set()
+    for _ in range(5):
+        if named:
+            shop.door.get(shop.app, "/reports/2021-06-30/reports?reportTypes=SC_VAT_TAX_REPORT")
+        got = fetch(shop.door, link_of(shop.door, shop.app, document))
+        tokens.add(got.body.decode().splitlines()[1].split("\t")[1])
+        shop.door.clock.advance(days=6)
+    (token,) = tokens
+    shop.door.grant(shop.app)
+    for _ in range(2):
+        with pytest.raises(Gone):
+            reveal(shop, token)
+        fetch(shop.door, link_of(shop.door, shop.app, document))
+
+
+@pytest.mark.clause("2.1")
+def test_an_old_report_of_unknown_age_opens_no_order_again(shop: Shop):
+    shop.door.grant(shop.app)
+    head, date = (*HEAD, "purchase-date", "order-status"), "2026-03-01T00:00:00Z"
+    content = table([head, (*ROW, date, "Unshipped")]).encode()
+    document = shop.simulator.plant_document("acme", content)
+    for days in (0, 31):
+        shop.door.clock.advance(days=days)
+        got = fetch(shop.door, link_of(shop.door, shop.app, document))
+    shop.door.grant(shop.app)
+    with pytest.raises(Gone):
+        reveal(shop, got.body.decode().splitlines()[1].split("\t")[1])
+
+
+# -- feeds: a way for tokens out of the gateway and back as clear text --
+
+FEED_HEAD = "order-id\tAddressName\tNotificationEmail\titem_name"
+MISPLACED = {
+    "a title": f"{FEED_HEAD}\nx\t\t\tNAME\n",
+    "an id of the app's own": "MerchantOrderID\tAddressName\nNAME\tAnna\n",
+    "another category's column": f"{FEED_HEAD}\nx\tEMAIL\t\n",
+    "the same token in both": f"{FEED_HEAD}\nx\tNAME\tNAME\n",
+    "a part of a value": f"{FEED_HEAD}\nx\tMr NAME\t\n",
+    "a column too many": f"{FEED_HEAD}\nx\ta\tb\tc\tNAME\n",
+    "a header": "AddressName\tNAME\n",
+    "below a header of three lines": "TemplateType=Shoes\nAddressName\nitem_name\nNAME\n",
+    "behind a cell that opens a quote": f'{FEED_HEAD}\n"x\ty\nz"\tNAME\n',
+    "lines that a carriage return ends": f"{FEED_HEAD}\n\rx\tNAME\r\n",
+    "a title between commas": "AddressName,item_name\nAnna,NAME\n",
+    "a column moved by quotes": 'AddressName,item_name\n"a,b",NAME\n',
+    "an element": "<a><DescriptionData><Title>NAME</Title></DescriptionData></a>",
+    "an attribute": '<a><AddressFieldOne b="NAME">x</AddressFieldOne></a>',
+    "a comment": "<a><DestinationAddress><Name><!-- NAME -->x</Name></DestinationAddress></a>",
+    "text beside elements": "<DestinationAddress><Name>NAME<b/>x</Name></DestinationAddress>",
+    "an entity": '<!DOCTYPE a [<!ENTITY n "NAME">]><AddressName>&n;</AddressName>',
+    "a member": '{"messages": [{"attributes": {"item_name": [{"value": "NAME"}]}}]}',
+    "a member's name": '{"NAME": 1}',
+    "a member that stands twice": '{"AddressName": "NAME", "AddressName": "x"}',
+    "no JSON": '{"AddressName": "NAME"',
+}
+PLACES = {
+    "tabs": f"{FEED_HEAD}\r\nx\tNAME\tEMAIL\tShoe\r\n",
+    "a template": f"TemplateType=OrderFulfillment\tVersion=1\n{FEED_HEAD}\nx\tNAME\t\t\n",
+    "commas": 'sku,"AddressName"\n"a\n""b""",NAME\n',
+    "XML": "<a><DestinationAddress><Name>\n NAME </Name></DestinationAddress></a>",
+    "JSON": '{"x": [{"addressName": "NAME", "y": {"notificationEmail": "EMAIL"}}]}',
+    "other alphabets": f"{FEED_HEAD}\nx\tNAME\t\t{'👟' * 70_000}\n",
+}
+
+
+def uploaded(shop: Shop, content: str) -> tuple[int, str]:
+    """Upload a feed with the tokens of a name and an e-mail address; return the status, and what Amazon got."""
+    shop.door.grant(shop.app)
+    shop.door.grant(shop.app, action=Action.RELAY)
+    report = table(
+        [(*HEAD, "buyer-email", "purchase-date"), (*ROW, "z@mail.example", "2026-03-01")]
+    )
+    document = shop.simulator.plant_document("acme", report.encode())
+    cells = fetch(shop.door, link_of(shop.door, shop.app, document)).body.decode().split("\n")[1]
+    content = content.replace("NAME", cells.split("\t")[1]).replace("EMAIL", cells.split("\t")[2])
+    upload, feed = new_feed(shop)
+    got = fetch(
+        shop.door, upload, method="PUT", content=content.encode(), content_type="text/plain"
+    )
+    return got.status, shop.simulator.uploaded(feed).decode()
+
+
+@pytest.mark.clause("1.3")
+@pytest.mark.parametrize("name", MISPLACED)
+def test_a_token_where_a_feed_holds_nobody_ends_the_upload(shop: Shop, name: str):
+    assert uploaded(shop, MISPLACED[name]) == (400, "")
+
+
+@pytest.mark.clause("1.3")
+@pytest.mark.parametrize("name", PLACES)
+def test_a_token_where_a_feed_holds_somebody_is_replaced(shop: Shop, name: str):
+    expected = PLACES[name].replace("NAME", SECRET).replace("EMAIL", "z@mail.example")
+    assert uploaded(shop, PLACES[name]) == (200, expected)
+
+
+# -- first lines and rows that are not what they seem --
+
+
+def first_line(*names: str, row: tuple[str, ...] = (), end: str = "\n") -> Passed:
+    return run(table([names, row] if row else [names], end).encode())
+
+
+@pytest.mark.parametrize("known", [(), ("quantity",)])
+def test_a_first_line_that_is_a_row_shows_nothing_and_leaves_no_name_in_findings(
+    known: tuple[str, ...],
+):
+    people = ("John Smith", "12 High St", "jsmith")
+    got = first_line(*people, *known, row=("a", "b", "c", *known))
+    assert not [name for name in people if name in got.output.decode()]
+    assert [drift.path for drift in got.drift][:3] == [f"UNKNOWN/column {n}" for n in (1, 2, 3)]
+
+
+def test_a_header_with_an_order_or_an_address_in_it_is_a_row():
+    got = first_line(ROW[0], "sku", "quantity", "John Smith")
+    assert got.output == b"column 1\tcolumn 2\tcolumn 3\tcolumn 4\n"
+    got = first_line("order-id", "sku", "12 High St", "Gift note", row=(ROW[0], "A", "x", "y"))
+    assert got.output.startswith(b"order-id\tsku\tcolumn 3\tGift note\n")
+    assert [drift.path for drift in got.drift] == ["UNKNOWN/column 3", "UNKNOWN/column 4"]
+
+
+def test_a_header_of_plain_words_stays_though_few_of_them_are_known():
+    names = ("item-name", "listing-id", "seller-sku", "price", "asin1")
+    assert first_line(*names).output.decode() == "\t".join(names) + "\n"
+
+
+def test_a_quoted_header_that_is_hidden_stays_quoted():
+    got = run(b'"Smith, John","12, High St"\n"a","b"\n')
+    assert got.output.startswith(b'"column 1","column 2"\n')
+
+
+def test_lines_that_end_in_a_carriage_return_alone_are_refused():
+    with pytest.raises(Malformed, match="not one line"):
+        first_line("order-id", "buyer-name", row=ROW, end="\r")
+
+
+@pytest.mark.parametrize("name", ["John.Smith", "john-smith"])
+def test_a_member_named_like_somebody_goes_and_leaves_no_name_in_findings(name: str):
+    got = run(b'[{"sku": "A", "%s": "x"}]' % name.encode())
+    assert got.output == b'[{"sku":"A"}]'
+    assert name not in str(got.drift)
+
+
+def test_a_row_that_ends_early_may_have_lost_a_column_in_its_middle():
+    head = ("order-id", "recipient-name", "ship-service-level", "buyer-name")
+    got = first_line(*head, row=(ROW[0], "Standard", SECRET))
+    assert SECRET not in got.output.decode()
+    assert ROW[0] in got.output.decode()
+    assert [drift.kind for drift in got.drift] == ["wrong_type"]
+    (sighting,) = got.sightings
+    assert (sighting.id, sorted(sighting.slots.values())) == (ROW[0], ["Standard", SECRET])
+    assert not [slot for slot in sighting.slots if isinstance(slot, int)]
+
+
+@pytest.mark.parametrize("between", [0, 998, 999])
+def test_rows_of_one_order_that_differ_keep_what_each_says(between: int):
+    other = [(f"222-1111111-{n:07d}", "Anna", "-") for n in range(between)]
+    rows = [*other, (ROW[0], "Anna", "one"), (ROW[0], "Bob", "two"), (ROW[0], "Anna", "one")]
+    got = run(table([("order-id", "buyer-name", "strange-note"), *rows]).encode())
+    lines = [line.split("\t") for line in got.output.decode().splitlines()[-3:]]
+    found = [value for s in got.sightings if s.id == ROW[0] for value in s.slots.values()]
+    assert sorted(set(found)) == ["Anna", "Bob", "one", "two"]
+    slots: dict[object, set[object]] = {}
+    for sighting in got.sightings:
+        if sighting.id == ROW[0]:
+            for slot, value in sighting.slots.items():
+                slots.setdefault(slot, set()).add(value)
+    assert [values for values in slots.values() if len(values) > 1] == []
+    assert lines[0][1] != lines[1][1]
+
+
 @pytest.mark.parametrize(
     "url",
     [
@@ -221,7 +403,7 @@ def test_another_apps_address_needs_nothing_and_yet_is_its_own(shop: Shop):
 def test_a_gigabyte_in_one_line_or_behind_gzip_is_refused_in_little_memory(plain: bytes):
     packed = bomb(plain, 1000)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    document = Document(Origin(REPORTS.kind(None), "doc-1", NOW, NOW), Said(packed=True))
+    document = Document(Origin(REPORTS.kind(None), "doc-1", NOW, NOW, NOW), Said(packed=True))
 
     def pass_through() -> None:
         for start in range(0, len(packed), 65_536):

@@ -239,14 +239,16 @@ def test_a_feed_goes_up_with_its_tokens_replaced(shop: Shop):
     got = fetch(shop.door, link_of(shop.door, shop.app, document))
     row = got.body.decode().splitlines()[1].split("\t")
     upload, feed = new_feed(shop)
-    content = f"order-id\tname\temail\n{row[0]}\t{row[2]}\t{row[1]}\n".encode()
+    content = f"order-id\tAddressName\tNotificationEmail\n{row[0]}\t{row[2]}\t{row[1]}\n".encode()
     refused = fetch(shop.door, upload, method="PUT", content=content, content_type="text/plain")
     assert refused.status == 403
     assert shop.simulator.uploaded(feed) == b""
     shop.door.grant(shop.app, action=Action.RELAY)
     sent = fetch(shop.door, upload, method="PUT", content=content, content_type="text/plain")
     assert (sent.status, sent.body) == (200, b"")
-    expected = f"order-id\tname\temail\n{row[0]}\tBuyer 0\tb0@mail.example\n".encode()
+    expected = (
+        f"order-id\tAddressName\tNotificationEmail\n{row[0]}\tBuyer 0\tb0@mail.example\n".encode()
+    )
     assert shop.simulator.uploaded(feed) == expected
     kinds = [event["type"] for event in shop.door.events()]
     assert kinds[-2:] == ["egress.delivered", "gateway.document.uploaded"]
@@ -256,7 +258,7 @@ def test_a_feed_goes_up_with_its_tokens_replaced(shop: Shop):
 def test_a_forged_token_in_a_feed_ends_the_upload(shop: Shop):
     shop.door.grant(shop.app, action=Action.RELAY)
     upload, feed = new_feed(shop)
-    content = b"name\nST0000000000000000ZZ\n"
+    content = b"AddressName\nST0000000000000000ZZ\n"
     got = fetch(shop.door, upload, method="PUT", content=content, content_type="text/plain")
     assert got.status == 403
     assert shop.simulator.uploaded(feed) == b""

@@ -37,7 +37,7 @@ def run(
     unpacker: Unpacker | None = None,
 ) -> Passed:
     """Return what becomes of a document that comes in pieces of `size` bytes. Raises: Malformed."""
-    document = Document(Origin(REPORTS.kind(kind), "doc-1", made_at, NOW), said, unpacker)
+    document = Document(Origin(REPORTS.kind(kind), "doc-1", made_at, NOW, NOW), said, unpacker)
     found = Passed()
 
     def write(pages: Iterator[Page]) -> None:

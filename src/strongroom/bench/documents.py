@@ -144,7 +144,7 @@ class _Reports:
 
     def _run(self, pieces: Iterator[bytes]) -> None:
         now = int(self._now.timestamp())
-        origin = Origin(self._kind, f"report-{self._number}", now, now)
+        origin = Origin(self._kind, f"report-{self._number}", now, now, now)
         document = Document(origin, Said("text/plain; charset=UTF-8"))
         for piece in pieces:
             self._store(document, document.feed(piece))

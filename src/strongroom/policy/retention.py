@@ -65,7 +65,7 @@ def learn(
 ) -> DeliveryFacts:
     """Return what is known after `seen`; `stale` says that Amazon updated the order after this view was made."""
     if seen.status is _FIRST_SEEN or seen.status is _LAST_SEEN:
-        return _looked_at(known, seen.status, now)
+        return _looked_at(known, seen, now)
     status = known.status
     if seen.status is not Progress.UNKNOWN and status is not Progress.CANCELLED and not stale:
         # "Shipped" says less than what a carrier said, and never takes it back.
@@ -76,16 +76,17 @@ def learn(
     return DeliveryFacts(
         status,
         # A date still to come is a promise or an error, and would postpone: it counts as now.
-        min(seen.purchased_at, now) or known.purchased_at,
+        (stale and known.purchased_at) or min(seen.purchased_at, now) or known.purchased_at,
         max(min(seen.shipped_at, now), known.shipped_at),
         max(known.seen_open_at, now - now % DAY) if open_now else known.seen_open_at,
     )
 
 
-def _looked_at(known: DeliveryFacts, status: Progress, now: int) -> DeliveryFacts:
-    """Return what is known of what has no delivery, after it was seen."""
-    last = now - now % DAY if status is _LAST_SEEN else 0
-    return DeliveryFacts(status, known.purchased_at or now, 0, max(known.seen_open_at, last))
+def _looked_at(known: DeliveryFacts, seen: SightedFacts, now: int) -> DeliveryFacts:
+    """Return what is known of what has no delivery, after it was seen; a date that the view tells makes it older."""
+    last = now - now % DAY if seen.status is _LAST_SEEN else 0
+    first = min(at for at in (known.purchased_at, seen.purchased_at, now) if at)
+    return DeliveryFacts(seen.status, first, 0, max(known.seen_open_at, last))
 
 
 def stays_gone(seen: SightedFacts) -> bool:

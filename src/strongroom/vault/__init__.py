@@ -1,7 +1,7 @@
 """Personal data at rest: sealed, found without opening, revealed through one door, destroyed on its day."""
 
 from strongroom.vault.batch import Placed
-from strongroom.vault.documents import DocumentStore, KnownDocument
+from strongroom.vault.documents import DocumentStore, KnownDocument, SeenDocument
 from strongroom.vault.grants import GrantRow, GrantStore, Wish
 from strongroom.vault.keystore import Keystore, PeriodKey, PeriodKind, PeriodRow
 from strongroom.vault.openable import Openable, count_openable
@@ -27,6 +27,7 @@ __all__ = [
     "PeriodRow",
     "Placed",
     "Revealed",
+    "SeenDocument",
     "Seller",
     "SellerStore",
     "SweepReport",

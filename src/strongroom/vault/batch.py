@@ -33,7 +33,7 @@ from strongroom.policy.retention import (
     pending_window,
     stays_gone,
 )
-from strongroom.policy.sighting import Sighting, SlotKey
+from strongroom.policy.sighting import OLDEST, Sighting, SlotKey
 from strongroom.terms import PeriodId, RecordNumber, Scalar, SellerId
 from strongroom.vault.keystore import Keystore, PeriodKey, PeriodKind
 from strongroom.vault.recent import Overtaken, Recognised, View
@@ -284,7 +284,8 @@ class Batch:
         slots, names = self._numbered(row, sighting.slots)
         renamed = len(row.names) != known
         if row.state == RecordState.ERASED or (
-            row.state == RecordState.GONE and stays_gone(sighting.facts)
+            row.state == RecordState.GONE
+            and (stays_gone(sighting.facts) or _is_ended(row, sighting))
         ):
             return self._renamed(row, names, changed=renamed)
         facts = learn(row.facts, sighting.facts, self._seconds, stale=stale)
@@ -514,7 +515,13 @@ class Batch:
 
 def _is_older(sighting: Sighting, row: Row) -> bool:
     """Say whether Amazon has updated the order after what this sighting shows of it."""
-    return any(0 < at < row.source_updated for at in (sighting.facts.updated_at, sighting.as_of))
+    told = (sighting.facts.updated_at, sighting.as_of)
+    return sighting.as_of == OLDEST or any(0 < at < row.source_updated for at in told)
+
+
+def _is_ended(row: Row, sighting: Sighting) -> bool:
+    """Say whether a record that is gone was destroyed, and this is a document: it may be from before that day."""
+    return sighting.as_of > 0 and (row.version > 0 or row.facts != DeliveryFacts())
 
 
 def _latest(old: dict[int, Scalar], new: Mapping[int, Scalar]) -> dict[int, Scalar]:

@@ -1,4 +1,4 @@
-"""The table of report documents: which type of report each one is [2.2]."""
+"""The table of documents: when each was first seen, and which type of report it is [2.1, 2.2]."""
 
 import sqlalchemy as sa
 
@@ -10,8 +10,8 @@ report_document = sa.Table(
     vault,
     column("seller_id", Id, "reference", sa.ForeignKey("seller.id"), primary_key=True),
     column("document_id", sa.Text, "business", primary_key=True),
-    column("report_type", sa.Text, "business"),
-    column("made_at", UtcDateTime, "business"),
+    column("report_type", sa.Text, "business", nullable=True),
+    column("made_at", UtcDateTime, "business", nullable=True),
     column("seen_at", UtcDateTime, "business"),
     sa.Index("report_document_seen", "seller_id", "seen_at"),
 )

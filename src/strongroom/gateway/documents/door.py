@@ -28,13 +28,15 @@ from strongroom.gateway.documents.encoding import JAPANESE, Decoder, Encoder, kn
 from strongroom.gateway.documents.fetching import DocumentLimits, Fetcher, breathe
 from strongroom.gateway.documents.links import LINK_PATH, Link, Links, Way
 from strongroom.gateway.documents.page import Origin, Page
-from strongroom.gateway.documents.restoring import Restorer, form_of
+from strongroom.gateway.documents.places import Found, place_reader
+from strongroom.gateway.documents.restoring import Restorer, Written, form_of
 from strongroom.gateway.exchange import Exchange
 from strongroom.gateway.lwa import Doorman
-from strongroom.gateway.outgoing import purpose_of
+from strongroom.gateway.outgoing import misplaced, purpose_of
 from strongroom.leaks.markers import Markers
+from strongroom.policy.catalogue.feeds import FeedPlaces
 from strongroom.policy.catalogue.reports import Reports
-from strongroom.terms import Action, Purpose, RecordNumber, Scalar, SellerId
+from strongroom.terms import Action, Category, Purpose, RecordNumber, Scalar, SellerId
 from strongroom.vault import Placed, SellerStore, Vault
 from strongroom.vault.sellers import Seller
 
@@ -77,6 +79,9 @@ class DocumentDoor:
         self._limits = limits
         self._fetcher = Fetcher(limits)
         self._reports = Reports.load()
+        self._feed_places = FeedPlaces.load()
+        self._restoring = asyncio.Semaphore(1)
+        """One feed of the process is rewritten at a time: it is in memory twice meanwhile."""
         self._under_way: Counter[SellerId] = Counter()
 
     async def close(self) -> None:
@@ -191,7 +196,8 @@ class DocumentDoor:
 
     def _origin(self, link: Link, now: datetime) -> Origin:
         kind = self._reports.kind(link.kind)
-        return Origin(kind, f"{link.op}/{link.document}", link.made_at, int(now.timestamp()))
+        document = f"{link.op}/{link.document}"
+        return Origin(kind, document, link.made_at, link.seen_at, int(now.timestamp()))
 
     # -- up --
 
@@ -234,33 +240,71 @@ class DocumentDoor:
                     "The document holds a token where none can be replaced.", Reason.UNCLASSIFIED
                 )
             return body
-        charset = Said(content_type).charset
-        decoder = Decoder(charset, "")
+        try:
+            async with self._restoring:
+                return await self._rewritten(
+                    exchange, body, Said(content_type).charset, purpose, opened
+                )
+        except Malformed as exc:
+            raise answers.bad_request(f"The document can't be sent: {exc.message}.") from None
+
+    async def _rewritten(
+        self,
+        exchange: Exchange,
+        body: bytes,
+        charset: str,
+        purpose: Purpose,
+        opened: set[RecordNumber],
+    ) -> bytes:
+        """Return a feed with its tokens replaced, read piece by piece as often as it takes. Raises: Malformed."""
+        told, decoder = Counter[str](), Decoder(charset, "")
+        restorer: Restorer | None = None
+        form = Written.TABS
+
+        def note(token: str) -> str:
+            told[token] += 1
+            return token
+
+        async for text in _texts(body, decoder):
+            if restorer is None:
+                form = form_of(text)
+                restorer = Restorer(form, note)
+            restorer.feed(text)
+        if restorer is not None:
+            restorer.end()
+        if not told:
+            return body
+        found = Found(self._feed_places)
+        reader = place_reader(form, found)
+        async for text in _texts(body, Decoder(charset, "")):
+            reader.feed(text)
+        reader.end()
+        # Whatever stands in a place of no personal data, in a name or in a comment, is one too many.
+        if found.count != told:
+            raise misplaced()
         known: dict[str, Scalar] = {}
 
         def value_of(token: str) -> Scalar:
             if token not in known:
-                known[token] = self._reveal(exchange, token, purpose, opened)
+                allowed = found.categories[token]
+                known[token] = self._reveal(exchange, token, allowed, purpose, opened)
             return known[token]
 
-        pieces: list[str] = []
-        restorer: Restorer | None = None
-        try:
-            for start in range(0, len(body), _PIECE_BYTES):
-                text = decoder.feed(body[start : start + _PIECE_BYTES])
-                restorer = restorer or Restorer(form_of(text), value_of)
-                pieces.append(restorer.feed(text))
-                await breathe()
-            text = decoder.end()
-            restorer = restorer or Restorer(form_of(text), value_of)
-            pieces += [restorer.feed(text), restorer.end()]
-            encoding = decoder.found or known_encoding(charset) or "utf-8"
-            return Encoder(encoding, decoder.mark).encode("".join(pieces))
-        except Malformed as exc:
-            raise answers.bad_request(f"The document can't be sent: {exc.message}.") from None
+        encoding = decoder.found or known_encoding(charset) or "utf-8"
+        encoder, restorer = Encoder(encoding, decoder.mark), Restorer(form, value_of)
+        pieces = [
+            encoder.encode(restorer.feed(text)) async for text in _texts(body, Decoder(charset, ""))
+        ]
+        pieces.append(encoder.encode(restorer.end()))
+        return b"".join(pieces)
 
     def _reveal(
-        self, exchange: Exchange, token: str, purpose: Purpose, opened: set[RecordNumber]
+        self,
+        exchange: Exchange,
+        token: str,
+        allowed: set[Category],
+        purpose: Purpose,
+        opened: set[RecordNumber],
     ) -> Scalar:
         try:
             revealed = self._vault.reveal(
@@ -278,6 +322,8 @@ class DocumentDoor:
             # One answer for all: whether a token exists is nothing to a caller without a grant.
             raise answers.denied(answers.UNUSABLE_TOKEN, Reason.NO_GRANT) from exc
         opened.add(revealed.record)
+        if allowed != {revealed.category}:
+            raise misplaced()
         return revealed.value.unwrap()
 
     def _refuse_canaries(self, content: bytes) -> None:
@@ -387,6 +433,14 @@ async def _within(seconds: float) -> AsyncIterator[None]:
         raise answers.upstream_failed(
             504, "The document took too long.", Reason.UPSTREAM_TIMEOUT
         ) from None
+
+
+async def _texts(body: bytes, decoder: Decoder) -> AsyncIterator[str]:
+    """Yield an upload's text by pieces. Raises: Malformed."""
+    for start in range(0, len(body), _PIECE_BYTES):
+        yield decoder.feed(body[start : start + _PIECE_BYTES])
+        await breathe()
+    yield decoder.end()
 
 
 async def _read_upload(exchange: Exchange, receive: Receive, limit: int) -> bytes:

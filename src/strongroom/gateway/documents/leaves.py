@@ -21,7 +21,7 @@ from strongroom.policy.retention import SightedFacts
 from strongroom.policy.sighting import Sighting, SlotKey
 from strongroom.terms import Scalar
 
-SAFE_NAME: Final = re.compile(r"@?[A-Za-z_][A-Za-z0-9_.-]{0,63}").fullmatch
+SAFE_NAME: Final = re.compile(r"@?[A-Za-z_][A-Za-z0-9_]{0,63}").fullmatch
 """A name that may be shown; others could be somebody's."""
 
 _UNKNOWN: Final = "unknown_leaf"
@@ -66,7 +66,7 @@ class Sighter:
         named = list(orders)
         order = named[0] if len(named) == 1 else ""
         if is_order(order):
-            sighting = Sighting("order", order, {}, self._facts(said), self._origin.made_at)
+            sighting = Sighting("order", order, {}, self._facts(said), self._origin.as_of)
         else:
             sighting = self._origin.anchor(self._number)
         found = Found(sighting)

@@ -20,7 +20,7 @@ from strongroom.gateway.facts import seconds
 from strongroom.gateway.outgoing import Asking
 from strongroom.policy.catalogue.reports import FEED_RESULT
 from strongroom.terms import Environment, PrincipalId, SellerId
-from strongroom.vault import DocumentStore, KnownDocument
+from strongroom.vault import DocumentStore, KnownDocument, SeenDocument
 
 LINK_PATH: Final = "/documents/"
 LINK_LIFETIME: Final = timedelta(minutes=5)
@@ -70,6 +70,9 @@ class Link:
     packed: bool
     lines: bool
     made_at: int
+    """In seconds; 0 where Amazon did not tell."""
+    seen_at: int
+    """When the document was first asked for."""
     principal: PrincipalId
     seller: SellerId
     authorization: int
@@ -124,6 +127,7 @@ class Links:
             found["z"],
             found["l"],
             found["m"],
+            found["f"],
             PrincipalId(found["p"]),
             SellerId(found["s"]),
             found["a"],
@@ -136,21 +140,20 @@ class Links:
             raise _unreadable()
         if packing not in (None, "GZIP"):
             raise _unreadable()
-        kind, made_at = place.kind, asking.now
-        if place.way is Way.DOWN and kind is None and not place.lines:
-            known = self._store.find(asking.bearer.seller, id_)
-            if known is not None:
-                kind, made_at = known.report_type, known.made_at
+        seen = SeenDocument(asking.now)
+        if place.way is Way.DOWN:
+            seen = self._store.see(asking.bearer.seller, id_, asking.now)
         ticket = self._box.seal(
             {
                 "d": place.way,
                 "u": link.value,
                 "o": asking.operation.id,
                 "i": id_,
-                "k": kind,
+                "k": place.kind or seen.report_type,
                 "z": packing is not None,
                 "l": place.lines,
-                "m": int(made_at.timestamp()),
+                "m": int(seen.made_at.timestamp()) if seen.made_at else 0,
+                "f": int(seen.first_seen_at.timestamp()),
                 "p": asking.bearer.caller.principal,
                 "s": asking.bearer.seller,
                 "a": asking.bearer.authorization,
@@ -167,8 +170,8 @@ def _known(report: Any, now: datetime) -> KnownDocument | None:  # noqa: ANN401 
     if not (isinstance(id_, str) and isinstance(type_, str) and _DOCUMENT(id_) and _TYPE(type_)):
         return None
     made = seconds(report.get("createdTime"))
-    made_at = datetime.fromtimestamp(made, UTC) if made else now
-    return KnownDocument(id_, type_, min(made_at, now))
+    made_at = min(datetime.fromtimestamp(made, UTC), now) if made else None
+    return KnownDocument(id_, type_, made_at)
 
 
 def _unreadable() -> Refusal:

@@ -11,8 +11,8 @@ from typing import Final, Protocol
 from strongroom.gateway.documents.dates import FRESH_SECONDS
 from strongroom.gateway.extraction import Drift, Placed, Render
 from strongroom.policy.catalogue.reports import ReportKind
-from strongroom.policy.retention import Progress, SightedFacts
-from strongroom.policy.sighting import Sighting
+from strongroom.policy.kinds import KEPT
+from strongroom.policy.sighting import OLDEST, Sighting
 
 PAGE_RECORDS: Final = 1000
 """Records stored in one go."""
@@ -27,6 +27,7 @@ MAX_DRIFT: Final = 200
 """Different findings reported of one document."""
 
 _REF_DIGITS: Final = 24
+_KIND: Final = "document"
 
 
 @dataclass(slots=True, repr=False)
@@ -53,20 +54,23 @@ class Reader(Protocol):
 
 
 class Origin:
-    """Which document is read: what kind, when it was made, and whose anchor its rows without an order have."""
+    """Which document is read: what kind, of which day, and whose anchor its rows without an order have."""
 
-    def __init__(self, kind: ReportKind, document: str, made_at: int, now: int) -> None:
-        """Take a document's id, unique for its selling partner, and instants in seconds."""
+    def __init__(
+        self, kind: ReportKind, document: str, made_at: int, first_seen_at: int, now: int
+    ) -> None:
+        """Take a document's id, unique for its selling partner, and instants in seconds; `made_at` 0: nobody told."""
         self.kind = kind
-        self.made_at = made_at
-        self.fresh = now - made_at < FRESH_SECONDS
+        self.as_of = made_at or OLDEST
+        self.fresh = made_at > 0 and now - made_at < FRESH_SECONDS
+        self._since = min(made_at or first_seen_at, first_seen_at)
         self._ref = sha256(document.encode()).hexdigest()[:_REF_DIGITS]
         self._seen: set[Drift] = set()
 
     def anchor(self, number: int) -> Sighting:
-        """Return a record for what belongs to no order, kept for as long as an order of that day would be."""
-        facts = SightedFacts(Progress.SHIPPED, self.made_at, 0, 0)
-        return Sighting("document", f"{self._ref}-{number}", {}, facts, self.made_at)
+        """Return a record for what belongs to no order: its day counts from the document's first, asked for or made."""
+        facts = KEPT[_KIND]._replace(purchased_at=self._since)
+        return Sighting(_KIND, f"{self._ref}-{number}", {}, facts, self.as_of)
 
     def drift(self, path: str, kind: str) -> list[Drift]:
         """Return a finding the first time it is made."""

@@ -27,7 +27,6 @@ is_order: Final = re.compile(r"[0-9A-Z]{3}-[0-9]{7}-[0-9]{7}").fullmatch
 is_business_id: Final = re.compile(r"(?=[A-Z-]*[0-9])[A-Z0-9-]{5,40}").fullmatch
 """What else may stand in an order's column: a shipment, a transfer."""
 
-_SAFE_HEADER: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _/.()-]{0,63}").fullmatch
 _EMPTY: Final = [""]
 _MANY_WRONG: Final = 1000
 _MANY_LAYOUTS: Final = 1024
@@ -48,6 +47,8 @@ class Batch:
     drift: list[Drift] = field(default_factory=list)
     orders: dict[str, int] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
+    known: dict[str, dict[SlotKey, Scalar]] = field(default_factory=dict)
+    """What this page's rows of an order say of it."""
 
     def fill(self, placed: Sequence[Placed]) -> list[list[str]]:
         """Return the rows with tokens in them. Use once."""
@@ -74,15 +75,15 @@ class _Unknown:
     index: int
     name: str
     """As it goes into the slot's name."""
-    shown: str
-    """As it may be shown."""
+    finding: str
+    """As a finding may keep it."""
 
 
 class Columns:
     """The columns of one document's header."""
 
-    def __init__(self, header: Sequence[str], origin: Origin) -> None:
-        """Raises: Malformed where there are more than any report has."""
+    def __init__(self, header: Sequence[str], findings: Sequence[str], origin: Origin) -> None:
+        """Take the names, and those that findings may keep. Raises: Malformed where there are too many."""
         if len(header) > MAX_COLUMNS:
             raise Malformed("the document has more columns than any report")
         self.width = len(header)
@@ -90,6 +91,8 @@ class Columns:
         self._instants = Instants()
         self._number = 0
         self._wrong = 0
+        self._last: tuple[str, dict[SlotKey, Scalar]] = "", {}
+        """The order of the last row, and its values so far."""
         self._roles: dict[Role, int] = {}
         self._sku = -1
         self._fixed: list[tuple[int, int]] = []
@@ -99,13 +102,8 @@ class Columns:
         self._names = [_column_name(name, index) for index, name in enumerate(header)]
         taken: set[int] = set()
         for index, name in enumerate(header):
-            self._learn(index, name, taken)
+            self._learn(index, name, findings[index], taken)
         self._full = _layout(self._fixed)
-
-    @property
-    def unknown(self) -> list[str]:
-        """Return the columns nobody knows, as they may be shown."""
-        return [column.shown for column in self._unknown]
 
     def read(self, batch: Batch, cells: list[str]) -> None:
         """Add a row to a batch."""
@@ -113,15 +111,18 @@ class Columns:
         if cells == _EMPTY:
             self._add(batch, cells, None, [])
             return
-        if len(cells) != self.width and not self._is_short(cells):
-            self._add_unread(batch, cells)
-            return
         at = self._roles.get(Role.ORDER, -1)
         order = cells[at] if 0 <= at < len(cells) else ""
+        if len(cells) != self.width:
+            self._add_unread(
+                batch, cells, at if len(cells) < self.width and is_order(order) else -1
+            )
+            return
         if not is_order(order):
             strange = bool(order) and not is_business_id(order)
             self._add_anchored(batch, cells, at if strange else -1)
             return
+        places: Sequence[tuple[int, SlotKey]]
         places, numbers, pick = self._full
         values = pick(cells)
         if "" in values:
@@ -131,29 +132,57 @@ class Columns:
         odd: list[Odd] = []
         if self._others or self._unknown:
             odd = self._odd(batch, cells, slots, order)
+        if order in batch.known or order == self._last[0]:
+            slots, places, odd = self._apart(batch, order, slots, places, odd)
         owner = -1
         if slots:
+            batch.known.setdefault(order, {}).update(slots)
+            self._last = order, batch.known[order]
             said = self._facts(cells)
             owner = batch.orders.get(order, -1)
             if owner >= 0 and batch.sightings[owner].facts == said:
                 batch.sightings[owner].slots.update(slots)
             else:
                 owner = batch.orders[order] = len(batch.sightings)
-                sighting = Sighting("order", order, slots, said, self._origin.made_at)
+                sighting = Sighting("order", order, slots, said, self._origin.as_of)
                 batch.sightings.append(sighting)
         batch.rows.append(cells)
         batch.places.append(places)
         batch.odd.append(odd)
         batch.owners.append(owner)
 
-    def _learn(self, index: int, header: str, taken: set[int]) -> None:
+    def _apart(
+        self,
+        batch: Batch,
+        order: str,
+        slots: dict[SlotKey, Scalar],
+        places: Sequence[tuple[int, SlotKey]],
+        odd: list[Odd],
+    ) -> tuple[dict[SlotKey, Scalar], Sequence[tuple[int, SlotKey]], list[Odd]]:
+        """Return a row with slots of its own for what another row of its order says otherwise: neither may be lost."""
+        known = batch.known.setdefault(order, {})
+        if order == self._last[0] and not known:
+            known.update(self._last[1])  # its rows began on the page before
+        others = {key for key, value in slots.items() if known.get(key, value) != value}
+        if not others:
+            return slots, places, odd
+        own = {
+            key: unknown_slot(f"{self._origin.kind.name}:{key}:row {len(known)}") for key in others
+        }
+        fixed = [(index, own[key], plain) for index, key in places if key in others]
+        return (
+            {own.get(key, key): value for key, value in slots.items()},
+            [place for place in places if place[1] not in others],
+            [*fixed, *((index, own.get(key, key), render) for index, key, render in odd)],
+        )
+
+    def _learn(self, index: int, header: str, finding: str, taken: set[int]) -> None:
         rule = self._origin.kind.rule([header.strip()])
         name = plain_name(header)
         if name in _SKU:
             self._sku = index
         if rule is None:
-            shown = header.strip() if _SAFE_HEADER(header.strip()) else f"column {index + 1}"
-            self._unknown.append(_Unknown(index, self._names[index], shown))
+            self._unknown.append(_Unknown(index, self._names[index], finding))
         elif rule.role is Role.PII:
             easy = rule.number is not None and rule.render.value == "token" and not rule.clear
             if easy and rule.number is not None and rule.number not in taken:
@@ -173,14 +202,6 @@ class Columns:
             if len(self._layouts) < _MANY_LAYOUTS:
                 self._layouts[empty] = known
         return known
-
-    def _is_short(self, cells: list[str]) -> bool:
-        """Say whether a row lacks columns at its end only; completes it. Its order's id in the right place tells."""
-        at = self._roles.get(Role.ORDER, -1)
-        if not 0 <= at < len(cells) < self.width or not is_order(cells[at]):
-            return False
-        cells.extend([""] * (self.width - len(cells)))
-        return True
 
     def _facts(self, cells: list[str]) -> SightedFacts:
         read, roles = self._instants.read, self._roles
@@ -224,7 +245,7 @@ class Columns:
                     key = unknown_slot(f"{self._origin.kind.name}:{column.name}:{item}")
                     slots[key] = value
                     odd.append((column.index, key, plain))
-                    batch.drift += self._origin.drift(column.shown, _UNKNOWN_COLUMN)
+                    batch.drift += self._origin.drift(column.finding, _UNKNOWN_COLUMN)
         return odd
 
     def _ident(self, role: Role, cells: list[str]) -> str:
@@ -259,21 +280,28 @@ class Columns:
             odd.append((index, key, render))
         for column in self._unknown:
             if cells[column.index]:
-                batch.drift += self._origin.drift(column.shown, _UNKNOWN_COLUMN)
+                batch.drift += self._origin.drift(column.finding, _UNKNOWN_COLUMN)
         self._add(batch, cells, sighting, odd)
 
-    def _add_unread(self, batch: Batch, cells: list[str]) -> None:
-        """Add a row with too many columns or too few: every value in it is unknown."""
+    def _add_unread(self, batch: Batch, cells: list[str], order: int = -1) -> None:
+        """Add a row with too many columns or too few: every value in it is unknown, but the order's id in its place.
+
+        What is missing may have been anywhere in the row, so what follows it stands under other columns.
+        """
         if len(cells) > MAX_COLUMNS:
             raise Malformed("a row of the document has more columns than any report")
-        self._wrong += 1
-        if self._wrong > _MANY_WRONG and self._wrong * 2 > self._number:
-            raise Malformed("most rows of the document have other columns than its header")
-        sighting = self._origin.anchor(self._number)
+        if order >= 0:
+            said = facts(self._origin.kind.status, 0, 0, 0, fresh=self._origin.fresh)
+            sighting = Sighting("order", cells[order], {}, said, self._origin.as_of)
+        else:
+            self._wrong += 1
+            if self._wrong > _MANY_WRONG and self._wrong * 2 > self._number:
+                raise Malformed("most rows of the document have other columns than its header")
+            sighting = self._origin.anchor(self._number)
         odd: list[Odd] = []
         for index, value in enumerate(cells):
-            if value:
-                key = unknown_slot(f"column {index}")
+            if value and index != order:
+                key = unknown_slot(f"{self._origin.kind.name}:column {index}:row {self._number}")
                 sighting.slots[key] = value
                 odd.append((index, key, plain))
         batch.drift += self._origin.drift("", _WRONG_COLUMNS)

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final, Literal
 
 from strongroom.errors import Malformed
+from strongroom.gateway.documents.headers import drift_name, shown_names
 from strongroom.gateway.documents.page import (
     MAX_CHARACTERS,
     PAGE_RECORDS,
@@ -94,30 +95,28 @@ class TableReader:
         header = lines[0]
         self._end = "\r\n" if header.endswith("\r") else "\n"
         named = header.removesuffix("\r")
+        if "\r" in named:
+            # A document of such lines would be one header, and pass as that.
+            raise Malformed("the document's header is not one line")
         if "\t" in named:
             self._separator = "\t"
         elif "," in named:
             self._separator = ","
         if self._separator == "," or named.startswith(_QUOTE):
             self._quoting = csv.QUOTE_ALL if named.startswith(_QUOTE) else csv.QUOTE_MINIMAL
-            found = _parse([named], self._separator)
+            found = parsed_rows([named], self._separator)
             if len(found) != 1:
                 raise Malformed("the document's header is not one line")
             names = found[0]
         else:
             names = named.split(self._separator)
-        self._columns = Columns(names, self._origin)
-        # A header that no report has could be a row, and hold anything.
-        shown = named if self._is_header(names) else self._hidden(names)
-        yield fixed_page(shown + (self._end if len(lines) > 1 or end else ""))
+        shown = shown_names(names, self._origin.kind)
+        findings = [drift_name(name, index) for index, name in enumerate(shown)]
+        self._columns = Columns(names, findings, self._origin)
+        yield fixed_page(self._written([shown], "") if shown != names else named)
+        yield fixed_page(self._end if len(lines) > 1 or end else "")
         if len(lines) > 1:
             yield from self._page(lines[1:], end=end)
-
-    def _is_header(self, names: Sequence[str]) -> bool:
-        return any(self._origin.kind.rule([name.strip()]) is not None for name in names)
-
-    def _hidden(self, names: Sequence[str]) -> str:
-        return self._separator.join(f"column {number}" for number, _ in enumerate(names, 1))
 
     def _plain(self, columns: Columns, lines: list[str], end: str) -> Page:
         batch, separator, read = Batch(), self._separator, columns.read
@@ -126,8 +125,7 @@ class TableReader:
             read(batch, (line.removesuffix("\r") if windows else line).split(separator))
 
         def render(placed: Sequence[Placed]) -> str:
-            filled = batch.fill(placed)
-            return self._end.join(map(separator.join, filled)) + (self._end if end else "")
+            return self._written(batch.fill(placed), end)
 
         return Page(batch.sightings, render, len(lines), batch.drift)
 
@@ -148,24 +146,29 @@ class TableReader:
 
     def _quoted_page(self, columns: Columns, lines: list[str], end: str) -> Page:
         batch = Batch()
-        rows = _parse(lines, self._separator)
+        rows = parsed_rows(lines, self._separator)
         for cells in rows:
             columns.read(batch, cells)
-        quoting = csv.QUOTE_MINIMAL if self._quoting is None else self._quoting
 
         def render(placed: Sequence[Placed]) -> str:
-            out = io.StringIO()
-            writer = csv.writer(
-                out, delimiter=self._separator, lineterminator=self._end, quoting=quoting
-            )
-            writer.writerows(batch.fill(placed))
-            text = out.getvalue()
-            return text if end else text.removesuffix(self._end)
+            return self._written(batch.fill(placed), end)
 
         return Page(batch.sightings, render, len(rows), batch.drift)
 
+    def _written(self, rows: Sequence[Sequence[str]], end: str) -> str:
+        """Return rows as the document writes them, the last one with an end or without."""
+        if self._quoting is None:
+            return self._end.join(map(self._separator.join, rows)) + (self._end if end else "")
+        out = io.StringIO()
+        writer = csv.writer(
+            out, delimiter=self._separator, lineterminator=self._end, quoting=self._quoting
+        )
+        writer.writerows(rows)
+        text = out.getvalue()
+        return text if end else text.removesuffix(self._end)
 
-def _parse(lines: Sequence[str], separator: str) -> list[list[str]]:
+
+def parsed_rows(lines: Sequence[str], separator: str) -> list[list[str]]:
     """Return the rows of whole lines. Raises: Malformed."""
     try:
         return list(csv.reader([f"{line}\n" for line in lines], delimiter=separator, strict=True))

@@ -17,8 +17,8 @@ def upgrade() -> None:
         "report_document",
         sa.Column("seller_id", _ID, sa.ForeignKey("seller.id"), primary_key=True, nullable=False),
         sa.Column("document_id", sa.Text(), primary_key=True, nullable=False),
-        sa.Column("report_type", sa.Text(), nullable=False),
-        sa.Column("made_at", sa.BigInteger(), nullable=False),
+        sa.Column("report_type", sa.Text(), nullable=True),
+        sa.Column("made_at", sa.BigInteger(), nullable=True),
         sa.Column("seen_at", sa.BigInteger(), nullable=False),
     )
     op.create_index("report_document_seen", "report_document", ["seller_id", "seen_at"])
