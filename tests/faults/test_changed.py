@@ -51,7 +51,9 @@ def flip(database: Database, table: str, column: str, rng: random.Random) -> Cal
         rows = tx.execute(sa.text(f"SELECT rowid, {column} FROM {table}")).all()
         rowid, before = rng.choice(rows)
         raw = bytearray(before.encode() if isinstance(before, str) else before)
-        raw[rng.randrange(len(raw))] ^= 1 << rng.randrange(7)  # of text, so that it stays UTF-8
+        # A letter's bit, so that text stays UTF-8.
+        letters = [at for at, byte in enumerate(raw) if byte < 0x80 or not isinstance(before, str)]
+        raw[rng.choice(letters)] ^= 1 << rng.randrange(7)
         after = raw.decode() if isinstance(before, str) else bytes(raw)
         change = sa.text(f"UPDATE {table} SET {column} = :value WHERE rowid = :rowid")
         tx.execute(change, {"value": after, "rowid": rowid})

@@ -257,7 +257,7 @@ class Batch:
             facts,
         )
         slots, names = self._numbered(row, sighting.slots)
-        day = self._day(facts)
+        day = self._day(facts, by_date=sighting.as_of > 0)
         if day is not None and day * DAY <= self._seconds:
             row.state = RecordState.GONE
         else:
@@ -283,13 +283,14 @@ class Batch:
         known = len(row.names)
         slots, names = self._numbered(row, sighting.slots)
         renamed = len(row.names) != known
+        # What is gone may have been cancelled or destroyed on its day: no document knows, it may be from before.
+        from_document = sighting.as_of > 0
         if row.state == RecordState.ERASED or (
-            row.state == RecordState.GONE
-            and (stays_gone(sighting.facts) or _is_ended(row, sighting))
+            row.state == RecordState.GONE and (from_document or stays_gone(sighting.facts))
         ):
             return self._renamed(row, names, changed=renamed)
         facts = learn(row.facts, sighting.facts, self._seconds, stale=stale)
-        day = self._day(facts)
+        day = self._day(facts, by_date=sighting.as_of > 0 or row.state == RecordState.LIVE)
         if day is not None and day * DAY <= self._seconds:
             if row.state == RecordState.LIVE:
                 row.source_updated = max(row.source_updated, sighting.facts.updated_at)
@@ -358,9 +359,15 @@ class Batch:
             and self.period_for(day).id == row.period
         )
 
-    def _day(self, facts: DeliveryFacts) -> int | None:
+    def _day(self, facts: DeliveryFacts, *, by_date: bool) -> int | None:
+        """Return the day of disposal; `by_date`: a date alone is enough, as in a document, which has no better view.
+
+        A view of the API without a status may be one of an order that was cancelled, of which a record that is gone
+        remembers nothing.
+        """
         # Nothing known of the delivery means that nothing may be stored: fail toward not having it.
-        unknown = facts.status is Progress.UNKNOWN and not (facts.purchased_at or facts.shipped_at)
+        dated = by_date and (facts.purchased_at or facts.shipped_at)
+        unknown = facts.status is Progress.UNKNOWN and not dated
         return 0 if unknown else disposal_day(facts, self._seconds, self._copy_lifetime)
 
     def _merge_live(
@@ -517,11 +524,6 @@ def _is_older(sighting: Sighting, row: Row) -> bool:
     """Say whether Amazon has updated the order after what this sighting shows of it."""
     told = (sighting.facts.updated_at, sighting.as_of)
     return sighting.as_of == OLDEST or any(0 < at < row.source_updated for at in told)
-
-
-def _is_ended(row: Row, sighting: Sighting) -> bool:
-    """Say whether a record that is gone was destroyed, and this is a document: it may be from before that day."""
-    return sighting.as_of > 0 and (row.version > 0 or row.facts != DeliveryFacts())
 
 
 def _latest(old: dict[int, Scalar], new: Mapping[int, Scalar]) -> dict[int, Scalar]:
