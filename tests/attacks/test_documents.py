@@ -19,6 +19,7 @@ from strongroom.gateway.documents.document import Document, Said
 from strongroom.gateway.documents.fetching import HOSTS
 from strongroom.gateway.documents.packing import Unpacker
 from strongroom.gateway.documents.page import Origin
+from strongroom.simulator import Fault, FaultKind
 from strongroom.terms import Action
 
 __all__ = ["clean_simulator", "make_door", "shop", "simulator"]
@@ -36,6 +37,16 @@ def served(
 ) -> Download:
     document = shop.simulator.plant_document("acme", content, kind, packed=packed)
     return fetch(shop.door, link_of(shop.door, shop.app, document))
+
+
+def answering(body: bytes, operation: str = "getReports") -> Fault:
+    return Fault(
+        FaultKind.BODY,
+        operation=operation,
+        body=body,
+        status=200,
+        content_type="application/json",
+    )
 
 
 def bomb(plain: bytes, times: int) -> bytes:
@@ -184,6 +195,25 @@ def test_fetching_a_document_again_keeps_nobody_longer(shop: Shop, named: bool):
         with pytest.raises(Gone):
             reveal(shop, token)
         fetch(shop.door, link_of(shop.door, shop.app, document))
+
+
+@pytest.mark.clause("2.1")
+def test_asking_again_keeps_nobody_longer_whom_only_the_call_identifies(shop: Shop):
+    """However the query changes: who polls gives another time each time."""
+    listing = "/reports/2021-06-30/reports?reportTypes=SC_VAT_TAX_REPORT&createdSince=2026-03-0"
+    tokens = set()
+    for n in range(5):
+        shop.simulator.add_fault(answering(b'{"reports":[],"note":"%s"}' % SECRET.encode()))
+        tokens.add(shop.door.get(shop.app, f"{listing}{n + 1}T00:00:00Z").json["note"])
+        shop.door.clock.advance(days=6)
+    (token,) = tokens
+    shop.simulator.clear_faults()
+    shop.simulator.add_fault(answering(b'{"reports":[],"note":"somebody else"}'))
+    other = shop.door.get(shop.app, f"{listing}1T00:00:00Z").json["note"]
+    shop.door.grant(shop.app)
+    assert reveal(shop, other) == "somebody else"
+    with pytest.raises(Gone):
+        reveal(shop, token)
 
 
 @pytest.mark.clause("2.1")
@@ -355,18 +385,8 @@ def test_rows_of_one_order_that_differ_keep_what_each_says(between: int):
     ],
 )
 def test_amazon_cannot_lead_us_anywhere_else(shop: Shop, url: str):
-    from strongroom.simulator import Fault, FaultKind  # noqa: PLC0415
-
     body = f'{{"reportDocumentId":"amzn1.x","url":"{url}"}}'.encode()
-    shop.simulator.add_fault(
-        Fault(
-            FaultKind.BODY,
-            operation="getReportDocument",
-            body=body,
-            status=200,
-            content_type="application/json",
-        )
-    )
+    shop.simulator.add_fault(answering(body, "getReportDocument"))
     got = fetch(shop.door, link_of(shop.door, shop.app, "amzn1.x"))
     assert got.status == 502
     assert url.encode() not in got.body
