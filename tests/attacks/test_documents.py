@@ -91,6 +91,11 @@ def test_what_is_no_report_is_refused(shop: Shop, name: str):
     assert event[1] == "failure"
 
 
+def test_a_packed_document_of_nothing_is_cut_off_too(shop: Shop):
+    assert served(shop, b"", packed=True).status == 502
+    assert served(shop, gzip.compress(b""), packed=True).whole
+
+
 @pytest.mark.parametrize("cut", [1, 12, 40])
 def test_a_packed_document_that_is_cut_off_has_no_end(shop: Shop, cut: int):
     got = served(shop, gzip.compress(GOOD * 50)[:-cut], packed=True)
@@ -369,6 +374,19 @@ def test_rows_of_one_order_that_differ_keep_what_each_says(between: int):
                 slots.setdefault(slot, set()).add(value)
     assert [values for values in slots.values() if len(values) > 1] == []
     assert lines[0][1] != lines[1][1]
+
+
+@pytest.mark.parametrize(
+    "attribute",
+    ["xsi:Name", "xsi:schemaLocation", "xsi:type", "xsi:nil", "xmlns:a", "xmlns"],
+)
+def test_attributes_about_the_document_say_nothing_else(attribute: str):
+    xsi = 'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"'
+    got = run(f'<r {xsi}><m {attribute}="John Smith 12 High St">1</m></r>'.encode())
+    assert "John" not in got.output.decode()
+    assert xsi in got.output.decode()
+    kept = f'<r {xsi} xsi:noNamespaceSchemaLocation="amzn-envelope.xsd"></r>'
+    assert run(kept.encode()).output.decode().endswith(kept)
 
 
 @pytest.mark.parametrize(
