@@ -359,6 +359,30 @@ def test_a_row_that_ends_early_may_have_lost_a_column_in_its_middle():
     assert not [slot for slot in sighting.slots if isinstance(slot, int)]
 
 
+@pytest.mark.parametrize("first", ["", ROW[0], "FBA15ABC123"])
+def test_a_second_column_of_orders_passes_nothing_but_ids(first: str):
+    head = ("order-id", "sku", "Amazon-Order-Id")
+    got = first_line(*head, row=(first, "A", SECRET))
+    assert SECRET not in got.output.decode()
+    assert [value for s in got.sightings for value in s.slots.values()] == [SECRET]
+    got = first_line(*head, row=(first, "A", "FBA15ABC124"))
+    assert got.output.decode().endswith(f"{first}\tA\tFBA15ABC124\n")
+
+
+def test_a_row_of_two_orders_is_kept_under_neither():
+    head = ("order-id", "amazon-order-id", "buyer-name")
+    got = first_line(*head, row=(ROW[0], "222-1111111-1111111", SECRET))
+    assert [sighting.kind for sighting in got.sightings] == ["document"]
+
+
+@pytest.mark.parametrize(
+    "name", ["amazon-session-id", "store-chain-store-id", "license-plate-number"]
+)
+def test_what_leads_to_a_buyer_passes_in_no_column(name: str):
+    got = first_line("order-id", name, row=(ROW[0], "ABC-123"))
+    assert "ABC-123" not in got.output.decode()
+
+
 @pytest.mark.parametrize("between", [0, 998, 999])
 def test_rows_of_one_order_that_differ_keep_what_each_says(between: int):
     other = [(f"222-1111111-{n:07d}", "Anna", "-") for n in range(between)]

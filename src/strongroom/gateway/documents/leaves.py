@@ -12,7 +12,7 @@ from typing import Final
 from strongroom.errors import Malformed
 from strongroom.gateway.documents.dates import Instants, facts, status_of
 from strongroom.gateway.documents.page import MAX_COLUMNS, Origin
-from strongroom.gateway.documents.rows import is_business_id, is_order
+from strongroom.gateway.documents.rows import is_order, may_pass
 from strongroom.gateway.extraction import Drift, Render, ident, plain
 from strongroom.gateway.shapes import RENDERS
 from strongroom.policy.catalogue.reports import Column, Role
@@ -77,7 +77,7 @@ class Sighter:
         else:
             sighting = self._origin.anchor(self._number)
         found = Found(sighting)
-        self._place(said, sighting, found, strange=not all(map(_may_pass, named)))
+        self._place(said, sighting, found, strange=not all(map(may_pass, named)))
         if not sighting.slots:
             found.sighting = None
         return found
@@ -162,7 +162,3 @@ class Sighter:
                 self._rules.clear()
             self._rules[names] = self._origin.kind.rule(names)
         return self._rules[names]
-
-
-def _may_pass(name: str) -> bool:
-    return not name or bool(is_order(name) or is_business_id(name))
