@@ -104,6 +104,10 @@ class Cursor:
         """Put the gateway's own in its place."""
         self._holder[self._member] = value
 
+    def drop(self) -> None:
+        """Leave it out."""
+        del self._holder[self._member]
+
     def __repr__(self) -> str:
         return "<cursor>"
 
