@@ -19,6 +19,7 @@ from strongroom.gateway.documents.document import Document, Said
 from strongroom.gateway.documents.fetching import HOSTS
 from strongroom.gateway.documents.packing import Unpacker
 from strongroom.gateway.documents.page import Origin
+from strongroom.simulator import Fault, FaultKind
 from strongroom.terms import Action
 
 __all__ = ["clean_simulator", "make_door", "shop", "simulator"]
@@ -36,6 +37,16 @@ def served(
 ) -> Download:
     document = shop.simulator.plant_document("acme", content, kind, packed=packed)
     return fetch(shop.door, link_of(shop.door, shop.app, document))
+
+
+def answering(body: bytes, operation: str = "getReports") -> Fault:
+    return Fault(
+        FaultKind.BODY,
+        operation=operation,
+        body=body,
+        status=200,
+        content_type="application/json",
+    )
 
 
 def bomb(plain: bytes, times: int) -> bytes:
@@ -78,6 +89,11 @@ def test_what_is_no_report_is_refused(shop: Shop, name: str):
     event = shop.door.gateway_events()[-1]
     assert event[0] in ("gateway.upstream.failed", "gateway.document.served")
     assert event[1] == "failure"
+
+
+def test_a_packed_document_of_nothing_is_cut_off_too(shop: Shop):
+    assert served(shop, b"", packed=True).status == 502
+    assert served(shop, gzip.compress(b""), packed=True).whole
 
 
 @pytest.mark.parametrize("cut", [1, 12, 40])
@@ -184,6 +200,25 @@ def test_fetching_a_document_again_keeps_nobody_longer(shop: Shop, named: bool):
         with pytest.raises(Gone):
             reveal(shop, token)
         fetch(shop.door, link_of(shop.door, shop.app, document))
+
+
+@pytest.mark.clause("2.1")
+def test_asking_again_keeps_nobody_longer_whom_only_the_call_identifies(shop: Shop):
+    """However the query changes: who polls gives another time each time."""
+    listing = "/reports/2021-06-30/reports?reportTypes=SC_VAT_TAX_REPORT&createdSince=2026-03-0"
+    tokens = set()
+    for n in range(5):
+        shop.simulator.add_fault(answering(b'{"reports":[],"note":"%s"}' % SECRET.encode()))
+        tokens.add(shop.door.get(shop.app, f"{listing}{n + 1}T00:00:00Z").json["note"])
+        shop.door.clock.advance(days=6)
+    (token,) = tokens
+    shop.simulator.clear_faults()
+    shop.simulator.add_fault(answering(b'{"reports":[],"note":"somebody else"}'))
+    other = shop.door.get(shop.app, f"{listing}1T00:00:00Z").json["note"]
+    shop.door.grant(shop.app)
+    assert reveal(shop, other) == "somebody else"
+    with pytest.raises(Gone):
+        reveal(shop, token)
 
 
 @pytest.mark.clause("2.1")
@@ -324,6 +359,30 @@ def test_a_row_that_ends_early_may_have_lost_a_column_in_its_middle():
     assert not [slot for slot in sighting.slots if isinstance(slot, int)]
 
 
+@pytest.mark.parametrize("first", ["", ROW[0], "FBA15ABC123"])
+def test_a_second_column_of_orders_passes_nothing_but_ids(first: str):
+    head = ("order-id", "sku", "Amazon-Order-Id")
+    got = first_line(*head, row=(first, "A", SECRET))
+    assert SECRET not in got.output.decode()
+    assert [value for s in got.sightings for value in s.slots.values()] == [SECRET]
+    got = first_line(*head, row=(first, "A", "FBA15ABC124"))
+    assert got.output.decode().endswith(f"{first}\tA\tFBA15ABC124\n")
+
+
+def test_a_row_of_two_orders_is_kept_under_neither():
+    head = ("order-id", "amazon-order-id", "buyer-name")
+    got = first_line(*head, row=(ROW[0], "222-1111111-1111111", SECRET))
+    assert [sighting.kind for sighting in got.sightings] == ["document"]
+
+
+@pytest.mark.parametrize(
+    "name", ["amazon-session-id", "store-chain-store-id", "license-plate-number"]
+)
+def test_what_leads_to_a_buyer_passes_in_no_column(name: str):
+    got = first_line("order-id", name, row=(ROW[0], "ABC-123"))
+    assert "ABC-123" not in got.output.decode()
+
+
 @pytest.mark.parametrize("between", [0, 998, 999])
 def test_rows_of_one_order_that_differ_keep_what_each_says(between: int):
     other = [(f"222-1111111-{n:07d}", "Anna", "-") for n in range(between)]
@@ -342,6 +401,19 @@ def test_rows_of_one_order_that_differ_keep_what_each_says(between: int):
 
 
 @pytest.mark.parametrize(
+    "attribute",
+    ["xsi:Name", "xsi:schemaLocation", "xsi:type", "xsi:nil", "xmlns:a", "xmlns"],
+)
+def test_attributes_about_the_document_say_nothing_else(attribute: str):
+    xsi = 'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"'
+    got = run(f'<r {xsi}><m {attribute}="John Smith 12 High St">1</m></r>'.encode())
+    assert "John" not in got.output.decode()
+    assert xsi in got.output.decode()
+    kept = f'<r {xsi} xsi:noNamespaceSchemaLocation="amzn-envelope.xsd"></r>'
+    assert run(kept.encode()).output.decode().endswith(kept)
+
+
+@pytest.mark.parametrize(
     "url",
     [
         "https://evil.example/x",
@@ -355,18 +427,8 @@ def test_rows_of_one_order_that_differ_keep_what_each_says(between: int):
     ],
 )
 def test_amazon_cannot_lead_us_anywhere_else(shop: Shop, url: str):
-    from strongroom.simulator import Fault, FaultKind  # noqa: PLC0415
-
     body = f'{{"reportDocumentId":"amzn1.x","url":"{url}"}}'.encode()
-    shop.simulator.add_fault(
-        Fault(
-            FaultKind.BODY,
-            operation="getReportDocument",
-            body=body,
-            status=200,
-            content_type="application/json",
-        )
-    )
+    shop.simulator.add_fault(answering(body, "getReportDocument"))
     got = fetch(shop.door, link_of(shop.door, shop.app, "amzn1.x"))
     assert got.status == 502
     assert url.encode() not in got.body

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any, Final, NamedTuple, Protocol
 
+import orjson
+
 from strongroom.errors import Malformed
 from strongroom.policy.catalogue.slots import SAFE_ID
 from strongroom.policy.sighting import Sighting, SlotKey
@@ -39,6 +41,7 @@ GONE: Final = object()
 """In place of a member's new value: the member goes."""
 
 _HASH_DIGITS: Final = 10
+_ANCHOR_DIGITS: Final = 40
 _LONGEST_ID: Final = 256
 _safe_id: Final = SAFE_ID.fullmatch
 
@@ -73,6 +76,8 @@ class Call:
     path: Mapping[str, str] = field(default_factory=dict, repr=False)
     query: Mapping[str, str] = field(default_factory=dict, repr=False)
     body: Json = field(default=None, repr=False)
+    asked: str = field(default="", repr=False)
+    """Operation and path of a call that only reads; empty of one that changes something, which is new each time."""
 
     def named(self, name: str) -> Json:
         """Return a value of the request: a path or query parameter, or `body.member`."""
@@ -98,6 +103,10 @@ class Cursor:
     def write(self, value: str) -> None:
         """Put the gateway's own in its place."""
         self._holder[self._member] = value
+
+    def drop(self) -> None:
+        """Leave it out."""
+        del self._holder[self._member]
 
     def __repr__(self) -> str:
         return "<cursor>"
@@ -132,7 +141,7 @@ class Extraction:
         self.drift: list[Drift] = []
         self._seen: set[Drift] = set()
         self._left = MAX_NODES
-        self._anchors = 0
+        self._anchors: set[str] = set()
 
     @property
     def document(self) -> Json:
@@ -141,8 +150,17 @@ class Extraction:
 
     def anchor(self, call: Call) -> str:
         """Return the id of what nothing but the call identifies, each time another one."""
-        self._anchors += 1
-        return f"{call.id}-{self._anchors}"
+        anchor = f"{call.id}-{len(self._anchors) + 1}"
+        self._anchors.add(anchor)
+        return anchor
+
+    def settle(self, call: Call) -> None:
+        """Name what only the call identifies by what it says: whoever asks again finds it, no younger than it was."""
+        for sighting in self.sightings if call.asked else ():
+            if sighting.id in self._anchors:
+                said = sorted((str(slot), value) for slot, value in sighting.slots.items())
+                parts = orjson.dumps([call.asked, sighting.kind, said])
+                sighting.id = sha256(parts).hexdigest()[:_ANCHOR_DIGITS]
 
     def __repr__(self) -> str:
         return f"<extraction of {len(self.sightings)} subjects, {len(self.drift)} findings>"

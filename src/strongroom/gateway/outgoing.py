@@ -94,11 +94,13 @@ class Sent:
 
     def call(self, asking: Asking) -> Call:
         """Return what of the request may identify the subjects of its answer."""
-        if not any(subject.asked for subject in asking.operation.subjects):
-            return Call(asking.request_id)
+        operation = asking.operation
+        asked = f"{operation.id} {self.path}" if operation.read_only else ""
+        if not any(subject.asked for subject in operation.subjects):
+            return Call(asking.request_id, asked=asked)
         query = dict(parse_qsl(self.query))
         document = None if self.body is None else orjson.loads(self.body)
-        return Call(asking.request_id, self.values, query, document)
+        return Call(asking.request_id, self.values, query, document, asked)
 
 
 class Outgoing:

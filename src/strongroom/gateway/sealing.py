@@ -59,7 +59,8 @@ class Sealing:
         # Outside the net below: rules that make no sense are our fault, not Amazon's.
         plan = self._plan(operation)
         try:
-            return plan.extract(document, call)
+            found = plan.extract(document, call)
+            found.settle(call)
         except (
             StrongroomError,
             ArithmeticError,
@@ -69,6 +70,7 @@ class Sealing:
             RecursionError,
         ):
             raise unreadable() from None
+        return found
 
     def _plan(self, operation: Operation) -> transform.Plan | Everything:
         """Return an operation's plan, compiled when it is first wanted."""

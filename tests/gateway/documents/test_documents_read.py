@@ -177,6 +177,24 @@ def test_a_record_of_two_orders_is_kept_under_neither():
     assert [s.kind for s in got.sightings] == ["document"]
 
 
+@pytest.mark.clause("2.4")
+@pytest.mark.parametrize("form", ["xml", "json"])
+def test_what_belongs_to_an_item_may_stand_before_the_items_id(form: str):
+    if form == "xml":
+        items = "".join(
+            f"<Item><GiftMessageText>{text}</GiftMessageText>"
+            f"<AmazonOrderItemCode>{id_}</AmazonOrderItemCode></Item>"
+            for text, id_ in (("hi", 7), ("ho", 8))
+        )
+        content = f"<r><m><AmazonOrderID>{ORDER}</AmazonOrderID>{items}</m></r>".encode()
+    else:
+        items = [{"giftMessageText": "hi", "x": {"orderItemId": "9"}, "orderItemId": "7"}]
+        items.append({"giftMessageText": "ho", "orderItemId": "8"})
+        content = orjson.dumps([{"orderId": ORDER, "items": items}])
+    (sighting,) = run(content).sightings
+    assert sighting.slots == {"item:7.gift_message": "hi", "item:8.gift_message": "ho"}
+
+
 # -- JSON --
 
 

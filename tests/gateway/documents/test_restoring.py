@@ -28,6 +28,8 @@ def test_values_are_written_as_the_form_wants_them(size: int):
     assert restored(f'["{TOKEN}"]', Written.JSON, size) == '["A \\"B\\" & <C>"]'
     assert restored(f"x,{TOKEN},y", Written.COMMAS, size) == 'x,"A ""B"" & <C>",y'
     assert restored(f'"{TOKEN}"', Written.COMMAS, size) == '"A ""B"" & <C>"'
+    assert restored(f'x,"a, {TOKEN}"', Written.COMMAS, size) == 'x,"a, A ""B"" & <C>"'
+    assert restored(f'"a","b",{TOKEN}', Written.COMMAS, size) == '"a","b","A ""B"" & <C>"'
 
 
 @pytest.mark.parametrize("size", [1, 5, 1000])

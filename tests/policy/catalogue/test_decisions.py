@@ -35,6 +35,12 @@ def leaves(rule, ident="", within=()):
     ("operation", "path", "category", "whose"),
     [
         (
+            "finances_2024-06-19.listTransactions",
+            "payload.transactions.items.contexts.paymentReference",
+            Category.PAYMENT,
+            "buyer",
+        ),
+        (
             "merchantFulfillmentV0.getShipment",
             "payload.ShipToAddress.Name",
             Category.NAME,

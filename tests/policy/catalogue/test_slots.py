@@ -107,6 +107,8 @@ NUMBERS = {
     113: "seller.tax_id",
     114: "seller.tax_account",
     115: "feed.message",
+    116: "buyer.session",
+    117: "recipient.store",
 }
 
 

@@ -12,7 +12,7 @@ from typing import Final
 from strongroom.errors import Malformed
 from strongroom.gateway.documents.dates import Instants, facts, status_of
 from strongroom.gateway.documents.page import MAX_COLUMNS, Origin
-from strongroom.gateway.documents.rows import is_business_id, is_order
+from strongroom.gateway.documents.rows import is_order, may_pass
 from strongroom.gateway.extraction import Drift, Render, ident, plain
 from strongroom.gateway.shapes import RENDERS
 from strongroom.policy.catalogue.reports import Column, Role
@@ -29,6 +29,11 @@ _MANY_RULES: Final = 20_000
 
 Names = tuple[str, ...]
 
+_Own = dict[tuple[Role, int], str]
+"""Ids of items and parcels, by the object that each stands in."""
+
+_OWNERS: Final = frozenset({Role.ITEM, Role.PACKAGE})
+
 
 @dataclass(slots=True, repr=False)
 class Leaf:
@@ -36,6 +41,8 @@ class Leaf:
 
     names: Names
     value: Scalar
+    within: tuple[int, ...] = ()
+    """The objects around it, each by a number of its own, innermost last."""
     slot: SlotKey | None = None
     render: Render = plain
 
@@ -70,7 +77,7 @@ class Sighter:
         else:
             sighting = self._origin.anchor(self._number)
         found = Found(sighting)
-        self._place(said, sighting, found, strange=not all(map(_may_pass, named)))
+        self._place(said, sighting, found, strange=not all(map(may_pass, named)))
         if not sighting.slots:
             found.sighting = None
         return found
@@ -83,14 +90,16 @@ class Sighter:
         *,
         strange: bool,
     ) -> None:
-        slots, own, counts = sighting.slots, {Role.ITEM: "", Role.PACKAGE: ""}, dict[str, int]()
+        slots, counts, own = sighting.slots, dict[str, int](), _Own()
+        for leaf, rule in said:
+            # First, because what belongs to an item may stand before the item's id.
+            if rule is not None and rule.role in _OWNERS and leaf.within:
+                own.setdefault((rule.role, leaf.within[-1]), ident(leaf.value, 0))
         for leaf, rule in said:
             if rule is None:
                 found.drift += self._unknown(leaf, slots, counts)
             elif rule.role is Role.PII:
                 self._personal(leaf, rule, slots, own, counts)
-            elif rule.role in own:
-                own[rule.role] = ident(leaf.value, 0)
             elif rule.role is Role.ORDER and strange:
                 self._unknown(leaf, slots, counts)
             if len(slots) > MAX_COLUMNS:
@@ -101,14 +110,16 @@ class Sighter:
         leaf: Leaf,
         rule: Column,
         slots: dict[SlotKey, Scalar],
-        own: dict[Role, str],
+        own: _Own,
         counts: dict[str, int],
     ) -> None:
         if leaf.value == "":
             return
         key: SlotKey | None = rule.number
         if key is None:
-            key = f"{rule.kind}:{own[Role(rule.kind)] or '0'}.{rule.field}"
+            role = Role(rule.kind)
+            found = (own.get((role, object_)) for object_ in reversed(leaf.within))
+            key = f"{rule.kind}:{next(filter(None, found), '0')}.{rule.field}"
         if slots.get(key, leaf.value) != leaf.value:
             key = self._spare(leaf, counts)
         slots[key] = leaf.value
@@ -151,7 +162,3 @@ class Sighter:
                 self._rules.clear()
             self._rules[names] = self._origin.kind.rule(names)
         return self._rules[names]
-
-
-def _may_pass(name: str) -> bool:
-    return not name or bool(is_order(name) or is_business_id(name))

@@ -86,13 +86,20 @@ class Links:
         self._box = TicketBox(key, TicketKind.DOCUMENT, environment)
 
     def rewrite(self, asking: Asking, found: Extraction) -> None:
-        """Put our addresses in place of Amazon's in an answer. Raises: Refusal where one can't be."""
+        """Put our addresses in place of Amazon's in an answer. Raises: Refusal where one can't be.
+
+        What was done is done: the answer to it passes, without what leads to documents that can't be read.
+        """
         for link in found.links:
-            link.write(self._ours(asking, found.document, link))
+            if asking.operation.id in _PLACES:
+                link.write(self._ours(asking, found.document, link))
+            else:
+                link.drop()
 
     def refuse_unknown(self, asking: Asking, found: Extraction) -> None:
-        """End an answer with a link that nothing rewrites. Raises: Refusal."""
-        if found.links and (asking.operation.id not in _PLACES or not asking.base):
+        """End an answer to a question with a link that nothing rewrites. Raises: Refusal."""
+        known = asking.operation.id in _PLACES
+        if found.links and (not asking.base if known else asking.operation.read_only):
             raise upstream_failed(
                 502,
                 "Amazon's answer leads to a document that Strongroom can't read.",

@@ -24,8 +24,14 @@ _DECLARATION: Final = re.compile(
     r"""(?:\s+encoding\s*=\s*["']([A-Za-z0-9._-]+)["'])?[^<>]{0,80}\?>"""
 )
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}(?::[A-Za-z_][A-Za-z0-9_.-]{0,63})?")
-_SCHEMA: Final = re.compile(r"(?:xmlns(?::[A-Za-z0-9]{1,16})?|xsi:[A-Za-z]{1,40})")
-_SCHEMA_VALUE: Final = re.compile(r"[A-Za-z0-9:/._# -]{0,200}")
+_NAMESPACE: Final = re.compile(r"xmlns(?::[A-Za-z][A-Za-z0-9]{0,15})?")
+_PLACES: Final = frozenset({"xsi:schemaLocation", "xsi:noNamespaceSchemaLocation"})
+_PLACE: Final = re.compile(r"(?:https?://[a-z0-9.-]+(?:/[A-Za-z0-9._#/-]*)?|[A-Za-z0-9_-]+\.xsd)")
+_SAID: Final = {
+    "xsi:nil": re.compile(r"true|false|0|1"),
+    "xsi:type": re.compile(r"xsd?:(?:string|date|dateTime|decimal|integer|int|boolean|double)"),
+}
+"""Of attributes that are about the document, the forms that pass: addresses, names of schemas, kinds of values."""
 
 _Part = str | Leaf
 
@@ -66,6 +72,8 @@ class MarkupReader:
         self._sighter = Sighter(origin)
         self._encoding = encoding
         self._names: list[str] = []
+        self._elements: list[int] = []
+        self._count = 0
         self._text: list[str] = []
         self._text_characters = 0
         self._record = _Record()
@@ -146,6 +154,8 @@ class MarkupReader:
         if len(self._names) >= MAX_DEPTH:
             raise Malformed("the document is nested too deeply")
         self._names.append(_checked(name))
+        self._count += 1
+        self._elements.append(self._count)
         self._record.markup(f"<{name}")
         for place in range(0, len(attributes), 2):
             self._attribute(attributes[place], attributes[place + 1])
@@ -153,16 +163,18 @@ class MarkupReader:
 
     def _attribute(self, name: str, value: str) -> None:
         local = _checked(name)
-        if _SCHEMA.fullmatch(name) and _SCHEMA_VALUE.fullmatch(value):
+        if _is_technical(name, value):
             self._record.markup(f" {name}={quoteattr(value)}")
             return
         self._record.markup(f" {name}=")
-        self._record.leaf(Leaf((*self._names, f"@{local}"), value), attribute=True)
+        leaf = Leaf((*self._names, f"@{local}"), value, tuple(self._elements))
+        self._record.leaf(leaf, attribute=True)
 
     def _end(self, name: str) -> None:
         self._spill(leaf=True)
         self._record.markup(f"</{name}>")
         self._names.pop()
+        self._elements.pop()
         if len(self._names) == 1:
             self._finish()
 
@@ -184,7 +196,8 @@ class MarkupReader:
         names = tuple(self._names)
         # Text beside elements has no rule of its own.
         mixed = () if leaf and self._record.parts[-1:] == [">"] else ("#text",)
-        self._record.leaf(Leaf((*names, *mixed), text), attribute=False)
+        around = self._elements if mixed else self._elements[:-1]
+        self._record.leaf(Leaf((*names, *mixed), text, tuple(around)), attribute=False)
 
     def _finish(self) -> None:
         self._done.append(self._record)
@@ -205,6 +218,14 @@ def _checked(name: str) -> str:
     if not _NAME.fullmatch(name):
         raise Malformed("the document has an element whose name no report has")
     return name.rpartition(":")[2]
+
+
+def _is_technical(name: str, value: str) -> bool:
+    if name in _SAID:
+        return bool(_SAID[name].fullmatch(value))
+    if _NAMESPACE.fullmatch(name):
+        return not value or bool(_PLACE.fullmatch(value))
+    return name in _PLACES and all(map(_PLACE.fullmatch, value.split()))
 
 
 def _refuse(*_declared: object) -> NoReturn:

@@ -71,23 +71,26 @@ class Pieces:
             return drift
         holder = [piece.value]
         piece.value = holder
-        stack: list[tuple[Json, str | int, Names, int]] = [(holder, 0, piece.names, 0)]
+        stack: list[tuple[Json, str | int, Names, int, tuple[int, ...]]]
+        stack, objects = [(holder, 0, piece.names, 0, ())], 0
         while stack:
-            place, key, names, depth = stack.pop()
+            place, key, names, depth, within = stack.pop()
             value = place[key]
             if depth > MAX_DEPTH:
                 raise Malformed("the document is nested too deeply")
             if isinstance(value, dict):
+                objects += 1
                 for name in reversed(list(value)):
                     if SAFE_NAME(name):
-                        stack.append((value, name, (*names, name), depth + 1))
+                        inside = (*within, objects)
+                        stack.append((value, name, (*names, name), depth + 1, inside))
                     else:
                         piece.dropped.append((value, name))
                         drift += self._origin.drift("/".join(names), "unsafe_key")
             elif isinstance(value, list):
-                stack += [(value, n, names, depth + 1) for n in reversed(range(len(value)))]
+                stack += [(value, n, names, depth + 1, within) for n in reversed(range(len(value)))]
             elif value is not None:
-                piece.leaves.append((Leaf(names, value), place, key))
+                piece.leaves.append((Leaf(names, value, within), place, key))
         return drift
 
 

@@ -34,7 +34,6 @@ class Unpacker:
         self._free = free_bytes
         self._packed = 0
         self._gzip = zlib.decompressobj(_GZIP) if packed else None
-        self._begun = False
 
     def feed(self, data: bytes) -> Iterator[bytes]:
         """Yield what these bytes unpack to, in pieces. Raises: Malformed."""
@@ -47,13 +46,12 @@ class Unpacker:
         while data:
             if self._gzip.eof:
                 data = self._next_member(data)
-            self._begun = True
             yield from self._unpack(data)
             data = self._gzip.unused_data
 
     def end(self) -> None:
         """Check that nothing is missing. Raises: Malformed."""
-        if self._gzip is not None and self._begun and not self._gzip.eof:
+        if self._gzip is not None and not self._gzip.eof:
             raise Malformed("the document ends in the middle of its packing")
 
     def _next_member(self, data: bytes) -> bytes:

@@ -49,6 +49,8 @@ class Restorer:
         self._form = form
         self._value_of = value_of
         self._held = ""
+        self._inside = False
+        """What was written ends within quotation marks."""
         self._before = ""
         """The last character that was written: it tells a token from a part of a longer word."""
 
@@ -74,18 +76,23 @@ class Restorer:
             if end - shift > limit and not final:
                 limit = begin - shift
                 break
-            written += [whole[at:begin], self._written(whole, begin, end, token)]
+            self._pass(whole[at:begin], written)
+            written.append(self._written(whole, begin, end, token))
             at = end
         stop = max(limit + shift, at)
         if not final:
             # Not in the middle of a web address that may end in a token.
             head = whole.rfind(_HEAD, max(stop - _LONGEST, at), stop + len(_HEAD))
             stop = head if at <= head < stop else stop
-        written.append(whole[at:stop])
+        self._pass(whole[at:stop], written)
         if stop > shift:
             self._before = whole[stop - 1]
         self._held = whole[stop:]
         return "".join(written)
+
+    def _pass(self, text: str, written: list[str]) -> None:
+        self._inside ^= text.count('"') % 2 == 1
+        written.append(text)
 
     def _written(self, text: str, begin: int, end: int, token: str) -> str:
         value = str(self._value_of(token))
@@ -98,9 +105,8 @@ class Restorer:
         if _BREAKS.search(value):
             raise _unfit()
         if self._form is Written.COMMAS:
-            quoted = text[begin - 1 : begin] == '"' and text[end : end + 1] == '"'
             doubled = value.replace('"', '""')
-            if quoted:
+            if self._inside:
                 return doubled
             if '"' in value or "," in value:
                 if text[begin - 1 : begin] not in ("", ",", "\n") or text[end : end + 1] not in (

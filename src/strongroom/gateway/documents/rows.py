@@ -35,6 +35,11 @@ _WRONG_COLUMNS: Final = "wrong_type"
 _SKU: Final = frozenset({"sku", "sellersku", "merchantsku"})
 
 
+def may_pass(name: str) -> bool:
+    """Say whether what stands in an order's place is an id, or nothing."""
+    return not name or bool(is_order(name) or is_business_id(name))
+
+
 @dataclass(slots=True)
 class Batch:
     """Rows of one page: what was found in them and where the tokens go."""
@@ -99,6 +104,8 @@ class Columns:
         self._layouts: dict[tuple[int, ...], _Layout] = {}
         self._others: list[tuple[int, Column, str]] = []
         self._unknown: list[_Unknown] = []
+        self._more_orders: list[_Unknown] = []
+        """Columns of an order's id behind the first: what is no id in them is as good as unknown."""
         self._names = [_column_name(name, index) for index, name in enumerate(header)]
         taken: set[int] = set()
         for index, name in enumerate(header):
@@ -118,9 +125,8 @@ class Columns:
                 batch, cells, at if len(cells) < self.width and is_order(order) else -1
             )
             return
-        if not is_order(order):
-            strange = bool(order) and not is_business_id(order)
-            self._add_anchored(batch, cells, at if strange else -1)
+        if not is_order(order) or self._names_another(cells, order):
+            self._add_anchored(batch, cells, -1 if may_pass(order) else at)
             return
         places: Sequence[tuple[int, SlotKey]]
         places, numbers, pick = self._full
@@ -130,7 +136,7 @@ class Columns:
             values = pick(cells)
         slots: dict[SlotKey, Scalar] = dict(zip(numbers, values))  # noqa: B905 - one for each, and this is the price of a row
         odd: list[Odd] = []
-        if self._others or self._unknown:
+        if self._others or self._unknown or self._more_orders:
             odd = self._odd(batch, cells, slots, order)
         if order in batch.known or order == self._last[0]:
             slots, places, odd = self._apart(batch, order, slots, places, odd)
@@ -190,6 +196,8 @@ class Columns:
                 self._fixed.append((index, rule.number))
             else:
                 self._others.append((index, rule, self._names[index]))
+        elif rule.role is Role.ORDER and Role.ORDER in self._roles:
+            self._more_orders.append(_Unknown(index, self._names[index], finding))
         elif rule.role is not Role.PASSES:
             self._roles.setdefault(rule.role, index)
 
@@ -236,17 +244,30 @@ class Columns:
             slots[key] = value
             if not (rule.clear and value in COUNTRY_CODES):
                 odd.append((index, key, RENDERS[rule.render]))
-        if self._unknown:
+        unknown = self._unknown_in(cells)
+        if unknown:
             if not item:
                 count = batch.counts[order] = batch.counts.get(order, 0) + 1
                 item = cells[self._sku] if self._sku >= 0 else f"n{count}"
-            for column in self._unknown:
+            for column in unknown:
                 if value := cells[column.index]:
                     key = unknown_slot(f"{self._origin.kind.name}:{column.name}:{item}")
                     slots[key] = value
                     odd.append((column.index, key, plain))
                     batch.drift += self._origin.drift(column.finding, _UNKNOWN_COLUMN)
         return odd
+
+    def _unknown_in(self, cells: list[str]) -> list[_Unknown]:
+        """Return the columns of which a row's values are unknown."""
+        if not self._more_orders:
+            return self._unknown
+        strange = [column for column in self._more_orders if not may_pass(cells[column.index])]
+        return [*self._unknown, *strange]
+
+    def _names_another(self, cells: list[str], order: str) -> bool:
+        """Say whether a row speaks of two orders."""
+        named = [cells[column.index] for column in self._more_orders]
+        return any(name != order and is_order(name) for name in named)
 
     def _ident(self, role: Role, cells: list[str]) -> str:
         at = self._roles.get(role, -1)
@@ -258,7 +279,8 @@ class Columns:
         odd: list[Odd] = []
         known = dict(self._fixed)
         others = {index: rule for index, rule, _name in self._others}
-        unknown = {column.index for column in self._unknown} | {strange}
+        unheard = self._unknown_in(cells)
+        unknown = {column.index for column in unheard} | {strange}
         for index, value in enumerate(cells):
             if not value:
                 continue
@@ -278,7 +300,7 @@ class Columns:
                 continue
             sighting.slots[key] = value
             odd.append((index, key, render))
-        for column in self._unknown:
+        for column in unheard:
             if cells[column.index]:
                 batch.drift += self._origin.drift(column.finding, _UNKNOWN_COLUMN)
         self._add(batch, cells, sighting, odd)
