@@ -13,13 +13,14 @@ import pytest
 import sqlalchemy as sa
 from tests.api.conftest import Response
 from tests.relay.conftest import PLAIN, VALUES, Depot, depot, make_door, served_carrier
-from tests.support.carrier import Carrier, Reply
-from tests.vault.conftest import CITY, CONSOLE, LINE_1, NAME, NOW, make_world, order
+from tests.support.carrier import Carrier, Reply, echo
+from tests.vault.conftest import CITY, CONSOLE, LINE_1, NAME, NOW, PHONE, make_world, order
 
 from strongroom.accounts import Accounts
 from strongroom.db import schema
 from strongroom.db.suspensions import suspend
 from strongroom.errors import Denied, Tampered
+from strongroom.feeds.parties import Answers
 from strongroom.feeds.targets import Role, Targets
 from strongroom.policy.retention import Progress
 from strongroom.relay import Lines
@@ -473,3 +474,121 @@ def test_what_only_canaries_have_goes_nowhere_and_comes_from_nowhere(depot: Depo
     depot.carrier.answer = lambda _got: Reply(orjson.dumps({"note": f"ref {mark}"}))
     no_answer(depot, depot.post(body(depot)), "malformed_upstream")
     assert ("egress.refused", "denied", "canary") in depot.since(before)
+
+
+# -- asking a third party to compare -----------------------------------------------------------------
+
+ZIP = 14
+STREET = "Lindenallee 27b"
+
+
+@pytest.fixture
+def parcel(depot: Depot) -> dict[int, str]:
+    """Return the tokens of an order with a postal code, a street and a city that others have too."""
+    slots = {
+        NAME: "Erika Krause",
+        LINE_1: STREET,
+        CITY: "Bonn",
+        ZIP: "10115",
+        PHONE: "+49 30 5550147",
+    }
+    return depot.door.put("902-1000005-0000005", slots=slots)
+
+
+def answered(depot: Depot, reply: Any, sent: Any, **options: str) -> Any:
+    """Return what the app sees of one answer."""
+    depot.carrier.answer = lambda _got: Reply(orjson.dumps(reply))
+    answer = depot.post(orjson.dumps(sent), **options)
+    assert answer.status == 200, answer.body
+    return answer.json
+
+
+def test_a_guess_beside_its_token_is_refused_before_anything_is_sent(
+    depot: Depot, parcel: dict[int, str]
+) -> None:
+    zips = " ".join(str(number) for number in range(10110, 10125))
+    token = parcel[ZIP]
+    depot.add("strict", answers=Answers.STRICT)
+    for guess in (
+        {"to": {"zip": token}, "reference": zips},
+        {"to": {"zip": token}, "reference": [str(number) for number in range(10110, 10125)]},
+        {"to": {"zip": token}, "reference": list(range(10110, 10125))},
+        {"to": {"zip": token}, "10115": 1},
+        {"to": f"10115 {token}"},
+        {"to": parcel[LINE_1], "note": "is it LINDENALLEE 27 B?"},
+        {"to": parcel[NAME], "note": "Erika Krause"},
+        {"to": parcel[PHONE], "note": "030/5550147"},
+    ):
+        for to in ("parcels", "strict"):
+            before = depot.count()
+            refused(depot, depot.post(orjson.dumps(guess), to=to), 400)
+            assert ("egress.refused", "denied", "unusual") in depot.since(before), guess
+    sent = orjson.dumps({"to": {"zip": token}})
+    refused(depot, depot.post(sent, path="labels/10115"), 400)
+    refused(depot, depot.post(sent, path="labels?near=10115"), 400)
+    refused(depot, depot.post(sent, x_relay_near="10115"), 400)
+
+
+def test_what_many_texts_hold_refuses_no_request_and_tells_nothing(
+    depot: Depot, parcel: dict[int, str]
+) -> None:
+    """A sender in the buyer's own city, with the buyer's first name."""
+    guesses = "Aachen Bonn Celle Erika Klaus"
+    sent = {
+        "from": {"ort": "Bonn", "von": "Erika"},
+        "to": [parcel[CITY], parcel[NAME]],
+        "ref": guesses,
+    }
+    shown = answered(depot, {"ref": guesses, "other": f"ref {guesses}", "x": "Aachen"}, sent)
+    assert shown["ref"] == guesses
+    assert shown["x"] == "Aachen"
+    assert shown["other"].startswith("ST")
+    assert not set(shown.values()) & set(parcel.values())
+
+
+def test_that_two_texts_are_alike_does_not_show(depot: Depot, parcel: dict[int, str]) -> None:
+    depot.add("strict", answers=Answers.STRICT)
+    sent = {"to": parcel[CITY], "city": ["Aachen", "Bonn", "Celle"]}
+    for to in ("parcels", "strict"):
+        shown = answered(depot, {"city": ["Bonn", "Bonn", "Aachen"]}, sent, to=to)["city"]
+        assert len({*shown, parcel[CITY]}) == 4
+
+
+# -- a value under another category, or beside another ---------------------------------------------
+
+
+def opened(depot: Depot, token: str) -> str:
+    """Return what stands behind a new token."""
+    world = depot.door.world
+    world.grant(CONSOLE, categories=frozenset({Category.UNCLASSIFIED, Category.DOCUMENT}))
+    return str(world.read(token, caller=CONSOLE))
+
+
+def test_no_value_is_sealed_under_another_category(depot: Depot, parcel: dict[int, str]) -> None:
+    phone = parcel[PHONE]
+    for text in (
+        f"data: {phone}",
+        f"data:a;base64,/{phone}/",
+        f"^XA^FD {phone}^FS^XZ",
+        f"CT~~ {phone}",
+        f"{phone} {'- ' * 9000}",
+        f"{'x' * 300}/{phone}/{'x' * 300}",
+        f"{phone}, or ask lena@depot-koeln.de",
+        "JVBERi0xLjcKJVBERi0xLjcKJVBERi0xLjcKJVBERi0xLjcKJVBERi0xLjcK/" + phone,
+    ):
+        depot.carrier.answer = echo
+        answer = depot.post(orjson.dumps({"reference": text}))
+        assert answer.status == 200, text
+        shown = answer.json["reference"]
+        assert "5550147" not in shown
+        if len(shown) == len(phone) and shown != phone:
+            assert "5550147" not in opened(depot, shown), text
+
+
+def test_an_echo_does_not_let_the_rest_of_a_personal_text_pass(
+    depot: Depot, parcel: dict[int, str]
+) -> None:
+    reply = {"receiver": "Erika Krause and Karl Nachbar", "city": "10115 Wilhelmsruh"}
+    shown = answered(depot, reply, {"a": parcel[NAME], "b": parcel[ZIP]})
+    assert not any(part in str(shown) for part in ("Nachbar", "Wilhelmsruh"))
+    assert opened(depot, shown["receiver"]) == f"{parcel[NAME]} and Karl Nachbar"
