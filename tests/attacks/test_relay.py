@@ -17,6 +17,7 @@ from tests.support.carrier import Carrier, Reply, echo
 from tests.vault.conftest import CITY, CONSOLE, LINE_1, NAME, NOW, PHONE, make_world, order
 
 from strongroom.accounts import Accounts
+from strongroom.crypto.token import Mint
 from strongroom.db import schema
 from strongroom.db.suspensions import suspend
 from strongroom.errors import Denied, Tampered
@@ -25,7 +26,7 @@ from strongroom.feeds.targets import Role, Targets
 from strongroom.policy.retention import Progress
 from strongroom.relay import Lines
 from strongroom.simulator.config import CertificateKind
-from strongroom.terms import Action, Category, Purpose, SellerId
+from strongroom.terms import Action, Category, Purpose, RecordNumber, SellerId
 
 __all__ = ["depot", "make_door", "make_world", "served_carrier"]
 
@@ -266,7 +267,8 @@ def test_a_token_in_place_of_a_name_is_refused(depot: Depot) -> None:
         refused(depot, depot.post(text.format(token=depot.odd[NAME]).encode(), kind), 400)
 
 
-def test_a_token_in_path_or_header_is_refused(depot: Depot) -> None:
+def test_a_token_in_path_query_or_header_is_refused(depot: Depot) -> None:
+    refused(depot, depot.post(body(depot), path=f"labels?name={depot.plain[NAME]}"), 400)
     refused(depot, depot.post(body(depot), path=f"labels/{depot.plain[NAME]}"), 400)
     refused(depot, depot.post(body(depot), x_relay_to=depot.plain[NAME]), 400)
 
@@ -592,3 +594,97 @@ def test_an_echo_does_not_let_the_rest_of_a_personal_text_pass(
     shown = answered(depot, reply, {"a": parcel[NAME], "b": parcel[ZIP]})
     assert not any(part in str(shown) for part in ("Nachbar", "Wilhelmsruh"))
     assert opened(depot, shown["receiver"]) == f"{parcel[NAME]} and Karl Nachbar"
+
+
+def test_a_number_is_a_text_too(depot: Depot) -> None:
+    slots = {ZIP: "98101", NAME: "0301234", CITY: "Bonn"}
+    odd = depot.door.put("902-1000006-0000006", slots=slots)
+    reply = {"ref": 98101, "n": 301234, "address": {"n": 7}, "pieces": 2}
+    shown = answered(depot, reply, {"a": odd[ZIP], "b": odd[NAME]})
+    assert (shown["ref"], shown["n"], shown["pieces"]) == (odd[ZIP], odd[NAME], 2)
+    assert str(shown["address"]["n"]).startswith("ST")
+
+
+def test_people_are_found_under_longer_names_and_below_them(
+    depot: Depot, parcel: dict[int, str]
+) -> None:
+    reply = {
+        "name": {"first": "Karla", "more": ["Karla"]},
+        "shipToName": "Karla",
+        "recipientAddressLine1": "Karla",
+        "deliveryAddress": "Karla",
+        "signatures": {"Karla Nachbar": 1},
+        "productName": "parcel",
+    }
+    shown = answered(depot, reply, {"to": parcel[NAME]})
+    assert "Karla" not in str(shown)
+    assert shown["productName"] == "parcel"
+    xml = b"<a><name><given>Karla</given></name><b shipToName='Karla'/></a>"
+    depot.carrier.answer = lambda _got: Reply(xml, "text/xml")
+    seen = depot.post(orjson.dumps({"to": parcel[NAME]})).body
+    assert b"given>ST" in seen
+    assert b"Karla" not in seen
+
+
+def test_a_members_name_is_a_text_where_no_text_passes(
+    depot: Depot, parcel: dict[int, str]
+) -> None:
+    depot.add("strict", answers=Answers.STRICT)
+    reply = {"signatures": {"Erika Mustermann": 1, "Mustermann, E.": 1, "plain_one": 1}}
+    shown = answered(depot, reply, {"to": parcel[NAME]}, to="strict")["signatures"]
+    assert "plain_one" in shown
+    assert "Mustermann" not in str(shown)
+
+
+@pytest.mark.clause("2.6")
+def test_made_up_tokens_of_a_third_party_freeze_nobody(depot: Depot) -> None:
+    """Its answer holds the number of every record, canaries among them, under MACs that are none."""
+    world = depot.door.world
+    world.vault.plant(CONSOLE, SellerId(1), 3, NOW)
+    good = depot.plain[NAME]
+    mint = Mint(b"another key of thirty-two bytes!", world.environment)
+    made_up = [mint.record(RecordNumber(number)).token(8) for number in range(1024, 1100)]
+    assert world.vault.canaries.owners(range(1024, 1100))
+    before = depot.count()
+    shown = answered(depot, {"refs": made_up}, {"to": good})
+    assert shown["refs"] == made_up
+    assert "egress.refused" not in {event[0] for event in depot.since(before)}
+
+
+@pytest.mark.clause("1.2")
+def test_a_destination_that_ends_while_it_is_called_is_sent_nothing(depot: Depot) -> None:
+    def slowly(_host: str, _port: int) -> list[str]:
+        depot.door.targets.request_removal(Role.PARTY, "parcels", CONSOLE, NOW)
+        return ["127.0.0.1"]
+
+    lines(depot, slowly)
+    refused(depot, depot.post(body(depot)), 404)
+
+
+@pytest.mark.clause("1.1")
+def test_all_of_many_slow_addresses_have_one_deadline(depot: Depot) -> None:
+    moments = iter(range(100))
+    lines(
+        depot,
+        lambda _host, _port: ["127.0.0.1"] * 8,
+        whole_seconds=0.5,
+        monotonic=lambda: float(next(moments)),
+    )
+    refused(depot, depot.post(body(depot)), 502, "upstream_timeout")
+
+
+def test_what_a_third_party_calls_its_answer_does_not_pass(depot: Depot) -> None:
+    wait = {"retry-after": "4915112345678"}
+    kind = "application/x.juergen.gross+json"
+    depot.carrier.answer = lambda _got: Reply(b"{}", kind, status=429, headers=wait)
+    answer = depot.post(body(depot))
+    assert (answer.status, answer.headers["content-type"]) == (429, "application/json")
+    assert "retry-after" not in answer.headers
+
+
+def test_a_key_that_would_promise_one_posting_is_refused(depot: Depot) -> None:
+    answer = depot.post(body(depot), idempotency_key="abc")
+    refused(depot, answer, 400)
+    assert "x-relay-idempotency-key" in answer.json["detail"]
+    assert depot.post(body(depot), x_relay_idempotency_key="abc").status == 200
+    assert depot.carrier.got[0].headers["idempotency-key"] == "abc"

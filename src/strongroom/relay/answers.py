@@ -135,15 +135,15 @@ class _Reader:
             return False
         if replaced == text and not name:
             return bool(_PLAIN_WORD.fullmatch(text)) if strict else not _says_whose(text)
+        if strict:
+            number = isinstance(text, Digits) and len(text) <= _MOST_DIGITS
+            return number and replaced == text and not _is_personal(name)
+        if replaced == text or not _is_personal(name):
+            return not _is_personal(name)
         left = replaced
-        if replaced != text:
-            if strict:
-                return False
-            for token in self._echoes.tokens:
-                left = left.replace(token, "")
-        elif strict:
-            return isinstance(text, Digits) and len(text) <= _MOST_DIGITS and not _is_personal(name)
-        return not _is_personal(name) or _says_nothing(left)
+        for token in self._echoes.tokens:
+            left = left.replace(token, "")
+        return _says_nothing(left)
 
     def _sealed(self, new: Fresh) -> str:
         if self._tokens is not None:

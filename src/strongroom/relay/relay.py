@@ -68,6 +68,14 @@ _IN_TEXT: Final = re.compile(
 _CHARSET: Final = re.compile(r"charset\s*=\s*\"?([A-Za-z0-9_-]+)", re.IGNORECASE)
 _CHARSETS: Final = frozenset({"utf-8", "utf8", "us-ascii", "ascii", "iso-8859-1", "windows-1252"})
 _JSON: Final = "application/json"
+_WRITTEN_AS: Final = {
+    Kind.JSON: _JSON,
+    Kind.XML: "application/xml; charset=utf-8",
+    Kind.FORM: "application/x-www-form-urlencoded",
+}
+"""The content type of an answer: what a third party calls it may say more."""
+
+_WAIT: Final = re.compile(r"[0-9]{1,6}", re.ASCII)
 _NO_CONTENT: Final = 204
 _FIRST_ERROR: Final = 400
 
@@ -124,7 +132,7 @@ class Relay:
         self._audit = audit
         self._lines = lines
         self._clock = clock
-        self._markers = Markers(vault.canaries)
+        self._markers = Markers(vault.canaries, vault.made)
         self._traffic = _Traffic()
 
     def __repr__(self) -> str:
@@ -151,6 +159,7 @@ class Relay:
         headers = _checked(errand)
         with self._traffic.of(target, party, errand.now), self._lines.open(party) as line:
             try:
+                self._refuse_changed(errand, target)
                 query, body = filling.fill()
                 sent = f"{path}?{query}" if query else path
                 own = [*filling.own, *re.split(r"[/?]", path), *errand.headers.values()]
@@ -188,6 +197,12 @@ class Relay:
             if target.name == wanted and isinstance(target.destination, Party):
                 return target, target.destination
         raise NotFound("there is no destination of this name")
+
+    def _refuse_changed(self, errand: Errand, target: Target) -> None:
+        """End a request whose destination has ended, or become another, while the connection was made."""
+        errand.now = self._clock()
+        if self._party(errand.destination)[0] != target:
+            raise NotFound("the destination is no longer what it was")
 
     def _refuse_canaries(self, errand: Errand, *parts: bytes) -> None:
         """End a request that would carry what only canary records have. Raises: Denied; recorded."""
@@ -248,7 +263,8 @@ class Relay:
     ) -> Relayed:
         content_type = reply.headers.get("content-type", "")
         wait = reply.headers.get("retry-after", "")
-        whole = partial(Relayed, reply.status, retry_after=wait if wait.isdigit() else None)
+        plain_wait = wait if _WAIT.fullmatch(wait) else None
+        whole = partial(Relayed, reply.status, retry_after=plain_wait)
         if party.answers is Answers.NONE or not reply.body or reply.status == _NO_CONTENT:
             return whole(None, b"")
         essence, kind = bodies.essence_of(content_type), bodies.kind_of(content_type)
@@ -257,7 +273,7 @@ class Relay:
                 body = self._cleaned(
                     errand, target, party, filling, echoes, kind, _utf8(content_type, reply)
                 )
-                return whole(f"{essence}; charset=utf-8", body)
+                return whole(_WRITTEN_AS[kind], body)
         except Malformed:
             raise Failed(Reason.MALFORMED_UPSTREAM) from None
         plain = essence.endswith("zpl")
@@ -337,7 +353,7 @@ class _Filling:
 
     def fill(self) -> tuple[str, bytes]:
         """Return query and body with values in them. Raises: Malformed, and as `Vault.reveal`."""
-        query = bodies.form(self._errand.query, self._text) if self._errand.query else ""
+        query = bodies.form(self._errand.query, self._plain) if self._errand.query else ""
         body = self._body()
         if not self._by_token:
             hint = "what carries no personal data goes there without us"
@@ -372,6 +388,12 @@ class _Filling:
         self.own += _IN_TEXT.split(text)[::2]
         # At once: what a value says is never looked at.
         return _IN_TEXT.sub(lambda found: values.get(found[1], found[0]), text)
+
+    def _plain(self, text: str, _name: str) -> str:
+        if holds_token(text):
+            raise Malformed("a token stands in the query: whoever carries a URL writes it down")
+        self.own.append(text)
+        return text
 
     def _value(self, token: str) -> Scalar:
         found = self._by_token.get(token)
