@@ -548,6 +548,16 @@ def test_what_many_texts_hold_refuses_no_request_and_tells_nothing(
     assert not set(shown.values()) & set(parcel.values())
 
 
+def test_a_list_of_all_there_are_is_no_senders_address(
+    depot: Depot, parcel: dict[int, str]
+) -> None:
+    names = [f"Stadt {chr(97 + n % 26)}{chr(97 + n // 26)}hausen" for n in range(200)]
+    for own in ([*names, "Bonn"], [*names, "Erika"], [" ".join(names) + " Krause"]):
+        sent = {"to": [parcel[CITY], parcel[NAME]], "near": own}
+        refused(depot, depot.post(orjson.dumps(sent)), 400)
+    assert answered(depot, {}, {"to": parcel[CITY], "near": names}) == {}
+
+
 def test_that_two_texts_are_alike_does_not_show(depot: Depot, parcel: dict[int, str]) -> None:
     depot.add("strict", answers=Answers.STRICT)
     sent = {"to": parcel[CITY], "city": ["Aachen", "Bonn", "Celle"]}
@@ -671,6 +681,7 @@ def test_all_of_many_slow_addresses_have_one_deadline(depot: Depot) -> None:
         monotonic=lambda: float(next(moments)),
     )
     refused(depot, depot.post(body(depot)), 502, "upstream_timeout")
+    assert depot.carrier.connections == 0
 
 
 def test_what_a_third_party_calls_its_answer_does_not_pass(depot: Depot) -> None:

@@ -32,6 +32,9 @@ _MOST_COMPARED: Final = 10**9
 _RARE_FROM: Final = 5
 """Letters and digits of a value that no text holds by chance; see `_is_rare`."""
 
+_MOST_WRITTEN: Final = 1000
+"""Letters and digits of an app's own texts beyond which they may be a list of all cities."""
+
 _WHOLE_BELOW: Final = 3
 """Letters and digits of a value below which only a text of nothing else is an echo: `12` is also half of a date."""
 
@@ -167,8 +170,11 @@ class Echoes:
 
     @property
     def guessed(self) -> bool:
-        """Tell whether the app wrote one of the values itself, of those that no text holds by chance."""
-        return any(needle.rare for needle in self._guesses)
+        """Tell whether the app wrote one of the values itself, of those that no text as short holds by chance."""
+        if any(needle.rare for needle in self._guesses):
+            return True
+        written = sum(len(_folded(text)[0]) for text in self._own)
+        return bool(self._guesses) and written > _MOST_WRITTEN
 
     def replace(self, text: str) -> str:
         """Return the text with tokens where an echo was; the very same text where there was none.
