@@ -112,6 +112,11 @@ def a_scan_finds_somebody_elses_addresses(story: Story) -> None:
     story.record(EventType.LEAK_FOUND, FAILED, PERSON, op="shape.email", n=3)
 
 
+@BOOK.fires(CROSSED, "guess")
+def a_value_in_clear_beside_its_token(story: Story) -> None:
+    story.record(EventType.EGRESS_REFUSED, DENIED, APP, reason=Reason.UNUSUAL, op="relay")
+
+
 @BOOK.fires(CROSSED, "elsewhere")
 def a_program_asks_the_proxy_for_another_host(story: Story) -> None:
     story.record(

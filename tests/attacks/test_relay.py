@@ -265,7 +265,8 @@ def test_a_token_in_place_of_a_name_is_refused(depot: Depot) -> None:
         refused(depot, depot.post(text.format(token=depot.odd[NAME]).encode(), kind), 400)
 
 
-def test_a_token_in_path_or_header_is_refused(depot: Depot) -> None:
+def test_a_token_in_path_query_or_header_is_refused(depot: Depot) -> None:
+    refused(depot, depot.post(body(depot), path=f"labels?name={depot.plain[NAME]}"), 400)
     refused(depot, depot.post(body(depot), path=f"labels/{depot.plain[NAME]}"), 400)
     refused(depot, depot.post(body(depot), x_relay_to=depot.plain[NAME]), 400)
 

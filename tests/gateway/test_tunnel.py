@@ -222,3 +222,13 @@ def test_generated_requests_lead_nowhere(served: Served) -> None:
 
 def connecting(host: str) -> bytes:
     return f"CONNECT {host}:443 HTTP/1.1".encode()
+
+
+def test_an_address_that_cannot_be_judged_does_not_come(served: Served) -> None:
+    served.permitted = None  # type: ignore[assignment] # so that asking it raises
+    with socket.create_connection(("127.0.0.1", served.port), 5) as connection:
+        answer = b""
+        with contextlib.suppress(ConnectionError):
+            connection.sendall(f"CONNECT {HOST}:443 HTTP/1.1\r\n\r\n".encode())
+            answer = connection.recv(100)
+    assert answer == b""

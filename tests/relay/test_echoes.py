@@ -11,6 +11,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from strongroom.errors import Malformed
 from strongroom.relay.echoes import Echoes, Put
 from strongroom.terms import Category
 
@@ -79,3 +80,70 @@ def test_words_of_a_name_are_echoes_of_it() -> None:
 def test_nothing_of_a_value_is_printed() -> None:
     put = Put("Zoë", TOKEN, Category.NAME)
     assert "Zo" not in repr(put) + repr(Echoes([put]))
+
+
+def told(value: str, category: Category, text: str) -> str:
+    return Echoes([Put(value, TOKEN, category)]).replace(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Attn. Erika Krause, Lindenallee 27",
+        "to Lindenal...",
+        '{"street": "Lindenalle"',
+        "Lindenall…",
+        "Lindenallee",
+    ],
+)
+def test_a_value_that_is_cut_short_is_found(text: str) -> None:
+    assert "inden" not in told("Lindenallee 27b", Category.ADDRESS, text)
+
+
+def test_a_beginning_in_the_middle_of_a_text_is_none() -> None:
+    text = "a Lindenholz table"
+    assert told("Lindenallee 27b", Category.ADDRESS, text) == text
+
+
+def test_words_of_an_address_are_found_but_those_that_anybody_writes() -> None:
+    assert told("Am Wilhelmsruh 7", Category.ADDRESS, "near WILHELMSRUH") == f"near {TOKEN}"
+    text = "no such street"
+    assert told("7 Elm Street", Category.ADDRESS, text) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("\u5c71\u7530", "\u914d\u9054\u5148: \u5c71\u7530\u69d8"),
+        ("\u5c71\u7530 \u592a\u90ce", "\u5c71\u7530\u592a\u90ce\u69d8\u5b9b"),
+        ("\uae40\ubbfc", "\uae40\ubbfc\ub2d8"),
+        ("\u0141ukasz \u0141ab\u0119dzki", "LUKASZ LABEDZKI"),
+        ("S\u00f8ren \u00d8stby", "Soren Ostby"),
+        ("S\u00f8ren \u00d8stby", "SOEREN OESTBY"),
+        ("I\u015f\u0131k Y\u0131ld\u0131z", "ISIK YILDIZ"),
+        ("\u00de\u00f3r\u00f0ur \u00c6gisson", "Thordur Aegisson"),
+        ("Bruce Li", "Mr. LI"),
+    ],
+)
+def test_names_of_other_scripts_and_letters_are_found(value: str, text: str) -> None:
+    replaced = told(value, Category.NAME, text)
+    assert TOKEN in replaced
+    assert not any(word.casefold() in replaced.casefold() for word in value.split())
+    assert not any(word in replaced for word in text.split() if word.isascii() and len(word) > 3)
+
+
+def test_base64_within_a_text_is_looked_into_and_so_is_the_rest_of_it() -> None:
+    packed = base64.b64encode("to Jürgen Groß, now".encode()).decode()
+    assert TOKEN in told("Jürgen Groß", Category.NAME, f"debug={packed}; end")
+    assert packed not in told("Jürgen Groß", Category.NAME, f"debug={packed}; end")
+    both = told("Jürgen Groß", Category.NAME, f"Jürgen Groß J%C3%BCrgen {packed}")
+    assert packed not in both
+    assert "rgen" not in both
+
+
+def test_looking_ends_where_it_would_hold_up_others() -> None:
+    echoes = Echoes(
+        [Put(f"Hauptstrasse {number}", TOKEN, Category.ADDRESS) for number in range(1000)]
+    )
+    with pytest.raises(Malformed):
+        echoes.replace("x" * 1_000_000)

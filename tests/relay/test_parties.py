@@ -78,6 +78,9 @@ PRIVATE = [
     "2002:a01:203::1",
     "::10.1.2.3",
     "198.18.0.1",
+    "192.88.99.1",
+    "fec0::1",
+    "::ffff:0:a01:203",
     "240.0.0.1",
     "255.255.255.255",
 ]
@@ -95,6 +98,14 @@ def test_a_network_of_its_own_lets_in_that_network_alone() -> None:
     assert own.may_be_at("::ffff:10.1.2.3")
     for address in [*NEVER, "10.2.0.1", "127.0.0.1", "fd00::1"]:
         assert not own.may_be_at(address), address
+
+
+def test_where_clouds_keep_credentials_no_network_leads() -> None:
+    own = party(networks=("fd00::/32", "fd00:ec2::/32", "100.64.0.0/10", "168.0.0.0/8"))
+    for address in ("fd00:ec2::254", "100.100.100.200", "168.63.129.16", "::ffff:100.100.100.200"):
+        assert not own.may_be_at(address), address
+    assert own.may_be_at("100.100.100.201")
+    assert not party().may_be_at("168.63.129.16")
 
 
 @pytest.mark.parametrize(

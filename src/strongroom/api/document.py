@@ -39,7 +39,8 @@ RELAY_REQUEST: Final[dict[str, Any]] = {
     ],
     "requestBody": {
         "description": "What the destination takes, with tokens where values belong. Headers that begin with "
-        "x-relay- go on without these letters: x-relay-authorization becomes authorization. A query goes on, too.",
+        "x-relay- go on without these letters: x-relay-authorization becomes authorization. A query goes on, too, "
+        "without tokens.",
         "required": True,
         "content": {kind: {"schema": {}} for kind in _BODIES},
     },

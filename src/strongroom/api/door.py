@@ -264,7 +264,7 @@ class Api:
 
         Raises:
             Malformed: the idempotency key has another form.
-            Refused: it stands for another request.
+            Refused: it stands for another request, or nothing is ever repeated there.
 
         And as `_identify`.
 
@@ -272,6 +272,8 @@ class Api:
         channel = self._identify(exchange)
         if _KEY not in exchange.headers or method != "POST":
             return
+        if path.startswith(document.RELAY):
+            raise problems.no_key_here()
         key = _KEY_FORM.fullmatch(exchange.header(_KEY))
         if key is None:
             raise Malformed("an idempotency key has 1 to 64 of letters, digits, '-' and '_'")
@@ -439,7 +441,7 @@ def create_api(  # noqa: PLR0913 - the objects that app.py wires, by name
         requests=RequestKeys(database, audit),
         request_bytes=limits.request_bytes,
         relay_bytes=limits.relay_bytes,
-        markers=Markers(vault.canaries),
+        markers=Markers(vault.canaries, vault.made),
     )
 
 

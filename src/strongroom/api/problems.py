@@ -194,6 +194,18 @@ def key_reused() -> Refused:
     )
 
 
+def no_key_here() -> Refused:
+    """Return the refusal of an idempotency key where a request is posted on each time."""
+    return Refused(
+        Problem(
+            400,
+            "malformed",
+            "the relay posts a request each time: give the destination's own key as x-relay-idempotency-key",
+            Reason.MALFORMED_REQUEST,
+        )
+    )
+
+
 def unsealed() -> Refused:
     """Return the refusal of personal data that somebody on the way could read [1.5]."""
     return Refused(

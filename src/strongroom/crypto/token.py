@@ -161,6 +161,14 @@ class Mint:
             raise ForgedToken("token does not verify")
         return Parsed(number, slot, token)
 
+    def made(self, text: str) -> bool:
+        """Tell whether a text is a token that was minted with this key."""
+        try:
+            self.parse(text)
+        except (Malformed, ForeignToken, ForgedToken):
+            return False
+        return True
+
     def __repr__(self) -> str:
         return "<mint>"
 

@@ -30,9 +30,20 @@ _SEGMENT: Final = re.compile(r"[A-Za-z0-9._~!$&'()*+,=:@-]{1,200}", re.ASCII)
 _LONGEST_PATH: Final = 1000
 
 _TRANSLATED: Final = tuple(
-    map(ip_network, ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32", "::/96"))
+    map(
+        ip_network,
+        (
+            *("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32", "::/96"),
+            *("::ffff:0:0:0/96", "192.88.99.0/24", "fec0::/10"),
+        ),
+    )
 )
-"""IPv6 addresses that stand for an IPv4 address somewhere: where they lead is another machine's decision."""
+"""IPv6 addresses that stand for an IPv4 address, and relays: where they lead is another machine's decision."""
+
+_CREDENTIALS: Final = frozenset(
+    map(ip_address, ("fd00:ec2::254", "100.100.100.200", "168.63.129.16", "192.0.0.192"))
+)
+"""Where clouds keep credentials, besides link-local addresses: no network of one's own lets them in."""
 
 Address = IPv4Address | IPv6Address
 
@@ -104,11 +115,14 @@ class Party:
         found = plain(address)
         if found is None or found.is_link_local or found.is_multicast or found.is_unspecified:
             return False
+        if found in _CREDENTIALS:
+            return False
         if any(
             found.version == own.version and found in own for own in map(_network, self.networks)
         ):
             return True
-        return found.is_global and not any(found in translated for translated in _TRANSLATED)
+        led = any(found.version == one.version and found in one for one in _TRANSLATED)
+        return found.is_global and not led
 
 
 def path_of(path: str) -> str:

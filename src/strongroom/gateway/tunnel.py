@@ -153,7 +153,8 @@ class _Head(asyncio.Protocol):
         self._tunnel = tunnel
         self._head = b""
         self._address = ""
-        self._done = False
+        self._done = True
+        """What comes is not looked at: before it may come, and once it was answered."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport: asyncio.Transport = transport  # type: ignore[assignment] # of a stream socket
@@ -163,7 +164,14 @@ class _Head(asyncio.Protocol):
             self._address = str(parse_address(peer[0])) if peer else ""
         except Malformed:
             self._address = ""
-        if not self._tunnel.begun(self, self._address):
+        try:
+            may_come = self._tunnel.begun(self, self._address)
+        except Exception as exc:  # noqa: BLE001 - whoever can't be judged does not come
+            _log.error("a connection was not judged", exc_info=web.loggable(exc))
+            self._transport.abort()
+            return
+        self._done = not may_come
+        if not may_come:
             self._answer(_REFUSED)
 
     def data_received(self, data: bytes) -> None:

@@ -5,7 +5,7 @@ out; the known values stay in memory, in clear, and whatever this file says name
 """
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable
 from typing import Final
 
 from strongroom.crypto.token import find_tokens, number_in
@@ -13,15 +13,24 @@ from strongroom.leaks.needles import Needles, Stream
 from strongroom.terms import SellerId
 from strongroom.vault.canaries import Canaries
 
+_BORDER: Final = b"\0"
 _MOST_PARTS: Final = 8
 """Needles are built for what is new, and joined when there are so many: building for all takes 0.1 ms a value."""
 
 
-class Markers:
-    """What one home's canaries have that nothing else has. Safe between threads."""
+Made = Callable[[str], bool]
+"""Tells whether a token was made here."""
 
-    def __init__(self, canaries: Canaries) -> None:
+
+class Markers:
+    """What one home's canaries have that nothing else has. Safe between threads.
+
+    With `made`, only tokens count that were made here: in what a third party wrote, an invented number proves nothing.
+    """
+
+    def __init__(self, canaries: Canaries, made: Made | None = None) -> None:
         self._canaries = canaries
+        self._made = made
         self._generation = -1
         self._owners: dict[str, SellerId] = {}
         self._parts: list[tuple[Needles, list[str]]] = []
@@ -39,13 +48,15 @@ class Markers:
         stream = self.stream()
         for body in bodies:
             stream.feed(body)
+            # The end of one body and the beginning of the next are no text.
+            stream.feed(_BORDER)
         return stream.found()
 
     def stream(self) -> "MarkerStream":
         """Return a search of a body that comes in parts."""
         with self._lock:
             self._refresh()
-            return MarkerStream(self._canaries, self._parts, self._owners)
+            return MarkerStream(self._canaries, self._parts, self._owners, self._made)
 
     def _refresh(self) -> None:
         generation = self._canaries.generation()
@@ -71,8 +82,10 @@ class MarkerStream:
         canaries: Canaries,
         parts: list[tuple[Needles, list[str]]],
         owners: dict[str, SellerId],
+        made: Made | None,
     ) -> None:
         self._canaries = canaries
+        self._made = made
         self._streams: list[tuple[Stream, list[str]]] = [
             (needles.stream(), texts) for needles, texts in parts
         ]
@@ -86,7 +99,7 @@ class MarkerStream:
             stream.feed(part)
         if self._token_owner is None and self._streams:
             data = self._tail + part
-            numbers = _numbers(data)
+            numbers = _numbers(data, self._made)
             if numbers:
                 owners = self._canaries.owners(numbers)
                 self._token_owner = next(iter(owners.values()), None)
@@ -100,7 +113,9 @@ class MarkerStream:
         return self._token_owner
 
 
-def _numbers(data: bytes) -> frozenset[int]:
+def _numbers(data: bytes, made: Made | None) -> frozenset[int]:
     """Return the record numbers that tokens in the data name."""
-    tokens: Iterable[str] = find_tokens(data.decode("utf-8", errors="replace"))
+    tokens = set(find_tokens(data.decode("utf-8", errors="replace")))
+    if made is not None:
+        tokens = set(filter(made, tokens))
     return frozenset(number for token in tokens if (number := number_in(token)) is not None)

@@ -19,13 +19,20 @@ from strongroom.errors import Malformed
 from strongroom.terms import Scalar
 
 Text = Callable[[str, str], Scalar]
-"""Gives what stands in the place of a text; also hears the name of what it is in, empty where it is itself a name."""
+"""Gives what stands in the place of a text; also hears the names of what it is in, from the outermost, with `/` between
+them; empty where it is itself a name."""
+
+
+class Digits(str):
+    """A number, as the text that it is written with."""
+
+    __slots__ = ()
+
 
 _ROOT: Final = "value"
 MOST_FIELDS: Final = 1000
 _MOST_DEPTH: Final = 64
 _MOST_TEXTS: Final = 50_000
-_FEWEST_DIGITS: Final = 7
 _UNWRITABLE: Final = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """What XML 1.0 has no way to write, section 2.2."""
 
@@ -98,7 +105,8 @@ def _json(body: bytes, text: Text) -> bytes:
             raise Malformed("the body is nested too deeply or too long")
         if isinstance(value, dict):
             return {
-                str(text(key, "")): walk(member, key, depth + 1) for key, member in value.items()
+                str(text(key, "")): walk(member, f"{name}/{key}", depth + 1)
+                for key, member in value.items()
             }
         if isinstance(value, list):
             return [walk(member, name, depth + 1) for member in value]
@@ -106,9 +114,9 @@ def _json(body: bytes, text: Text) -> bytes:
             return text(value, name)
         if value is None or isinstance(value, bool):
             return value
-        # A phone number may come back as a number; a quantity is none.
-        digits = str(value)
-        written = text(digits, name) if len(digits) >= _FEWEST_DIGITS else digits
+        # A telephone number, or a postal code, may come back as a number.
+        digits = Digits(value)
+        written = text(digits, name)
         return value if written == digits else written
 
     return orjson.dumps(walk(document, _ROOT, 0))
@@ -154,7 +162,7 @@ class _Xml:
         written = [f"<{name}"]
         for key, value in zip(attributes[::2], attributes[1::2], strict=True):
             self._keep(key)
-            written.append(f" {key}={quoteattr(self._put(value, local_name(key)))}")
+            written.append(f" {key}={quoteattr(self._put(value, key))}")
         self._out.append("".join(written) + ">")
 
     def _end(self, name: str) -> None:
@@ -168,15 +176,14 @@ class _Xml:
         characters = "".join(self._characters)
         self._characters.clear()
         # What stands between elements to look tidy is no text.
-        put = (
-            self._put(characters, local_name(self._names[-1])) if characters.strip() else characters
-        )
+        put = self._put(characters) if characters.strip() else characters
         self._out.append(escape(put, {"\r": "&#13;"}))
 
-    def _put(self, value: str, name: str) -> str:
+    def _put(self, value: str, *attribute: str) -> str:
         self._left -= 1
         if self._left < 0:
             raise Malformed("the body is nested too deeply or too long")
+        name = "/".join(map(local_name, [*self._names, *attribute]))
         written = self._text(value, name)
         if isinstance(written, bool):
             return "true" if written else "false"

@@ -82,8 +82,9 @@ class Lines:
         """
         until = self._monotonic() + self._whole_seconds
         addresses = self._addresses(party)
-        plain = self._connect(addresses, party.port)
+        plain = self._connect(addresses, party.port, until)
         try:
+            plain.settimeout(self._within(until))
             secured = self._context(party.ca).wrap_socket(plain, server_hostname=party.host)
             _refuse_other_key(secured, party.pins)
         except TimeoutError:
@@ -111,14 +112,24 @@ class Lines:
             raise Failed(Reason.UNREACHABLE)
         return found
 
-    def _connect(self, addresses: list[str], port: int) -> socket.socket:
+    def _connect(self, addresses: list[str], port: int, until: float) -> socket.socket:
         for address in addresses:
             try:
                 # An address and never a name: nothing is looked up here.
-                return socket.create_connection((address, port), self._connect_seconds)
+                return socket.create_connection((address, port), self._within(until))
+            except TimeoutError:
+                if self._monotonic() >= until:
+                    raise Failed(Reason.UPSTREAM_TIMEOUT) from None
             except OSError:
                 continue
         raise Failed(Reason.UNREACHABLE)
+
+    def _within(self, until: float) -> float:
+        """Return how long a step may take: never beyond the one deadline. Raises: TimeoutError."""
+        left = until - self._monotonic()
+        if left <= 0:
+            raise TimeoutError
+        return min(left, self._connect_seconds)
 
     def _context(self, ca: str | None) -> ssl.SSLContext:
         found = self._contexts.get(ca)

@@ -9,7 +9,7 @@ was sent as the tokens it was, and with what is new and personal sealed [2.2, 2.
 import base64
 import re
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -68,6 +68,14 @@ _IN_TEXT: Final = re.compile(
 _CHARSET: Final = re.compile(r"charset\s*=\s*\"?([A-Za-z0-9_-]+)", re.IGNORECASE)
 _CHARSETS: Final = frozenset({"utf-8", "utf8", "us-ascii", "ascii", "iso-8859-1", "windows-1252"})
 _JSON: Final = "application/json"
+_WRITTEN_AS: Final = {
+    Kind.JSON: _JSON,
+    Kind.XML: "application/xml; charset=utf-8",
+    Kind.FORM: "application/x-www-form-urlencoded",
+}
+"""The content type of an answer: what a third party calls it may say more."""
+
+_WAIT: Final = re.compile(r"[0-9]{1,6}", re.ASCII)
 _NO_CONTENT: Final = 204
 _FIRST_ERROR: Final = 400
 
@@ -124,7 +132,7 @@ class Relay:
         self._audit = audit
         self._lines = lines
         self._clock = clock
-        self._markers = Markers(vault.canaries)
+        self._markers = Markers(vault.canaries, vault.made)
         self._traffic = _Traffic()
 
     def __repr__(self) -> str:
@@ -151,8 +159,13 @@ class Relay:
         headers = _checked(errand)
         with self._traffic.of(target, party, errand.now), self._lines.open(party) as line:
             try:
+                self._refuse_changed(errand, target)
                 query, body = filling.fill()
                 sent = f"{path}?{query}" if query else path
+                own = [*filling.own, *re.split(r"[/?]", path), *errand.headers.values()]
+                echoes = Echoes(filling.puts, own)
+                if party.answers is not Answers.NONE:
+                    self._refuse_guesses(errand, echoes)
                 self._refuse_canaries(
                     errand, sent.encode(), *map(str.encode, headers.values()), body
                 )
@@ -169,8 +182,9 @@ class Relay:
             except BaseException:
                 self._tell(errand, target, filling, Outcome.FAILURE)
                 raise
-        self._tell(errand, target, filling, Outcome.SUCCESS)
-        answer = self._answer(errand, target, party, filling, reply)
+            self._tell(errand, target, filling, Outcome.SUCCESS)
+            # Inside: whoever makes us read long answers takes the room of its own requests.
+            answer = self._answer(errand, target, party, filling, echoes, reply)
         errand.recorded = True
         return answer
 
@@ -184,19 +198,34 @@ class Relay:
                 return target, target.destination
         raise NotFound("there is no destination of this name")
 
+    def _refuse_changed(self, errand: Errand, target: Target) -> None:
+        """End a request whose destination has ended, or become another, while the connection was made."""
+        errand.now = self._clock()
+        if self._party(errand.destination)[0] != target:
+            raise NotFound("the destination is no longer what it was")
+
     def _refuse_canaries(self, errand: Errand, *parts: bytes) -> None:
         """End a request that would carry what only canary records have. Raises: Denied; recorded."""
         if self._markers.find(*parts) is not None:
-            self._record_canary(errand, "relay")
+            self._record_refused(errand, "relay", Reason.CANARY)
             # What a token without a grant gets: nothing tells the app what it has met.
             raise NotGranted("a token in the request may not be used", DenyReason.NO_GRANT)
 
-    def _record_canary(self, errand: Errand, op: str) -> None:
+    def _refuse_guesses(self, errand: Errand, echoes: Echoes) -> None:
+        """End a request whose own texts hold a value that it also holds the token of. Raises: Malformed; recorded.
+
+        The third party would repeat both, and the token in the answer would stand where the guess is right.
+        """
+        if echoes.guessed:
+            self._record_refused(errand, "relay", Reason.UNUSUAL)
+            raise Malformed("the request's own texts can't go together with its tokens")
+
+    def _record_refused(self, errand: Errand, op: str, reason: Reason) -> None:
         event = Event(
             EventType.EGRESS_REFUSED,
             Outcome.DENIED,
             errand.caller,
-            reason=Reason.CANARY,
+            reason=reason,
             op=op,
             req=errand.req,
             src_ip=errand.src_ip,
@@ -224,25 +253,33 @@ class Relay:
     # -- answers ---------------------------------------------------------------------------------
 
     def _answer(
-        self, errand: Errand, target: Target, party: Party, filling: "_Filling", reply: Reply
+        self,
+        errand: Errand,
+        target: Target,
+        party: Party,
+        filling: "_Filling",
+        echoes: Echoes,
+        reply: Reply,
     ) -> Relayed:
         content_type = reply.headers.get("content-type", "")
         wait = reply.headers.get("retry-after", "")
-        whole = partial(Relayed, reply.status, retry_after=wait if wait.isdigit() else None)
+        plain_wait = wait if _WAIT.fullmatch(wait) else None
+        whole = partial(Relayed, reply.status, retry_after=plain_wait)
         if party.answers is Answers.NONE or not reply.body or reply.status == _NO_CONTENT:
             return whole(None, b"")
         essence, kind = bodies.essence_of(content_type), bodies.kind_of(content_type)
         try:
             if kind is not None:
                 body = self._cleaned(
-                    errand, target, party, filling, kind, _utf8(content_type, reply)
+                    errand, target, party, filling, echoes, kind, _utf8(content_type, reply)
                 )
-                return whole(f"{essence}; charset=utf-8", body)
+                return whole(_WRITTEN_AS[kind], body)
         except Malformed:
             raise Failed(Reason.MALFORMED_UPSTREAM) from None
-        if answers.is_label(essence, reply.body):
+        plain = essence.endswith("zpl")
+        if answers.is_label(essence, reply.body) and not (plain and answers.writes_labels(echoes)):
             text = base64.b64encode(reply.body).decode()
-            (token,) = self._sealed(errand, filling, answers.Fresh(documents={text: None})).values()
+            (token,) = self._sealed(errand, filling, [answers.Fresh(text, document=True)])
             shown = {"document": token, "content_type": essence, "bytes": len(reply.body)}
             return whole(_JSON, orjson.dumps(shown))
         if reply.status >= _FIRST_ERROR:
@@ -255,27 +292,28 @@ class Relay:
         target: Target,
         party: Party,
         filling: "_Filling",
+        echoes: Echoes,
         kind: Kind,
         body: bytes,
     ) -> bytes:
-        echoes = Echoes(filling.puts)
         fresh = answers.survey(kind, body, echoes, party.answers)
-        tokens = self._sealed(errand, filling, fresh) if fresh else {}
+        tokens = self._sealed(errand, filling, fresh) if fresh else []
         cleaned = answers.written(kind, body, echoes, party.answers, tokens)
         if self._markers.find(cleaned) is not None:
             # Somebody gave it to them.
-            self._record_canary(errand, f"relay.{target.name}")
+            self._record_refused(errand, f"relay.{target.name}", Reason.CANARY)
             raise Failed(Reason.MALFORMED_UPSTREAM)
         return cleaned
 
-    def _sealed(self, errand: Errand, filling: "_Filling", fresh: answers.Fresh) -> dict[str, str]:
+    def _sealed(
+        self, errand: Errand, filling: "_Filling", fresh: Sequence[answers.Fresh]
+    ) -> list[str]:
         """Return the tokens of what is new, sealed in a record of its own, which ends when the request's data does."""
-        slots: dict[SlotKey, Scalar] = {}
-        keys: dict[str, str] = {}
-        for texts, member in ((fresh.documents, "label"), (fresh.texts, "text")):
-            for text in texts:
-                key = keys[text] = f"relayed:{len(keys)}.{member}"
-                slots[key] = text
+        keys = [
+            f"relayed:{place}.{'label' if new.document else 'text'}"
+            for place, new in enumerate(fresh)
+        ]
+        slots: dict[SlotKey, Scalar] = dict(zip(keys, (new.text for new in fresh), strict=True))
         seen = Sighting("relayed", errand.req, slots, _facts(filling.due_at, self._clock()))
         (placed,) = self._vault.put(
             filling.of_seller(),
@@ -286,7 +324,7 @@ class Relay:
             req=errand.req,
             src_ip=errand.src_ip,
         )
-        return {text: placed.token(key) for text, key in keys.items()}
+        return [placed.token(key) for key in keys]
 
 
 class _Filling:
@@ -297,6 +335,8 @@ class _Filling:
         self._errand = errand
         self._party = party
         self._by_token: dict[str, Revealed] = {}
+        self.own: list[str] = []
+        """What the app wrote itself, around its tokens."""
         self.records: set[RecordNumber] = set()
         self.seller: SellerId | None = None
         self.due_at: int | None = None
@@ -313,7 +353,7 @@ class _Filling:
 
     def fill(self) -> tuple[str, bytes]:
         """Return query and body with values in them. Raises: Malformed, and as `Vault.reveal`."""
-        query = bodies.form(self._errand.query, self._text) if self._errand.query else ""
+        query = bodies.form(self._errand.query, self._plain) if self._errand.query else ""
         body = self._body()
         if not self._by_token:
             hint = "what carries no personal data goes there without us"
@@ -338,14 +378,22 @@ class _Filling:
 
     def _text(self, text: str, name: str) -> Scalar:
         if not holds_token(text):
+            self.own.append(text)
             return text
         if not name:
             raise Malformed("a token stands where no value can be")
         if looks_like_token(text):
             return self._value(text)
         values = {token: str(self._value(token)) for token in find_tokens(text)}
+        self.own += _IN_TEXT.split(text)[::2]
         # At once: what a value says is never looked at.
         return _IN_TEXT.sub(lambda found: values.get(found[1], found[0]), text)
+
+    def _plain(self, text: str, _name: str) -> str:
+        if holds_token(text):
+            raise Malformed("a token stands in the query: whoever carries a URL writes it down")
+        self.own.append(text)
+        return text
 
     def _value(self, token: str) -> Scalar:
         found = self._by_token.get(token)

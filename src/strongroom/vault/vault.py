@@ -92,6 +92,7 @@ class Vault:
         self.canaries = Canaries(database, audit, subject_key=subject_key)
         self.documents = DocumentStore(database)
         self._mint = Mint(token_key, environment)
+        self.made = self._mint.made
         self._tokens_of = lru_cache(_RECORDS_AT_HAND)(self._mint.record)
         self._boxes: dict[SellerId, RecordBox] = {}
         self._subject_keys: dict[SellerId, SubjectKey] = {}

@@ -65,6 +65,13 @@ class BoundaryCrossed:
         Response.NOTIFY,
         "a program asked the proxy to lead to a host that is none of Amazon's",
     )
+    GUESS: ClassVar = Case(
+        kind,
+        "guess",
+        Severity.MEDIUM,
+        Response.NOTIFY,
+        "a request to the relay held a value in clear beside its token: a guess, or a sender at the buyer's own place",
+    )
     UNRECONCILED: ClassVar = Case(
         kind,
         "unreconciled",
@@ -92,11 +99,16 @@ class BoundaryCrossed:
         REFUSED,
         CANARY,
         ELSEWHERE,
+        GUESS,
         UNRECONCILED,
         LEAK,
         LEAKED_CANARY,
     )
-    _OF_REASON: ClassVar = {Reason.CANARY: CANARY, Reason.WRONG_NETWORK: ELSEWHERE}
+    _OF_REASON: ClassVar = {
+        Reason.CANARY: CANARY,
+        Reason.WRONG_NETWORK: ELSEWHERE,
+        Reason.UNUSUAL: GUESS,
+    }
 
     def __init__(self, parameters: Parameters) -> None:
         self._parameters = parameters
