@@ -481,7 +481,7 @@ def test_the_ca_names_environment_and_home_and_its_constraints_are_critical(home
 @pytest.mark.clause("2.4")
 def test_the_cas_private_key_is_in_no_file(home: Layout) -> None:
     holders = [p.name for p in home.root.rglob("*") if p.is_file() and b"PRIVATE" in p.read_bytes()]
-    assert holders == ["gateway.key"]
+    assert sorted(holders) == ["amazon.key", "gateway.key"]
     system = open_(home)
     key = certificates._authority_key(system.keystore.secret("ca", NOW))
     system.close()

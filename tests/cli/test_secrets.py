@@ -222,24 +222,31 @@ def connected(url: str) -> set[str]:
         engine.dispose()
 
 
+@pytest.fixture
+def empty_database(postgres_cluster: postgres.Cluster) -> Iterator[str]:
+    """URL of a PostgreSQL database without tables, for `init` to make them."""
+    with postgres_cluster.database(postgres.EMPTY) as url:
+        yield url
+
+
 def test_a_databases_password_is_replaced_while_the_home_is_served(
-    postgres_database: str, postgres_cluster: postgres.Cluster, tmp_path: Path
+    empty_database: str, postgres_cluster: postgres.Cluster, tmp_path: Path
 ) -> None:
-    OnPostgres.url = with_password(postgres_database, "password-mark-1")
-    engine = sa.create_engine(postgres_database)
+    OnPostgres.url = with_password(empty_database, "password-mark-1")
+    engine = sa.create_engine(empty_database)
     with engine.begin() as tx:
         tx.execute(sa.text("CREATE ROLE next_role LOGIN IN ROLE strongroom"))
     engine.dispose()
     with OnPostgres.make(tmp_path) as home:
         home.start()
-        assert connected(postgres_database) == {postgres.USER}
+        assert connected(empty_database) == {postgres.USER}
         (before,) = [s for s in home.ask("secret.list")["secrets"] if "vault" in s["name"]]
         assert before["limit_days"] == 90
-        next_url = with_password(postgres_database, "password-mark-2", "next_role")
+        next_url = with_password(empty_database, "password-mark-2", "next_role")
         done = home.ask("secret.rotate", name="vault-database", url=next_url)
         assert "vault.url" in done["update"]
         home.ask("user.add", name="boris")
-        assert connected(postgres_database) == {"next_role"}
+        assert connected(empty_database) == {"next_role"}
         for url in (OnPostgres.url, next_url, postgres_cluster.url("postgres") + "&x=1"):
             with pytest.raises((Conflict, Malformed)) as caught:
                 home.ask("secret.rotate", name="vault-database", url=url)
@@ -253,7 +260,7 @@ def test_a_databases_password_is_replaced_while_the_home_is_served(
         home.stop()
         told += b"".join(home.outputs).decode()
         assert "password-mark" not in told
-    engine = sa.create_engine(postgres_database)
+    engine = sa.create_engine(empty_database)
     with engine.begin() as tx:
         tx.execute(sa.text("REASSIGN OWNED BY next_role TO strongroom"))
         tx.execute(sa.text("DROP ROLE next_role"))

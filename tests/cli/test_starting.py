@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from importlib import import_module
+from typing import Any
 
 import pytest
-import typer
 from tests.support.offline import Offline
+from typer.main import get_command
 
-from strongroom.cli.commands import MODULES, run
+from strongroom.cli.commands import MODULES, command_line, run
 
 ASKS = """
 import sys
@@ -20,13 +20,16 @@ print(sorted(sys.modules), file=sys.stderr)
 """
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_every_noun_a_module_registers_is_in_the_table(module: str) -> None:
-    root = typer.Typer()
-    import_module(f"strongroom.cli.{module}").register(root)
-    named = {command.name for command in root.registered_commands}
-    named |= {group.name for group in root.registered_groups}
-    assert named == set(MODULES[module])
+def tree(command: Any) -> dict[str, Any]:
+    """Every command below one, by name."""
+    return {name: tree(below) for name, below in getattr(command, "commands", {}).items()}
+
+
+@pytest.mark.parametrize("noun", sorted({noun for nouns in MODULES.values() for noun in nouns}))
+def test_a_noun_alone_has_all_its_verbs(noun: str) -> None:
+    whole = tree(get_command(command_line(["--help"])))
+    assert tree(get_command(command_line([noun])))[noun] == whole[noun]
+    assert set(whole) == {noun for nouns in MODULES.values() for noun in nouns}
 
 
 def test_a_command_that_only_asks_loads_neither_rooms_nor_databases() -> None:

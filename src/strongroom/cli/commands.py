@@ -42,14 +42,14 @@ MODULES: Final[Mapping[str, tuple[str, ...]]] = {
     "destinations": ("destination",),
     "anchors": ("witness",),
     "transport": ("tls",),
-    "machines": ("node",),
-    "secrets": ("secret",),
+    "machines": ("node", "app"),
+    "secrets": ("secret", "seller", "keys"),
     "scan": ("scan",),
     "canaries": ("canary",),
     "measure": ("bench",),
     "demo": ("demo",),
 }
-"""The modules of commands in the order of `--help`, each with the nouns and single verbs it registers."""
+"""The modules of commands in the order of `--help`, each with the nouns it has verbs of, and its single verbs."""
 
 
 def main() -> None:
@@ -82,12 +82,12 @@ def command_line(arguments: list[str]) -> typer.Typer:
         rich_markup_mode=None,
     )
     app.callback()(_common)
-    nouns = {noun: module for module, nouns in MODULES.items() for noun in nouns}
+    nouns = {noun for named in MODULES.values() for noun in named}
     first = next((a for a in arguments if a in nouns or a == "--help"), "--help")
-    # Help, and the error for a noun that does not exist, know them all.
-    named = MODULES if first == "--help" else {nouns[a]: () for a in arguments if a in nouns}
-    for module in named:
-        import_module(f"strongroom.cli.{module}").register(app)
+    for module, named in MODULES.items():
+        # Help, and the error for a noun that does not exist, know them all.
+        if first == "--help" or not set(named).isdisjoint(arguments):
+            import_module(f"strongroom.cli.{module}").register(app)
     return app
 
 
