@@ -147,3 +147,9 @@ def test_looking_ends_where_it_would_hold_up_others() -> None:
     )
     with pytest.raises(Malformed):
         echoes.replace("x" * 1_000_000)
+
+
+def test_many_beginnings_of_many_values_end_it_too() -> None:
+    echoes = Echoes([Put(f"Person {number} Name", TOKEN, Category.NAME) for number in range(200)])
+    with pytest.raises(Malformed):
+        echoes.replace("Perso " * 20_000)

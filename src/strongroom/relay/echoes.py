@@ -29,6 +29,9 @@ from strongroom.terms import Category
 _MOST_COMPARED: Final = 10**9
 """Characters times needles: looking for more would hold up everybody else for seconds."""
 
+_A_HIT: Final = 2000
+"""What a letter of a beginning that was found costs, in characters."""
+
 _RARE_FROM: Final = 5
 """Letters and digits of a value that no text holds by chance; see `_is_rare`."""
 
@@ -220,9 +223,7 @@ class Echoes:
         return None
 
     def _in(self, text: str) -> _Found | None:
-        self._left -= len(text) * len(self._needles)
-        if self._left < 0:
-            raise Malformed("there is too much to compare")
+        self._spend(len(text) * len(self._needles))
         folded, places = _folded(text)
         taken: list[tuple[int, int, _Needle]] = []
         covered = self._covered(text)
@@ -231,12 +232,13 @@ class Echoes:
                 if folded == needle.folded:
                     return _Found(needle.token, frozenset({needle}))
                 continue
-            for at, length in _occurrences(needle, folded, places, text):
+            for at, length, echoed in _occurrences(needle, folded, places, text):
+                self._spend(_A_HIT * length)
                 begin, end = places[at], places[at + length - 1] + 1
                 whole = length == len(needle.folded)
                 if whole:
                     begin, end = needle.widened(text, begin, end)
-                if not any(covered[begin:end]):
+                if echoed and not any(covered[begin:end]):
                     # The beginning of a street is also a city's name.
                     taken.append((begin, end, needle if whole else replace(needle, rare=False)))
                     covered[begin:end] = b"\x01" * (end - begin)
@@ -252,6 +254,11 @@ class Echoes:
             rest = rest[1:]
         return _Found("".join([*parts, rest]), frozenset(needle for _, _, needle in taken))
 
+    def _spend(self, compared: int) -> None:
+        self._left -= compared
+        if self._left < 0:
+            raise Malformed("there is too much to compare")
+
     def _covered(self, text: str) -> bytearray:
         """Return which characters of a text belong to tokens that were put there."""
         covered = bytearray(len(text))
@@ -265,8 +272,8 @@ class Echoes:
 
 def _occurrences(
     needle: _Needle, folded: str, places: list[int], text: str
-) -> Iterator[tuple[int, int]]:
-    """Yield where a text holds a needle, and how much of it: all, or its beginning where it was cut short."""
+) -> Iterator[tuple[int, int, bool]]:
+    """Yield where a text holds a needle, and how much of it: all, or its beginning; True where that is an echo."""
     wanted = needle.folded
     short = not needle.part and len(wanted) > _FEWEST_OF_A_BEGINNING
     seed = wanted[:_FEWEST_OF_A_BEGINNING] if short else wanted
@@ -277,10 +284,12 @@ def _occurrences(
             length += 1
         begin, end = places[at], places[at + length - 1] + 1
         if length == len(wanted):
-            if not needle.bounded or _stands_alone(text, begin, end):
-                yield at, length
-        elif _is_cut(text, end) and not (needle.bordered and text[begin - 1 : begin].isalnum()):
-            yield at, length
+            found = not needle.bounded or _stands_alone(text, begin, end)
+        else:
+            found = _is_cut(text, end) and not (
+                needle.bordered and text[begin - 1 : begin].isalnum()
+            )
+        yield at, length, found
         at = folded.find(seed, at + 1)
 
 
