@@ -119,6 +119,9 @@ def test_a_socket_removed_does_not_open_the_files_to_a_second_process(served: Ho
 # -- users -----------------------------------------------------------------------------------------
 
 
+REFUSALS = ("answer: b''", "error: BrokenPipeError", "error: ConnectionResetError")
+
+
 def as_nobody(path: Path) -> str:
     command = [sys.executable, "-c", _STRANGER, str(NOBODY), str(path)]
     done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=30)
@@ -139,7 +142,8 @@ def test_another_user_who_reaches_the_socket_is_refused_and_recorded(served: Hom
         opened.append((path, mode))
         path.chmod(mode | (0o666 if path.name == "control.sock" else 0o711))
     try:
-        assert as_nobody(served.path / "control.sock") == "answer: b''"
+        # Nothing comes back; whether the other end is closed before or after the question is chance.
+        assert as_nobody(served.path / "control.sock") in REFUSALS
     finally:
         for path, mode in opened:
             path.chmod(mode)
