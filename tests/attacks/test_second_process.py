@@ -28,7 +28,10 @@ connection = socket.socket(socket.AF_UNIX)
 connection.settimeout(5)
 try:
     connection.connect(path)
-    connection.sendall(b'{"operation": "app.list", "arguments": {}}\\n')
+    try:
+        connection.sendall(b'{"operation": "app.list", "arguments": {}}\\n')
+    except BrokenPipeError:
+        pass  # the other end knew who asks before it was asked
     print("answer:", connection.recv(65536))
 except OSError as exc:
     print("error:", type(exc).__name__)
@@ -119,9 +122,6 @@ def test_a_socket_removed_does_not_open_the_files_to_a_second_process(served: Ho
 # -- users -----------------------------------------------------------------------------------------
 
 
-REFUSALS = ("answer: b''", "error: BrokenPipeError", "error: ConnectionResetError")
-
-
 def as_nobody(path: Path) -> str:
     command = [sys.executable, "-c", _STRANGER, str(NOBODY), str(path)]
     done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=30)
@@ -142,8 +142,7 @@ def test_another_user_who_reaches_the_socket_is_refused_and_recorded(served: Hom
         opened.append((path, mode))
         path.chmod(mode | (0o666 if path.name == "control.sock" else 0o711))
     try:
-        # Nothing comes back; whether the other end is closed before or after the question is chance.
-        assert as_nobody(served.path / "control.sock") in REFUSALS
+        assert as_nobody(served.path / "control.sock") == "answer: b''"
     finally:
         for path, mode in opened:
             path.chmod(mode)

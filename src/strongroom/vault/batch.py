@@ -290,7 +290,7 @@ class Batch:
         ):
             return self._renamed(row, names, changed=renamed)
         facts = learn(row.facts, sighting.facts, self._seconds, stale=stale)
-        day = self._day(facts, by_date=sighting.as_of > 0 or row.state == RecordState.LIVE)
+        day = self._day(facts, by_date=from_document or row.state == RecordState.LIVE)
         if day is not None and day * DAY <= self._seconds:
             if row.state == RecordState.LIVE:
                 row.source_updated = max(row.source_updated, sighting.facts.updated_at)
