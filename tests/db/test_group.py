@@ -34,6 +34,7 @@ class Stage:
         self.database._group.longest_seconds = 60.0  # whatever else runs on this machine
         self.commits = 0
         self.at_commit: Callable[[], None] = lambda: None
+        self._threads: list[threading.Thread] = []
         event.listen(self.database._writer, "commit", self._commit)
 
     def _commit(self, _connection: object) -> None:
@@ -58,17 +59,20 @@ class Stage:
             except (StrongroomError, Undone) as exc:
                 raised[place] = exc
 
-        threads = []
         with self.database.write() as tx:
             tx.exec_driver_sql(ADD, (0,))
             for place, work in enumerate(works):
                 thread = threading.Thread(target=run, args=(place, work))
                 thread.start()
-                threads.append(thread)
+                self._threads.append(thread)
                 while len(self.database._group._queue) <= place:
                     time.sleep(0.0005)
             yield raised
-        for thread in threads:
+        self.ended()
+
+    def ended(self) -> None:
+        """Wait for the works, which a block that raised has not waited for."""
+        for thread in self._threads:
             thread.join()
 
     def adding(
@@ -115,9 +119,7 @@ def test_a_unit_that_fails_is_undone_alone(stage: Stage) -> None:
 def test_the_first_unit_fails_without_those_behind_it(stage: Stage) -> None:
     with pytest.raises(Undone), stage.behind(stage.adding(1), stage.adding(2)):
         raise Undone
-    for thread in threading.enumerate():
-        if thread is not threading.current_thread():
-            thread.join(5)
+    stage.ended()
 
     assert stage.kept() == [1, 2]
 
@@ -149,8 +151,7 @@ def test_when_the_commit_fails_every_unit_of_it_fails(stage: Stage) -> None:
         stage.behind(stage.adding(1), stage.adding(2, undo), stage.adding(3)) as raised,
     ):
         pass
-    while threading.active_count() > 1:
-        time.sleep(0.001)
+    stage.ended()
 
     assert [type(error).__name__ for error in raised] == ["Failed", "Undone", "Failed"]
     assert all("parameters" not in str(error) for error in raised)
@@ -171,8 +172,7 @@ def test_a_transaction_that_sqlite_undid_is_nobodys_success(stage: Stage) -> Non
         stage.behind(stage.adding(1), stage.adding(2, lose), stage.adding(3)) as raised,
     ):
         pass
-    while threading.active_count() > 1:
-        time.sleep(0.001)
+    stage.ended()
 
     assert [type(error) for error in raised] == [Unavailable, Unavailable, type(None)]
     assert stage.kept() == [3]
@@ -282,8 +282,7 @@ def test_a_file_removed_during_a_unit_acknowledges_none_of_its_commit(stage: Sta
         stage.behind(stage.adding(1), stage.adding(2)) as raised,
     ):
         stage.path.unlink()
-    while threading.active_count() > 1:
-        time.sleep(0.001)
+    stage.ended()
 
     assert [type(error) for error in raised] == [Tampered, Tampered]
 
