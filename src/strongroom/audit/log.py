@@ -40,7 +40,7 @@ from strongroom.audit.tree import EMPTY_ROOT, Frontier, leaf_hash
 from strongroom.audit.verify import Head, StoredEvent, VerifyReport, check
 from strongroom.crypto import note
 from strongroom.db.engine import Database, Transaction
-from strongroom.db.prepared import Prepared
+from strongroom.db.prepared import Prepared, driver_rows
 from strongroom.db.schema import audit_checkpoint, audit_event, audit_head, audit_tile
 from strongroom.errors import Gone, Malformed, Tampered
 
@@ -264,13 +264,11 @@ class AuditLog(Reader):
             head = self._read_head(tx)
             if set_back and memory is not None and head is not None and memory[0] > head.size:
                 memory = None
-            events = tx.execute(
-                EVENTS.order_by(audit_event.c.seq).execution_options(yield_per=5000)
-            )
+            events = driver_rows(tx, EVENTS.order_by(audit_event.c.seq))
             checkpoints = sa.select(audit_checkpoint.c.size, audit_checkpoint.c.note)
             tiles = sa.select(audit_tile.c.level, audit_tile.c.n, audit_tile.c.width)
             report = check(
-                cast("Iterable[StoredEvent]", events),  # rows of the same columns, not copied
+                cast("Iterable[StoredEvent]", events),  # of the same columns, not copied
                 head=head,
                 checkpoints=[(row.size, row.note) for row in tx.execute(checkpoints)],
                 tiles={(row.level, row.n): row.width for row in tx.execute(tiles)},

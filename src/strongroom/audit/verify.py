@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from hashlib import sha256
 from typing import Final, NamedTuple
 
@@ -23,6 +24,7 @@ MAX_FAULTS: Final = 1000
 
 _TILE_LEVELS: Final = 8
 _PROGRESS_EVERY: Final = 64  # windows
+_DECLARING: Final = frozenset({EventType.LOG_PRUNED.value, EventType.LOG_EPOCH_STARTED.value})
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 
@@ -39,6 +41,8 @@ _ENTRY: Final = re.compile(
     r'(?:"src":\{"ip":"[0-9a-f]+"\},)?"t":"([^"]+)","type":"([a-z._]+)","v":1\}',
     re.ASCII,
 )
+
+_match: Final = _ENTRY.fullmatch
 
 
 class StoredEvent(NamedTuple):
@@ -232,6 +236,7 @@ class _Run:
         self._claims: list[_Claim] = []
         self._signed: Frontier | None = None
         self._numbers: dict[tuple[str, str], int] = {}
+        self._micros = lru_cache(maxsize=2)(_micros)  # the events of a batch share their instant
         self._unread = 0  # entries of unknown number, because they are gone or changed
         self._pending: dict[int, list[bytes]] = {}  # roots of whole tiles, for the level above
         self._expected: dict[tuple[int, int], int] = {}
@@ -400,7 +405,7 @@ class _Run:
             self.fault(f"event.edited: the body of event {seq} is not what was recorded")
             self._unread += 1
             return
-        found = _ENTRY.fullmatch(body.decode("ascii", "replace"))
+        found = _match(body.decode("ascii", "replace"))
         if found is None:
             self.fault(f"event.form: event {seq} is no canonical entry")
             self._unread += 1
@@ -411,15 +416,13 @@ class _Run:
             or said_outcome != outcome
             or said_type != type_
             or ref != obj_ref
-            or _micros(at) != ts
+            or self._micros(at) != ts
         ):
             self.fault(f"event.column: a column of event {seq} contradicts its body")
         if seq < self._minimum and said_type in STANDING:
             self._kept.append(seq)
-        if said_type == EventType.LOG_PRUNED and (pruned := read_pruned(body)) is not None:
-            self._pruned.append(pruned)
-        if said_type == EventType.LOG_EPOCH_STARTED and (begun := _read_begun(body)) is not None:
-            self._begun.add(begun)
+        if said_type in _DECLARING:
+            self._note_declared(said_type, body)
         run, number = (node, boot), int(nseq)
         expected = self._numbers.get(run, 0)
         if number != expected:
@@ -431,6 +434,12 @@ class _Run:
                     f" expected {expected}"
                 )
         self._numbers[run] = number + 1
+
+    def _note_declared(self, type_: str, body: bytes) -> None:
+        if type_ == EventType.LOG_PRUNED and (pruned := read_pruned(body)) is not None:
+            self._pruned.append(pruned)
+        if type_ == EventType.LOG_EPOCH_STARTED and (begun := _read_begun(body)) is not None:
+            self._begun.add(begun)
 
     def _settle(self, number: int, leaves: list[bytes | None]) -> None:
         """Compare a whole window with its tile, and put right which of the two was changed.

@@ -1,7 +1,7 @@
 """A Core statement compiled once, for the few places where SQLAlchemy's own work would be the cost.
 
 Measured on SQLite: 13 µs instead of 30 for one execution. Values pass as they are, without the
-column types' conversions: only for integers, text and bytes.
+column types' conversions: only for integers, text and bytes. So do the rows of `driver_rows`.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,6 +14,9 @@ from strongroom.db.engine import Transaction
 
 _LENGTHS: Final = (1, 10, 100, 400)
 """Of lists: a shorter one repeats its last member, a longer one is asked for in parts."""
+
+_LONG_PAGE: Final = 5000
+"""Rows of a long result in memory at a time."""
 
 _NAMES: Final = tuple(f"member_{number}" for number in range(_LENGTHS[-1]))
 
@@ -95,3 +98,16 @@ class PreparedList:
             found = Prepared(self._statement.where(self._column.in_(wanted)))
             self._prepared[key] = found
         return found
+
+
+def driver_rows(tx: Transaction, statement: sa.Select[Any]) -> Iterator[tuple[Any, ...]]:
+    """Yield the rows of a long result as the driver has them, a few thousand in memory at a time.
+
+    SQLAlchemy's own rows take twice as long, where nobody asks for names and no column has a type of ours.
+    """
+    with tx.execute(statement.execution_options(yield_per=_LONG_PAGE)) as result:
+        if (first := result.fetchone()) is None:  # SQLAlchemy has read one ahead
+            return
+        yield tuple(first)
+        while page := result.cursor.fetchmany(_LONG_PAGE):
+            yield from page
