@@ -40,8 +40,9 @@ def test_two_people_agree_on_a_destination_and_on_its_end(
         "--pin", PIN, "--network", "10.1.0.0/16", "--answers", "strict", "--per-minute", "5",
     )  # fmt: skip
     assert asked["state"] == "pending"
-    assert home.attempt("destination", "approve", "parcels")[0] == 1, "who asked does not approve"
-    shown = home.command("destination", "approve", "parcels", *proof)
+    approve = ("destination", "approve", "parcels", "--terms", asked["terms"])
+    assert home.attempt(*approve)[0] == 1, "who asked does not approve"
+    shown = home.command(*approve, *proof)
     assert shown == home.command("destination", "show", "parcels")
     assert {
         key: shown[key] for key in ("state", "kind", "place", "sellers", "answers", "pins")
@@ -60,8 +61,29 @@ def test_two_people_agree_on_a_destination_and_on_its_end(
     assert home.command("destination", "show", "parcels")["state"] == "leaving"
     home.command("destination", "reject", "parcels", *proof)
     home.command("destination", "remove", "parcels")
-    home.command("destination", "approve", "parcels", *proof)
+    home.command(*approve, *proof)
     assert home.command("destination", "list")["destinations"] == []
+
+
+@pytest.mark.clause("1.3")
+def test_an_approval_holds_for_the_terms_that_were_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("STRONGROOM_HOME", raising=False)
+    home = Offline.make(tmp_path / "made", one_person=False)
+    boris = file(tmp_path / "boris.json", json.dumps(home.command("user", "add", "boris")))
+    proof = ("--as", "boris", "--credential-file", boris)
+    add = ("destination", "add", "parcels", "--host", "api.parcels.example")
+    shown = home.command(*add, *ADD)["terms"]
+    # Whoever asked thinks again, after boris has looked.
+    home.command("destination", "reject", "parcels", *proof)
+    other = home.command(*add, *ADD, "--network", "10.1.0.0/16")["terms"]
+    assert other != shown
+    code, _, error = home.attempt("destination", "approve", "parcels", "--terms", shown, *proof)
+    assert (code, error["error"]["kind"]) == (1, "Conflict")
+    assert "destination show parcels" in error["error"]["hint"]
+    assert home.command("destination", "show", "parcels")["state"] == "pending"
+    home.command("destination", "approve", "parcels", "--terms", other.upper(), *proof)
 
 
 @pytest.mark.clause("2.6")

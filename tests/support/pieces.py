@@ -35,10 +35,14 @@ def run(
     size: int = 64 * 1024,
     made_at: int = NOW - 60,
     unpacker: Unpacker | None = None,
+    into: Passed | None = None,
 ) -> Passed:
-    """Return what becomes of a document that comes in pieces of `size` bytes. Raises: Malformed."""
+    """Return what becomes of a document that comes in pieces of `size` bytes; `into` has what came before an error.
+
+    Raises: Malformed.
+    """
     document = Document(Origin(REPORTS.kind(kind), "doc-1", made_at, NOW, NOW), said, unpacker)
-    found = Passed()
+    found = into or Passed()
 
     def write(pages: Iterator[Page]) -> None:
         for page in pages:

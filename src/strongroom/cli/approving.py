@@ -15,7 +15,7 @@ def decisions(
     argument: str,
     example: str,
     remove: str | None = None,
-    approve: str,
+    approve: str | None = None,
     reject: str | None = None,
 ) -> None:
     """Give a noun `remove`, `approve` and `reject`, as far as there is a sentence that says what each does.

@@ -27,6 +27,9 @@ from strongroom.terms import Caller, Environment, PrincipalId, PrincipalKind
 
 _LABEL: Final = "strongroom/delivery/v1"
 _PASSWORD: Final = "strongroom/delivery-password/v1"  # noqa: S105 - a name
+_SHOWN_DIGITS: Final = 16
+"""Of the pseudonym of a destination's terms; nobody can try candidates without the log's key."""
+
 _ADD, _REMOVE = "add", "remove"
 _REQUESTED, _APPROVED, _REJECTED = "requested", "approved", "rejected"
 
@@ -243,12 +246,20 @@ class Targets:
         self._read()
         return target
 
-    def approve(self, role: Role, name: str, caller: Caller, now: datetime) -> Target:
+    def terms(self, target: Target) -> str:
+        """Return what names all that was asked for, or approved, of a destination: a keyed digest of it, 16 digits."""
+        return self._seal(target)[:_SHOWN_DIGITS]
+
+    def approve(
+        self, role: Role, name: str, caller: Caller, now: datetime, *, terms: str | None = None
+    ) -> Target:
         """Let what was asked for, a destination or its end, take effect.
+
+        `terms`, where given, are those that the approver was shown: whoever asked may have asked for others since.
 
         Raises:
             NotFound: there is none.
-            Conflict: nothing is asked for.
+            Conflict: nothing is asked for, or other terms than those shown; nothing was approved.
             Denied: the approver is no person, asked for it, or is suspended [1.3]; recorded.
             Tampered: it is not what was recorded when somebody asked; recorded.
 
@@ -256,6 +267,11 @@ class Targets:
         with self._database.write() as tx:
             target = self._named(tx, role, name)
             what, asker = _asked(target)
+            if terms is not None and terms.lower() != self.terms(target):
+                raise Conflict(
+                    f"{role} {target.name} is not what was shown under these terms",
+                    hint=f"read `strongroom {role} show {target.name}` again",
+                )
             asked = self._asked_for(target.id)
             sound = asked.get(what) == (self._seal(target), asker)
             allowed = (

@@ -1,5 +1,7 @@
 """What commands do to the destinations of the relay, and to whom it disclosed what [1.3, 2.2]."""
 
+from hashlib import sha256
+
 from strongroom.feeds.destinations import host_and_port
 from strongroom.feeds.parties import Answers, Party, ordered, pin
 from strongroom.feeds.targets import Role, Target
@@ -60,9 +62,9 @@ def _destination_show(call: Call, *, name: str) -> Json:
 
 
 @operation("destination.approve")
-def _destination_approve(call: Call, *, name: str) -> Json:
+def _destination_approve(call: Call, *, name: str, terms: str) -> Json:
     targets = call.system.targets
-    return _shown(call, targets.approve(Role.PARTY, name, call.caller, call.now))
+    return _shown(call, targets.approve(Role.PARTY, name, call.caller, call.now, terms=terms))
 
 
 @operation("destination.reject")
@@ -107,6 +109,7 @@ def _shown(call: Call, target: Target) -> Json:
     names = call.system.sellers.names()
     return {
         **about(call, target),
+        "terms": call.system.targets.terms(target),
         "host": party.host,
         "port": party.port,
         "prefix": party.prefix,
@@ -114,7 +117,7 @@ def _shown(call: Call, target: Target) -> Json:
         "purposes": [purpose.value for purpose in party.purposes],
         "sellers": None if party.sellers is None else [names[id_] for id_ in party.sellers],
         "pins": list(party.pins),
-        "own_ca": party.ca is not None,
+        "ca_sha256": None if party.ca is None else sha256(party.ca.encode()).hexdigest(),
         "networks": list(party.networks),
         "answers": party.answers.value,
         "answer_bytes": party.answer_bytes,

@@ -16,6 +16,7 @@ import orjson
 
 from strongroom.errors import Denied, Malformed
 from strongroom.policy.leaving import has_ended
+from strongroom.policy.purposes import may_serve
 from strongroom.policy.reviews import suspended_from
 from strongroom.terms import Action, Category, PrincipalId, Purpose, SellerId
 
@@ -201,6 +202,20 @@ def terms(grant: Grant) -> str:
     return orjson.dumps(document, option=orjson.OPT_SORT_KEYS).decode()
 
 
+def check_purpose(action: Action, purpose: Purpose, categories: Iterable[Category]) -> None:
+    """Refuse what `decide` would never allow anything by; of several categories those count that serve the purpose.
+
+    Raises:
+        Malformed: none of the categories serves it.
+
+    """
+    if action in READING and not any(may_serve(purpose, category) for category in categories):
+        raise Malformed(
+            f"nobody needs {', '.join(sorted(categories))} for {purpose.value}, so no grant lets it out for that",
+            hint="name the purpose that it is needed for",
+        )
+
+
 def check_reason(text: str) -> str:
     """Return a stated reason as it is kept in the row.
 
@@ -226,7 +241,7 @@ def readable(grants: Iterable[Grant], seller: SellerId, now: datetime) -> frozen
     """Return the categories of a selling partner's data that one principal's living grants let out, whatever for."""
     return frozenset[Category]().union(
         *(
-            grant.categories
+            {category for category in grant.categories if may_serve(grant.purpose, category)}
             for grant in grants
             if grant.action in READING
             and _missing(grant, grant.action, grant.purpose, None, seller, now) is None
@@ -250,6 +265,9 @@ def _missing(
         return DenyReason.WRONG_PURPOSE
     if category is not None and category not in grant.categories:
         return DenyReason.WRONG_CATEGORY
+    if category is not None and not may_serve(purpose, category):
+        # A grant from before the table said so, or from a role of somebody's own.
+        return DenyReason.WRONG_PURPOSE
     return _unusable(grant, now)
 
 

@@ -1,8 +1,8 @@
 """What personal data may serve, by its category and by whose it is [2.1, 2.2].
 
 Amazon names three purposes: to fulfil an order, to charge tax on it, to invoice it. A category serves those it is
-needed for and no other; what the policy itself asks for (a person's own request, an incident, Amazon's request) reaches
-every value and is not listed. Shown beside each leaf by `strongroom catalogue show OPERATION`.
+needed for and no other, whatever a grant says; what the policy itself asks for (a person's own request, an incident,
+Amazon's request) reaches every value and is not listed. `strongroom catalogue show OPERATION` shows them for each leaf.
 """
 
 from collections.abc import Mapping
@@ -20,7 +20,8 @@ _BY_CATEGORY: Final[Mapping[Category, frozenset[Purpose]]] = {
     Category.ADDRESS: _ALL,
     Category.EMAIL: _SHIPS | {Purpose.INVOICING},
     Category.PHONE: _SHIPS,
-    Category.TAX_ID: _BILLS,
+    # Customs ask for it too: Brazil's CPF, Korea's PCCC.
+    Category.TAX_ID: _ALL,
     Category.FREE_TEXT: _SHIPS,
     Category.GEO: _SHIPS,
     Category.DOCUMENT: _ALL,
@@ -29,17 +30,22 @@ _BY_CATEGORY: Final[Mapping[Category, frozenset[Purpose]]] = {
     # Whose machine it was, nobody needs for an order.
     Category.NETWORK: _NONE,
     Category.DEVICE: _SHIPS,
-    Category.UNCLASSIFIED: _NONE,
+    # Nobody knows what it is for: whoever approves a grant that names it decides.
+    Category.UNCLASSIFIED: _ALL,
 }
 
 _BY_PERSON: Final[Mapping[str, frozenset[Purpose]]] = {
     # Who carries a parcel or works on it is in no invoice.
     "carrier": _SHIPS,
     "staff": _SHIPS,
-    "unknown": _NONE,
 }
 
 
 def serves(category: Category, person: str) -> frozenset[Purpose]:
-    """Return the purposes that a value of this category about this person may serve."""
+    """Return which of Amazon's three purposes a value of this category about this person may serve."""
     return _BY_CATEGORY[category] & _BY_PERSON.get(person, _ALL)
+
+
+def may_serve(purpose: Purpose, category: Category, person: str = "") -> bool:
+    """Say whether a value may be read for a purpose at all; `person` empty: the category of somebody's value alone."""
+    return purpose not in _ALL or purpose in serves(category, person)

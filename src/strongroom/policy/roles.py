@@ -16,7 +16,7 @@ from typing import Any, Final, TypeVar
 import orjson
 
 from strongroom.errors import Malformed
-from strongroom.policy.grants import READING
+from strongroom.policy.grants import READING, check_purpose
 from strongroom.terms import Action, Category, Purpose
 
 _M = TypeVar("_M", bound=StrEnum)
@@ -111,12 +111,14 @@ def _line(name: str, line: object) -> Line:
         or (budget is not None and budget < 1)
     ):
         raise Malformed(f"role {name}: a budget is a number of records a day")
-    return Line(
+    made = Line(
         _member(Action, line["action"], name),
         _member(Purpose, line["purpose"], name),
         frozenset(_member(Category, category, name) for category in categories),
         budget,
     )
+    check_purpose(made.action, made.purpose, made.categories)
+    return made
 
 
 def _member(kind: type[_M], value: object, name: str) -> _M:

@@ -55,6 +55,7 @@ def check(wish: Wish, longest: timedelta) -> None:
     """Refuse what no grant may say. Raises: Malformed."""
     if not wish.categories:
         raise Malformed("a grant needs at least one category")
+    rules.check_purpose(wish.action, wish.purpose, wish.categories)
     if not timedelta(0) < wish.lifetime <= longest:
         if longest < timedelta(days=1):
             raise Malformed(f"it lives up to {longest // timedelta(hours=1)} hours")

@@ -17,6 +17,7 @@ from strongroom.db.engine import Database, Transaction
 from strongroom.errors import Gone, Malformed, NotFound, Tampered
 from strongroom.policy.catalogue.slots import FIXED, OVERFLOW
 from strongroom.policy.grants import Allow, Decision, Deny, DenyReason, NotGranted, readable
+from strongroom.policy.purposes import may_serve
 from strongroom.policy.retention import DAY
 from strongroom.policy.sighting import Sighting
 from strongroom.terms import (
@@ -245,6 +246,8 @@ class Vault:
             else:
                 gone = self._is_gone(row, now)
                 barred = None if refuses is None else refuses(row.seller, spec.category)
+                if not may_serve(purpose, spec.category, spec.subject):
+                    barred = DenyReason.WRONG_PURPOSE
                 if barred is not None or seller not in (None, row.seller):
                     decision = Deny(barred or DenyReason.WRONG_SELLER)
                 else:
@@ -331,7 +334,7 @@ class Vault:
         self._enforce(caller, decision, "this order", row, now)
         return [
             found
-            for found in self._values(row, self._open(caller, row, now, order))
+            for found in self._values(row, self._open(caller, row, now, order), purpose)
             if found.category in covered
         ]
 
@@ -532,13 +535,18 @@ class Vault:
                 self._audit.append(tx, tampered_event(caller, row), now=now)
             raise
 
-    def _values(self, row: Row, slots: dict[int, Scalar]) -> list[Revealed]:
+    def _values(
+        self, row: Row, slots: dict[int, Scalar], purpose: Purpose | None = None
+    ) -> list[Revealed]:
+        """Return the values; with `purpose` those that may serve it."""
         tokens = self._mint.record(row.number)
         names = names_of(slots)
         values = []
         for number, value in sorted(slots.items()):
             spec = slot_spec(row, number)
-            if spec is not None:
+            if spec is not None and (
+                purpose is None or may_serve(purpose, spec.category, spec.subject)
+            ):
                 token, name = tokens.token(number), names.get(number, spec.name)
                 values.append(
                     Revealed(token, name, spec.category, row.seller, row.number, Plaintext(value))

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import gzip
+from contextlib import suppress
+from xml.etree import ElementTree as ET
+from xml.sax.saxutils import escape, quoteattr
 
 import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.support.downloads import table
-from tests.support.pieces import NOW, run
+from tests.support.pieces import NOW, Passed, run
 
 from strongroom.errors import Malformed
 from strongroom.gateway.documents.document import Said
@@ -270,6 +273,65 @@ def test_any_table_comes_out_with_as_many_lines(rows: list[list[str]], size: int
     content = tsv(("order-id", "buyer-name", "sku"), *map(tuple, rows))
     got = run(content, size=size)
     assert got.output.count(b"\n") == content.count(b"\n")
+
+
+MARK = "Mb%cfz"  # of letters and signs that no markup has
+_said = st.text("aé日\"'< &;\r\n]>", max_size=4).map(lambda text: MARK + text)
+
+
+@st.composite
+def _markup(draw: st.DrawFn, depth: int = 0) -> str:
+    """An element with people in texts, attributes, beside other elements, in sections and comments."""
+    name = draw(st.sampled_from(["Order", "AmazonOrderID", "Name", "City", "x:y", "Item"]))
+    attributes = "".join(
+        f" {key}={quoteattr(draw(_said))}"
+        for key in draw(st.lists(st.sampled_from(["a", "xsi:type", "status"]), unique=True))
+    )
+    inside = draw(
+        st.lists(
+            st.one_of(
+                _said.map(escape),
+                st.just(ORDER),
+                _said.filter(lambda text: "]]>" not in text).map("<![CDATA[{}]]>".format),
+                st.just(f"<!--{MARK}-->"),
+                st.just(f"<?{'p'} {MARK}?>"),
+                *([_markup(depth + 1)] if depth < 3 else []),
+            ),
+            max_size=3,
+        )
+    )
+    return f"<{name}{attributes}>{''.join(inside)}</{name}>"
+
+
+def tags(content: str | bytes) -> list[str]:
+    return [element.tag for element in ET.fromstring(content).iter()]  # noqa: S314 - written here
+
+
+@settings(max_examples=150, deadline=None)
+@given(records=st.lists(_markup(), max_size=3), size=st.integers(1, 40))
+def test_any_xml_comes_out_well_formed_and_without_its_people(records: list[str], size: int):
+    content = f"<R xmlns:x='http://x.example' xmlns:xsi='http://x.example/i'>{''.join(records)}</R>"
+    got = run(content.encode(), size=size)
+    assert MARK not in got.output.decode()
+    assert tags(got.output) == tags(content)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    content=st.lists(
+        st.sampled_from(
+            [b"<", b">", b"</", b"/>", b"<R>", b"</R>", b"<!DOCTYPE R [", b"<!ENTITY e '", b"&e;", b"]>", b"?>",
+             b"<?xml version='1.0'", b"<![CDATA[", b"]]>", b"&#0;", b"\xff", b"\0", b"\xef\xbb\xbf", MARK.encode()]
+        ),
+        max_size=12,
+    ).map(b"".join),
+    size=st.integers(1, 9),
+)  # fmt: skip
+def test_pieces_of_markup_in_any_order_are_refused_or_let_nobody_out(content: bytes, size: int):
+    got = Passed()
+    with suppress(Malformed):
+        run(b"<R>" + content, size=size, into=got)
+    assert MARK.encode() not in got.output
 
 
 # -- how it is packed and written --
