@@ -223,6 +223,25 @@ def test_json_keeps_its_members_and_gives_up_its_people(size: int):
     assert [s.slots[115] for s in got.sightings if 115 in s.slots] == ['hey "you" \\', "x\u2028"]
 
 
+def test_figures_of_a_known_report_pass_with_their_types():
+    report = {
+        "reportSpecification": {"reportType": "GET_SALES_AND_TRAFFIC_REPORT", "marketplaceIds": ["A1"]},
+        "salesAndTrafficByAsin": [
+            {
+                "parentAsin": "B0TEST",
+                "salesByAsin": {"unitsOrdered": 3, "orderedProductSales": {"amount": 9.5}},
+                "told": "Zo Berg",
+            }
+        ],
+    }  # fmt: skip
+    got = run(orjson.dumps(report), "GET_SALES_AND_TRAFFIC_REPORT", Said("application/json"))
+    (row,) = orjson.loads(got.output)["salesAndTrafficByAsin"]
+    told = row.pop("told")
+    assert row == {key: report["salesAndTrafficByAsin"][0][key] for key in row}
+    assert "Zo" not in told
+    assert [sighting.slots.values() for sighting in got.sightings if sighting.slots]
+
+
 @pytest.mark.parametrize("size", SIZES)
 def test_json_lines_are_records(size: int):
     lines = [{"orderId": ORDER, "buyerName": "Zo"}, {"orderId": OTHER, "sku": "A", "age": 4}]

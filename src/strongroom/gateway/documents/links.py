@@ -18,7 +18,7 @@ from strongroom.gateway.answers import Refusal, denied, upstream_failed
 from strongroom.gateway.extraction import Cursor, Extraction, Json
 from strongroom.gateway.facts import seconds
 from strongroom.gateway.outgoing import Asking
-from strongroom.policy.catalogue.reports import FEED_RESULT
+from strongroom.policy.catalogue.reports import DATA_KIOSK, FEED_RESULT
 from strongroom.terms import Environment, PrincipalId, SellerId
 from strongroom.vault import DocumentStore, KnownDocument, SeenDocument
 
@@ -53,7 +53,7 @@ _PLACES: Final[Mapping[str, _Place]] = {
     "reports_2021-06-30.getReportDocument": _Place(Way.DOWN, "reportDocumentId"),
     "feeds_2021-06-30.getFeedDocument": _Place(Way.DOWN, "feedDocumentId", FEED_RESULT),
     "feeds_2021-06-30.createFeedDocument": _Place(Way.UP, "feedDocumentId"),
-    "dataKiosk_2023-11-15.getDocument": _Place(Way.DOWN, "documentId", lines=True),
+    "dataKiosk_2023-11-15.getDocument": _Place(Way.DOWN, "documentId", DATA_KIOSK, lines=True),
 }
 """Operations whose links lead to documents that the gateway can read; links of others end the answer."""
 

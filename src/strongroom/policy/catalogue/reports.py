@@ -85,6 +85,9 @@ UNKNOWN_KIND: Final = "UNKNOWN"
 FEED_RESULT: Final = "FEED_RESULT"
 """The name of what Amazon says of a feed; no report has this type."""
 
+DATA_KIOSK: Final = "DATA_KIOSK"
+"""The name of what a Data Kiosk query answers; no report has this type."""
+
 _LONGEST_PATH: Final = 4
 _PASSING: Final = frozenset({"public", "business"})
 _SLOT: Final = re.compile(r"([a-z_]+)\.([a-z][a-z0-9_]*(?::[0-9]{1,6})?)")
@@ -113,10 +116,11 @@ class Reports:
         common = _columns("columns", data["columns"])
         kinds: dict[str, ReportKind] = {UNKNOWN_KIND: ReportKind(UNKNOWN_KIND, columns=common)}
         for name, entry in data["types"].items():
-            if unknown := entry.keys() - {"format", "status", "columns"}:
+            if unknown := entry.keys() - {"format", "status", "columns", "passes"}:
                 raise ValueError(f"reports.toml: {name}: {sorted(unknown)}")
             status = _STATUSES[entry["status"]] if "status" in entry else Progress.UNKNOWN
-            own = _columns(name, entry.get("columns", {}))
+            passing = dict.fromkeys(entry.get("passes", ()), "business")
+            own = _columns(name, entry.get("columns", {}) | passing)
             kinds[name] = ReportKind(name, Form(entry["format"]), status, {**common, **own})
         for form, names in data["kinds"].items():
             for name in names:
