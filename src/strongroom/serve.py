@@ -323,8 +323,10 @@ class _Serving:
         system, at = self._system, self._system.settings.proxy
         if not at.enabled:
             return None
+        listening = listen(at.host, at.port, "proxy", sockets)
+        system.listening["proxy"] = listening.getsockname()[1]
         return Proxy.open(
-            listen(at.host, at.port, "proxy", sockets),
+            listening,
             gateway.enter,
             self._transport,
             networks=system.networks,

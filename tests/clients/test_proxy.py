@@ -167,3 +167,12 @@ def test_the_proxy_is_no_way_around_the_gateways_own_list(proxied: Proxied) -> N
     finally:
         connection.close()
         proxied.home.ask("network.remove", network=row["id"])
+
+
+@pytest.mark.clause("1.1")
+def test_posture_knows_the_proxy_for_one_of_ours(proxied: Proxied) -> None:
+    proxied.home.read_log()
+    found = {one["id"]: one for one in proxied.home.run("posture")["findings"]}
+    assert found["listeners.expected"]["state"] == "ok", found["listeners.expected"]
+    assert proxied.proxy.rpartition(":")[2].strip("/") in found["listener.proxy"]["seen"]
+    assert "tls.proxy" not in found

@@ -304,3 +304,18 @@ def test_a_failed_look_is_exit_code_1_and_recorded_as_one(offline: Offline) -> N
     assert findings(document)["tls.acme.endpoint"]["state"] == "failed"
     (last,) = [e for e in shown() if e["type"] == "posture.checked"][-1:]
     assert (last["outcome"], last["n"]) == ("failure", 2)
+
+
+@pytest.mark.clause("1.5")
+def test_where_the_relay_sends_is_looked_at_too(offline: Offline, place: Place) -> None:
+    ca = offline.path.parent / "ca.pem"
+    good, other = place.pem(), place.pem(name="elsewhere.example")
+    for name, pem, state in (("good", good, "ok"), ("spoilt", other, "failed")):
+        ca.write_text(pem)
+        with place.open(place.context(pem)) as port:
+            offline.command(
+                *("destination", "add", name, "--host", f"localhost:{port}", "--ca", str(ca)),
+                *("--categories", "name", "--purposes", "fulfilment"),
+            )
+            found = findings(offline.attempt("posture")[1])
+        assert found[f"tls.destination.{name}"]["state"] == state, found

@@ -8,6 +8,9 @@ from datetime import datetime
 from pathlib import Path
 
 from strongroom.app import System
+from strongroom.feeds.destinations import Posted, Syslog, Webhook
+from strongroom.feeds.parties import Party
+from strongroom.feeds.targets import Role, Target
 from strongroom.policy.network import NetworkScope
 from strongroom.posture import firewall, listening, machine, transport
 from strongroom.posture.finding import Finding, State, Surroundings
@@ -42,7 +45,8 @@ def posture(
         *(
             transport.listener(name, one.host, one.port, authority, machine_now)
             for name, one in found.items()
-            if served
+            # The proxy speaks TLS only behind a CONNECT, and then as the gateway.
+            if served and name != "proxy"
         ),
         *transport.endpoints(_targets(system), machine_now),
         machine.modes(system.home),
@@ -62,9 +66,11 @@ def _faces(system: System) -> list[Face]:
         Face("desk", settings.desk.host, ports.get("desk", settings.desk.port)),
         Face("health", settings.health.host, ports.get("health", settings.health.port)),
     ]
-    # Nothing listens there before a log is followed.
+    # Nothing listens there before a log is followed, or a proxy wanted.
     if "witness" in ports:
         faces.append(Face("witness", settings.witness.host, ports["witness"]))
+    if "proxy" in ports:
+        faces.append(Face("proxy", settings.proxy.host, ports["proxy"]))
     return faces
 
 
@@ -105,7 +111,26 @@ def _targets(system: System) -> list[transport.Target]:
     if oidc.issuer:
         pem = None if oidc.ca is None else _pem(system.home.root / oidc.ca)
         found.append(transport.target("tls.oidc", oidc.issuer, pem))
+    for role in Role:
+        found += [_destination(one) for one in system.targets.listed(role) if _has_tls(one)]
     return found
+
+
+def _has_tls(one: Target) -> bool:
+    """Say whether a destination is spoken to over TLS from its first byte; a mail server's begins later."""
+    return isinstance(one.destination, Party | Webhook | Posted | Syslog)
+
+
+def _destination(one: Target) -> transport.Target:
+    id_, to = f"tls.{one.role}.{one.name}", one.destination
+    match to:
+        case Party() | Syslog():
+            return transport.Target(id_, to.host, to.port, to.ca)
+        case Webhook():
+            return transport.target(id_, to.url, to.ca)
+        case Posted():
+            return transport.target(id_, to.webhook.url, to.webhook.ca)
+    raise TypeError("not a place that is spoken to over TLS")
 
 
 def _pem(path: Path) -> str:
