@@ -9,7 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from strongroom.policy.grants import Allow, Decision, Deny, DenyReason, Grant, decide
+from strongroom.errors import Malformed
+from strongroom.policy.grants import (
+    Allow,
+    Decision,
+    Deny,
+    DenyReason,
+    Grant,
+    check_purpose,
+    decide,
+    readable,
+)
 from strongroom.terms import Action, Category, PrincipalId, Purpose, SellerId
 
 NOW = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
@@ -42,6 +52,19 @@ def ask(*grants: Grant, category: Category | None = Category.NAME, seller: int =
 def test_a_fitting_grant_allows_and_is_named() -> None:
     assert ask(GRANT) == Allow(7)
     assert ask(GRANT, category=None) == Allow(7)
+
+
+@pytest.mark.clause("1.3", "2.1")
+def test_a_grant_lets_nothing_out_for_what_it_does_not_serve() -> None:
+    everything = replace(GRANT, categories=frozenset(Category))
+    assert ask(everything, category=Category.PHONE) == Allow(7)
+    assert ask(everything, category=Category.NETWORK) == Deny(DenyReason.WRONG_PURPOSE)
+    with pytest.raises(Malformed, match="network"):
+        check_purpose(Action.REVEAL, Purpose.FULFILMENT, [Category.NETWORK])
+    check_purpose(Action.REVEAL, Purpose.FULFILMENT, list(Category))
+    check_purpose(Action.AUDIT, Purpose.TAX, [Category.PHONE])
+    seen = readable([everything], SellerId(1), NOW)
+    assert seen == set(Category) - {Category.NETWORK, Category.PAYMENT}
 
 
 @pytest.mark.clause("1.3")

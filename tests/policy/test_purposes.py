@@ -6,7 +6,7 @@ import pytest
 
 from strongroom.policy.catalogue import Catalogue
 from strongroom.policy.catalogue.listing import listed
-from strongroom.policy.purposes import serves
+from strongroom.policy.purposes import may_serve, serves
 from strongroom.terms import Category, Purpose
 
 pytestmark = pytest.mark.clause("2.1", "2.2")
@@ -22,10 +22,19 @@ def test_every_category_serves_none_but_the_three_purposes(category: Category) -
     assert serves(category, "unknown") == set()
 
 
-def test_a_tax_number_is_for_tax_and_a_phone_for_the_parcel() -> None:
-    assert serves(Category.TAX_ID, "buyer") == {Purpose.TAX, Purpose.INVOICING}
+def test_a_phone_is_for_the_parcel_and_a_device_for_nothing() -> None:
+    assert serves(Category.TAX_ID, "buyer") == OPEN, "customs ask for it too"
     assert serves(Category.PHONE, "recipient") == {Purpose.FULFILMENT}
     assert serves(Category.UNCLASSIFIED, "buyer") == serves(Category.NETWORK, "buyer") == set()
+
+
+@pytest.mark.parametrize("category", list(Category))
+def test_what_the_policy_itself_asks_for_reaches_everything(category: Category) -> None:
+    for purpose in set(Purpose) - OPEN:
+        assert may_serve(purpose, category, "carrier")
+    for purpose in OPEN:
+        unclassified = category is Category.UNCLASSIFIED
+        assert may_serve(purpose, category) is (unclassified or purpose in serves(category, ""))
 
 
 def test_every_leaf_of_every_operation_is_listed_with_what_it_may_serve() -> None:

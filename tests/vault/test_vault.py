@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 
 import pytest
 
@@ -65,6 +66,26 @@ def test_without_a_fitting_grant_nothing_is_revealed(
         world.read(token)
 
     assert world.events()[-1] == ("vault.record.revealed", "denied", reason)
+
+
+@pytest.mark.clause("1.3", "2.1")
+def test_a_value_is_read_only_for_what_it_serves(world: World) -> None:
+    clerk = 2
+    (token,) = world.put(order(slots={clerk: "Rolf Berg", NAME: "Zo Marsh", PHONE: "+49 151 1"}))
+    world.grant(purpose=Purpose.TAX)
+    ask = partial(world.vault.reveal, APP, purpose=Purpose.TAX, now=NOW)
+    tokens = world.vault._mint.record(world.vault._mint.parse(token).number)
+    assert ask(tokens.token(NAME)).value.unwrap() == "Zo Marsh"
+    for slot in (clerk, PHONE):
+        with pytest.raises(Denied, match="wrong_purpose"):
+            ask(tokens.token(slot))
+        assert world.events()[-1] == ("vault.record.revealed", "denied", "wrong_purpose")
+    told = world.vault.reveal_order(
+        APP, SellerId(1), "902-1000001-0000001", purpose=Purpose.TAX, now=NOW
+    )
+    assert [
+        one.value.unwrap() for one in told if one.slot.startswith(("order.", "recipient."))
+    ] == ["Zo Marsh"]
 
 
 @pytest.mark.clause("2.6")

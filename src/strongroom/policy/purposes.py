@@ -30,14 +30,14 @@ _BY_CATEGORY: Final[Mapping[Category, frozenset[Purpose]]] = {
     # Whose machine it was, nobody needs for an order.
     Category.NETWORK: _NONE,
     Category.DEVICE: _SHIPS,
-    # Nobody knows what it is for: whoever approves a grant that names it decides.
-    Category.UNCLASSIFIED: _ALL,
+    Category.UNCLASSIFIED: _NONE,
 }
 
 _BY_PERSON: Final[Mapping[str, frozenset[Purpose]]] = {
     # Who carries a parcel or works on it is in no invoice.
     "carrier": _SHIPS,
     "staff": _SHIPS,
+    "unknown": _NONE,
 }
 
 
@@ -47,5 +47,12 @@ def serves(category: Category, person: str) -> frozenset[Purpose]:
 
 
 def may_serve(purpose: Purpose, category: Category, person: str = "") -> bool:
-    """Say whether a value may be read for a purpose at all; `person` empty: the category of somebody's value alone."""
-    return purpose not in _ALL or purpose in serves(category, person)
+    """Say whether a value may be read for a purpose at all; `person` empty: the category of somebody's value alone.
+
+    What nobody has classified may where a grant says so: whoever approved that category has decided.
+    """
+    return (
+        purpose not in _ALL
+        or category is Category.UNCLASSIFIED
+        or purpose in serves(category, person)
+    )
