@@ -56,13 +56,7 @@ def opened(url: str) -> Iterator[Database]:
 
 
 def await_standby(cluster: Cluster, name: str) -> None:
-    """Have every commit wait for a standby of this name; of none where it is empty."""
-    with psycopg.connect(
-        host=str(cluster.directory), dbname="postgres", user=postgres.USER, autocommit=True
-    ) as connection:
-        connection.execute("SET synchronous_commit = local")  # this one waits for nobody
-        connection.execute(f"ALTER SYSTEM SET synchronous_standby_names = '{name}'")
-        connection.execute("SELECT pg_reload_conf()")
+    cluster.await_standby(name)
     time.sleep(0.2)
 
 
