@@ -1,6 +1,7 @@
 """Nobody gives up entries of the log alone, too early, from inside a hold, or without an event that says so [2.6]."""
 
 import json
+import time
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -9,13 +10,14 @@ import pytest
 import sqlalchemy as sa
 from tests.support.attacker import owning
 from tests.support.audit import APP, NOW, Bench
+from tests.support.home import Home
 from tests.support.keeping import ANNA, BORIS, LAST_DAY, LATER, WHY, Archive
 
 from strongroom.compliance import keeping
 from strongroom.compliance.keeping import ChangeKind, Keeping
 from strongroom.db import schema
 from strongroom.db.engine import Database
-from strongroom.errors import Conflict, Denied, Tampered, Unavailable
+from strongroom.errors import Conflict, Denied, Gone, Tampered, Unavailable
 
 pytestmark = pytest.mark.clause("2.6", "3")
 
@@ -300,3 +302,44 @@ def test_a_bodyless_entry_above_the_minimum_index_is_a_fault(archive):
     with owning(archive.bench.database) as tx:
         tx.execute(sa.text("UPDATE audit_event SET body = NULL WHERE seq = 512"))
     assert "event.bodyless: event 512 has lost its body" in archive.faults()
+
+
+def test_a_row_that_says_how_far_does_not_have_the_rest_taken_away(archive):
+    """Whoever edits it before a start would have the home itself erase what nobody approved."""
+    archive.prune(end=256)
+    with archive.bench.database.read() as tx:
+        event = tx.execute(sa.select(schema.audit_min.c.event)).scalar_one()
+    for forged in (event, event - 1, 0):
+        with owning(archive.bench.database) as tx:
+            row = schema.audit_min.update().values(min_index=512, event=forged, done=256)
+            tx.execute(row)
+        with pytest.raises((Tampered, Gone)):
+            archive.keeping.resume()
+    with archive.bench.database.read() as tx:
+        bodies = sa.select(schema.audit_event.c.body).where(schema.audit_event.c.seq >= 256)
+        assert None not in list(tx.execute(bodies).scalars())
+
+
+def test_serving_goes_on_with_what_was_begun_and_tells_of_a_row_that_was_edited(tmp_path):
+    with Home.make(tmp_path) as home:
+        database = Database(f"sqlite:///{home.path / 'vault.db'}")
+        with database.write() as tx:
+            row = {"id": 1, "min_index": 256, "event": 0, "done": 0}
+            tx.execute(schema.audit_min.insert().values(row))
+        home.start()
+        told = sa.select(schema.audit_event.c.body).where(
+            schema.audit_event.c.type == "system.error"
+        )
+        deadline, found = time.monotonic() + 10, ""
+        while "task.pruning" not in found:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+            with database.read() as tx:
+                found = str(tx.execute(told).scalars().all())
+        database.close()
+        assert "tampered" in found
+        home.stop()
+        with database.read() as tx:
+            gone = sa.select(schema.audit_event.c.seq).where(schema.audit_event.c.body.is_(None))
+            assert tx.execute(gone).first() is None
+        database.close()
