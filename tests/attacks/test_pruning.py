@@ -320,6 +320,7 @@ def test_a_row_that_says_how_far_does_not_have_the_rest_taken_away(archive):
         assert None not in list(tx.execute(bodies).scalars())
 
 
+@pytest.mark.long
 def test_serving_goes_on_with_what_was_begun_and_tells_of_a_row_that_was_edited(tmp_path):
     with Home.make(tmp_path) as home:
         database = Database(f"sqlite:///{home.path / 'vault.db'}")

@@ -156,7 +156,8 @@ def goes_on(home: Offline, tally: Tally, *, kept: str, lost: str, aside: Path) -
     now = checkpoint(home)
     home.command("audit", "export", str(aside), "--reason", "after the standby")
     key = (aside / "key").read_text().strip()
-    assert offline.check(aside, key, kept=[now]).faults == []
+    found = offline.check(aside, key, kept=[kept, lost, now])
+    assert (found.faults, len(found.said["gaps"])) == ([], 2)
 
 
 def read(text: str) -> Checkpoint:
