@@ -16,7 +16,7 @@ LISTS = sorted(path.stem for path in REQUIREMENTS.glob("*.in"))
 APART = {"tls", "s3"}
 """Lists that are installed in a virtual environment of their own."""
 LONGEST_FILE_LINES = 600
-LONGER = {"src/strongroom/audit/offline.py": 720}
+LONGER = {"src/strongroom/audit/offline.py": 760}
 """The one file that is handed out alone, and has to say everything again (ADR 0111)."""
 
 # A requirement as a list states it, "psycopg[binary]>=3.2", and as a lock file pins it.

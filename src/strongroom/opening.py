@@ -9,7 +9,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Final
 
 from strongroom import settings as settings_file
 from strongroom.accounts import NewLink, Site
@@ -23,6 +22,7 @@ from strongroom.app import (
     wire,
 )
 from strongroom.audit import Event, EventType, ObjKind, Outcome, Reason
+from strongroom.audit.approvals import ONE_PERSON
 from strongroom.crypto.root import STANDARD_COST, Cost, root_for
 from strongroom.errors import Misconfigured, Tampered
 from strongroom.feeds.passwords import mail_passwords
@@ -30,9 +30,6 @@ from strongroom.home import check_modes, layout, locked, making, refusals
 from strongroom.home.secrets import present as present_secrets
 from strongroom.settings import Settings
 from strongroom.terms import SYSTEM, Environment
-
-_ONE_PERSON: Final = "init.one_person"
-"""How the log's first event says what was declared at `init`: a setting alone could be edited."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +91,7 @@ def initialize(  # noqa: PLR0913 - what a home is made of, by name
         with ExitStack() as resources:
             system = wire(home, settings, root, clock, resources, fresh=True)
             if not system.audit.tail(1):
-                mode = _ONE_PERSON if request.one_person else None
+                mode = ONE_PERSON if request.one_person else None
                 system.record(EventType.HOME_INITIALIZED, clock(), mode)
             now = clock()
             # There is no default account and no default password: a link is all that leads in [1.2].
@@ -208,7 +205,7 @@ def refuse_other_mode(system: System) -> None:
         made = next((e for e in events if e.type == EventType.HOME_INITIALIZED.value), None)
     except ValueError:  # an entry that is no JSON any more
         made = None
-    if made is None or made.body.get("op") != _ONE_PERSON:
+    if made is None or made.body.get("op") != ONE_PERSON:
         raise Misconfigured(
             "the settings say one_person, but the home was made for more than one",
             hint="remove one_person from strongroom.toml and the environment",

@@ -357,6 +357,7 @@ class _Serving:
         while True:
             await self._do(logs.Task.CLOCK, self._watch_clock)
             await self._do(logs.Task.SWEEP, self._sweep)
+            await self._do(logs.Task.PRUNING, self._system.keeping.resume)
             now = self._system.clock()
             hour = now.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
             if await self._stopped_within((hour - now).total_seconds() + 1):

@@ -134,6 +134,28 @@ def test_in_a_home_of_one_person_the_console_lifts(database_url: str, tmp_path: 
         assert home.alarms.acting.lift("olga", at_console, home.now) == 1
 
 
+@pytest.mark.parametrize("one_person", [True, False])
+def test_who_alone_administers_and_touched_a_canary_is_let_in_by_the_console_not_by_the_clock(
+    database_url: str, tmp_path: Path, one_person: bool
+) -> None:
+    """The vault's door freezes without an end: with the same stolen session a thief would be back each time."""
+    with alarmed(database_url, tmp_path, one_person=one_person) as home:
+        olga = home.person("olga", administers=True)
+        with home.house.database.write() as tx:
+            suspensions.suspend(tx, olga.principal, why="canary_touched", frozen=True, now=home.now)
+        # The alarm about it asks for the same, for the last administrator with an end: the longer one holds.
+        act(home, olga.principal, Response.FREEZE)
+        later = home.now + 3 * LAST_ADMINISTRATOR_LOCK
+        (row,) = home.alarms.acting.suspended(later)
+        assert (row.frozen, row.until) == (True, None)
+        with pytest.raises(Denied):
+            home.alarms.acting.lift("olga", olga, later)
+        at_console = Caller(olga.principal, PrincipalKind.PERSON, "olga", AuthMethod.CONSOLE)
+        home.alarms.acting.admit_console(at_console, later)
+        assert home.alarms.acting.lift("olga", at_console, later) == 1
+        assert home.alarms.acting.suspended(later) == []
+
+
 def test_a_frozen_person_is_refused_at_the_console_while_others_can_lift(home: Alarmed) -> None:
     home.person("olga", administers=True)
     anna = home.person("anna")

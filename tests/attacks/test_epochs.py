@@ -27,9 +27,11 @@ from strongroom.audit import (
     ObjKind,
     Outcome,
     Reason,
+    offline,
     stored_epoch,
 )
-from strongroom.crypto.note import Signer, Verifier
+from strongroom.audit.export import finish, settle, write
+from strongroom.crypto.note import Signer, Verifier, checkpoint_text
 from strongroom.db import schema
 from strongroom.db.engine import Database
 from strongroom.errors import Tampered
@@ -226,6 +228,99 @@ def test_a_head_of_an_ended_epoch_that_was_edited_is_found(vault: Vault) -> None
     with owning(vault.database) as tx:
         tx.execute(sa.text("UPDATE audit_head SET size = 9 WHERE epoch = 1"))
     assert "epoch.forged: the last head of epoch 1" in vault.log().verify().faults[0]
+
+
+# -- for whoever has only a bundle -----------------------------------------------------------------
+
+
+def bundle(vault: Vault, directory: Path, first: int | None = None) -> offline.Report:
+    """Export all of the log, and return what its own verifier says of it, kept checkpoints aside."""
+    log = vault.log()
+    with log.prover() as prover:
+        stretch = settle(prover, directory, first, None, ())
+    digest = write(log.prover, directory, stretch, lambda _done, _total: None)
+    told = Event(
+        EventType.LOG_EXPORTED, Outcome.SUCCESS, SYSTEM, obj_kind=ObjKind.LOG, obj_ref=digest
+    )
+    log.record(told, now=NOW)
+    with log.prover() as prover:
+        finish(directory, stretch.size, prover, [prover.size - 1])
+    return checked(vault, directory)
+
+
+def checked(vault: Vault, directory: Path, *kept: str) -> offline.Report:
+    return offline.check(directory, (directory / "key").read_text(), kept=kept)
+
+
+def test_a_bundle_holds_the_checkpoints_of_earlier_epochs_and_says_what_was_lost(
+    vault: Vault, tmp_path: Path
+) -> None:
+    vault.fill(300)
+    inside, copy = vault.log().checkpoint(NOW), vault.copy()
+    vault.fill(40)
+    lost = vault.log().checkpoint(NOW)
+    vault.set_back(copy)
+    fork = vault.log(1)
+    vault.begin()
+    vault.fill(20)
+    report = bundle(vault, tmp_path / "bundle")
+    gap = "epoch 1: the signer vouched for 340 entries, 300 are left"
+    assert (report.faults, report.said["gaps"]) == ([], [gap])
+    assert report.said["checkpoints"] == 1
+    assert "test-home/1" in (tmp_path / "bundle" / "checkpoints.jsonl").read_text()
+    # What was kept of the first epoch: within what is left it has to agree, beyond it is named as lost.
+    report = checked(vault, tmp_path / "bundle", inside, lost)
+    assert report.faults == []
+    assert "kept checkpoint 2 covers 340 entries of epoch 1, 300 are left" in report.said["gaps"]
+    # Signed with the real key, in the first epoch's name: another past, more than was declared, another end.
+    sign = Signer(fork.origin, bytes(range(32))).sign
+    for size, root, kind in (
+        (200, bytes(32), "checkpoint.root"),
+        (341, bytes(32), "epoch.undeclared"),
+        (340, bytes(32), "epoch.undeclared"),
+        (5000, bytes(32), "epoch.undeclared"),
+    ):
+        text = sign(checkpoint_text(fork.origin, size, root))
+        (fault,) = checked(vault, tmp_path / "bundle", text).faults
+        assert fault.startswith(kind)
+    # Nor does a name of no epoch before this one pass.
+    for name in ("strongroom.invalid/audit/test-home/2", "strongroom.invalid/audit/test-home/7"):
+        text = Signer(name, bytes(range(32))).sign(checkpoint_text(name, 5000, bytes(32)))
+        assert checked(vault, tmp_path / "bundle", text).faults != []
+    text = Signer(fork.origin, bytes(32)).sign(checkpoint_text(fork.origin, 10, bytes(32)))
+    (fault,) = checked(vault, tmp_path / "bundle", text).faults
+    assert fault.startswith("checkpoint.forged")
+
+
+def test_what_a_bundle_does_not_reach_back_to_is_not_taken_for_lost(
+    vault: Vault, tmp_path: Path
+) -> None:
+    vault.fill(300)
+    copy = vault.copy()
+    vault.fill(40)
+    lost = vault.log().checkpoint(NOW)
+    vault.set_back(copy)
+    vault.begin()
+    vault.fill(300)
+    assert bundle(vault, tmp_path / "bundle", 512).faults == []
+    (fault,) = checked(vault, tmp_path / "bundle", lost).faults
+    assert fault.startswith("checkpoint.root")
+
+
+def test_after_two_rollbacks_each_gap_is_told(vault: Vault, tmp_path: Path) -> None:
+    vault.fill(10)
+    first = vault.copy()
+    vault.fill(5)
+    vault.set_back(first)
+    vault.begin()
+    second = vault.copy()
+    vault.fill(7)
+    vault.set_back(second)
+    vault.begin()
+    vault.fill(3)
+    report = bundle(vault, tmp_path / "bundle")
+    assert report.faults == []
+    assert [gap.partition(":")[0] for gap in report.said["gaps"]] == ["epoch 1", "epoch 2"]
 
 
 # -- by command ------------------------------------------------------------------------------------

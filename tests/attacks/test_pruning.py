@@ -1,7 +1,9 @@
 """Nobody gives up entries of the log alone, too early, from inside a hold, or without an event that says so [2.6]."""
 
 import json
+import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -9,13 +11,17 @@ import pytest
 import sqlalchemy as sa
 from tests.support.attacker import owning
 from tests.support.audit import APP, NOW, Bench
+from tests.support.home import Home
 from tests.support.keeping import ANNA, BORIS, LAST_DAY, LATER, WHY, Archive
 
+from strongroom.audit import Change, Event, EventType, Field, Outcome
+from strongroom.audit.approvals import ONE_PERSON
 from strongroom.compliance import keeping
 from strongroom.compliance.keeping import ChangeKind, Keeping
 from strongroom.db import schema
 from strongroom.db.engine import Database
-from strongroom.errors import Conflict, Denied, Tampered, Unavailable
+from strongroom.errors import Conflict, Denied, Gone, Tampered, Unavailable
+from strongroom.terms import SYSTEM
 
 pytestmark = pytest.mark.clause("2.6", "3")
 
@@ -300,3 +306,89 @@ def test_a_bodyless_entry_above_the_minimum_index_is_a_fault(archive):
     with owning(archive.bench.database) as tx:
         tx.execute(sa.text("UPDATE audit_event SET body = NULL WHERE seq = 512"))
     assert "event.bodyless: event 512 has lost its body" in archive.faults()
+
+
+def test_a_row_that_says_how_far_does_not_have_the_rest_taken_away(archive):
+    """Whoever edits it before a start would have the home itself erase what nobody approved."""
+    archive.prune(end=256)
+    with archive.bench.database.read() as tx:
+        event = tx.execute(sa.select(schema.audit_min.c.event)).scalar_one()
+    for forged in (event, event - 1, 0):
+        with owning(archive.bench.database) as tx:
+            row = schema.audit_min.update().values(min_index=512, event=forged, done=256)
+            tx.execute(row)
+        with pytest.raises((Tampered, Gone)):
+            archive.keeping.resume()
+    with archive.bench.database.read() as tx:
+        bodies = sa.select(schema.audit_event.c.body).where(schema.audit_event.c.seq >= 256)
+        assert None not in list(tx.execute(bodies).scalars())
+
+
+@pytest.mark.parametrize("made_for_one", [True, False])
+def test_whoever_gave_up_alone_is_named(database_url, tmp_path, made_for_one):
+    """Settings that say `one_person`, or another program, in a home that was made for several."""
+    database = Database(database_url)
+    (tmp_path / "log").mkdir()
+    archive = Archive(Bench(database, tmp_path / "log" / "checkpoint"))
+    mode = ONE_PERSON if made_for_one else None
+    made = Event(EventType.HOME_INITIALIZED, Outcome.SUCCESS, SYSTEM, op=mode)
+    archive.log.record(made, now=NOW)
+    archive.fill(600)
+    archive.end_agreement()
+    archive.prune(end=256)
+    assert (archive.faults(), archive.log.verify().notices) == ([], ())
+
+    archive.keeping._one_person = True
+    archive.keeping.request_prune(512, WHY, ANNA, LATER)
+    archive.log.checkpoint(LATER)
+    if made_for_one:
+        assert archive.keeping.run(LATER).done == 512
+    else:
+        with pytest.raises(Tampered, match="approved by who asked"):
+            archive.keeping.run(LATER)
+    report = archive.log.verify()
+    (said,) = report.notices if made_for_one else report.faults
+    number = archive.log.of_types([EventType.LOG_PRUNED])
+    assert (
+        said == f"prune.alone: event {[e.seq for e in number][-1]} was approved by who asked for it"
+    )
+    assert report.ok is made_for_one
+    database.close()
+
+
+def test_a_giving_up_that_nobody_asked_for_is_named(archive):
+    made = Event(EventType.HOME_INITIALIZED, Outcome.SUCCESS, SYSTEM)
+    archive.log.record(made, now=LATER)
+    asked = archive.keeping.request_prune(256, WHY, ANNA, LATER)
+    event = archive.keeping._event({ChangeKind.PRUNE: EventType.LOG_PRUNED}, asked, BORIS)
+    other = Change(Field.TERMS, after="0" * 32)
+    archive.log.record(replace(event, changes=(other, event.changes[1])), now=LATER)
+    (fault,) = archive.faults()
+    assert fault.startswith("prune.alone: event")
+    assert fault.endswith("gives up what nobody asked for")
+
+
+@pytest.mark.long
+def test_serving_goes_on_with_what_was_begun_and_tells_of_a_row_that_was_edited(tmp_path):
+    with Home.make(tmp_path) as home:
+        database = Database(f"sqlite:///{home.path / 'vault.db'}")
+        with database.write() as tx:
+            row = {"id": 1, "min_index": 256, "event": 0, "done": 0}
+            tx.execute(schema.audit_min.insert().values(row))
+        home.start()
+        told = sa.select(schema.audit_event.c.body).where(
+            schema.audit_event.c.type == "system.error"
+        )
+        deadline, found = time.monotonic() + 10, ""
+        while "task.pruning" not in found:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+            with database.read() as tx:
+                found = str(tx.execute(told).scalars().all())
+        database.close()
+        assert "tampered" in found
+        home.stop()
+        with database.read() as tx:
+            gone = sa.select(schema.audit_event.c.seq).where(schema.audit_event.c.body.is_(None))
+            assert tx.execute(gone).first() is None
+        database.close()

@@ -193,6 +193,27 @@ def test_who_is_interrupted_goes_on(archive):
     assert archive.faults() == []
 
 
+def test_what_was_interrupted_is_finished_by_whoever_starts_next(archive):
+    archive.end_agreement()
+    archive.fill(8000, NOW)
+    assert archive.keeping.resume() == 0
+    archive.both(archive.keeping.request_prune(None, WHY, ANNA, LATER))
+    archive.log.checkpoint(LATER)
+    assert archive.keeping.resume() == 0  # nobody has begun
+
+    def stop(_done: int, _total: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        archive.keeping.run(LATER, stop)
+    left = bodies(archive)[2]
+    assert archive.keeping.resume() > 0
+    assert bodies(archive)[2] > left
+    assert archive.keeping.resume() == 0
+    assert archive.keeping.run(LATER).done == 8448
+    assert archive.faults() == []
+
+
 def test_the_bytes_are_gone_from_every_file(archive):
     """On PostgreSQL the files keep old rows until they are used again: docs/keeping.md says so."""
     archive.end_agreement()

@@ -7,6 +7,7 @@ and on Linux the kernel stops the server should the test process be killed.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pwd
 import shutil
@@ -18,6 +19,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import psycopg
 from psycopg import sql
@@ -55,9 +57,17 @@ class PostgresMissingError(Exception):
 class Cluster:
     """A running server that makes databases."""
 
-    def __init__(self, directory: Path, process: subprocess.Popen[bytes]) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        process: subprocess.Popen[bytes],
+        as_user: list[str],
+        programs: Path,
+    ) -> None:
         self.directory = directory
         self._process = process
+        self._as_user = as_user
+        self._programs = programs
         self._template = EMPTY
         self._numbers = count(1)
 
@@ -90,6 +100,71 @@ class Cluster:
             yield self.url(name)
         finally:
             self._run(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+    def standby(self) -> Cluster:
+        """Return a standby of this server, which streams what it writes."""
+        directory = Path(tempfile.mkdtemp(prefix="sr-pg-", dir=scratch.place()))
+        try:
+            as_user = _become_unprivileged(directory)
+            _as_owner(
+                as_user,
+                [
+                    self._programs / "pg_basebackup",
+                    f"--host={self.directory}",
+                    f"--username={USER}",
+                    f"--pgdata={directory / 'data'}",
+                    "--write-recovery-conf",
+                    "--wal-method=stream",
+                    "--checkpoint=fast",
+                    "--no-sync",
+                ],
+                directory,
+            )
+            return _serve(as_user, self._programs, directory)
+        except BaseException:
+            shutil.rmtree(directory, ignore_errors=True)
+            raise
+
+    def order(self, statement: str) -> Any:
+        """Run one statement of an operator, which waits for no standby; return the first column of its row."""
+        connection = self._connect()
+        try:
+            connection.execute("SET synchronous_commit = local")
+            found = connection.execute(sql.SQL(statement))
+            row = found.fetchone() if found.description else None
+        finally:
+            connection.close()
+        return row and row[0]
+
+    def await_standby(self, names: str) -> None:
+        """Have each commit wait for a standby of these names from now on; for none where it is empty."""
+        self.order(f"ALTER SYSTEM SET synchronous_standby_names = '{names}'")
+        self.order("SELECT pg_reload_conf()")
+
+    def promote(self) -> None:
+        """Let a standby take over."""
+        assert self.order("SELECT pg_promote(true, 60)")
+
+    def kill(self) -> None:
+        """End the server and what it started at once, without a word to anybody."""
+        self.signal_all(signal.SIGKILL)
+        self._process.wait(timeout=20)
+
+    def signal_all(self, number: signal.Signals) -> None:
+        """Send a signal to the server and to what it started."""
+        children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text()
+        for pid in [self.pid, *map(int, children.split())]:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
+
+    def halt(self) -> None:
+        """Stop the server and keep its files."""
+        self._process.send_signal(signal.SIGINT)
+        self._process.wait(timeout=20)
+
+    def resume(self) -> None:
+        """Serve the files again."""
+        self._process = _serve(self._as_user, self._programs, self.directory)._process
 
     def is_ready(self) -> bool:
         """Return whether the server takes connections."""
@@ -201,9 +276,9 @@ def _pick_owner() -> pwd.struct_passwd:
 
 
 def _make_cluster(as_user: list[str], programs: Path, directory: Path) -> None:
-    made = subprocess.run(
+    _as_owner(
+        as_user,
         [
-            *as_user,
             programs / "initdb",
             f"--pgdata={directory / 'data'}",
             f"--username={USER}",
@@ -214,13 +289,16 @@ def _make_cluster(as_user: list[str], programs: Path, directory: Path) -> None:
             # Only the empty cluster goes unsynced: the server itself syncs.
             "--no-sync",
         ],
-        check=False,
-        capture_output=True,
-        text=True,
-        cwd=directory,
+        directory,
     )
-    if made.returncode != 0:
-        message = f"initdb failed: {made.stderr.strip()}; {REMEDY}"
+
+
+def _as_owner(as_user: list[str], command: list[Path | str], directory: Path) -> None:
+    done = subprocess.run(
+        [*as_user, *command], check=False, capture_output=True, text=True, cwd=directory
+    )
+    if done.returncode != 0:
+        message = f"{Path(command[0]).name} failed: {done.stderr.strip()}; {REMEDY}"
         raise PostgresMissingError(message)
 
 
@@ -243,7 +321,7 @@ def _serve(as_user: list[str], programs: Path, directory: Path) -> Cluster:
             # Ctrl-C goes to the tests, which then stop the server in order.
             start_new_session=True,
         )
-    cluster = Cluster(directory, process)
+    cluster = Cluster(directory, process, as_user, programs)
     deadline = time.monotonic() + START_TIMEOUT_SECONDS
     while process.poll() is None and time.monotonic() < deadline:
         if cluster.is_ready():

@@ -32,6 +32,7 @@ from strongroom.audit.entry import (
     micros,
 )
 from strongroom.audit.epochs import Earlier, ended
+from strongroom.audit.moving import Moving
 from strongroom.audit.proving import Prover
 from strongroom.audit.pruning import minimum_index
 from strongroom.audit.reading import EVENTS, Reader
@@ -40,8 +41,9 @@ from strongroom.audit.tree import EMPTY_ROOT, Frontier, leaf_hash
 from strongroom.audit.verify import Head, StoredEvent, VerifyReport, check
 from strongroom.crypto import note
 from strongroom.db.engine import Database, Transaction
-from strongroom.db.prepared import Prepared, driver_rows
+from strongroom.db.prepared import driver_rows
 from strongroom.db.schema import audit_checkpoint, audit_event, audit_head, audit_tile
+from strongroom.db.turns import take_turn
 from strongroom.errors import Gone, Malformed, Tampered
 
 _PSEUDONYM_BYTES: Final = 16
@@ -54,19 +56,6 @@ _HEAD: Final = sa.select(audit_head.c.size, audit_head.c.frontier, audit_head.c.
 )
 # SQLite has no row locks and needs none: its write transaction is the only one.
 _LOCKED_HEAD: Final = _HEAD.with_for_update()
-_MOVE_HEAD: Final = (
-    sa.update(audit_head)
-    .where(
-        audit_head.c.epoch == sa.bindparam("at_epoch"),
-        audit_head.c.size == sa.bindparam("old"),
-        audit_head.c.frontier == sa.bindparam("old_frontier"),
-    )
-    .values(
-        size=sa.bindparam("new"),
-        frontier=sa.bindparam("new_frontier"),
-        note=sa.bindparam("new_note"),
-    )
-)
 _FIRST_HEAD: Final = sa.text(
     "INSERT INTO audit_head (epoch, size, frontier, note)"
     " VALUES (:epoch, 0, :frontier, :note) ON CONFLICT DO NOTHING"
@@ -148,8 +137,7 @@ class AuditLog(Reader):
         self._earlier = earlier
         self._later = later
         self._publishing = threading.Lock()
-        self._move_head = Prepared(_MOVE_HEAD)
-        self._add_events = Prepared(sa.insert(audit_event))
+        self._moving = Moving()
         self._mine: _Mine | None = None
         self._first_size: int | None = None
         self._recording: Combining[_Told] = Combining(self._record)
@@ -167,6 +155,7 @@ class AuditLog(Reader):
 
         Raises:
             Malformed: an event has a member that its type does not have.
+            Unavailable: another thread has the head and does not end its transaction.
             Tampered: the log is not what its signer vouched for; nothing may be done unrecorded, so
                 the caller's transaction must not be committed.
 
@@ -177,7 +166,8 @@ class AuditLog(Reader):
             self._append(tx, [(event, now) for event in events])
 
     def hold(self, tx: Transaction) -> None:
-        """Let nobody append anything until this transaction ends."""
+        """Let nobody append anything until this transaction ends. Raises: Unavailable, as `append`."""
+        take_turn(tx)
         tx.execute(_LOCKED_HEAD, {"at_epoch": self._epoch})
 
     def record(self, *events: Event, now: datetime) -> None:
@@ -204,6 +194,7 @@ class AuditLog(Reader):
             self._append(tx, [told for part in take() for told in part])
 
     def _append(self, tx: Transaction, told: _Told) -> None:
+        take_turn(tx)
         # What this process remembers holds only while the head stands exactly where it left it: the
         # transaction may have been rolled back, or another node may have written.
         mine = self._mine
@@ -234,6 +225,8 @@ class AuditLog(Reader):
                 reread_growth(tx, last, head.size, root)
                 latest = tx.execute(_LATEST_CHECKPOINT).one_or_none()
             if last is None or head.size > last[0]:
+                # The memory must not hold what the log could lose with its server.
+                self._database.flush()
                 self._memory.remember(head.size, root)
             if latest is None or (head.size > latest.size and _is_due(latest.stored_at, now)):
                 with self._database.write() as tx:
@@ -398,7 +391,7 @@ class AuditLog(Reader):
         frontier = Frontier.parse(at.size, at.frontier)
         rows = self._rows(frontier, at.nseq, told)
         after = _Mine(frontier.size, frontier.serialize(), at.nseq + len(told))
-        values = {
+        move = {
             "at_epoch": self._epoch,
             "old": at.size,
             "old_frontier": at.frontier,
@@ -406,10 +399,9 @@ class AuditLog(Reader):
             "new_frontier": after.frontier,
             "new_note": self._sign(frontier),
         }
-        if self._move_head.run(tx, values).rowcount != 1:
-            return False
         try:
-            self._add_events.run_many(tx, rows)
+            if not self._moving.run(tx, move, rows):
+                return False
         except IntegrityError:
             raise Tampered(
                 "audit log: event.beyond: there are events behind the head", hint=HINT

@@ -208,6 +208,20 @@ def parse_key(text: str, kind: bytes = _SIGNATURE) -> Key:
     return Key(name, found, Ed25519PublicKey.from_public_bytes(public[1:]), text.strip())
 
 
+def key_of(note: str, key: Key) -> tuple[Key, str]:
+    """Return the key a note has to be signed with, and the number of its epoch where that is an earlier one.
+
+    The log goes on under `PREFIX/EPOCH` after a rollback, with the same public key.
+    """
+    name = note.partition("\n")[0]
+    (prefix, _, epoch), (ours, _, newest) = name.rpartition("/"), key.name.rpartition("/")
+    if prefix != ours or not (_SIZE.fullmatch(epoch) and _SIZE.fullmatch(newest)):
+        return key, ""
+    public = _SIGNATURE + key.public.public_bytes_raw()
+    named = Key(name, sha256(name.encode() + b"\n" + public).digest()[:4], key.public, "")
+    return (named, epoch) if int(epoch) < int(newest) else (key, "")
+
+
 def check_note(note: str, key: Key, what: str) -> Checkpoint:
     """Return the checkpoint a note holds once the key's signature over it is verified."""
     text, signature = _signature(note, key, what)
@@ -296,7 +310,7 @@ def check_proof(text: str, entry: bytes, key: Key, what: str) -> tuple[int, Chec
     sized = all(len(hash_ or b"") == _HASH for hash_ in hashes)
     sound = word == "index" and _SIZE.fullmatch(number) is not None and sized
     _require(sound, f"proof.form: {what} does not have the lines of a proof")
-    at = check_note(note, key, f"proof.forged: the checkpoint of {what}")
+    at = check_note(note, key_of(note, key)[0], f"proof.forged: the checkpoint of {what}")
     proof = [hash_ or b"" for hash_ in hashes]
     if inclusion_root(int(number), at.size, leaf_hash(entry), proof) != at.root:
         raise FaultError(f"proof.wrong: {what} does not lead from its entry to the signed root")
@@ -321,6 +335,19 @@ def widths(size: int, level: int) -> Iterator[tuple[int, int]]:
         yield whole, rest
 
 
+class _Claim(NamedTuple):
+    """A verified promise: the root of the first `size` entries, as `what` says; of an earlier epoch, where named."""
+
+    size: int
+    root: bytes
+    what: str
+    epoch: str
+
+    @property
+    def ahead(self) -> str:
+        return f"checkpoint.ahead: {self.what} covers {self.size} entries, the bundle fewer"
+
+
 class _Bundle:
     """One check of one bundle."""
 
@@ -333,6 +360,10 @@ class _Bundle:
         self._head = Checkpoint(0, b"")
         # By level and number: all above the leaves, and the leaves behind the last whole tile.
         self._tiles: dict[tuple[int, int], list[bytes]] = {}
+        # By epoch that ended: the entries left of it, those there were, and their root.
+        self._ended: dict[str, tuple[int, int, str]] = {}
+        self._declaring: dict[int, int] = {}
+        self._gaps: list[str] = []
 
     def check(self, kept: Sequence[str], witnesses: Sequence[Key], *, custody: bool) -> None:
         manifest = self._manifest()
@@ -354,7 +385,8 @@ class _Bundle:
         size, root = self._head
         said = {"origin": self._key.name, "first": self._first, "size": size, "root": root.hex()}
         counts = {"entries": entries, "checkpoints": checkpoints, "proofs": proofs}
-        self._report.said = {**said, **counts, "custody": events, **said_by}
+        gaps = {"gaps": self._gaps} if self._gaps else {}
+        self._report.said = {**said, **counts, "custody": events, **said_by, **gaps}
 
     def _manifest(self) -> dict[str, Any]:
         """Hold every file against the manifest, and return it."""
@@ -381,7 +413,7 @@ class _Bundle:
                 self._report.fault(f"file.extra: {name} is not in the manifest")
         return manifest
 
-    def _claims(self, kept: Sequence[str]) -> list[tuple[Checkpoint, str]]:
+    def _claims(self, kept: Sequence[str]) -> list[_Claim]:
         """Return every verified promise about this log, the smallest size last."""
         notes = [
             (line.get("note"), f"checkpoint {number} of checkpoints.jsonl")
@@ -391,15 +423,16 @@ class _Bundle:
         claims = []
         for note, what in notes:
             with self._telling():
-                claim = check_note(str(note), self._key, f"checkpoint.forged: {what}")
-                ahead = f"checkpoint.ahead: {what} covers {claim.size} entries, the bundle fewer"
-                _require(claim.size <= self._head.size, ahead)
-                claims.append((claim, what))
-        return sorted(claims, key=lambda claim: claim[0].size, reverse=True)
+                claims.append(self._claim(str(note), what))
+        return sorted(claims, reverse=True)
 
-    def _said_by(
-        self, witnesses: Sequence[Key], claims: list[tuple[Checkpoint, str]]
-    ) -> dict[str, Any]:
+    def _claim(self, note: str, what: str) -> _Claim:
+        key, epoch = key_of(note, self._key)
+        claim = _Claim(*check_note(note, key, f"checkpoint.forged: {what}"), what, epoch)
+        _require(bool(epoch) or claim.size <= self._head.size, claim.ahead)
+        return claim
+
+    def _said_by(self, witnesses: Sequence[Key], claims: list[_Claim]) -> dict[str, Any]:
         """Return who cosigned, and what was stamped when; what they speak of joins the promises to be held."""
         said: dict[str, Any] = {}
         notes: dict[str, str] = {}
@@ -407,13 +440,8 @@ class _Bundle:
             if (self._path / name).exists():
                 with self._telling():
                     notes[name] = self._file(name)
-                    claim = check_note(notes[name], self._key, f"checkpoint.forged: {name}")
-                    ahead = (
-                        f"checkpoint.ahead: {name} covers {claim.size} entries, the bundle fewer"
-                    )
-                    _require(claim.size <= self._head.size, ahead)
-                    claims.append((claim, name))
-                    said[name.partition(".")[0]] = claim.size
+                    claims.append(self._claim(notes[name], name))
+                    said[name.partition(".")[0]] = claims[-1].size
         for witness in witnesses:
             with self._telling():
                 at = check_cosignature(notes.get(COSIGNED, "\n\n\n"), witness, COSIGNED)
@@ -426,7 +454,7 @@ class _Bundle:
                 said["stamped_at"] = at
                 command = f"openssl ts -verify -data {STAMPED} -in {STAMP} -CAfile ROOTS.pem"
                 said["stamped_by"] = f"whoever this names: {command}"
-        claims.sort(key=lambda claim: claim[0].size, reverse=True)
+        claims.sort(reverse=True)
         return said
 
     def _load_tiles(self) -> None:
@@ -488,10 +516,10 @@ class _Bundle:
         self._report.fault(f"tile.damaged: {name} does not lead to the hash above it{below}")
         return remade if sound else stored
 
-    def _check_blocks(self, claims: list[tuple[Checkpoint, str]]) -> int:
+    def _check_blocks(self, claims: list[_Claim]) -> int:
         """Check leaves, entries and older checkpoints, a tile's width at a time."""
         size, entries = self._head.size, 0
-        while claims and claims[-1][0].size == 0:
+        while claims and claims[-1].size == 0:
             self._meet(claims.pop(), [], 0)
         for n, width in widths(size, 0):
             found: list[bytes] | None = None
@@ -504,10 +532,17 @@ class _Bundle:
                 leaves = self._settled(0, n, self._tile(0, n, width), remake)
             if found is not None:
                 self._compare(n, width, leaves, found)
-            while claims and claims[-1][0].size <= n * WIDTH + width:
+            while claims and claims[-1].size <= n * WIDTH + width:
                 self._meet(claims.pop(), leaves, n)
             if self._progress is not None and n % 64 == 0:
                 self._progress(n * WIDTH, size)
+        for claim in claims:  # of earlier epochs, which had more entries than there are now
+            if not self._is_lost(claim):
+                self._report.fault(claim.ahead)
+        self._gaps += [
+            f"epoch {epoch}: the signer vouched for {had} entries, {left} are left"
+            for epoch, (left, had, _root) in sorted(self._ended.items())
+        ]
         return entries
 
     def _compare(self, n: int, width: int, leaves: list[bytes], found: list[bytes]) -> None:
@@ -520,9 +555,11 @@ class _Bundle:
                     f"entry.changed: entry {n * WIDTH + at} in {name} is not the one recorded"
                 )
 
-    def _meet(self, claim: tuple[Checkpoint, str], leaves: list[bytes], n: int) -> None:
+    def _meet(self, claim: _Claim, leaves: list[bytes], n: int) -> None:
         """Hold an older checkpoint against the tree that has now been read so far."""
-        (size, root), what = claim
+        size, root, what, _ = claim
+        if self._is_lost(claim):
+            return
         nodes = []
         for level in range(size.bit_length() // _LEVELS, 0, -1):
             tile = self._tiles.get((level, size >> _LEVELS * (level + 1)), [])
@@ -534,6 +571,29 @@ class _Bundle:
             self._report.fault(
                 f"checkpoint.root: {what} does not agree: the first {size} entries changed"
             )
+
+    def _is_lost(self, claim: _Claim) -> bool:
+        """Tell whether it covers entries that, as an entry of this log declares, were lost with their epoch."""
+        size, root, what, epoch = claim
+        left, had, declared = self._ended.get(epoch, (size, size, ""))
+        if size <= left:
+            return False
+        if size > had or (size == had and root.hex() != declared):
+            self._report.fault(
+                f"epoch.undeclared: {what} is of more than epoch {epoch} is said to have had"
+            )
+        else:
+            self._gaps.append(f"{what} covers {size} entries of epoch {epoch}, {left} are left")
+        return True
+
+    def _declared(self, index: int, entry: bytes) -> None:
+        """Take down which epoch an entry says has ended; the first of several in a row stands where it was cut."""
+        event = _json(entry, f"entry {index}")
+        if event.get("type") == "log.epoch.started":
+            left = self._declaring[index] = self._declaring.get(index - 1, index)
+            said = str(event.get("op")), event.get("n"), event.get("obj", {}).get("ref")
+            if type(said[1]) is int:
+                self._ended.setdefault(said[0], (left, said[1], str(said[2])))
 
     def _check_proofs(self, manifest: dict[str, Any]) -> int:
         names = [name for name in manifest["files"] if name.endswith(".tlog-proof")]
@@ -592,6 +652,8 @@ class _Bundle:
                 end = at + 2 + int.from_bytes(raw[at : at + 2], "big")
                 bad = f"entry.form: {name} does not end where entry {n * WIDTH + len(hashes)} does"
                 _require(end <= len(raw) and len(hashes) < width, bad)
+                if b'"log.epoch.started"' in raw[at + 2 : end]:
+                    self._declared(n * WIDTH + len(hashes), raw[at + 2 : end])
                 hashes.append(leaf_hash(raw[at + 2 : end]))
                 at = end
         return hashes

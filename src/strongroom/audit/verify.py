@@ -14,6 +14,7 @@ from functools import lru_cache
 from hashlib import sha256
 from typing import Final, NamedTuple
 
+from strongroom.audit.approvals import NOTED, Approvals
 from strongroom.audit.entry import STANDING, EventType, ObjKind, Outcome
 from strongroom.audit.tree import Frontier, perfect_root, split
 from strongroom.crypto import note
@@ -107,6 +108,8 @@ class VerifyReport:
     """Entries below were given up, as an event says."""
     gaps: tuple[str, ...] = ()
     """What unavoidable rollbacks lost, each declared by an event."""
+    notices: tuple[str, ...] = ()
+    """What is no fault, and somebody should know."""
 
     @property
     def ok(self) -> bool:
@@ -201,7 +204,8 @@ def check(  # noqa: PLR0913 - one view of a log, by name
     if progress is not None:
         progress(count, run.size)
     root = run.tree.root() if run.tree is not None else None
-    return VerifyReport(count, run.size, root, run.faults, minimum, tuple(e.told for e in ended))
+    gaps = tuple(epoch.told for epoch in ended)
+    return VerifyReport(count, run.size, root, run.faults, minimum, gaps, run.approvals.notices)
 
 
 class _Claim(NamedTuple):
@@ -230,6 +234,7 @@ class _Run:
         self._ended: Sequence[Ended] = ()
         self._begun: set[tuple[str, str, int]] = set()  # epoch, root and size declared
         self.faults: list[str] = []
+        self.approvals = Approvals()
         self.tree: Frontier | None = Frontier()
         self._tile = tile
         self._verifier = verifier
@@ -354,6 +359,8 @@ class _Run:
         self._meet_claims(Frontier(), [])
         self._check_minimum()
         self._check_epochs()
+        for told in self.approvals.faults:
+            self.fault(told)
         if self.tree is not None and self.tree.size != self.size:
             # Only behind a head nobody signed, whose size may be anything.
             self.fault(f"event.missing: events {self.tree.size} to {self.size - 1} are gone")
@@ -423,6 +430,8 @@ class _Run:
             self._kept.append(seq)
         if said_type in _DECLARING:
             self._note_declared(said_type, body)
+        if said_type in NOTED:
+            self.approvals.note(seq, said_type, body)
         run, number = (node, boot), int(nseq)
         expected = self._numbers.get(run, 0)
         if number != expected:

@@ -264,6 +264,29 @@ class Keeping:
         end = 0 if declared is None else declared.end
         return Pruning(end, at.index, at.done, gone, anchored)
 
+    def resume(self) -> int:
+        """Take away what is left of a giving up that was interrupted; return how many entries' bytes went.
+
+        Raises:
+            Tampered: no event says that so much may be taken away, or something is not what was recorded; it stays.
+            Unavailable: as `run`.
+
+        """
+        with self._database.read() as tx:
+            at = minimum(tx)
+        if at.done >= at.index:
+            return 0
+        # The row alone says how far: whoever edits it must not have us do the rest.
+        said = self._audit.proved(at.event)
+        is_so = (said["type"], said["outcome"]) == (EventType.LOG_PRUNED, Outcome.SUCCESS)
+        if not is_so or said["op"].partition("-")[2] != str(at.index):
+            raise Tampered(
+                f"audit log: min.forged: event {at.event} gives up no {at.index} entries"
+            )
+        gone = take_away(self._database, lambda _done, _total: None)
+        self._cut_wal()
+        return gone
+
     # -- the second person -----------------------------------------------------------------------
 
     def approve(

@@ -8,6 +8,7 @@ Nothing outside this room, and no page of a database, ever holds a plaintext.
 
 import os
 import secrets
+import select
 import threading
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
@@ -20,10 +21,12 @@ from typing import Any, Final, cast
 import sqlalchemy as sa
 from sqlalchemy import Connection, event
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool, StaticPool
 
 from strongroom.db.group import Failed, GroupCommit, named
+from strongroom.db.turns import RowUnits, flush
 from strongroom.errors import Conflict, Denied, Misconfigured, Tampered, Unavailable
 
 Transaction = Connection
@@ -32,6 +35,8 @@ Transaction = Connection
 _BUSY_TIMEOUT_MS: Final = 5_000
 _LONGEST_IDLE: Final = "30s"
 """After which the server ends a transaction whose node says nothing: one that was stopped may hold the log's head."""
+_MOST_CONNECTIONS: Final = 15
+"""Of one process, all kept: to begin one costs the server more than ten units."""
 _CHANGED: Final = "strongroom.changed"
 _LIBPQ_PLACES: Final = frozenset({"PGHOST", "PGHOSTADDR", "PGSERVICE"})
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -112,6 +117,7 @@ class Database:
         else:
             self._writer = _postgres(url)
             self._reader = _reading(self._writer)
+            self._rows = RowUnits()
 
     @staticmethod
     def within(directory: Path, url: str) -> str:
@@ -138,9 +144,14 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Transaction]:
-        """Give a transaction that sees one consistent state and writes nothing."""
+        """Give a transaction that sees one consistent state and writes nothing.
+
+        What it saw of this process's own writes is durable when the block ends.
+        """
         with _named_failures(), self._reader.connect() as connection, connection.begin():
             yield connection
+        if not self.is_sqlite:
+            self._rows.settle()
 
     @contextmanager
     def write(self, *, alone: bool = False) -> Iterator[Transaction]:
@@ -167,6 +178,20 @@ class Database:
         """Refuse a thread that is in a `write()` already, before it waits for another one. Raises: RuntimeError."""
         if self.is_sqlite:
             self._group.refuse_nested()
+        else:
+            self._rows.turns.refuse_holder()
+
+    def flush(self) -> None:
+        """Return once all that anybody could have seen by now is durable, whoever wrote it.
+
+        Raises:
+            Unavailable: the database does not answer.
+
+        """
+        # On SQLite nobody sees what is not durable.
+        if not self.is_sqlite:
+            with _named_failures():
+                flush(self._writer)
 
     def version(self, name: str) -> int:
         """Return another number after every durable change that `mark_changed` told of, through this object."""
@@ -174,7 +199,7 @@ class Database:
 
     @contextmanager
     def _write_rows(self) -> Iterator[Transaction]:
-        with _named_failures(), self._writer.begin() as connection:
+        with _named_failures(), self._rows.unit(self._writer) as connection:
             yield connection
 
     def on_unsound(self, stop: Callable[[Failed], None]) -> None:
@@ -328,13 +353,34 @@ def _close_returned(_connection: object, record: ConnectionPoolEntry) -> None:
 
 
 def _postgres(url: str) -> sa.Engine:
-    engine = sa.create_engine(url, hide_parameters=True, pool_pre_ping=True)
+    engine = sa.create_engine(
+        url, hide_parameters=True, pool_size=_MOST_CONNECTIONS, max_overflow=0
+    )
     event.listen(engine, "connect", _prepare_postgres)
+    event.listen(engine, "checkout", _refuse_ended)
     return engine
+
+
+def _refuse_ended(connection: Any, _record: object, _proxy: object) -> None:  # noqa: ANN401 - psycopg's own object
+    """Have the pool open another connection where the server has ended this one.
+
+    It says something then, or closes: a look at the socket, instead of a question and its answer for each unit.
+    """
+    if connection.closed:
+        raise DisconnectionError
+    watch = select.poll()
+    watch.register(connection.fileno(), select.POLLIN)
+    if watch.poll(0):
+        raise DisconnectionError
 
 
 def _prepare_postgres(connection: Any, _record: object) -> None:  # noqa: ANN401 - psycopg's own object
     connection.execute(f"SET idle_in_transaction_session_timeout = '{_LONGEST_IDLE}'")
+    # Somebody may have turned it off for the whole server: then nothing would be durable when it is said to be.
+    connection.execute(
+        "SELECT set_config('synchronous_commit', 'on', false)"
+        " WHERE current_setting('synchronous_commit') = 'off'"
+    )
     connection.commit()
 
 
@@ -438,3 +484,7 @@ def _named_failures() -> Iterator[None]:
         yield
     except DBAPIError as exc:
         raise named(exc.orig) from None
+    except PoolTimeoutError:
+        raise Unavailable(
+            "database: too many transactions are open", hint="try again; is its server slow?"
+        ) from None

@@ -154,7 +154,7 @@ class GroupCommit:
         if error is None:
             try:
                 if not group.driver.in_transaction:
-                    error = _undone()  # by SQLite itself, and somebody took that for a small error
+                    error = undone()  # by SQLite itself, and somebody took that for a small error
                 elif not is_first:
                     group.driver.execute("RELEASE unit")
             except sqlite3.Error as exc:
@@ -282,7 +282,7 @@ class GroupCommit:
                 self._refused(exc)
             else:
                 return
-        self._end(group, _undone())
+        self._end(group, undone())
 
     def _commit(self, group: _Group) -> None:
         """Make all units durable, or fail them all; they are woken in either case."""
@@ -354,7 +354,8 @@ def named(error: BaseException | None) -> Failed:
     )
 
 
-def _undone() -> Unavailable:
+def undone() -> Unavailable:
+    """Return what is raised where the engine itself has undone a transaction."""
     return Unavailable("database: the transaction was undone")
 
 

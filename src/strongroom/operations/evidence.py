@@ -64,6 +64,7 @@ def _audit_verify(call: Call) -> Json:
         "minimum": report.minimum,
         "epoch": audit.epoch,
         "gaps": list(report.gaps),
+        "notices": list(report.notices),
         "root": report.root.hex() if report.root else None,
         "faults": list(report.faults),
     }

@@ -1,0 +1,237 @@
+"""Lets units on PostgreSQL take turns at what they all change, and hand it on before the disk has it.
+
+Every unit has a connection of its own, but each moves the one head of the log. Between processes the server's row lock
+orders them; threads of one process take turns here, first come, first served, so that none moves a head that another of
+them is about to move, finds that it moved, and begins again.
+
+A unit that others wait for gives its turn away as it commits: with `synchronous_commit` off, so that the server frees
+the row without waiting for the disk; then a second transaction in the same message waits for the disk, and for a
+synchronous standby. The server's log is written in order, so what that one waits for has the unit in it. No unit is
+told that it is durable before that, and nobody in this process is handed before that what they read meanwhile
+(docs/adr/0185-turns-at-the-head.md).
+"""
+
+import threading
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+import psycopg
+import sqlalchemy as sa
+from psycopg.pq import TransactionStatus
+from sqlalchemy import Connection
+
+from strongroom.db.group import named, undone
+from strongroom.errors import Unavailable
+
+LONGEST_SECONDS: Final = 10.0
+"""How long a thread waits for its turn. Shorter than the server lets a transaction say nothing (`db/engine.py`)."""
+
+_UNIT: Final = "strongroom.unit"
+# One message, so one server process: had the server died in between, there would be no answer.
+_COMMIT_EARLY: Final = (
+    "SET LOCAL synchronous_commit = off; COMMIT;"
+    " SELECT pg_logical_emit_message(true, 'strongroom', '')"
+)
+_SAID: Final = ["SET", "COMMIT", "SELECT 1"]
+_FLUSH: Final = sa.text("SELECT pg_logical_emit_message(true, 'strongroom', '')")
+
+
+class Turns:
+    """What threads have one after the other, in the order in which they came. Safe between threads."""
+
+    def __init__(self, longest_seconds: float = LONGEST_SECONDS) -> None:
+        self._longest_seconds = longest_seconds
+        self._mutex = threading.Lock()
+        self._queue: deque[threading.Lock] = deque()
+        self._is_taken = False
+        self._holder = 0
+
+    def take(self) -> None:
+        """Wait for this thread's turn.
+
+        Raises:
+            Unavailable: it did not come in time.
+            RuntimeError: the thread has it already, and would wait for itself.
+
+        """
+        self.refuse_holder()
+        place = None
+        with self._mutex:
+            if self._is_taken:
+                place = threading.Lock()
+                place.acquire()
+                self._queue.append(place)
+            self._is_taken = True
+        if place is not None:
+            self._wait(place)
+        self._holder = threading.get_ident()
+
+    def give(self) -> bool:
+        """End this thread's turn; return whether another one has it now."""
+        self._holder = 0
+        with self._mutex:
+            if self._queue:
+                self._queue.popleft().release()
+                return True
+            self._is_taken = False
+            return False
+
+    def refuse_holder(self) -> None:
+        """Refuse the thread whose turn it is. Raises: RuntimeError."""
+        if self._holder == threading.get_ident():
+            raise RuntimeError("another write of this thread is open")
+
+    def _wait(self, place: threading.Lock) -> None:
+        try:
+            has_come = place.acquire(timeout=self._longest_seconds)
+        except BaseException:
+            if not self._leave(place):
+                self.give()
+            raise
+        if not has_come and self._leave(place):
+            raise Unavailable(
+                "database: a transaction that others wait for does not end",
+                hint="try again; is the database's server slow, or stopped?",
+            )
+
+    def _leave(self, place: threading.Lock) -> bool:
+        """Go without a turn; False where it has come in this very moment."""
+        with self._mutex:
+            if place not in self._queue:
+                return False
+            self._queue.remove(place)
+            return True
+
+
+class _Unit:
+    """One transaction, and whether it has the turn."""
+
+    __slots__ = ("_turns", "has_turn")
+
+    def __init__(self, turns: Turns) -> None:
+        self._turns = turns
+        self.has_turn = False
+
+    def take(self) -> None:
+        if not self.has_turn:
+            self._turns.take()
+            self.has_turn = True
+
+    def give(self) -> bool:
+        if not self.has_turn:
+            return False
+        self.has_turn = False
+        return self._turns.give()
+
+
+class _Flush:
+    """A unit that others can see and the disk may not have yet."""
+
+    __slots__ = ("ended", "is_kept")
+
+    def __init__(self) -> None:
+        self.ended = threading.Event()
+        self.is_kept = False
+
+
+class RowUnits:
+    """Hands out the units of one PostgreSQL database. Safe between threads."""
+
+    def __init__(self) -> None:
+        self.turns = Turns()
+        self._mutex = threading.Lock()
+        self._flushing: set[_Flush] = set()
+
+    @contextmanager
+    def unit(self, engine: sa.Engine) -> Iterator[Connection]:
+        """Give a transaction that is durable when the block ends without an error, and undone otherwise.
+
+        Raises:
+            Unavailable: the server does not answer, or has undone it.
+
+        """
+        with engine.connect() as connection:
+            unit = connection.info[_UNIT] = _Unit(self.turns)
+            try:
+                with connection.begin():
+                    yield connection
+                    has_written = unit.has_turn
+                    self._commit(connection, unit)
+            finally:
+                # After a failure, and after it was undone: whoever is next finds the head where it stood.
+                unit.give()
+        if not has_written:
+            self.settle()
+
+    def settle(self) -> None:
+        """Return once the disk has all that a thread of this process could have seen by now.
+
+        Raises:
+            Unavailable: it is not known to have it.
+
+        """
+        if not self._flushing:
+            return
+        with self._mutex:
+            flushing = list(self._flushing)
+        for flush in flushing:
+            if not flush.ended.wait(LONGEST_SECONDS) or not flush.is_kept:
+                raise Unavailable(
+                    "database: what was read may not be kept",
+                    hint="is its server, or its standby, slow or stopped?",
+                )
+
+    def _commit(self, connection: Connection, unit: _Unit) -> None:
+        """Commit early where others wait; else leave it to the end of the block, which waits for the disk."""
+        driver: psycopg.Connection[Any] = connection.connection.driver_connection  # type: ignore[assignment]
+        if driver.info.transaction_status == TransactionStatus.INERROR:
+            # Somebody took a statement's failure for a small one: COMMIT would undo everything and say nothing.
+            raise undone()
+        # Before the COMMIT: who is next waits for the row at the server, which frees it sooner than we hear of it.
+        if not unit.give():
+            return
+        flush = _Flush()
+        with self._mutex:
+            self._flushing.add(flush)
+        try:
+            _commit_early(driver)
+            flush.is_kept = True
+        except psycopg.Error as exc:
+            # Nobody knows what became of it, nor what the connection would say next.
+            connection.invalidate()
+            raise named(exc) from None
+        finally:
+            with self._mutex:
+                self._flushing.discard(flush)
+            flush.ended.set()
+
+
+def take_turn(tx: Connection) -> None:
+    """Have no other thread of this process in what units take turns at, until this `write()` has ended.
+
+    Raises:
+        Unavailable: the turn did not come in time.
+        RuntimeError: another `write()` of this thread has it.
+
+    """
+    unit = tx.info.get(_UNIT)
+    if unit is not None:  # on SQLite there is one writer at a time
+        unit.take()
+
+
+def flush(engine: sa.Engine) -> None:
+    """Return once the server's disk, and its synchronous standby, have all that anybody could have seen by now."""
+    with engine.begin() as connection:
+        connection.execute(_FLUSH)
+
+
+def _commit_early(driver: "psycopg.Connection[Any]") -> None:
+    with driver.cursor() as cursor:
+        cursor.execute(_COMMIT_EARLY, prepare=False)
+        said = [cursor.statusmessage]
+        while cursor.nextset():
+            said.append(cursor.statusmessage)
+    if said != _SAID:
+        raise undone()
