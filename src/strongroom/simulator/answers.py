@@ -105,6 +105,9 @@ class Answers:
             "feeds_2021-06-30.getFeedDocument": lambda c: cabinet.get_document(
                 c.account, c.path["feedDocumentId"], "feedDocumentId"
             ),
+            "InvoicesApiModel_2024-06-19.getInvoicesDocument": lambda c: cabinet.get_invoices(
+                c.account, c.path["invoicesDocumentId"]
+            ),
             **_of_parcels(parcels),
             **_of_outbound(outbound),
         }

@@ -113,6 +113,14 @@ OPERATIONS: tuple[Operation, ...] = (
         10,
     ),
     Operation(
+        "InvoicesApiModel_2024-06-19",
+        "getInvoicesDocument",
+        "GET",
+        "/tax/invoices/2024-06-19/documents/{invoicesDocumentId}",
+        0.0167,
+        1,
+    ),
+    Operation(
         "merchantFulfillmentV0",
         "getEligibleShipmentServices",
         "POST",

@@ -38,6 +38,8 @@ class DocumentLimits:
     total_seconds: float = 1800.0
     upload_bytes: int = 64 * 1024 * 1024
     """A feed is held in memory until it is complete: Amazon's storage takes none without its length."""
+    whole_bytes: int = 16 * 1024 * 1024
+    """A label or an invoice, as it comes; it is in memory some times over until it is stored."""
     at_once: int = 4
     """Documents under way, for each selling partner."""
 
