@@ -34,6 +34,7 @@ _LINE: Final = 1.35
 _BREAKS: Final = " -/"
 _SHRED: Final = "Personal data. Shred this paper when it has served."
 _SMALL: Final = 8.0
+_UNIT: Final = 10.0
 
 
 def draw_slip(
@@ -90,6 +91,7 @@ class _Sheet:
         self._margin = margin
         self._most = most
         self._marks = 0
+        self._widths: dict[tuple[str, str], float] = {}
         self._pdf = FPDF(unit="mm", format=(self._width, self._height))
         self._pdf.set_auto_page_break(auto=False)
         self._pdf.set_creation_date(now.astimezone(UTC))
@@ -194,8 +196,11 @@ class _Sheet:
         return found
 
     def _wide(self, face: str, letter: str, size: float) -> float:
-        self._pdf.set_font(face, size=size)
-        return float(self._pdf.get_string_width(letter))
+        known = self._widths.get((face, letter))
+        if known is None:
+            self._pdf.set_font(face, size=_UNIT)
+            known = self._widths[face, letter] = self._pdf.get_string_width(letter) / _UNIT
+        return known * size
 
     def _put(self, pieces: list[tuple[str, str]], size: float, left: float) -> None:
         for face, shown in pieces:
