@@ -25,7 +25,12 @@ from strongroom.gateway import answers
 from strongroom.gateway.answers import Refusal
 from strongroom.gateway.documents.document import Document, Said, Sealed
 from strongroom.gateway.documents.encoding import JAPANESE, Decoder, Encoder, known_encoding
-from strongroom.gateway.documents.fetching import DocumentLimits, Fetcher, breathe
+from strongroom.gateway.documents.fetching import (
+    DocumentLimits,
+    Fetcher,
+    breathe,
+    read_whole,
+)
 from strongroom.gateway.documents.links import LINK_PATH, Link, Links, Way
 from strongroom.gateway.documents.page import Origin, Page
 from strongroom.gateway.documents.places import Found, place_reader
@@ -35,7 +40,6 @@ from strongroom.gateway.documents.whole import (
     SLOT,
     answer_of,
     kind_of,
-    read_whole,
     sighting_of,
 )
 from strongroom.gateway.exchange import Exchange

@@ -9,13 +9,9 @@ from hashlib import sha256
 from typing import Final
 from urllib.parse import urlsplit
 
-import aiohttp
 import orjson
 
-from strongroom.audit.entry import Reason
 from strongroom.errors import Malformed
-from strongroom.gateway.answers import Refusal, upstream_failed
-from strongroom.gateway.documents.fetching import breathe
 from strongroom.paper.forms import UNKNOWN, file_of
 from strongroom.policy.kinds import KEPT
 from strongroom.policy.sighting import Sighting
@@ -24,7 +20,6 @@ SLOT: Final = "sealed:0.content"
 CONTENT_TYPE: Final = "application/json"
 
 _KIND: Final = "document"
-_PIECE_BYTES: Final = 64 * 1024
 _REF_DIGITS: Final = 40
 
 
@@ -32,22 +27,6 @@ def document_id(url: str) -> str:
     """Return what tells a document from another where Amazon names none: its address without the signature."""
     parts = urlsplit(url)
     return sha256(f"{parts.netloc}{parts.path}".encode()).hexdigest()[:_REF_DIGITS]
-
-
-async def read_whole(response: aiohttp.ClientResponse, limit: int) -> bytes:
-    """Return a document's bytes. Raises: Refusal where there are none, too many, or fewer than were announced."""
-    if (response.content_length or 0) > limit:
-        raise _too_large()
-    pieces, size = [], 0
-    async for piece in response.content.iter_chunked(_PIECE_BYTES):
-        pieces.append(piece)
-        size += len(piece)
-        if size > limit:
-            raise _too_large()
-        await breathe()
-    if not size:
-        raise upstream_failed(502, "Amazon's document is empty.", Reason.MALFORMED_UPSTREAM)
-    return b"".join(pieces)
 
 
 def sighting_of(document: str, content: bytes, first_seen_at: int, now: int) -> Sighting:
@@ -69,9 +48,3 @@ def kind_of(content: bytes) -> str:
 def answer_of(token: str, content_type: str, content: bytes) -> bytes:
     """Return what the app gets in the document's place."""
     return orjson.dumps({"document": token, "content_type": content_type, "bytes": len(content)})
-
-
-def _too_large() -> Refusal:
-    return upstream_failed(
-        502, "The document is larger than Strongroom keeps.", Reason.MALFORMED_UPSTREAM
-    )
