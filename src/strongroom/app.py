@@ -59,6 +59,7 @@ from strongroom.feeds.passwords import follow
 from strongroom.feeds.pump import Pump
 from strongroom.feeds.targets import Targets
 from strongroom.home import Layout, certificates, making
+from strongroom.paper import Paper
 from strongroom.policy.passwords import profile_named
 from strongroom.relay import Disclosures, Lines, Relay
 from strongroom.settings import Settings
@@ -135,6 +136,7 @@ class System:
     keeping: Keeping
     disclosures: Disclosures
     relay: Relay
+    paper: Paper
     ticket_key: bytes = field(repr=False)
     api_key: bytes = field(repr=False)
     sound: bool
@@ -416,6 +418,7 @@ def wire(
         ),
         disclosures,
         Relay(vault, targets, disclosures, audit, Lines(), clock),
+        Paper(vault, audit),
         keystore.secret("gateway-tickets", now),
         keystore.secret("api-tickets", now),
         sound=True,

@@ -312,6 +312,7 @@ class _Serving:
             audit=system.audit,
             database=system.database,
             relay=system.relay,
+            paper=system.paper,
             clock=system.clock,
             ticket_key=system.api_key,
             environment=system.settings.environment,

@@ -16,6 +16,7 @@ from tests.vault.conftest import CONSOLE, EMAIL, NAME, NOW, PHONE, World, make_w
 from strongroom.accounts import Accounts, Certificates, Channels, ClientGuard, Networks, Nodes
 from strongroom.api import ApiLimits, create_api
 from strongroom.feeds.targets import Targets
+from strongroom.paper import Paper
 from strongroom.relay import Disclosures, Lines, Relay
 from strongroom.terms import Action, Category, PrincipalId, Purpose, SellerId
 
@@ -109,6 +110,7 @@ class Door:
                 self.lines,
                 lambda: self.now,
             ),
+            paper=Paper(self.world.vault, self.world.audit),
             clock=lambda: self.now,
             ticket_key=self.world.keystore.secret("api-tickets", NOW),
             environment=self.world.environment,

@@ -23,6 +23,8 @@ ROUTES: list[tuple[str, str, dict[str, Any]]] = [
     ("POST", "/v1/reveal/batch", {"tokens": ["ST000001000800000000"]}),
     ("POST", "/v1/orders/reveal", {"order": ORDER, "seller": "acme"}),
     ("POST", "/v1/search", {"by": "order", "value": ORDER}),
+    ("POST", "/v1/documents", {"token": "ST000001000800000000"}),
+    ("POST", "/v1/paper/labels", {"order": ORDER, "seller": "acme"}),
     ("GET", "/v1/records/1024", {}),
     ("GET", "/v1/grants", {}),
 ]

@@ -202,7 +202,9 @@ def test_a_connection_that_breaks_in_the_middle_breaks_ours(shop: Shop):
 
 
 def test_a_document_that_does_not_begin_is_an_ordinary_error(shop: Shop):
-    path = link_of(shop.door, shop.app, shop.simulator.plant_document("acme", b"%PDF-1.7 x"))
+    path = link_of(
+        shop.door, shop.app, shop.simulator.plant_document("acme", b"\xd0\xcf\x11\xe0 x")
+    )
     got = fetch(shop.door, path)
     assert (got.status, got.whole) == (502, True)
     assert shop.door.gateway_events()[-1] == ("gateway.upstream.failed", "failure", "unclassified")

@@ -45,6 +45,7 @@ from strongroom.crypto.ticket import TicketBox, TicketKind
 from strongroom.db.engine import Database
 from strongroom.errors import Malformed, StrongroomError, Throttled, Unauthenticated
 from strongroom.leaks.markers import Markers
+from strongroom.paper import Paper
 from strongroom.relay import Relay
 from strongroom.terms import AuthMethod, Environment, PrincipalId
 from strongroom.vault import GrantStore, SellerStore, Vault
@@ -398,6 +399,7 @@ def create_api(  # noqa: PLR0913 - the objects that app.py wires, by name
     audit: AuditLog,
     database: Database,
     relay: Relay,
+    paper: Paper,
     clock: Callable[[], datetime],
     ticket_key: bytes,
     environment: Environment,
@@ -426,7 +428,7 @@ def create_api(  # noqa: PLR0913 - the objects that app.py wires, by name
     )
     inner.include_router(token.router(accounts, networks, guard, certificates, audit, tickets))
     inner.include_router(
-        router(Rooms(vault, accounts, sellers, grants, audit, allowances, cursors, relay))
+        router(Rooms(vault, accounts, sellers, grants, audit, allowances, cursors, relay, paper))
     )
     return Api(
         inner=inner,

@@ -3,10 +3,12 @@
 Unknown fields are refused and no error repeats a value. Identifiers travel in bodies, not in URLs, which proxies log.
 """
 
+from datetime import date
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, Strict, StringConstraints
 
+from strongroom.paper import MOST_LINES
 from strongroom.terms import Category, Purpose
 
 MAX_BATCH = 100
@@ -70,6 +72,48 @@ class SearchRequest(_Model):
     reason: Reason
     limit: Annotated[int, Strict(), Field(ge=1, le=MAX_PAGE)] = 25
     cursor: Annotated[str, StringConstraints(min_length=1, max_length=1024)] | None = None
+
+
+class PrintRequest(_Model):
+    """A document that a token stands for."""
+
+    token: Token
+    purpose: Why
+    reason: Reason
+
+
+class SlipLine(_Model):
+    """One item of an order: what is not personal, the caller says."""
+
+    item: Annotated[
+        str,
+        StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$"),
+        Field(description="Amazon's id of the item; its gift message is found by it."),
+    ]
+    sku: Annotated[str, StringConstraints(min_length=1, max_length=60)]
+    quantity: Annotated[int, Strict(), Field(ge=1, le=1_000_000)]
+    title: Annotated[str, StringConstraints(max_length=300)] = ""
+
+
+class SlipRequest(_Model):
+    """A packing slip for an order, for fulfilment."""
+
+    order: OrderId
+    seller: SellerName
+    lines: Annotated[list[SlipLine], Field(min_length=1, max_length=MOST_LINES)]
+    ordered_on: date | None = None
+    gift_messages: Annotated[bool, Strict()] = True
+    size: Literal["a4", "letter", "a6", "4x6"] = "a4"
+    reason: Reason
+
+
+class LabelRequest(_Model):
+    """An address label for an order, for fulfilment."""
+
+    order: OrderId
+    seller: SellerName
+    size: Literal["a4", "letter", "a6", "4x6"] = "4x6"
+    reason: Reason
 
 
 class Value(_Model):
@@ -205,7 +249,18 @@ class HealthAnswer(_Model):
 
 
 FIELD_NAMES = frozenset[str]().union(
-    *(model.model_fields for model in (RevealRequest, BatchRequest, OrderRequest, SearchRequest)),
+    *(
+        model.model_fields
+        for model in (
+            RevealRequest,
+            BatchRequest,
+            OrderRequest,
+            SearchRequest,
+            SlipRequest,
+            SlipLine,
+            LabelRequest,
+        )
+    ),
     ("number",),
 )
 """The names a problem may tell: ours."""

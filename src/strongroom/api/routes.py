@@ -4,8 +4,8 @@ A value is unwrapped here, in `_value`, where it leaves the process, and nowhere
 recorded; what never came to the vault the door records.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -16,6 +16,14 @@ import orjson
 from fastapi import APIRouter, Path, Request, Response
 
 from strongroom.accounts import Accounts
+from strongroom.api.asking import (
+    JOSE,
+    JSON,
+    answer,
+    exchange_of,
+    recorded_by_vault,
+    refuse_unsealed,
+)
 from strongroom.api.document import RELAY_REQUEST, RELAY_RESPONSES
 from strongroom.api.exchange import Exchange
 from strongroom.api.limits import Allowances
@@ -33,28 +41,25 @@ from strongroom.api.models import (
     SearchRequest,
     Value,
 )
-from strongroom.api.problems import problem_for, unsealed
+from strongroom.api.printing import paper_router
+from strongroom.api.problems import problem_for
 from strongroom.audit.entry import Event, EventType, Outcome, Reason
 from strongroom.audit.log import AuditLog
-from strongroom.crypto.message import seal_message
 from strongroom.crypto.ticket import TicketBox
 from strongroom.crypto.token import number_in
 from strongroom.errors import (
-    Denied,
     Malformed,
     NotFound,
     StrongroomError,
-    Tampered,
     Unauthenticated,
     Unavailable,
 )
+from strongroom.paper import Paper
 from strongroom.policy.limits import ACCESS_TOKEN_LIFETIME
 from strongroom.relay import Errand, Relay
 from strongroom.terms import Category, PrincipalId, Purpose, RecordNumber, SellerId
 from strongroom.vault import GrantStore, Revealed, SellerStore, Vault
 
-_JSON: Final = "application/json"
-_JOSE: Final = "application/jose"
 _LARGEST_RECORD: Final = 2**40 - 1
 _PASSED_ON: Final = b"x-relay-"
 """How a header begins that goes to the third party, without these letters."""
@@ -72,11 +77,14 @@ class Rooms:
     allowances: Allowances
     cursors: TicketBox
     relay: Relay
+    paper: Paper
 
 
 def router(rooms: Rooms) -> APIRouter:
     """Return every route that needs an access token, and health."""
-    return _Routes(rooms).router()
+    found = _Routes(rooms).router()
+    found.include_router(paper_router(rooms.paper, rooms.sellers, rooms.audit, rooms.allowances))
+    return found
 
 
 class _Routes:
@@ -92,7 +100,7 @@ class _Routes:
 
     def router(self) -> APIRouter:
         found = APIRouter(prefix="/v1")
-        for method, path, route, answer, personal in (
+        for method, path, route, model, personal in (
             ("POST", "/reveal", self.reveal, Value, True),
             ("POST", "/reveal/batch", self.reveal_batch, BatchAnswer, True),
             ("POST", "/orders/reveal", self.reveal_order, OrderAnswer, True),
@@ -102,10 +110,10 @@ class _Routes:
             ("GET", "/principal", self.principal, PrincipalAnswer, False),
             ("GET", "/health", _health, HealthAnswer, False),
         ):
-            responses: dict[int | str, dict[str, Any]] = {200: {"model": answer}}
+            responses: dict[int | str, dict[str, Any]] = {200: {"model": model}}
             if personal:
                 responses[200]["content"] = {
-                    _JOSE: {"schema": {"type": "string", "description": "JWE of the same JSON."}}
+                    JOSE: {"schema": {"type": "string", "description": "JWE of the same JSON."}}
                 }
             found.add_api_route(
                 path,
@@ -132,14 +140,14 @@ class _Routes:
 
     def reveal(self, request: Request, asked: RevealRequest) -> Response:
         """Open one token. Repeat it at will: the same record counts once a day."""
-        exchange = _exchange(request, "api.reveal")
-        _refuse_unsealed(exchange)
-        return _answer(exchange, self._reveal(exchange, asked.token, asked))
+        exchange = exchange_of(request, "api.reveal")
+        refuse_unsealed(exchange)
+        return answer(exchange, self._reveal(exchange, asked.token, asked))
 
     def reveal_batch(self, request: Request, asked: BatchRequest) -> Response:
         """Open up to a hundred tokens; one that is refused does not hold up the others."""
-        exchange = _exchange(request, "api.reveal.batch")
-        _refuse_unsealed(exchange)
+        exchange = exchange_of(request, "api.reveal.batch")
+        refuse_unsealed(exchange)
         results: list[dict[str, Any]] = []
         unrecorded: dict[Reason, int] = {}
         for token in asked.tokens:
@@ -157,18 +165,18 @@ class _Routes:
         for reason, count in unrecorded.items():
             self._record(exchange, EventType.API_REQUEST_REFUSED, Outcome.DENIED, reason, count)
         exchange.recorded = True
-        return _answer(exchange, {"results": results})
+        return answer(exchange, {"results": results})
 
     def reveal_order(self, request: Request, asked: OrderRequest) -> Response:
         """Open an order's values that the grants cover; a category asked for by name must be granted."""
-        exchange = _exchange(request, "api.orders.reveal")
-        _refuse_unsealed(exchange)
+        exchange = exchange_of(request, "api.orders.reveal")
+        refuse_unsealed(exchange)
         everything = len(set(asked.categories)) == len(Category)
         seller = self._seller(asked.seller)
         order = self._audit.pseudonym("order", f"{seller}/{asked.order}")
         with (
             self._allowances.reveal(exchange.caller.principal, exchange.now, order=order) as count,
-            _recorded_by_vault(exchange),
+            recorded_by_vault(exchange),
         ):
             values = self._vault.reveal_order(
                 exchange.caller,
@@ -183,14 +191,14 @@ class _Routes:
             for value in values[:1]:
                 count(value.record)
                 exchange.opened.add(value.record)
-        return _answer(exchange, {"values": [self._value(value) for value in values]})
+        return answer(exchange, {"values": [self._value(value) for value in values]})
 
     # -- tokens ----------------------------------------------------------------------------------
 
     def search(self, request: Request, asked: SearchRequest) -> Response:
         """Find the records of an e-mail address, a phone number or an order, as tokens; at most 100 in all."""
-        exchange = _exchange(request, "api.search")
-        _refuse_unsealed(exchange, search=asked.by)
+        exchange = exchange_of(request, "api.search")
+        refuse_unsealed(exchange, search=asked.by)
         after = self._after(exchange, asked)
         named = asked.sellers
         sellers = (
@@ -198,7 +206,7 @@ class _Routes:
             if named is None
             else [self._seller(name) for name in dict.fromkeys(named)]
         )
-        with _recorded_by_vault(exchange):
+        with recorded_by_vault(exchange):
             found = self._vault.find(
                 exchange.caller,
                 purpose=asked.purpose,
@@ -231,15 +239,15 @@ class _Routes:
             }
             for one in page
         ]
-        return _answer(exchange, {"records": shown, "cursor": cursor})
+        return answer(exchange, {"records": shown, "cursor": cursor})
 
     def record(
         self, request: Request, number: Annotated[int, Path(ge=0, le=_LARGEST_RECORD)]
     ) -> Response:
         """Describe a record of a selling partner that some grant covers: its state and tokens, no value."""
-        exchange = _exchange(request, "api.records")
-        _refuse_unsealed(exchange)
-        with _recorded_by_vault(exchange):
+        exchange = exchange_of(request, "api.records")
+        refuse_unsealed(exchange)
+        with recorded_by_vault(exchange):
             found = self._vault.describe(
                 exchange.caller,
                 RecordNumber(number),
@@ -248,7 +256,7 @@ class _Routes:
             )
         exchange.opened.add(found.record)
         due = found.due_at
-        return _answer(
+        return answer(
             exchange,
             {
                 "record": found.record,
@@ -261,7 +269,7 @@ class _Routes:
 
     def own_grants(self, request: Request) -> Response:
         """List the caller's own grants, ended ones too."""
-        exchange = _exchange(request, "api.grants")
+        exchange = exchange_of(request, "api.grants")
         rows = self._grants.all(exchange.caller.principal)
         self._record(exchange, EventType.API_REQUEST_ANSWERED, Outcome.SUCCESS, None, len(rows))
         grants = [
@@ -278,11 +286,11 @@ class _Routes:
             }
             for row in rows
         ]
-        return _answer(exchange, {"grants": grants}, personal=False)
+        return answer(exchange, {"grants": grants}, personal=False)
 
     def principal(self, request: Request) -> Response:
         """Tell the caller who it is: the one thing that a node may ask, too."""
-        exchange = _exchange(request, "api.principal")
+        exchange = exchange_of(request, "api.principal")
         caller, shown = exchange.caller, exchange.shown
         self._record(exchange, EventType.API_REQUEST_ANSWERED, Outcome.SUCCESS, None, 1)
         certificate = (
@@ -298,7 +306,7 @@ class _Routes:
             "auth": caller.auth.value,
             "certificate": certificate,
         }
-        return _answer(exchange, document, personal=False)
+        return answer(exchange, document, personal=False)
 
     # -- use without seeing ----------------------------------------------------------------------
 
@@ -309,7 +317,7 @@ class _Routes:
         path: Annotated[str, Path(max_length=1000)],
     ) -> Response:
         """Post to an approved destination with values in the places of tokens; the answer comes back as tokens."""
-        exchange = _exchange(request, "api.relay")
+        exchange = exchange_of(request, "api.relay")
         caller, now = exchange.caller, exchange.now
         try:
             purpose = Purpose(exchange.header(b"x-strongroom-purpose") or Purpose.FULFILMENT)
@@ -358,7 +366,7 @@ class _Routes:
             self._allowances.reveal(
                 exchange.caller.principal, exchange.now, number=number
             ) as count,
-            _recorded_by_vault(exchange),
+            recorded_by_vault(exchange),
         ):
             revealed = self._vault.reveal(
                 exchange.caller,
@@ -437,49 +445,7 @@ class _Routes:
 
 async def _health() -> Response:
     """Tell that the listener answers. What fails inside is told by the health listener."""
-    return Response(b'{"status":"ok"}', media_type=_JSON)
-
-
-@contextmanager
-def _recorded_by_vault(exchange: Exchange) -> Iterator[None]:
-    """Note that the vault records what it decides; a form it does not take, or cannot keep, it does not record."""
-    try:
-        yield
-    except (Malformed, Unavailable):
-        raise
-    except StrongroomError as exc:
-        exchange.recorded = True
-        exchange.at_door |= isinstance(exc, NotFound | Tampered)
-        raise
-    exchange.recorded = exchange.at_door = True
-
-
-def _exchange(request: Request, op: str) -> Exchange:
-    exchange: Exchange = request.state.exchange
-    exchange.op = op
-    return exchange
-
-
-def _refuse_unsealed(exchange: Exchange, search: str = "order") -> None:
-    """Refuse personal data over a channel that somebody else could read [1.5].
-
-    Raises:
-        Denied: the app is behind somebody's TLS and has no key; or it would send an address or a number over it.
-
-    """
-    channel = exchange.channel
-    if channel is None:
-        raise Denied("nobody asks")
-    if channel.behind_proxy and (channel.public_key is None or search != "order"):
-        raise unsealed()
-
-
-def _answer(exchange: Exchange, document: dict[str, Any], *, personal: bool = True) -> Response:
-    body = orjson.dumps(document)
-    key = None if exchange.channel is None else exchange.channel.public_key
-    if personal and key is not None:
-        return Response(seal_message(key, body), media_type=_JOSE)
-    return Response(body, media_type=_JSON)
+    return Response(b'{"status":"ok"}', media_type=JSON)
 
 
 def _question(asked: SearchRequest) -> str:

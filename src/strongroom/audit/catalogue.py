@@ -290,6 +290,11 @@ CATALOGUE: Final[Mapping[EventType, Described]] = {
         "2.6", "a request came again under its idempotency key", "op obj n req src"
     ),
     EventType.DESK_REQUEST_REFUSED: Described("1.2", "the desk refused", "op n req src"),
+    EventType.PAPER_PRINTED: Described(
+        "2.3",
+        "a label, slip or other document was handed out for printing; `n` is its pages, where its form tells",
+        "op obj purpose n bytes req seller src",
+    ),
     EventType.CATALOGUE_DRIFT_SEEN: Described(
         "2.2", "Amazon sent what the catalogue does not know", "op n req seller"
     ),

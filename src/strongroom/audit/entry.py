@@ -161,6 +161,7 @@ class EventType(StrEnum):
     API_REQUEST_REFUSED = "api.request.refused"
     API_REQUEST_REPEATED = "api.request.repeated"
     DESK_REQUEST_REFUSED = "desk.request.refused"
+    PAPER_PRINTED = "paper.printed"
     CATALOGUE_DRIFT_SEEN = "catalogue.drift.seen"
     RECORD_REVEALED = "vault.record.revealed"
     RECORD_SEARCHED = "vault.record.searched"

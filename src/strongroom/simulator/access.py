@@ -49,8 +49,7 @@ _OPERATION_ROLES: Final[dict[str, frozenset[Role]]] = {
     "ordersV0.getOrderItemsBuyerInfo": TAX_ROLES,
     "ordersV0.getOrderRegulatedInfo": _SHIPPING,
 }
-# Restricted at Amazon but not served here; a token may still name them. A report document
-# takes a specific path only.
+# Restricted without elements and without a role of its own. A report document takes a specific path only.
 _ELSEWHERE = (
     ("GET", template_pattern("/mfn/v0/shipments/{shipmentId}")),
     ("DELETE", template_pattern("/mfn/v0/shipments/{shipmentId}")),

@@ -23,6 +23,8 @@ from strongroom.simulator.config import (
 from strongroom.simulator.errors import invalid_input, not_found, unauthorized
 from strongroom.simulator.operations import Operation
 from strongroom.simulator.orders import Item, Order, Outline
+from strongroom.simulator.outbound import Outbound
+from strongroom.simulator.parcels import Parcels
 from strongroom.simulator.queries import (
     V0,
     V2026,
@@ -66,6 +68,8 @@ class Answers:
         office: TokenOffice,
         pages: PageTokens,
         cabinet: Cabinet,
+        parcels: Parcels,
+        outbound: Outbound,
         clock: Callable[[], datetime],
     ) -> None:
         """Read orders from `book`, issue restricted tokens at `office`."""
@@ -101,6 +105,11 @@ class Answers:
             "feeds_2021-06-30.getFeedDocument": lambda c: cabinet.get_document(
                 c.account, c.path["feedDocumentId"], "feedDocumentId"
             ),
+            "InvoicesApiModel_2024-06-19.getInvoicesDocument": lambda c: cabinet.get_invoices(
+                c.account, c.path["invoicesDocumentId"]
+            ),
+            **_of_parcels(parcels),
+            **_of_outbound(outbound),
         }
 
     def answer(self, call: Call) -> Json:
@@ -243,6 +252,39 @@ class Answers:
             "before": query.before.timestamp(),
         }
         return self._pages.seal(call.operation, call.account.name, content)
+
+
+def _of_parcels(parcels: Parcels) -> dict[str, Callable[[Call], Json]]:
+    return {
+        "merchantFulfillmentV0.getEligibleShipmentServices": lambda c: parcels.get_services(
+            c.account, c.document
+        ),
+        "merchantFulfillmentV0.createShipment": lambda c: parcels.create_shipment(
+            c.account, c.document
+        ),
+        "merchantFulfillmentV0.getShipment": lambda c: parcels.get_shipment(
+            c.account, c.path["shipmentId"]
+        ),
+        "merchantFulfillmentV0.cancelShipment": lambda c: parcels.cancel_shipment(
+            c.account, c.path["shipmentId"]
+        ),
+        "shippingV2.getRates": lambda c: parcels.get_rates(c.account, c.document),
+        "shippingV2.purchaseShipment": lambda c: parcels.purchase(c.account, c.document),
+        "shippingV2.getShipmentDocuments": lambda c: parcels.get_documents(
+            c.account, c.path["shipmentId"], c.query
+        ),
+    }
+
+
+def _of_outbound(outbound: Outbound) -> dict[str, Callable[[Call], Json]]:
+    model = "fulfillmentOutbound_2020-07-01"
+    return {
+        f"{model}.createFulfillmentOrder": lambda c: outbound.create(c.account, c.document),
+        f"{model}.listAllFulfillmentOrders": lambda c: outbound.list(c.account),
+        f"{model}.getFulfillmentOrder": lambda c: outbound.get(
+            c.account, c.path["sellerFulfillmentOrderId"]
+        ),
+    }
 
 
 def _matches(outline: Outline, filters: Mapping[str, frozenset[str]]) -> bool:

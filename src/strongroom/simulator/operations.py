@@ -16,6 +16,10 @@ _V0 = "/orders/v0/orders"
 _V2026 = "/orders/2026-01-01/orders"
 _REPORTS = "/reports/2021-06-30"
 _FEEDS = "/feeds/2021-06-30"
+_MFN = "/mfn/v0"
+_SHIPPING = "/shipping/v2/shipments"
+_MCF = "/fba/outbound/2020-07-01/fulfillmentOrders"
+_OUTBOUND = "fulfillmentOutbound_2020-07-01"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +112,57 @@ OPERATIONS: tuple[Operation, ...] = (
         0.0222,
         10,
     ),
+    Operation(
+        "InvoicesApiModel_2024-06-19",
+        "getInvoicesDocument",
+        "GET",
+        "/tax/invoices/2024-06-19/documents/{invoicesDocumentId}",
+        0.0167,
+        1,
+    ),
+    Operation(
+        "merchantFulfillmentV0",
+        "getEligibleShipmentServices",
+        "POST",
+        _MFN + "/eligibleShippingServices",
+        6,
+        12,
+    ),
+    Operation(
+        "merchantFulfillmentV0",
+        "createShipment",
+        "POST",
+        _MFN + "/shipments",
+        2,
+        2,
+        restricted=True,
+    ),
+    Operation(
+        "merchantFulfillmentV0",
+        "getShipment",
+        "GET",
+        _MFN + "/shipments/{shipmentId}",
+        1,
+        1,
+        restricted=True,
+    ),
+    Operation(
+        "merchantFulfillmentV0",
+        "cancelShipment",
+        "DELETE",
+        _MFN + "/shipments/{shipmentId}",
+        1,
+        1,
+        restricted=True,
+    ),
+    Operation("shippingV2", "getRates", "POST", _SHIPPING + "/rates", 80, 100),
+    Operation("shippingV2", "purchaseShipment", "POST", _SHIPPING, 80, 100),
+    Operation(
+        "shippingV2", "getShipmentDocuments", "GET", _SHIPPING + "/{shipmentId}/documents", 80, 100
+    ),
+    Operation(_OUTBOUND, "createFulfillmentOrder", "POST", _MCF, 2, 30),
+    Operation(_OUTBOUND, "listAllFulfillmentOrders", "GET", _MCF, 2, 30),
+    Operation(_OUTBOUND, "getFulfillmentOrder", "GET", _MCF + "/{sellerFulfillmentOrderId}", 2, 30),
 )
 
 

@@ -142,6 +142,12 @@ class Cabinet:
             url = self._link(document, upload=False)
         return present({name: document, "url": url, "compressionAlgorithm": packing})
 
+    def get_invoices(self, account: SellerAccount, document: str) -> Json:
+        """Answer getInvoicesDocument."""
+        found = self.get_document(account, document, "invoicesDocumentId")
+        shown = {"invoicesDocumentId": document, "invoicesDocumentUrl": found["url"]}
+        return {"invoicesDocument": shown}
+
     def create_feed_document(self, request: object) -> Json:
         """Answer createFeedDocument."""
         content_type = request.get("contentType") if isinstance(request, dict) else None

@@ -42,6 +42,8 @@ from strongroom.simulator.errors import (
 )
 from strongroom.simulator.faults import TOKEN_OPERATION, FaultBoard
 from strongroom.simulator.operations import UsagePlans, find_operation
+from strongroom.simulator.outbound import Outbound
+from strongroom.simulator.parcels import Parcels
 from strongroom.simulator.queries import PageTokens
 from strongroom.simulator.reports import DOCUMENT_PATH, Cabinet
 from strongroom.simulator.shapes import Json
@@ -86,7 +88,13 @@ class Server:
         self._plans = UsagePlans(config.throttle, config.clock)
         self.cabinet = Cabinet(book, config.clock)
         self._answers = Answers(
-            book, self._office, PageTokens(config.seed, config.clock), self.cabinet, config.clock
+            book,
+            self._office,
+            PageTokens(config.seed, config.clock),
+            self.cabinet,
+            Parcels(book, config.seed, config.clock),
+            Outbound(config.clock),
+            config.clock,
         )
         self._rng = random.Random(f"{config.seed}/requests")  # noqa: S311 - request ids
         self._lock = threading.Lock()

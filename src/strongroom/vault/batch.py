@@ -35,9 +35,10 @@ from strongroom.policy.retention import (
 )
 from strongroom.policy.sighting import OLDEST, Sighting, SlotKey
 from strongroom.terms import PeriodId, RecordNumber, Scalar, SellerId
+from strongroom.vault import large
 from strongroom.vault.keystore import Keystore, PeriodKey, PeriodKind
 from strongroom.vault.recent import Overtaken, Recognised, View
-from strongroom.vault.store import Changes, RecordState, Row, Tag
+from strongroom.vault.store import Changes, RecordState, Row, SealedValue, Tag
 
 SUBJECT_ID: Final = 0
 """The slot that holds the subject's own id inside the sealed record; no token is ever made of it."""
@@ -101,9 +102,14 @@ class RecordBox:
     """Opens and seals the records of one selling partner. What it returns is plaintext: it stays inside this room."""
 
     def __init__(
-        self, sealer: envelope.RecordSealer, keystore: Keystore, subjects: SubjectKey
+        self,
+        sealer: envelope.RecordSealer,
+        values: large.ValueSealer,
+        keystore: Keystore,
+        subjects: SubjectKey,
     ) -> None:
         self._sealer = sealer
+        self._values = values
         self._keystore = keystore
         self._subjects = subjects
         self._outside: dict[str, str] = {}
@@ -146,17 +152,33 @@ class RecordBox:
             return {}
         return envelope.decode_slots(self._sealer.open(dek, row.number, row.version, row.blob))
 
-    def seal_new(self, row: Row, period: PeriodKey, slots: dict[int, Scalar]) -> None:
-        """Put the values into the row under a fresh DEK, as its next version."""
+    def seal_new(self, row: Row, period: PeriodKey, slots: dict[int, Scalar]) -> list[SealedValue]:
+        """Put the values into the row under a fresh DEK, as its next version; return those that lie beside it."""
         row.version += 1
-        payload = envelope.encode_slots(slots)
+        payload, beside = large.payload_of(slots)
         sealed = self._sealer.seal_new(period.cipher, row.number, period.id, payload, row.version)
         row.blob, row.wrapped, row.period = sealed.blob, sealed.wrapped_dek, period.id
+        return self.seal_values(row, sealed.dek, beside)
 
     def seal(self, row: Row, dek: bytes, slots: dict[int, Scalar]) -> None:
         """Put the values into the row as its next version."""
         row.version += 1
         row.blob = self._sealer.seal(dek, row.number, row.version, envelope.encode_slots(slots))
+
+    def seal_values(self, row: Row, dek: bytes, beside: Mapping[int, str]) -> list[SealedValue]:
+        """Return long values sealed for the places beside their record."""
+        return [
+            SealedValue(
+                row.number, slot, row.seller, self._values.seal(dek, row.number, slot, value)
+            )
+            for slot, value in beside.items()
+        ]
+
+    def open_value(self, row: Row, slot: int, reference: str, sealed: bytes | None) -> str:
+        """Return the long value that a slot of this record refers to. Raises: Gone, Tampered."""
+        if sealed is None:
+            raise Tampered(f"a value of record {row.number} is missing")
+        return self._values.open(self.dek(row), row.number, slot, reference, sealed)
 
     def wrap(self, row: Row, dek: bytes, period: PeriodKey) -> None:
         """Wrap the DEK under a period key."""
@@ -409,6 +431,7 @@ class Batch:
 
     def _refuse_overtaken(self, row: Row, slots: Mapping[int, Scalar]) -> None:
         now = self._box.open(row, self._box.dek(row))
+        slots, _beside = large.split(slots)
         if any(number in now and now[number] != value for number, value in slots.items()):
             raise Overtaken(f"record {row.number} changed after Amazon was asked")
 
@@ -428,9 +451,13 @@ class Batch:
         dek = self._box.dek(row)
         old = self._box.open(row, dek)
         refuse_other_subject(row, old, subject_id)
-        merged = {**slots, **old} if stale else _latest(old, slots)
-        if names:
-            merged[SLOT_NAMES] = _with_names(old.get(SLOT_NAMES), names)
+        merged = self._merged(old, slots, names, stale=stale)
+        beside: dict[int, str] = {}
+        if merged != old:
+            # What lies beside the record is there as a reference: that may be the whole difference.
+            slots, beside = large.split(slots)
+            if beside:
+                merged = self._merged(old, slots, names, stale=stale)
         changed = merged != old
         if moved or changed:
             self._retag(row, old, merged, period)
@@ -440,7 +467,27 @@ class Batch:
             row.due_at = None if day is None else day * DAY
         if changed:
             self._box.seal(row, dek, merged)
+            new = {n: v for n, v in beside.items() if merged.get(n) != old.get(n)}
+            self.changes.values.extend(self._box.seal_values(row, dek, new))
+            self.changes.dead_values.extend(
+                (row.number, n)
+                for n, v in old.items()
+                if merged.get(n) != v and large.is_reference(v)
+            )
         return changed, moved
+
+    def _merged(
+        self,
+        old: dict[int, Scalar],
+        slots: Mapping[int, Scalar],
+        names: Mapping[str, int],
+        *,
+        stale: bool,
+    ) -> dict[int, Scalar]:
+        merged = {**slots, **old} if stale else _latest(old, slots)
+        if names:
+            merged[SLOT_NAMES] = _with_names(old.get(SLOT_NAMES), names)
+        return merged
 
     def _seal_new(
         self,
@@ -454,7 +501,7 @@ class Batch:
         complete = {SUBJECT_ID: subject_id, **slots}
         if names:
             complete[SLOT_NAMES] = _with_names(None, names)
-        self._box.seal_new(row, period, complete)
+        self.changes.values.extend(self._box.seal_new(row, period, complete))
         self.changes.tags.extend(tags_of(row, period, complete))
 
     def _numbered(

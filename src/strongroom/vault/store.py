@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy import bindparam
@@ -117,6 +117,19 @@ _NUMBERED: Final = sa.select(_r.subject_ref, _r.number).where(
     _r.subject_ref.in_(bindparam("refs", expanding=True)),
     _r.state == int(RecordState.LIVE),
 )
+_v = schema.record_value.c
+_DELETE_VALUE: Final = schema.record_value.delete().where(
+    _v.record_number == bindparam("b_number"), _v.slot == bindparam("b_slot")
+)
+_WITH_VALUE: Final = (
+    _SELECT.add_columns(_v.sealed)
+    .outerjoin_from(
+        schema.record,
+        schema.record_value,
+        sa.and_(_v.record_number == _r.number, _v.slot == bindparam("slot")),
+    )
+    .where(_r.number == bindparam("number"))
+)
 _DELETE_TAG = schema.search_tag.delete().where(
     _t.period_id == bindparam("b_period"),
     _t.tag == bindparam("b_tag"),
@@ -167,6 +180,18 @@ _DEAD_TAGS: Final = Bulk(_DELETE_TAG, ("b_period", "b_tag", "b_number"))
 Tag = tuple[PeriodId, int, RecordNumber]
 
 
+class SealedValue(NamedTuple):
+    """One long value as stored beside its record; `sealed` stays so here."""
+
+    number: RecordNumber
+    slot: int
+    seller: SellerId
+    sealed: bytes
+
+    def __repr__(self) -> str:
+        return "<sealed value>"
+
+
 @dataclass(slots=True)
 class Changes:
     """What one batch writes, gathered so that each table gets one statement."""
@@ -178,6 +203,8 @@ class Changes:
     dead_keys: list[RecordNumber] = field(default_factory=list)
     tags: list[Tag] = field(default_factory=list)
     dead_tags: list[Tag] = field(default_factory=list)
+    values: list[SealedValue] = field(default_factory=list)
+    dead_values: list[tuple[RecordNumber, int]] = field(default_factory=list)
     replace_by: dict[PeriodId, int] = field(default_factory=dict)
 
     def write(self, tx: Transaction) -> None:
@@ -192,6 +219,12 @@ class Changes:
             _CHANGED_KEYS.run(tx, _key_changes(self.keys))
         for chunk in _chunks(self.dead_keys):
             tx.execute(schema.record_key.delete().where(_k.record_number.in_(chunk)))
+            tx.execute(schema.record_value.delete().where(_v.record_number.in_(chunk)))
+        for number, slot in [*self.dead_values, *((v.number, v.slot) for v in self.values)]:
+            tx.execute(_DELETE_VALUE, {"b_number": number, "b_slot": slot})
+        for value in self.values:
+            # One statement each: a value may have megabytes.
+            tx.execute(schema.record_value.insert().values(tuple(value)))
         if self.dead_tags:
             _DEAD_TAGS.run(tx, self.dead_tags)
         if self.tags:
@@ -223,6 +256,12 @@ def by_number(tx: Transaction, number: RecordNumber) -> Row | None:
     """Return one record."""
     values = tx.execute(_BY_NUMBER, {"number": number}).first()
     return None if values is None else _row(values)
+
+
+def with_value(tx: Transaction, number: RecordNumber, slot: int) -> tuple[Row | None, bytes | None]:
+    """Return one record and the long value beside it in this slot, both as of one instant."""
+    values = tx.execute(_WITH_VALUE, {"number": number, "slot": slot}).first()
+    return (None, None) if values is None else (_row(values[:-1]), values[-1])
 
 
 def by_numbers(tx: Transaction, numbers: Sequence[RecordNumber]) -> list[Row]:
@@ -283,6 +322,7 @@ def purge(tx: Transaction, numbers: Sequence[RecordNumber]) -> None:
             .values(state=int(RecordState.GONE), blob=None)
         )
         tx.execute(schema.record_key.delete().where(_k.record_number.in_(chunk)))
+        tx.execute(schema.record_value.delete().where(_v.record_number.in_(chunk)))
 
 
 def delete_tags(tx: Transaction, period: PeriodId) -> None:

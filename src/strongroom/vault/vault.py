@@ -14,11 +14,10 @@ from strongroom.crypto import envelope
 from strongroom.crypto.index import SubjectKey, subject_key, subject_ref, tag
 from strongroom.crypto.token import ForeignToken, ForgedToken, Mint
 from strongroom.db.engine import Database, Transaction
-from strongroom.errors import Gone, Malformed, NotFound, Tampered
+from strongroom.errors import Gone, Malformed, NotFound
 from strongroom.policy.catalogue.slots import FIXED, OVERFLOW
 from strongroom.policy.grants import Allow, Decision, Deny, DenyReason, NotGranted, readable
 from strongroom.policy.purposes import may_serve
-from strongroom.policy.retention import DAY
 from strongroom.policy.sighting import Sighting
 from strongroom.terms import (
     Action,
@@ -32,14 +31,13 @@ from strongroom.terms import (
     Scalar,
     SellerId,
 )
-from strongroom.vault import store
+from strongroom.vault import large, store
 from strongroom.vault.batch import (
     SUBJECT_ID,
     Batch,
     Placed,
     RecordBox,
     names_of,
-    refuse_other_subject,
     slot_spec,
 )
 from strongroom.vault.canaries import Canaries
@@ -51,14 +49,14 @@ from strongroom.vault.events import (
     reveal_event,
     reveal_events,
     search_events,
-    tampered_event,
     unknown_order_event,
     unknown_token_event,
 )
 from strongroom.vault.flock import MOST_GUESTS, Guest
 from strongroom.vault.grants import GrantStore
-from strongroom.vault.keystore import Keystore, PeriodKind
+from strongroom.vault.keystore import Keystore
 from strongroom.vault.numbers import Numbers, Taken
+from strongroom.vault.opener import Opener
 from strongroom.vault.recent import RecentChanges, Recognised
 from strongroom.vault.searching import normal_form, one_of, same
 from strongroom.vault.store import RecordState, Row
@@ -95,6 +93,7 @@ class Vault:
         self._mint = Mint(token_key, environment)
         self.made = self._mint.made
         self._tokens_of = lru_cache(_RECORDS_AT_HAND)(self._mint.record)
+        self._opener = Opener(database, keystore, audit, self._box)
         self._boxes: dict[SellerId, RecordBox] = {}
         self._subject_keys: dict[SellerId, SubjectKey] = {}
         self._numbers = Numbers(database)
@@ -244,7 +243,7 @@ class Vault:
                 row = None
                 decision: Decision | None = None
             else:
-                gone = self._is_gone(row, now)
+                gone = self._opener.is_gone(row, now)
                 barred = None if refuses is None else refuses(row.seller, spec.category)
                 if not may_serve(purpose, spec.category, spec.subject):
                     barred = DenyReason.WRONG_PURPOSE
@@ -269,8 +268,8 @@ class Vault:
         if row is None or spec is None or decision is None:
             raise NotFound(f"no value is known for token {parsed.token}")
         self._enforce(caller, decision, f"token {parsed.token}", row, now)
-        slots = self._open(caller, row, now)
-        value = slots.get(parsed.slot)
+        slots = self._opener.open(caller, row, now)
+        value = self._opener.whole(caller, row, parsed.slot, slots.get(parsed.slot), now)
         if value is None:
             raise NotFound(
                 f"the latest version of record {row.number} has no value for token {parsed.token}"
@@ -306,7 +305,11 @@ class Vault:
             ask = partial(choose_each, tx, grants, wanted, purpose, seller, now)
             decisions = ask()
             decision = as_one(decisions, all_of_them=categories is not None)
-            if row is not None and isinstance(decision, Allow) and not self._is_gone(row, now):
+            if (
+                row is not None
+                and isinstance(decision, Allow)
+                and not self._opener.is_gone(row, now)
+            ):
                 # It will be read: now it counts, and a budget may say no.
                 decisions = ask(records=(row.number,))
                 decision = as_one(decisions, all_of_them=categories is not None)
@@ -315,7 +318,7 @@ class Vault:
                 event = unknown_order_event(caller, decision, seller, purpose, req)
                 self._audit.append(tx, event, now=now)
             else:
-                gone = self._is_gone(row, now)
+                gone = self._opener.is_gone(row, now)
                 if isinstance(decision, Allow):
                     events = reveal_events(caller, row, decisions, purpose, req, why, gone=gone)
                 else:
@@ -332,11 +335,12 @@ class Vault:
                 )
             raise NotFound("no such order is known for this seller")
         self._enforce(caller, decision, "this order", row, now)
-        return [
-            found
-            for found in self._values(row, self._open(caller, row, now, order), purpose)
-            if found.category in covered
-        ]
+        slots = self._opener.open(caller, row, now, order)
+        for number, value in slots.items():
+            spec = slot_spec(row, number)
+            if large.is_reference(value) and spec is not None and spec.category in covered:
+                slots[number] = self._opener.whole(caller, row, number, value, now) or ""
+        return [found for found in self._values(row, slots, purpose) if found.category in covered]
 
     def find(  # noqa: PLR0913 - as `reveal`
         self,
@@ -386,7 +390,7 @@ class Vault:
                     decision = verdict
             denied = not isinstance(decision, Allow)
             events = search_events(caller, decision, used, purpose, category, req, why)
-            found = [row for row in rows.values() if not self._is_gone(row, now)]
+            found = [row for row in rows.values() if not self._opener.is_gone(row, now)]
             touched = self.canaries.touch(tx, caller, found, purpose, req, now)
             self._audit.append(tx, *events, *touched, now=now)
         if denied:
@@ -424,9 +428,9 @@ class Vault:
             self._audit.append(tx, event, now=now)
         if row is None or not categories:
             raise NotFound("no such record is known")
-        gone = self._is_gone(row, now)
+        gone = self._opener.is_gone(row, now)
         state = "gone" if gone and row.state == RecordState.LIVE else STATES[row.state]
-        values = [] if gone else self._values(row, self._open(caller, row, now))
+        values = [] if gone else self._values(row, self._opener.open(caller, row, now))
         tokens = {value.slot: value.token for value in values if value.category in categories}
         return Described(row.number, row.seller, state, row.due_at, tokens)
 
@@ -470,6 +474,7 @@ class Vault:
         if box is None:
             box = self._boxes[seller] = RecordBox(
                 envelope.RecordSealer(self._environment, seller),
+                large.ValueSealer(self._environment, seller),
                 self._keystore,
                 self._subject_key_of(seller),
             )
@@ -495,45 +500,8 @@ class Vault:
             raise NotGranted(
                 f"{caller.name} may not read {what}: {decision.reason}", decision.reason
             )
-        if self._is_gone(row, now):
+        if self._opener.is_gone(row, now):
             raise Gone(f"{what}: its data was destroyed on its day")
-
-    def _is_gone(self, row: Row, now: datetime) -> bool:
-        """Say whether a record's day has come, whether or not the sweep has been there yet [2.1].
-
-        The key's own day counts besides the row's: a row is easier to edit.
-        """
-        if row.state != RecordState.LIVE or (
-            row.due_at is not None and row.due_at <= now.timestamp()
-        ):
-            return True
-        try:
-            period = None if row.period is None else self._keystore.find_period(row.period)
-        except Tampered:
-            return False  # opening it will say so, and record it
-        return (
-            period is not None
-            and period.kind is PeriodKind.DAY
-            and period.day * DAY <= now.timestamp()
-        )
-
-    def _open(
-        self, caller: Caller, row: Row, now: datetime, subject: str | None = None
-    ) -> dict[int, Scalar]:
-        """Decrypt, after the event was committed; what does not open is recorded as well.
-
-        `subject` is whose record it was looked up as: the reference that led here is not sealed.
-        """
-        box = self._box(row.seller)
-        try:
-            slots = box.open(row, box.dek(row)) if row.blob is not None else {}
-            if subject is not None and slots:
-                refuse_other_subject(row, slots, subject)
-            return slots  # noqa: TRY300 - the check belongs inside
-        except Tampered:
-            with self._database.write() as tx:
-                self._audit.append(tx, tampered_event(caller, row), now=now)
-            raise
 
     def _values(
         self, row: Row, slots: dict[int, Scalar], purpose: Purpose | None = None
@@ -568,16 +536,16 @@ class Vault:
         return [
             row
             for row in store.by_numbers(tx, numbers)
-            if row.seller == seller and not self._is_gone(row, now)
+            if row.seller == seller and not self._opener.is_gone(row, now)
         ]
 
     def _found(
         self, caller: Caller, row: Row, kind: str, wanted: str, now: datetime
     ) -> Found | None:
         """Confirm a candidate by its own values, inside the door, and give its tokens."""
-        if self._is_gone(row, now):
+        if self._opener.is_gone(row, now):
             return Found(row.number, row.seller, "gone", wanted if kind == "order" else None, {})
-        slots = self._open(caller, row, now, wanted.strip() if kind == "order" else None)
+        slots = self._opener.open(caller, row, now, wanted.strip() if kind == "order" else None)
         if kind != "order":
             values = (slots.get(number) for number, spec in FIXED.items() if spec.search == kind)
             if not any(isinstance(value, str) and same(kind, value, wanted) for value in values):

@@ -44,6 +44,7 @@ from strongroom.db.schema.records import (
     record,
     record_block,
     record_key,
+    record_value,
     search_tag,
 )
 from strongroom.db.schema.reviews import baseline, review_campaign, review_item
@@ -125,6 +126,7 @@ __all__ = [
     "record",
     "record_block",
     "record_key",
+    "record_value",
     "recovery_code",
     "report_document",
     "request_key",

@@ -48,6 +48,15 @@ record_key = sa.Table(
     sa.Index("record_key_period", "period_id"),
 )
 
+record_value = sa.Table(
+    "record_value",
+    vault,
+    column("record_number", Id, "reference", primary_key=True, autoincrement=False),
+    column("slot", sa.Integer, "reference", primary_key=True, autoincrement=False),
+    column("seller_id", Id, "reference"),
+    column("sealed", sa.LargeBinary, "sealed"),  # of a value too long for its record, as labels are
+)
+
 search_tag = sa.Table(
     "search_tag",
     vault,

@@ -37,7 +37,7 @@ _LINES: Final = ("application/jsonl", "application/x-ndjson", "application/x-jso
 
 
 class Sealed(Malformed):
-    """The document is no text: nothing in it can be replaced, so it does not pass."""
+    """The document is no text: nothing in it can be replaced, so only its token passes."""
 
 
 @dataclass(frozen=True, slots=True)

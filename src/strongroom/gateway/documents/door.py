@@ -25,15 +25,28 @@ from strongroom.gateway import answers
 from strongroom.gateway.answers import Refusal
 from strongroom.gateway.documents.document import Document, Said, Sealed
 from strongroom.gateway.documents.encoding import JAPANESE, Decoder, Encoder, known_encoding
-from strongroom.gateway.documents.fetching import DocumentLimits, Fetcher, breathe
+from strongroom.gateway.documents.fetching import (
+    DocumentLimits,
+    Fetcher,
+    breathe,
+    read_whole,
+)
 from strongroom.gateway.documents.links import LINK_PATH, Link, Links, Way
 from strongroom.gateway.documents.page import Origin, Page
 from strongroom.gateway.documents.places import Found, place_reader
 from strongroom.gateway.documents.restoring import Restorer, Written, form_of
+from strongroom.gateway.documents.whole import (
+    CONTENT_TYPE,
+    SLOT,
+    answer_of,
+    kind_of,
+    sighting_of,
+)
 from strongroom.gateway.exchange import Exchange
 from strongroom.gateway.lwa import Doorman
 from strongroom.gateway.outgoing import misplaced, purpose_of
 from strongroom.leaks.markers import Markers
+from strongroom.paper.forms import UNKNOWN
 from strongroom.policy.catalogue.feeds import FeedPlaces
 from strongroom.policy.catalogue.reports import Reports
 from strongroom.terms import Action, Category, Purpose, RecordNumber, Scalar, SellerId
@@ -136,6 +149,13 @@ class DocumentDoor:
     async def _download(
         self, exchange: Exchange, link: Link, seller: Seller, receive: Receive, send: Send
     ) -> None:
+        if link.whole or not await self._transform(exchange, link, seller, receive, send):
+            await self._keep(exchange, link, seller, receive, send)
+
+    async def _transform(
+        self, exchange: Exchange, link: Link, seller: Seller, receive: Receive, send: Send
+    ) -> bool:
+        """Send a document with tokens in it; False where nothing can be replaced in it, and nothing was sent."""
         sending = _Sending(exchange, receive, send)
         document: Document | None = None
         try:
@@ -158,6 +178,8 @@ class DocumentDoor:
             self._tell(exchange, EventType.GATEWAY_DOCUMENT_SERVED, None, document)
             exchange.recorded = True
             await sending.finish(document.content_type, rest)
+        except Sealed:
+            return False
         except _ClientLeft:
             self._tell(exchange, EventType.GATEWAY_DOCUMENT_SERVED, Reason.UNREACHABLE, document)
         except asyncio.CancelledError:
@@ -171,6 +193,43 @@ class DocumentDoor:
             # Returning without the last chunk makes the server close the connection.
             reason = _refusal(exc).reason
             self._tell(exchange, EventType.GATEWAY_DOCUMENT_SERVED, reason, document)
+        return True
+
+    async def _keep(
+        self, exchange: Exchange, link: Link, seller: Seller, receive: Receive, send: Send
+    ) -> None:
+        """Keep a document whole, and send its token. Raises: Refusal."""
+        try:
+            async with (
+                _within(self._limits.total_seconds),
+                self._fetcher.get(seller, link.url) as response,
+            ):
+                content = await read_whole(response, self._limits.whole_bytes)
+            form = kind_of(content)
+            if form == UNKNOWN and not link.whole:
+                # It should have been text, and is nothing that anybody prints either.
+                raise Sealed("the document has no form that is known")  # noqa: TRY301 - ends as any
+            now = self._clock()
+            seen = sighting_of(
+                f"{link.op}/{link.document}", content, link.seen_at, int(now.timestamp())
+            )
+            (placed,) = self._vault.put(
+                link.seller,
+                [seen],
+                caller=exchange.caller,
+                op=link.op,
+                now=now,
+                req=exchange.request_id,
+                src_ip=exchange.src_ip,
+            )
+            answer = answer_of(placed.token(SLOT), form, content)
+            self._tell(
+                exchange, EventType.GATEWAY_DOCUMENT_SERVED, None, None, n=1, size=len(content)
+            )
+        except Exception as exc:
+            raise _refusal(exc) from exc
+        exchange.recorded = True
+        await _Sending(exchange, receive, send).finish(CONTENT_TYPE, answer)
 
     async def _pass(
         self, exchange: Exchange, document: Document, pages: Iterator[Page], sending: "_Sending"
@@ -343,6 +402,7 @@ class DocumentDoor:
         reason: Reason | None,
         document: Document | None,
         n: int | None = None,
+        size: int | None = None,
     ) -> None:
         """Record how a document ended; a good end goes out only after this."""
         event = Event(
@@ -352,7 +412,7 @@ class DocumentDoor:
             reason=reason,
             op=exchange.op,
             n=document.records if document is not None else n,
-            bytes_=document.bytes if document is not None else None,
+            bytes_=document.bytes if document is not None else size,
             seller=exchange.seller,
             req=exchange.request_id,
             src_ip=exchange.src_ip,

@@ -27,6 +27,7 @@ HOSTS: Final = (".amazonaws.com", ".amazonaws.com.cn", ".cloudfront.net", ".amaz
 """Where Amazon keeps documents, each by its end."""
 
 _HTTPS: Final = 443
+_PIECE_BYTES: Final = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,8 @@ class DocumentLimits:
     total_seconds: float = 1800.0
     upload_bytes: int = 64 * 1024 * 1024
     """A feed is held in memory until it is complete: Amazon's storage takes none without its length."""
+    whole_bytes: int = 16 * 1024 * 1024
+    """A label or an invoice, as it comes; it is in memory some times over until it is stored."""
     at_once: int = 4
     """Documents under way, for each selling partner."""
 
@@ -192,6 +195,28 @@ def _refused(status: int) -> Refusal:
             403, "Amazon's link to the document has expired.", Reason.UPSTREAM_ERROR
         )
     return upstream_failed(502, "Amazon did not give the document.", Reason.UPSTREAM_ERROR)
+
+
+async def read_whole(response: aiohttp.ClientResponse, limit: int) -> bytes:
+    """Return a document's bytes. Raises: Refusal where there are none, too many, or fewer than were announced."""
+    if (response.content_length or 0) > limit:
+        raise _too_large()
+    pieces, size = [], 0
+    async for piece in response.content.iter_chunked(_PIECE_BYTES):
+        pieces.append(piece)
+        size += len(piece)
+        if size > limit:
+            raise _too_large()
+        await breathe()
+    if not size:
+        raise upstream_failed(502, "Amazon's document is empty.", Reason.MALFORMED_UPSTREAM)
+    return b"".join(pieces)
+
+
+def _too_large() -> Refusal:
+    return upstream_failed(
+        502, "The document is larger than Strongroom keeps.", Reason.MALFORMED_UPSTREAM
+    )
 
 
 async def breathe() -> None:

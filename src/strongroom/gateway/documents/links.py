@@ -15,6 +15,7 @@ from strongroom.audit.entry import Reason
 from strongroom.crypto.ticket import TicketBox, TicketKind
 from strongroom.errors import Unauthenticated
 from strongroom.gateway.answers import Refusal, denied, upstream_failed
+from strongroom.gateway.documents.whole import document_id
 from strongroom.gateway.extraction import Cursor, Extraction, Json
 from strongroom.gateway.facts import seconds
 from strongroom.gateway.outgoing import Asking
@@ -44,18 +45,30 @@ class _Place:
     """Where an operation's answer says what about its document."""
 
     way: Way
-    id: str
+    id: str = ""
     kind: str | None = None
     lines: bool = False
+    whole: bool = False
+    """Nothing in it can be replaced, and nothing names it but its address."""
 
 
+_WHOLE: Final = _Place(Way.DOWN, whole=True)
 _PLACES: Final[Mapping[str, _Place]] = {
     "reports_2021-06-30.getReportDocument": _Place(Way.DOWN, "reportDocumentId"),
     "feeds_2021-06-30.getFeedDocument": _Place(Way.DOWN, "feedDocumentId", FEED_RESULT),
     "feeds_2021-06-30.createFeedDocument": _Place(Way.UP, "feedDocumentId"),
     "dataKiosk_2023-11-15.getDocument": _Place(Way.DOWN, "documentId", DATA_KIOSK, lines=True),
+    "InvoicesApiModel_2024-06-19.getInvoicesDocument": _WHOLE,
+    "InvoicesApiModel_2024-06-19.getGovernmentInvoiceDocument": _WHOLE,
+    "awd_2024-05-09.getInboundShipmentLabels": _WHOLE,
+    "easyShip_2022-03-23.createScheduledPackageBulk": _WHOLE,
+    "externalFulfillmentShipments_2024-09-11.generateShipLabels": _WHOLE,
+    "fulfillmentInboundV0.getBillOfLading": _WHOLE,
+    "fulfillmentInboundV0.getLabels": _WHOLE,
+    "fulfillmentInbound_2024-03-20.createMarketplaceItemLabels": _WHOLE,
+    "fulfillmentInbound_2024-03-20.getDeliveryChallanDocument": _WHOLE,
 }
-"""Operations whose links lead to documents that the gateway can read; links of others end the answer."""
+"""Operations whose links lead to documents that the gateway can read or keep; links of others end the answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +82,7 @@ class Link:
     kind: str | None
     packed: bool
     lines: bool
+    whole: bool
     made_at: int
     """In seconds; 0 where Amazon did not tell."""
     seen_at: int
@@ -91,15 +105,16 @@ class Links:
         What was done is done: the answer to it passes, without what leads to documents that can't be read.
         """
         for link in found.links:
-            if asking.operation.id in _PLACES:
+            if asking.operation.id in _PLACES and asking.base:
                 link.write(self._ours(asking, found.document, link))
             else:
                 link.drop()
 
     def refuse_unknown(self, asking: Asking, found: Extraction) -> None:
         """End an answer to a question with a link that nothing rewrites. Raises: Refusal."""
-        known = asking.operation.id in _PLACES
-        if found.links and (not asking.base if known else asking.operation.read_only):
+        place, asked = _PLACES.get(asking.operation.id), asking.operation.read_only
+        no_way = asked if place is None else not asking.base and (asked or not place.whole)
+        if found.links and no_way:
             raise upstream_failed(
                 502,
                 "Amazon's answer leads to a document that Strongroom can't read.",
@@ -133,6 +148,7 @@ class Links:
             found["k"],
             found["z"],
             found["l"],
+            found.get("w", False),
             found["m"],
             found["f"],
             PrincipalId(found["p"]),
@@ -143,6 +159,8 @@ class Links:
     def _ours(self, asking: Asking, document: Json, link: Cursor) -> str:
         place = _PLACES[asking.operation.id]
         id_, packing = document.get(place.id), document.get("compressionAlgorithm")
+        if place.whole:
+            id_, packing = document_id(link.value), None
         if not isinstance(id_, str) or not _DOCUMENT(id_) or len(link.value) > _MAX_URL:
             raise _unreadable()
         if packing not in (None, "GZIP"):
@@ -159,6 +177,7 @@ class Links:
                 "k": place.kind or seen.report_type,
                 "z": packing is not None,
                 "l": place.lines,
+                "w": place.whole,
                 "m": int(seen.made_at.timestamp()) if seen.made_at else 0,
                 "f": int(seen.first_seen_at.timestamp()),
                 "p": asking.bearer.caller.principal,

@@ -1,0 +1,50 @@
+"""Keeps a document whole in which nothing can be replaced: labels, invoices, archives, pictures [1.3, 2.3, 2.4].
+
+Its bytes become one value of a record of their own, for as long as any document's; the app gets a token and what kind
+of file it is. Handing it out is `paper`'s. Nothing is written to a file.
+"""
+
+import base64
+from hashlib import sha256
+from typing import Final
+from urllib.parse import urlsplit
+
+import orjson
+
+from strongroom.errors import Malformed
+from strongroom.paper.forms import UNKNOWN, file_of
+from strongroom.policy.kinds import KEPT
+from strongroom.policy.sighting import Sighting
+
+SLOT: Final = "sealed:0.content"
+CONTENT_TYPE: Final = "application/json"
+
+_KIND: Final = "document"
+_REF_DIGITS: Final = 40
+
+
+def document_id(url: str) -> str:
+    """Return what tells a document from another where Amazon names none: its address without the signature."""
+    parts = urlsplit(url)
+    return sha256(f"{parts.netloc}{parts.path}".encode()).hexdigest()[:_REF_DIGITS]
+
+
+def sighting_of(document: str, content: bytes, first_seen_at: int, now: int) -> Sighting:
+    """Return what the vault keeps of a document: its day counts from the first time that it was asked for."""
+    text = base64.b64encode(content).decode("ascii")
+    ref = sha256(document.encode()).hexdigest()[:_REF_DIGITS]
+    facts = KEPT[_KIND]._replace(purchased_at=first_seen_at)
+    return Sighting(_KIND, f"{ref}-whole", {SLOT: text}, facts, now)
+
+
+def kind_of(content: bytes) -> str:
+    """Return what a document is, by how it begins; packed once, it is what is in it."""
+    try:
+        return file_of(base64.b64encode(content).decode("ascii")).content_type
+    except Malformed:
+        return UNKNOWN
+
+
+def answer_of(token: str, content_type: str, content: bytes) -> bytes:
+    """Return what the app gets in the document's place."""
+    return orjson.dumps({"document": token, "content_type": content_type, "bytes": len(content)})

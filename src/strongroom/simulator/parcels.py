@@ -1,0 +1,330 @@
+"""Labels bought: Merchant Fulfillment v0 and Shipping v2, with the people of the order or of the request on them.
+
+A label is a small but whole PDF, ZPL or PNG file; the PDF carries as many bytes of picture as a carrier's logo, so that
+its size is that of a real one.
+"""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import hashlib
+import random
+import struct
+import threading
+import zlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+from strongroom.simulator.book import OrderBook
+from strongroom.simulator.config import SellerAccount
+from strongroom.simulator.errors import invalid_input, not_found
+from strongroom.simulator.orders import Order, Slots
+from strongroom.simulator.shapes import Json, instant, present
+
+_LOGO_BYTES: Final = 48 * 1024
+_SERVICE: Final = "SIM-STANDARD"
+_RATE: Final = {"CurrencyCode": "EUR", "Amount": 4.9}
+_FORMATS: Final = {"PDF": "application/pdf", "ZPL203": "application/zpl", "PNG": "image/png"}
+
+_V0: Final = {
+    "Name": "name",
+    "AddressLine1": "address_line_1",
+    "AddressLine2": "address_line_2",
+    "AddressLine3": "address_line_3",
+    "City": "city",
+    "StateOrProvinceCode": "state",
+    "PostalCode": "postal_code",
+    "Phone": "phone",
+}
+
+
+@dataclass(slots=True)
+class _Shipment:
+    seller: str
+    id: str
+    order: str
+    shipped_from: Json
+    items: list[Any]
+    format: str
+    tracking: str
+    created_at: datetime
+    status: str = "Purchased"
+
+
+@dataclass(slots=True)
+class _Quote:
+    seller: str
+    to: Mapping[str, Any]
+    packages: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class _Bought:
+    seller: str
+    documents: Json
+
+
+class Parcels:
+    """Shipments of every seller. Safe between threads."""
+
+    def __init__(self, book: OrderBook, seed: int, clock: Callable[[], datetime]) -> None:
+        """Ship this book's orders, and whatever Shipping v2 is asked to ship."""
+        self._book = book
+        self._clock = clock
+        self._rng = random.Random(f"{seed}/parcels")  # noqa: S311 - ids and pictures
+        self._lock = threading.Lock()
+        self._shipments: dict[str, _Shipment] = {}
+        self._quotes: dict[str, _Quote] = {}
+        self._bought: dict[str, _Bought] = {}
+
+    # -- Merchant Fulfillment v0 --
+
+    def get_services(self, account: SellerAccount, request: object) -> Json:
+        """Answer getEligibleShipmentServices."""
+        self._ordered(account, _details(request))
+        return {"payload": {"ShippingServiceList": [self._service("PDF")]}}
+
+    def create_shipment(self, account: SellerAccount, request: object) -> Json:
+        """Answer createShipment."""
+        details = _details(request)
+        order = self._ordered(account, details)
+        wanted = details.get("ShippingServiceOptions", {}).get("LabelFormat", "PDF")
+        if wanted not in _FORMATS:
+            raise invalid_input("The label format is not available")
+        with self._lock:
+            shipment = _Shipment(
+                account.name,
+                f"{self._rng.getrandbits(64):016x}",
+                order.order_id,
+                dict(details.get("ShipFromAddress", {})),
+                list(details.get("ItemList", [])),
+                wanted,
+                self._tracking(),
+                self._clock(),
+            )
+            self._shipments[shipment.id] = shipment
+        return {"payload": self._shown(shipment, order)}
+
+    def get_shipment(self, account: SellerAccount, shipment_id: str) -> Json:
+        """Answer getShipment."""
+        return {"payload": self._shown(*self._shipment(account, shipment_id))}
+
+    def cancel_shipment(self, account: SellerAccount, shipment_id: str) -> Json:
+        """Answer cancelShipment."""
+        shipment, order = self._shipment(account, shipment_id)
+        shipment.status = "RefundPending"
+        return {"payload": self._shown(shipment, order)}
+
+    # -- Shipping v2 --
+
+    def get_rates(self, account: SellerAccount, request: object) -> Json:
+        """Answer getRates."""
+        asked = request if isinstance(request, dict) else {}
+        to = asked.get("shipTo")
+        if not isinstance(to, dict) or not to.get("addressLine1") or not asked.get("packages"):
+            raise invalid_input("The request lacks shipTo or packages")
+        packages = [
+            str(package.get("packageClientReferenceId", "")) for package in asked["packages"]
+        ]
+        with self._lock:
+            token = f"quote-{self._rng.getrandbits(64):016x}"
+            self._quotes[token] = _Quote(account.name, to, packages)
+        rate = {
+            "rateId": f"{token}-1",
+            "carrierId": "SIM",
+            "carrierName": "Simulated Parcels",
+            "serviceId": _SERVICE,
+            "serviceName": "Standard",
+            "totalCharge": {"value": 4.9, "unit": "EUR"},
+            "requiresAdditionalInputs": False,
+            "supportedDocumentSpecifications": [
+                {"format": name, "size": {"length": 6.0, "width": 4.0, "unit": "INCH"}}
+                for name in ("PDF", "ZPL", "PNG")
+            ],
+        }
+        return {"payload": {"requestToken": token, "rates": [rate]}}
+
+    def purchase(self, account: SellerAccount, request: object) -> Json:
+        """Answer purchaseShipment."""
+        asked = request if isinstance(request, dict) else {}
+        specified = asked.get("requestedDocumentSpecification", {})
+        quote = self._quotes.get(str(asked.get("requestToken")))
+        if quote is None or quote.seller != account.name:
+            raise invalid_input("The requestToken is not valid")
+        form = {"ZPL": "ZPL203"}.get(specified.get("format"), specified.get("format", "PDF"))
+        lines = [str(quote.to[name]) for name in sorted(quote.to) if quote.to[name]]
+        with self._lock:
+            shipment = f"{self._rng.getrandbits(64):016x}"
+            details = [
+                {
+                    "packageClientReferenceId": package,
+                    "trackingId": self._tracking(),
+                    "packageDocuments": [
+                        {
+                            "type": "LABEL",
+                            "format": specified.get("format", "PDF"),
+                            "contents": _text(self._label(form, lines)),
+                        }
+                    ],
+                }
+                for package in quote.packages
+            ]
+            self._bought[shipment] = _Bought(account.name, {"details": details})
+        payload = {
+            "shipmentId": shipment,
+            "packageDocumentDetails": details,
+            "promise": {"deliveryWindow": {"start": instant(self._clock())}},
+        }
+        return {"payload": payload}
+
+    def get_documents(
+        self, account: SellerAccount, shipment_id: str, query: Mapping[str, str]
+    ) -> Json:
+        """Answer getShipmentDocuments."""
+        bought = self._bought.get(shipment_id)
+        if bought is None or bought.seller != account.name:
+            raise not_found("The requested shipment was not found")
+        for detail in bought.documents["details"]:
+            if detail["packageClientReferenceId"] == query.get("packageClientReferenceId"):
+                return {"payload": {"shipmentId": shipment_id, "packageDocumentDetail": detail}}
+        raise invalid_input("The package is not part of the shipment")
+
+    # -- private --
+
+    def _ordered(self, account: SellerAccount, details: Mapping[str, Any]) -> Order:
+        order = self._book.find(str(details.get("AmazonOrderId")), account.name)
+        if order is None or not order.slots:
+            raise not_found("The requested order was not found")
+        return order
+
+    def _shipment(self, account: SellerAccount, shipment_id: str) -> tuple[_Shipment, Order]:
+        shipment = self._shipments.get(shipment_id)
+        order = self._book.find(shipment.order, account.name) if shipment is not None else None
+        if shipment is None or order is None:
+            raise not_found("The requested shipment was not found")
+        return shipment, order
+
+    def _service(self, form: str) -> Json:
+        return {
+            "ShippingServiceName": "Simulated Parcels Standard",
+            "CarrierName": "SIM",
+            "ShippingServiceId": _SERVICE,
+            "ShippingServiceOfferId": "sim-offer-1",
+            "ShipDate": instant(self._clock()),
+            "Rate": _RATE,
+            "RateWithAdjustments": _RATE,
+            "AdjustmentItemList": [],
+            "ShippingServiceOptions": {
+                "DeliveryExperience": "NoTracking",
+                "CarrierWillPickUp": False,
+                "LabelFormat": form,
+            },
+            "RequiresAdditionalSellerInputs": False,
+        }
+
+    def _shown(self, shipment: _Shipment, order: Order) -> Json:
+        to = _address(order.slots, "recipient", order.country_code)
+        label = self._label(shipment.format, [order.order_id, *map(str, to.values())])
+        return present(
+            {
+                "ShipmentId": shipment.id,
+                "AmazonOrderId": order.order_id,
+                "ItemList": shipment.items,
+                "ShipFromAddress": shipment.shipped_from,
+                "ShipToAddress": to,
+                "PackageDimensions": {
+                    "Length": 20,
+                    "Width": 10,
+                    "Height": 5,
+                    "Unit": "centimeters",
+                },
+                "Weight": {"Value": 500, "Unit": "g"},
+                "Insurance": {"CurrencyCode": "EUR", "Amount": 0},
+                "ShippingService": self._service(shipment.format),
+                "Label": {
+                    "Dimensions": {"Length": 6, "Width": 4, "Unit": "inches"},
+                    "FileContents": {
+                        "Contents": _text(gzip.compress(label, mtime=0)),
+                        "FileType": _FORMATS[shipment.format],
+                        "Checksum": _text(hashlib.md5(label, usedforsecurity=False).digest()),
+                    },
+                    "LabelFormat": shipment.format,
+                },
+                "Status": shipment.status,
+                "TrackingId": shipment.tracking,
+                "CreatedDate": instant(shipment.created_at),
+            }
+        )
+
+    def _tracking(self) -> str:
+        return f"SIM{self._rng.randrange(10**12):012d}"
+
+    def _label(self, form: str, lines: list[str]) -> bytes:
+        if form == "ZPL203":
+            fields = "".join(
+                f"^FO40,{40 + 40 * n}^A0N,32^FD{line}^FS" for n, line in enumerate(lines)
+            )
+            return f"^XA^CI28{fields}^XZ".encode()
+        return _png(lines) if form == "PNG" else _pdf(lines)
+
+
+def _details(request: object) -> Mapping[str, Any]:
+    details = request.get("ShipmentRequestDetails") if isinstance(request, dict) else None
+    if not isinstance(details, dict) or not isinstance(details.get("ShipFromAddress"), dict):
+        raise invalid_input("Request is missing required field: ShipmentRequestDetails")
+    return details
+
+
+def _address(slots: Slots, whose: str, country: str) -> Json:
+    found = {member: slots.get(f"{whose}.{name}") for member, name in _V0.items()}
+    return present({**found, "CountryCode": country})
+
+
+def _text(content: bytes) -> str:
+    return base64.b64encode(content).decode("ascii")
+
+
+def _pdf(lines: list[str]) -> bytes:
+    """Return a page with these lines, beside a logo that is as large as a real one."""
+    escaped = [line.replace("\\", r"\\").replace("(", r"\(").replace(")", r"\)") for line in lines]
+    text = "BT /F1 12 Tf 20 400 Td 16 TL " + " ".join(f"({line}) Tj T*" for line in escaped) + " ET"
+    page = text.encode("latin-1", "replace")
+    # The same bytes for the same lines, whenever the label is asked for.
+    logo = random.Random("logo").randbytes(_LOGO_BYTES)  # noqa: S311 - a picture
+    objects = (
+        b"<< /Type /Catalog /Pages 2 0 R >>",
+        b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
+        b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 288 432] /Contents 4 0 R /Resources 6 0 R >>",
+        b"<< /Length %d >>\nstream\n%b\nendstream" % (len(page), page),
+        b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
+        b"<< /Font << /F1 5 0 R >> >>",
+        b"<< /Length %d >>\nstream\n%b\nendstream" % (len(logo), logo),
+    )
+    made, places = b"%PDF-1.4\n", []
+    for number, content in enumerate(objects, 1):
+        places.append(len(made))
+        made += b"%d 0 obj\n%b\nendobj\n" % (number, content)
+    table = b"".join(b"%010d 00000 n \n" % place for place in places)
+    trailer = b"trailer << /Size %d /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n"
+    head = b"xref\n0 %d\n0000000000 65535 f \n" % (len(objects) + 1)
+    return made + head + table + trailer % (len(objects) + 1, len(made))
+
+
+def _png(lines: list[str]) -> bytes:
+    """Return a white point that says these lines in its text."""
+
+    def chunk(name: bytes, data: bytes) -> bytes:
+        return (
+            struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+        )
+
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", struct.pack(">IIBBBBB", 1, 1, 8, 0, 0, 0, 0))
+        + chunk(b"tEXt", b"Comment\0" + " ".join(lines).encode("latin-1", "replace"))
+        + chunk(b"IDAT", zlib.compress(b"\0\xff"))
+        + chunk(b"IEND", b"")
+    )
