@@ -325,6 +325,14 @@ CATALOGUE: Final[Mapping[EventType, Described]] = {
     EventType.LEAK_SCAN_STARTED: Described("2.5", "a scan for leaks began", "op obj"),
     EventType.LEAK_SCAN_FINISHED: Described("2.5", "it ended", "op obj n bytes"),
     EventType.LEAK_FOUND: Described("2.5", "it found something", "op n records"),
+    EventType.IMPORT_STARTED: Described(
+        "2.4", "an app's own table or file began to be taken in", "op obj seller"
+    ),
+    EventType.IMPORT_FINISHED: Described(
+        "2.4",
+        "it ended; `n` values gave way to tokens, and a failure says that others remain",
+        "op obj n seller",
+    ),
 }
 
 _UNDECLARED: Final = {

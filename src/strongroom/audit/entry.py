@@ -178,6 +178,8 @@ class EventType(StrEnum):
     LEAK_SCAN_STARTED = "leak.scan.started"
     LEAK_SCAN_FINISHED = "leak.scan.finished"
     LEAK_FOUND = "leak.found"
+    IMPORT_STARTED = "import.started"
+    IMPORT_FINISHED = "import.finished"
 
 
 class Outcome(StrEnum):

@@ -45,6 +45,7 @@ MODULES: Final[Mapping[str, tuple[str, ...]]] = {
     "machines": ("node", "app"),
     "secrets": ("secret", "seller", "keys"),
     "scan": ("scan",),
+    "arriving": ("import",),
     "canaries": ("canary",),
     "measure": ("bench",),
     "demo": ("demo",),

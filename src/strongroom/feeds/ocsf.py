@@ -242,6 +242,8 @@ TABLE: Final[Mapping[EventType, Row]] = {
     _T.RETENTION_SWEEP_FINISHED: Row(_STORE, 7),
     _T.LEAK_SCAN_STARTED: Row(_API, 1),
     _T.LEAK_SCAN_FINISHED: Row(_API, 1),
+    _T.IMPORT_STARTED: Row(_API, 1),
+    _T.IMPORT_FINISHED: Row(_API, 1),
     _T.LEAK_FOUND: Row(_FINDING, 1, _CRITICAL),
 }
 
