@@ -187,6 +187,10 @@ CATALOGUE: Final[Mapping[EventType, Described]] = {
         "1.3", "an app may act for a selling partner", "op obj req seller src"
     ),
     EventType.AUTHORIZATION_REVOKED: Described("1.3", "it may no longer", "op obj seller src"),
+    EventType.CONSENT_OPENED: Described(
+        "1.3", "an app may bring a selling partner's authorization code, once", "obj seller"
+    ),
+    EventType.CONSENT_USED: Described("1.3", "it brought one, or tried to", "obj seller"),
     EventType.GRANT_REQUESTED: Described("1.3", "access was asked for", "obj purpose pii chg req"),
     EventType.GRANT_APPROVED: Described(
         "1.3", "a second person approved it", "obj purpose pii chg req"
