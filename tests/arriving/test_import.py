@@ -6,12 +6,14 @@ import csv
 import io
 import json
 import sqlite3
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from tests.support import postgres
 from tests.support import shop as shops
 from tests.support.offline import Offline
 from tests.support.shop import FIELDS, mapping, sale, shop, table_of
@@ -42,11 +44,17 @@ def home(made: Offline, monkeypatch: pytest.MonkeyPatch) -> Offline:
     return made
 
 
+@pytest.fixture
+def empty_postgres(postgres_cluster: postgres.Cluster) -> Iterator[str]:
+    with postgres_cluster.database(postgres.EMPTY) as found:
+        yield found
+
+
 @pytest.fixture(params=["sqlite", "postgres"])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'shop.db'}"
-    found: str = request.getfixturevalue("postgres_database")
+    found: str = request.getfixturevalue("empty_postgres")
     return found
 
 
@@ -215,6 +223,52 @@ def test_a_wrong_mapping_is_named_before_anything_happens(
         assert code in (1, 2)
         assert message in error["error"]["message"]
         assert made.rows() == [one.row()]
+
+
+@pytest.mark.parametrize("kind", ["uuid", "two", "instant"])
+def test_rows_are_found_by_keys_of_every_kind(
+    home: Offline, empty_postgres: str, tmp_path: Path, kind: str
+) -> None:
+    """More rows than one page has; each is taken once."""
+    engine = sa.create_engine(empty_postgres)
+    keys = {
+        "uuid": ("id uuid PRIMARY KEY", "md5(n::text)::uuid", "id"),
+        "two": ("a text, b bigint, PRIMARY KEY (a, b)", "chr(97 + n % 3), n", ["a", "b"]),
+        "instant": (
+            "at timestamptz NOT NULL UNIQUE",
+            "timestamptz '2026-03-29 00:00+01' + n * interval '1 minute'",
+            "at",
+        ),
+    }
+    declared, value, key = keys[kind]
+    number = {"uuid": 361, "two": 362, "instant": 363}[kind]
+    with engine.begin() as connection:
+        connection.execute(
+            sa.text(f"CREATE TABLE sales (order_id text, bought text, name text, {declared})")
+        )
+        connection.execute(
+            sa.text(
+                f"INSERT INTO sales SELECT '{shops.order_id(number)}', '{machine_clock().date()}', "
+                f"'Käufer ' || n % 7, {value} FROM generate_series(1, 1100) n"
+            )
+        )
+    source = table_of(empty_postgres) | {"key": key}
+    fields = {"name": "recipient.name"}
+    path = mapping(tmp_path, source, fields=fields, order={"purchased": "bought"})
+    result = home.command("import", path)
+    assert (result["rows"], result["replaced_rows"]) == (1100, 1100)
+    with engine.connect() as connection:
+        found = connection.execute(sa.text("SELECT count(DISTINCT name) FROM sales")).scalar_one()
+    engine.dispose()
+    assert found == 7
+
+
+def test_a_vaults_own_database_is_no_source(
+    home: Offline, postgres_database: str, tmp_path: Path
+) -> None:
+    source = table_of(postgres_database) | {"table": "seller"}
+    path = mapping(tmp_path, source, fields={"name": "recipient.name"}, order={})
+    assert "a home itself" in home.attempt("import", path)[2]["error"]["message"]
 
 
 def test_a_column_too_short_for_a_token_is_named_before_anything_is_written(

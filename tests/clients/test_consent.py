@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import urllib.parse
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from sp_api.auth import AccessTokenClient
@@ -22,7 +23,7 @@ def test_the_client_redeems_a_code_and_works_on_with_our_token(shop: Shop) -> No
     app = shop.apps["beta"]
     state = shop.home.ask("consent.open", app="erp", seller="beta")["state"]
     client = TokenClient(
-        credentials={"lwa_app_id": app.client_id, "lwa_client_secret": app.client_secret},
+        credentials=SimpleNamespace(lwa_app_id=app.client_id, lwa_client_secret=app.client_secret),
         refresh_token="none yet",
         verify=shop.home.tls(),
     )

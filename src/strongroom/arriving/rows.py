@@ -22,6 +22,9 @@ LONGEST_VALUE_BYTES: Final = 64 * 1024
 
 LONGEST_ROW_BYTES: Final = 96 * 1024
 
+_LONGEST_FACT: Final = 64
+"""Of a date or a status; a longer text is neither."""
+
 _SAFE_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_. -]{0,63}").fullmatch
 _PERSONAL: Final = frozenset({Kind.EMAIL, Kind.PHONE})
 
@@ -92,7 +95,8 @@ class Reader:
 
     def _facts(self, cells: Cells) -> SightedFacts:
         def said(name: str) -> str:
-            return cells.get(self._mapping.facts.get(name, ""), "")
+            text = cells.get(self._mapping.facts.get(name, ""), "")
+            return text if len(text) <= _LONGEST_FACT else ""
 
         read = self._instants.read
         word = said("status")

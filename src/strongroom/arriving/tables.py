@@ -25,6 +25,9 @@ from strongroom.leaks.outside import conninfo, is_dsn
 
 _SQLITE: Final = "sqlite:///"
 _AT_ONCE: Final = 500
+_OURS: Final = {"audit_event", "record_key"}
+"""Tables that only a vault has."""
+
 _WAIT_SECONDS: Final = 30
 
 
@@ -145,7 +148,9 @@ class TableSource:
         keys = [self._table.c[name] for name in self._key]
         query = sa.select(self._table).order_by(*keys).limit(_AT_ONCE)
         if last is not None:
-            query = query.where(sa.tuple_(*keys) > sa.tuple_(*map(sa.literal, last)))
+            # Without types, as above: a guessed one may order otherwise than the column does.
+            behind = [sa.literal(part, sa.types.NullType()) for part in last]
+            query = query.where(sa.tuple_(*keys) > sa.tuple_(*behind))
         with self._reading() as connection:
             found = connection.execute(query).all()
         return [self._row(self.done + n, row) for n, row in enumerate(found, 1)]
@@ -189,7 +194,10 @@ class TableSource:
         self, connection: sa.Connection, schema: str | None, name: str, plan: Plan
     ) -> list[str]:
         inspector = sa.inspect(connection)
-        if name not in inspector.get_table_names(schema):
+        names = inspector.get_table_names(schema)
+        if set(names) >= _OURS:
+            raise Malformed("this database belongs to a home itself")
+        if name not in names:
             raise Malformed(f"there is no table {self._name} in the database")
         described = {str(one["name"]): one for one in inspector.get_columns(name, schema)}
         for column in [*plan.columns, *self._key, *plan.ignore]:
