@@ -135,7 +135,7 @@ def test_what_is_past_its_day_is_not_stored_and_goes_only_when_somebody_says_so(
     old = (machine_clock() - timedelta(days=60)).strftime("%Y-%m-%d")
     late = sale(300, bought_at=old)
     ended = sale(301, state="Canceled")
-    undated = sale(302, bought_at="?", state="")
+    undated = sale(302, bought_at="?")
     live = sale(303)
     with shop(url, late, ended, undated, live) as made:
         path = mapping(tmp_path, table_of(url))

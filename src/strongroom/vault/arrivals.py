@@ -17,7 +17,7 @@ from strongroom.crypto.token import ForeignToken, ForgedToken, Mint
 from strongroom.db.engine import Database
 from strongroom.errors import Gone, Malformed
 from strongroom.policy.catalogue.slots import FIRST_DYNAMIC, FIXED, SlotSpec, spec_of
-from strongroom.policy.retention import DAY, DeliveryFacts, learn
+from strongroom.policy.retention import DAY, DeliveryFacts, Progress, learn
 from strongroom.policy.sighting import Sighting, SlotKey
 from strongroom.terms import Caller, Environment, Scalar, SellerId
 from strongroom.vault import store
@@ -25,7 +25,6 @@ from strongroom.vault.batch import (
     Placed,
     RecordBox,
     day_of,
-    is_undated,
     names_of,
     refuse_other_subject,
 )
@@ -145,7 +144,9 @@ class Arrivals:
         if row is not None and row.state != RecordState.LIVE:
             return Age.PAST_DUE
         facts = learn(known, sighting.facts, seconds, stale=row is not None)
-        if is_undated(facts, by_date=True):
+        # Without a date, "shipped" tells no age either: what may be of yesterday is not to be erased as of long ago.
+        dated = facts.purchased_at or facts.shipped_at or facts.seen_open_at
+        if not dated and facts.status is not Progress.CANCELLED:
             return Age.UNKNOWN
         day = day_of(facts, seconds, self._copy_lifetime, by_date=True)
         return Age.PAST_DUE if day is not None and day * DAY <= seconds else Age.LIVE

@@ -202,13 +202,9 @@ def day_of(
     remembers nothing.
     """
     # Nothing known of the delivery means that nothing may be stored: fail toward not having it.
-    return 0 if is_undated(facts, by_date=by_date) else disposal_day(facts, now, copy_lifetime)
-
-
-def is_undated(facts: DeliveryFacts, *, by_date: bool) -> bool:
-    """Say whether nothing tells how old an order is."""
     dated = by_date and (facts.purchased_at or facts.shipped_at)
-    return facts.status is Progress.UNKNOWN and not dated
+    unknown = facts.status is Progress.UNKNOWN and not dated
+    return 0 if unknown else disposal_day(facts, now, copy_lifetime)
 
 
 def tags_of(row: Row, period: PeriodKey, slots: Mapping[int, Scalar]) -> set[Tag]:
