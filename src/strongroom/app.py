@@ -65,6 +65,7 @@ from strongroom.relay import Disclosures, Lines, Relay
 from strongroom.settings import Settings
 from strongroom.terms import SYSTEM, Caller, Environment, PrincipalId
 from strongroom.vault import GrantStore, Keystore, SellerStore, Vault
+from strongroom.vault.arrivals import Arrivals
 from strongroom.vault.clockwatch import ClockWatch
 from strongroom.vault.known import Known
 from strongroom.vault.roles import RoleStore
@@ -119,6 +120,7 @@ class System:
     vault: Vault
     watch: ClockWatch
     known: Known
+    arrivals: Arrivals
     issued: Issued
     roles: RoleStore
     reviews: Reviews
@@ -388,6 +390,15 @@ def wire(
         # A time that was chosen is meant: what it makes due is destroyed.
         ClockWatch(audit, steady_clock if clock is machine_clock else None),
         known,
+        Arrivals(
+            database,
+            keystore,
+            vault,
+            environment=environment,
+            token_key=keystore.secret("record-tokens", now),
+            subject_key=keystore.secret("subjects", now),
+            copy_lifetime=timedelta(hours=settings.keystore.copy_lifetime_hours),
+        ),
         Issued(database, keystore.secret("accounts", now), environment),
         roles,
         Reviews(database, audit, grants),

@@ -107,9 +107,9 @@ class Door:
         self.runner = asyncio.Runner()
         self.database = _database(directory / "vault.db", schema.vault)
         self.keys = _database(directory / "keys.db", schema.keystore)
-        environment = Environment.TEST
+        self.environment = environment = Environment.TEST
         provider = FileRoot("file:root.key", bytes(range(32)), environment)
-        keystore = Keystore(self.keys, provider, environment, "home-1")
+        self.keystore = keystore = Keystore(self.keys, provider, environment, "home-1")
         keystore.create_master(clock())
         keystore.open()
         secret = keystore.secret

@@ -70,7 +70,7 @@ def test_the_token_endpoint_answers_as_login_with_amazon(shop: Shop, path: str, 
             400,
             "invalid_scope",
         ),
-        ({"grant_type": "authorization_code", "code": "x"}, 400, "unauthorized_client"),
+        ({"grant_type": "authorization_code", "code": "x"}, 400, "invalid_request"),
     ],
 )
 def test_a_refused_token_has_amazons_error_and_one_event(

@@ -20,6 +20,7 @@ import sqlalchemy as sa
 
 from strongroom.accounts import entries, names
 from strongroom.accounts.changes import Changes, changing
+from strongroom.accounts.consents import Consents
 from strongroom.accounts.credentials import Credentials, dead, revoke_credentials
 from strongroom.accounts.digests import Digests
 from strongroom.accounts.kept import end_kept, kept
@@ -98,6 +99,7 @@ class Accounts:
         self._digests = Digests(key, environment)
         self._entropy = entropy
         self._credentials = Credentials(self._digests, entropy)
+        self.consents = Consents(database, key, audit, environment)
         self._lock = threading.Lock()
         self.standing = Standing(database)
         self._generation = 0

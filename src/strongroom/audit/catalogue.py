@@ -187,6 +187,10 @@ CATALOGUE: Final[Mapping[EventType, Described]] = {
         "1.3", "an app may act for a selling partner", "op obj req seller src"
     ),
     EventType.AUTHORIZATION_REVOKED: Described("1.3", "it may no longer", "op obj seller src"),
+    EventType.CONSENT_OPENED: Described(
+        "1.3", "an app may bring a selling partner's authorization code, once", "obj seller"
+    ),
+    EventType.CONSENT_USED: Described("1.3", "it brought one, or tried to", "obj seller"),
     EventType.GRANT_REQUESTED: Described("1.3", "access was asked for", "obj purpose pii chg req"),
     EventType.GRANT_APPROVED: Described(
         "1.3", "a second person approved it", "obj purpose pii chg req"
@@ -330,6 +334,14 @@ CATALOGUE: Final[Mapping[EventType, Described]] = {
     EventType.LEAK_SCAN_STARTED: Described("2.5", "a scan for leaks began", "op obj"),
     EventType.LEAK_SCAN_FINISHED: Described("2.5", "it ended", "op obj n bytes"),
     EventType.LEAK_FOUND: Described("2.5", "it found something", "op n records"),
+    EventType.IMPORT_STARTED: Described(
+        "2.4", "an app's own table or file began to be taken in", "op obj seller"
+    ),
+    EventType.IMPORT_FINISHED: Described(
+        "2.4",
+        "it ended; `n` values gave way to tokens, and a failure says that others remain",
+        "op obj n seller",
+    ),
 }
 
 _UNDECLARED: Final = {

@@ -108,6 +108,8 @@ class EventType(StrEnum):
     CREDENTIAL_CHECKED = "credential.checked"
     AUTHORIZATION_ISSUED = "authorization.issued"
     AUTHORIZATION_REVOKED = "authorization.revoked"
+    CONSENT_OPENED = "consent.opened"
+    CONSENT_USED = "consent.used"
     GRANT_REQUESTED = "grant.requested"
     GRANT_APPROVED = "grant.approved"
     GRANT_REJECTED = "grant.rejected"
@@ -179,6 +181,8 @@ class EventType(StrEnum):
     LEAK_SCAN_STARTED = "leak.scan.started"
     LEAK_SCAN_FINISHED = "leak.scan.finished"
     LEAK_FOUND = "leak.found"
+    IMPORT_STARTED = "import.started"
+    IMPORT_FINISHED = "import.finished"
 
 
 class Outcome(StrEnum):
@@ -283,6 +287,7 @@ class ObjKind(StrEnum):
     DEVICE = "device"
     FACTOR = "factor"
     LINK = "link"
+    CONSENT = "consent"
     LOCK = "lock"
     NETWORK = "network"
     CERTIFICATE = "certificate"

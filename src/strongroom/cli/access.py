@@ -1,4 +1,4 @@
-"""Who may come in: `seller`, `app`, `user`."""
+"""Who may come in: `seller`, `app`, `user`, `consent`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -12,6 +12,9 @@ from strongroom.errors import Malformed
 seller = typer.Typer(help="Selling partners and their real credentials.", no_args_is_help=True)
 app = typer.Typer(help="Apps that use the gateway.", no_args_is_help=True)
 user = typer.Typer(help="People.", no_args_is_help=True)
+consent = typer.Typer(
+    help="Selling partners who authorize the application at Amazon.", no_args_is_help=True
+)
 identities.register(user)
 joining.register(user)
 locks.register(user)
@@ -24,6 +27,7 @@ def register(root: typer.Typer) -> None:
     root.add_typer(seller, name="seller")
     root.add_typer(app, name="app")
     root.add_typer(user, name="user")
+    root.add_typer(consent, name="consent")
 
 
 @verb(
@@ -43,7 +47,10 @@ def seller_add(  # noqa: PLR0913 - the contract's options
     ],
     client_id: Annotated[str, typer.Option(metavar="ID", help="LWA client id.")],
     client_secret_file: Annotated[Path, typer.Option(metavar="FILE", help="LWA client secret.")],
-    refresh_token_file: Annotated[Path, typer.Option(metavar="FILE", help="LWA refresh token.")],
+    refresh_token_file: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="LWA refresh token; without it `consent` brings one."),
+    ] = None,
     endpoint: Annotated[
         str | None, typer.Option(metavar="URL", help="Amazon's for the region by default.")
     ] = None,
@@ -63,7 +70,11 @@ def seller_add(  # noqa: PLR0913 - the contract's options
         marketplaces=marketplace,
         client_id=client_id,
         client_secret=secret(client_secret_file, "--client-secret-file"),
-        refresh_token=secret(refresh_token_file, "--refresh-token-file"),
+        refresh_token=(
+            None
+            if refresh_token_file is None
+            else secret(refresh_token_file, "--refresh-token-file")
+        ),
         endpoint=endpoint,
         lwa_url=lwa_url,
         upstream_ca=None if upstream_ca is None else secret(upstream_ca, "--upstream-ca"),
@@ -116,6 +127,19 @@ def app_authorize(
     made = session.call("app.authorize", name=name, seller=seller)
     session.warn("the refresh token is shown this once: keep it now")
     session.say(made)
+
+
+@verb(consent, "open", example="strongroom consent open --app erp --seller acme")
+def consent_open(
+    session: Session,
+    *,
+    app: Annotated[str, typer.Option(metavar="NAME", help="The app that will bring the code.")],
+    seller: Annotated[str, typer.Option(metavar="S", help="Who authorizes at Amazon.")],
+) -> None:
+    """Let an app bring a selling partner's authorization code, once, and show the state for it, this once."""
+    opened = session.call("consent.open", app=app, seller=seller)
+    session.warn("begin at Amazon with this state; whoever has it decides who is this seller")
+    session.say(opened)
 
 
 @verb(app, "key", example="strongroom app key erp --public-key-file erp.pub.pem")

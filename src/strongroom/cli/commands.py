@@ -28,7 +28,7 @@ _OPTION: Final = re.compile(r"--?[a-z][a-z-]{0,30}")
 
 MODULES: Final[Mapping[str, tuple[str, ...]]] = {
     "installation": ("init", "serve", "doctor", "simulator"),
-    "access": ("seller", "app", "user"),
+    "access": ("seller", "app", "user", "consent"),
     "grants": ("grant", "role"),
     "reviews": ("review",),
     "networks": ("network",),
@@ -46,6 +46,7 @@ MODULES: Final[Mapping[str, tuple[str, ...]]] = {
     "machines": ("node", "app"),
     "secrets": ("secret", "seller", "keys"),
     "scan": ("scan",),
+    "arriving": ("import",),
     "canaries": ("canary",),
     "measure": ("bench",),
     "demo": ("demo",),

@@ -5,8 +5,9 @@ answered here as well, bound to the app, method, path and elements. Both are tic
 The selling partners' real tokens are never part of an answer.
 """
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, Never
 from urllib.parse import parse_qsl
@@ -14,6 +15,7 @@ from urllib.parse import parse_qsl
 import orjson
 
 from strongroom.accounts import ANONYMOUS, Accounts, ClientGuard, Networks, Suspended
+from strongroom.accounts.consents import STATE_CHARACTERS, ConsentRefused
 from strongroom.audit.entry import EventType, Outcome, Reason
 from strongroom.crypto.ticket import TicketBox, TicketKind
 from strongroom.errors import Throttled, Unauthenticated
@@ -43,6 +45,8 @@ MAX_RESOURCES: Final = 50
 _MAX_PATH: Final = 512
 _METHODS: Final = frozenset({"GET", "PUT", "POST", "DELETE"})
 _FORM_FIELDS: Final = 16
+_MAX_URI: Final = 2048
+_CODE: Final = re.compile(r"[\x21-\x7e]{1,2048}").fullmatch
 _INVALID: Final = "The access token you provided is revoked, malformed or invalid."
 _EXPIRED: Final = "The access token you provided has expired."
 _MISSING: Final = "Access token is missing in the request header."
@@ -78,6 +82,16 @@ class Issued:
     authorization: int
 
 
+@dataclass(frozen=True, slots=True)
+class Code:
+    """An authorization code that an app may bring, to be exchanged at Amazon once."""
+
+    caller: Caller
+    seller: SellerId
+    code: str = field(repr=False)
+    redirect_uri: str = field(repr=False)
+
+
 class FailedCheck(Exception):
     """A wrong credential: `accounts` has recorded it already, so the gateway does not."""
 
@@ -103,8 +117,8 @@ class Doorman:
         self._access = TicketBox(key, TicketKind.ACCESS, environment)
         self._restricted = TicketBox(key, TicketKind.RDT, environment)
 
-    def issue(self, body: bytes, content_type: str, address: str, now: datetime) -> Issued:
-        """Answer a request to the token endpoint, in a form or in JSON (RFC 6749, 4 to 6).
+    def issue(self, body: bytes, content_type: str, address: str, now: datetime) -> Issued | Code:
+        """Answer a request to the token endpoint, in a form or JSON (RFC 6749, 4 to 6), or return the code to exchange.
 
         Raises:
             FailedCheck: wrong client or refresh token, or too many of them from this address.
@@ -128,7 +142,7 @@ class Doorman:
                 self._guard.failed(address, now, client=client)
             raise
 
-    def _issue(self, body: bytes, content_type: str, address: str, now: datetime) -> Issued:
+    def _issue(self, body: bytes, content_type: str, address: str, now: datetime) -> Issued | Code:
         form = _parse_form(body, content_type)
         grant_type = _required(form, "grant_type")
         if grant_type not in ("refresh_token", "client_credentials", "authorization_code"):
@@ -156,11 +170,7 @@ class Doorman:
             _required(form, "scope", caller)
             _refuse("invalid_scope", "The client may not request this scope", caller)
         if grant_type == "authorization_code":
-            _refuse(
-                "unauthorized_client",
-                "The client is not authorized to request an authorization code",
-                caller,
-            )
+            return self._code(form, caller, now)
         refresh_token = _required(form, "refresh_token", caller)
         try:
             found = self._accounts.check_refresh(caller, refresh_token, now)
@@ -172,8 +182,43 @@ class Doorman:
                     "The request has an invalid grant parameter : refresh_token",
                 )
             ) from None
+        return self._issued(caller, found.seller, found.id, refresh_token, now)
+
+    def consented(self, asked: Code, now: datetime) -> Issued:
+        """Let an app act for the selling partner whose code it brought, and answer it with tokens of ours."""
+        made = self._accounts.authorize(
+            asked.caller.name, asked.seller, caller=asked.caller, now=now
+        )
+        return self._issued(asked.caller, made.seller, made.id, made.refresh_token, now)
+
+    def _code(self, form: Mapping[str, object], caller: Caller, now: datetime) -> Code:
+        """Return the code of a request whose consent is open; it is used up with that. Raises: FailedCheck, Refusal."""
+        code, uri = _required(form, "code", caller), form.get("redirect_uri", "")
+        state = form.get("state")
+        if state is None and code[STATE_CHARACTERS : STATE_CHARACTERS + 1] == ".":
+            # Clients that have no place for a state take it in front of the code.
+            state, code = code[:STATE_CHARACTERS], code[STATE_CHARACTERS + 1 :]
+        state = _required({"state": state}, "state", caller)
+        if not isinstance(uri, str) or not _CODE(code) or len(uri) > _MAX_URI:
+            _refuse("invalid_request", "The request is malformed", caller)
+        try:
+            consent = self._accounts.consents.use(caller, state, now)
+        except ConsentRefused:
+            raise FailedCheck(
+                lwa_error(400, "invalid_grant", "The request has an invalid grant parameter : code")
+            ) from None
+        return Code(caller, consent.seller, code, uri)
+
+    def _issued(
+        self,
+        caller: Caller,
+        seller: SellerId,
+        authorization: int,
+        refresh_token: str,
+        now: datetime,
+    ) -> Issued:
         token = self._access.seal(
-            {"p": caller.principal, "s": found.seller, "a": found.id},
+            {"p": caller.principal, "s": seller, "a": authorization},
             expires_at=now + ACCESS_TOKEN_LIFETIME,
         )
         document = {
@@ -183,7 +228,7 @@ class Doorman:
             "expires_in": int(ACCESS_TOKEN_LIFETIME.total_seconds()),
         }
         answer = json_answer(200, document, ((b"pragma", b"no-cache"),))
-        return Issued(answer, caller, found.seller, found.id)
+        return Issued(answer, caller, seller, authorization)
 
     def admit(self, presented: str | None, address: str, now: datetime) -> Pass:
         """Return whom a request's `x-amz-access-token` stands for: its authorization lives, the address is permitted.

@@ -240,6 +240,10 @@ def says_expired(reply: Reply) -> bool:
 async def fetch_access(line: Line) -> _Permit:
     """Return a new access token for a line's selling partner. Raises: Refusal."""
     credentials = line.seller.credentials
+    if not credentials.refresh_token:
+        raise upstream_failed(
+            502, "The selling partner has not consented yet.", Reason.WRONG_CREDENTIAL
+        )
     form = urlencode(
         {
             "grant_type": "refresh_token",

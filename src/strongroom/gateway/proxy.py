@@ -24,12 +24,21 @@ from strongroom.audit.log import AuditLog
 from strongroom.errors import StrongroomError, Throttled
 from strongroom.gateway import answers, transform
 from strongroom.gateway.answers import Answer, Refusal
+from strongroom.gateway.consent import exchange_code
 from strongroom.gateway.documents.door import DocumentDoor, is_link
 from strongroom.gateway.documents.fetching import DocumentLimits
 from strongroom.gateway.documents.links import Links
 from strongroom.gateway.exchange import Exchange
 from strongroom.gateway.extraction import Json
-from strongroom.gateway.lwa import Doorman, FailedCheck, Pass, elements_for, parse_resources
+from strongroom.gateway.lwa import (
+    Code,
+    Doorman,
+    FailedCheck,
+    Issued,
+    Pass,
+    elements_for,
+    parse_resources,
+)
 from strongroom.gateway.outgoing import (
     Asking,
     Outgoing,
@@ -111,6 +120,7 @@ class Gateway:
             clock=clock,
             limits=document_limits,
         )
+        self._sellers = sellers
         self._lines = Lines(sellers, limits)
         self._pace = Pace(limits.queue_seconds, everywhere=limits.plans_everywhere)
         elements = frozenset[str]().union(*(o.rdt_elements for o in catalogue.operations.values()))
@@ -209,7 +219,7 @@ class Gateway:
 
     async def _decide(self, exchange: Exchange) -> Answer:
         if exchange.path in TOKEN_PATHS:
-            return self._issue(exchange)
+            return await self._issue(exchange)
         bearer = self._doorman.admit(
             exchange.header(b"x-amz-access-token"), exchange.address, exchange.now
         )
@@ -233,7 +243,7 @@ class Gateway:
             raise answers.denied("This operation is not open to apps.", Reason.UNKNOWN_OPERATION)
         return await self._relay(exchange, bearer, match, deadline)
 
-    def _issue(self, exchange: Exchange) -> Answer:
+    async def _issue(self, exchange: Exchange) -> Answer:
         """Answer the token endpoint."""
         exchange.op = "lwa.token"
         if exchange.method != "POST":
@@ -244,6 +254,8 @@ class Gateway:
             )
         content_type = exchange.header(b"content-type") or ""
         issued = self._doorman.issue(exchange.body, content_type, exchange.address, exchange.now)
+        if isinstance(issued, Code):
+            issued = await self._consented(exchange, issued)
         event = Event(
             EventType.TOKEN_ISSUED,
             Outcome.SUCCESS,
@@ -256,6 +268,17 @@ class Gateway:
             src_ip=exchange.src_ip,
         )
         return self._record(exchange, event, issued.answer)
+
+    async def _consented(self, exchange: Exchange, asked: Code) -> Issued:
+        """Exchange a code at Amazon, keep what comes back, and answer the app with tokens of ours."""
+        exchange.caller, exchange.seller = asked.caller, asked.seller
+        line = await self._lines.line(asked.seller)
+        token = await exchange_code(line, asked, Deadline(self._limits.total_seconds))
+        # Nothing is awaited from here on: whoever hangs up now changes nothing any more.
+        now = self._clock()
+        self._sellers.consent(asked.caller, asked.seller, token, now)
+        self._permits.forget(asked.seller)
+        return self._doorman.consented(asked, now)
 
     async def _restrict(self, exchange: Exchange, bearer: Pass) -> Answer:
         """Answer createRestrictedDataToken, after Amazon gave what the resources need."""

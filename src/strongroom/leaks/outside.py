@@ -5,6 +5,7 @@ or TLS with a verified certificate [1.5]; its password comes from a file. A row 
 number, and else by its place: a key of text may be personal data itself.
 """
 
+import os
 import re
 import sqlite3
 from collections.abc import Iterator
@@ -100,6 +101,31 @@ def shown_dsn(dsn: str) -> str:
     return f"postgresql://{'' if host.startswith('/') else host}/{known.get('dbname', '')}"
 
 
+def conninfo(dsn: str, password: str | None, application: str) -> str:
+    """Return what libpq connects by.
+
+    Raises:
+        Malformed: the address has the wrong form, or a password in it, or leads elsewhere than it says.
+        Denied: it would be reached over a network without verified TLS.
+
+    """
+    known = _parsed(dsn)
+    host = str(known.get("host") or os.environ.get("PGHOST", ""))
+    if any(name in known for name in ("hostaddr", "service")) or "PGHOSTADDR" in os.environ:
+        raise Malformed("the address names its server twice", hint="give the host alone")
+    secure: dict[str, Any] = {}
+    if not host.startswith("/") and host not in _HERE:
+        if known.get("sslmode", "verify-full") != "verify-full":
+            raise Denied("a database over a network is asked with sslmode=verify-full only")
+        secure = {"sslmode": "verify-full", "sslrootcert": known.get("sslrootcert", "system")}
+    if password is not None:
+        secure["password"] = password
+    try:
+        return make_conninfo(dsn, connect_timeout=10, application_name=application, **secure)
+    except psycopg.Error:
+        raise Malformed("this is no address of a PostgreSQL database") from None
+
+
 def postgres_cells(dsn: str, password: str | None) -> Iterator[Cell]:
     """Yield every value of a PostgreSQL database's tables that is text, JSON or bytes, in one read-only transaction.
 
@@ -109,19 +135,8 @@ def postgres_cells(dsn: str, password: str | None) -> Iterator[Cell]:
         Unavailable: it does not answer, or does not let us read.
 
     """
-    known = _parsed(dsn)
-    host = str(known.get("host", ""))
-    secure: dict[str, Any] = {}
-    if not host.startswith("/") and host not in _HERE:
-        if known.get("sslmode", "verify-full") != "verify-full":
-            raise Denied("a database over a network is asked with sslmode=verify-full only")
-        secure = {"sslmode": "verify-full", "sslrootcert": known.get("sslrootcert", "system")}
-    if password is not None:
-        secure["password"] = password
+    address = conninfo(dsn, password, "strongroom scan")
     try:
-        address = make_conninfo(
-            dsn, connect_timeout=10, application_name="strongroom scan", **secure
-        )
         with psycopg.connect(address) as connection:
             connection.read_only = True
             connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ

@@ -7,6 +7,7 @@ shown once; an error never does.
 from strongroom.operations import (
     alarms,
     anchors,
+    arriving,
     canaries,
     catalogue,
     channels,
@@ -49,6 +50,7 @@ _REGISTERED = (
     alarms,
     channels,
     anchors,
+    arriving,
     canaries,
     catalogue,
     data,

@@ -24,18 +24,20 @@ def _seller_add(  # noqa: PLR0913 - the contract's options
     marketplaces: list[str],
     client_id: str,
     client_secret: str,
-    refresh_token: str,
+    refresh_token: str | None = None,
     endpoint: str | None = None,
     lwa_url: str | None = None,
     upstream_ca: str | None = None,
 ) -> Json:
+    if refresh_token == "":
+        raise Malformed("the refresh token is empty", hint="leave it out to wait for a consent")
     return _seller(
         call.system.sellers.add(
             call.caller,
             name=name,
             region=region,
             marketplaces=tuple(marketplaces),
-            credentials=LwaCredentials(client_id, client_secret, refresh_token),
+            credentials=LwaCredentials(client_id, client_secret, refresh_token or ""),
             now=call.now,
             endpoint=endpoint,
             lwa_url=lwa_url,
@@ -87,6 +89,19 @@ def _app_authorize(call: Call, *, name: str, seller: str) -> Json:
         "seller": partner.name,
         "authorization": made.id,
         "refresh_token": made.refresh_token,
+    }
+
+
+@operation("consent.open")
+def _consent_open(call: Call, *, app: str, seller: str) -> Json:
+    partner = call.system.sellers.by_name(seller)
+    opened = call.system.accounts.consents.open(app, partner.id, caller=call.caller, now=call.now)
+    return {
+        "consent": opened.id,
+        "app": app.lower(),
+        "seller": partner.name,
+        "state": opened.state,
+        "expires_at": opened.expires_at.isoformat(),
     }
 
 
@@ -201,5 +216,6 @@ def _seller(seller: Seller) -> Json:
         "endpoint": seller.endpoint,
         "lwa_url": seller.lwa_url,
         "own_ca": seller.upstream_ca is not None,
+        "consented": bool(seller.credentials.refresh_token),
         "rdt_elements": None if elements is None else sorted(elements),
     }

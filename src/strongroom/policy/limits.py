@@ -165,6 +165,9 @@ TELL_STRANGERS_EVERY: Final = timedelta(minutes=1)
 LINK_LIFETIME: Final = timedelta(hours=24)
 """Our own: a one-time link that gives somebody their first sign-on [1.2]."""
 
+CONSENT_LIFETIME: Final = timedelta(minutes=10)
+"""Our own: how long a person has from opening a consent to the app's bringing the code; Amazon's codes live five."""
+
 LOGIN_STEP_LIFETIME: Final = timedelta(minutes=10)
 """Our own: how long a sign-on may take from the password to the second factor."""
 

@@ -28,6 +28,7 @@ from strongroom.simulator.views_v0 import (
 
 LIFETIME = timedelta(hours=1)
 MOST_RESOURCES = 50
+CODE_LIFETIME = timedelta(minutes=5)
 
 _SCOPES = frozenset(
     {
@@ -92,11 +93,20 @@ class TokenOffice:
         self._clock = clock
         self._rng = random.Random(f"{seed}/tokens")  # noqa: S311 - synthetic tokens
         self._callers: dict[str, Caller] = {}
+        self._codes: dict[str, tuple[SellerAccount, str, datetime]] = {}
+        self._refreshed: dict[str, SellerAccount] = {}
+        """What consents gave, beside the tokens that accounts began with."""
+
+    def consent(self, account: SellerAccount, redirect_uri: str) -> str:
+        """Authorize the application as its page does, and return the code that the page sends back."""
+        code = self._text()[:20]
+        self._codes[code] = account, redirect_uri, self._clock() + CODE_LIFETIME
+        return code
 
     def grant(self, form: Mapping[str, object]) -> tuple[Json, SellerAccount | None]:
         """Return the answer of the token endpoint and the seller it concerns. Raises: LwaError."""
         grant_type = _required(form, "grant_type")
-        if grant_type not in {"refresh_token", "client_credentials"}:
+        if grant_type not in {"refresh_token", "client_credentials", "authorization_code"}:
             text = "The authorization grant type is not supported by the authorization server"
             raise LwaError(400, "unsupported_grant_type", text)
         client, secret = _required(form, "client_id"), _required(form, "client_secret")
@@ -110,8 +120,12 @@ class TokenOffice:
                     400, "invalid_scope", "The requested scope is invalid, unknown, or malformed"
                 )
             return self._access_token(None), None
+        if grant_type == "authorization_code":
+            return self._redeem(form, mine)
         refresh = _required(form, "refresh_token")
         account = next((a for a in mine if a.refresh_token == refresh), None)
+        if account is None and self._refreshed.get(refresh) in mine:
+            account = self._refreshed[refresh]
         if account is None:
             raise LwaError(
                 400, "invalid_grant", "The request has an invalid grant parameter : refresh_token"
@@ -173,6 +187,20 @@ class TokenOffice:
         token = "Atz.sprdt|" + self._text()
         self._callers[token] = Caller(account, self._clock() + LIFETIME, resources)
         return {"restrictedDataToken": token, "expiresIn": int(LIFETIME.total_seconds())}
+
+    def _redeem(
+        self, form: Mapping[str, object], mine: list[SellerAccount]
+    ) -> tuple[Json, SellerAccount]:
+        """Return the tokens of a code, which is good once, for its own application."""
+        account, uri, ends_at = self._codes.pop(_required(form, "code"), (None, "", None))
+        given = form.get("redirect_uri", uri)
+        if account not in mine or ends_at is None or ends_at <= self._clock() or given != uri:
+            raise LwaError(
+                400, "invalid_grant", "The request has an invalid grant parameter : code"
+            )
+        refresh = "Atzr|" + self._text()
+        self._refreshed[refresh] = account
+        return {**self._access_token(account), "refresh_token": refresh}, account
 
     def _access_token(self, account: SellerAccount | None) -> Json:
         token = "Atza|" + self._text()

@@ -162,6 +162,10 @@ class Server:
         content, content_type = faulty.change_bytes(hits, content, content_type)
         return status, content, content_type
 
+    def consent(self, account: SellerAccount, redirect_uri: str) -> str:
+        """Return the code of a consent."""
+        return self._office.consent(account, redirect_uri)
+
     def _grant(self, request: web.Request, body: bytes, exchange: _Exchange) -> Json:
         exchange.operation = TOKEN_OPERATION
         if request.method != "POST":

@@ -127,6 +127,10 @@ class Simulator:
                 return account
         raise KeyError(name)
 
+    def consent(self, seller: str, redirect_uri: str = "") -> str:
+        """Authorize the application as a selling partner; return the code of the redirect. Raises: KeyError."""
+        return self._server.consent(self.seller(seller), redirect_uri)
+
     def orders(self, seller: SellerAccount | str | None = None) -> list[Order]:
         """Return the orders of one seller, or of all, as they stand now, newest first."""
         name = seller.name if isinstance(seller, SellerAccount) else seller

@@ -215,6 +215,20 @@ def refuse_other_subject(row: Row, slots: Mapping[int, Scalar], subject: str) ->
         raise Tampered(f"record {row.number} belongs to another subject")
 
 
+def day_of(
+    facts: DeliveryFacts, now: int, copy_lifetime: timedelta, *, by_date: bool
+) -> int | None:
+    """Return the day of disposal; `by_date`: a date alone is enough, as in a document, which has no better view.
+
+    A view of the API without a status may be one of an order that was cancelled, of which a record that is gone
+    remembers nothing.
+    """
+    # Nothing known of the delivery means that nothing may be stored: fail toward not having it.
+    dated = by_date and (facts.purchased_at or facts.shipped_at)
+    unknown = facts.status is Progress.UNKNOWN and not dated
+    return 0 if unknown else disposal_day(facts, now, copy_lifetime)
+
+
 def tags_of(row: Row, period: PeriodKey, slots: Mapping[int, Scalar]) -> set[Tag]:
     """Return the search tags of a record's values under a period."""
     found: set[Tag] = set()
@@ -382,15 +396,7 @@ class Batch:
         )
 
     def _day(self, facts: DeliveryFacts, *, by_date: bool) -> int | None:
-        """Return the day of disposal; `by_date`: a date alone is enough, as in a document, which has no better view.
-
-        A view of the API without a status may be one of an order that was cancelled, of which a record that is gone
-        remembers nothing.
-        """
-        # Nothing known of the delivery means that nothing may be stored: fail toward not having it.
-        dated = by_date and (facts.purchased_at or facts.shipped_at)
-        unknown = facts.status is Progress.UNKNOWN and not dated
-        return 0 if unknown else disposal_day(facts, self._seconds, self._copy_lifetime)
+        return day_of(facts, self._seconds, self._copy_lifetime, by_date=by_date)
 
     def _merge_live(
         self,

@@ -96,14 +96,16 @@ class SellerStore:
     ) -> Seller:
         """Add a selling partner; endpoints default to Amazon's for the region.
 
+        Without a refresh token it waits for its consent (`consent`), and Amazon answers nothing for it till then.
+
         Raises:
             Malformed: a name, region, marketplace, URL or certificate has the wrong form; plain HTTP is one.
             Conflict: the name is taken.
 
         """
         endpoint, lwa_url = _checked(name, region, marketplaces, endpoint, lwa_url, upstream_ca)
-        if not all((credentials.client_id, credentials.client_secret, credentials.refresh_token)):
-            raise Malformed("client id, client secret and refresh token must not be empty")
+        if not all((credentials.client_id, credentials.client_secret)):
+            raise Malformed("client id and client secret must not be empty")
         with self._database.write() as tx:
             if (
                 tx.execute(
@@ -267,6 +269,42 @@ class SellerStore:
             self._audit.append(tx, event, rotated, now=now)
         self._forget(id_)
         return self.get(id_)
+
+    def consent(self, caller: Caller, id_: SellerId, refresh_token: str, now: datetime) -> None:
+        """Put the refresh token that a selling partner's consent gave in place of the one before; the rest stays.
+
+        Raises:
+            NotFound: no such number.
+
+        """
+        event = Event(
+            EventType.SELLER_CHANGED,
+            Outcome.SUCCESS,
+            caller,
+            obj_kind=ObjKind.SELLER,
+            obj_ref=str(id_),
+            changes=(Change(Field.CREDENTIALS),),
+            seller=id_,
+        )
+        with self._database.write() as tx:
+            row = tx.execute(
+                sa.select(schema.seller).where(schema.seller.c.id == id_).with_for_update()
+            ).first()
+            if row is None:
+                raise NotFound(f"there is no seller {id_}")
+            # As it is now: its client secret may have been rotated while Amazon was asked.
+            seller = self._open(row)
+            after = replace(seller.credentials, refresh_token=refresh_token)
+            context = self._context(
+                id_, seller.name, seller.endpoint, seller.lwa_url, seller.upstream_ca
+            )
+            tx.execute(
+                schema.seller.update()
+                .where(schema.seller.c.id == id_)
+                .values(secrets=envelope.seal(self._key, _packed(after), context=context))
+            )
+            self._audit.append(tx, event, now=now)
+        self._forget(id_)
 
     def _forget(self, id_: SellerId) -> None:
         self._changes += 1

@@ -25,6 +25,7 @@ _SENSITIVE: Final = frozenset(
         EventType.PRINCIPAL_ADDED,
         EventType.CREDENTIAL_ISSUED,
         EventType.AUTHORIZATION_ISSUED,
+        EventType.CONSENT_OPENED,
         EventType.CERTIFICATE_REGISTERED,
         EventType.FACTOR_ADDED,
         EventType.FACTOR_REMOVED,

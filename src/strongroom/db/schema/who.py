@@ -56,6 +56,20 @@ authorization = sa.Table(
     column("revoked_at", UtcDateTime, "business", nullable=True),
 )
 
+consent = sa.Table(
+    "consent",
+    vault,
+    column("id", Id, "reference", primary_key=True),
+    column("principal_id", Id, "reference", sa.ForeignKey("principal.id")),
+    column("seller_id", Id, "reference", sa.ForeignKey("seller.id")),
+    column("digest", sa.LargeBinary, "key", unique=True),
+    column("created_by", Id, "reference"),
+    column("created_at", UtcDateTime, "business"),
+    column("expires_at", UtcDateTime, "business"),
+    column("used_at", UtcDateTime, "business", nullable=True),
+    column("ended_at", UtcDateTime, "business", nullable=True),  # a newer one replaced it
+)
+
 app_channel = sa.Table(
     "app_channel",
     vault,

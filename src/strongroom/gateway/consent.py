@@ -1,0 +1,83 @@
+"""Brings an authorization code to Login with Amazon for an app, and keeps the refresh token that comes back [2.5].
+
+The app's own client id and secret are replaced by the selling partner's real ones; no byte of Amazon's answer is part
+of ours. Whatever goes wrong is said in Login with Amazon's shape, since that is what the app has asked.
+"""
+
+import re
+from http import HTTPStatus
+from typing import Any, Final
+from urllib.parse import urlencode
+
+import orjson
+
+from strongroom.audit.entry import EventType, Outcome, Reason
+from strongroom.gateway.answers import Refusal, lwa_error
+from strongroom.gateway.lwa import Code
+from strongroom.gateway.upstream import Deadline, Line
+
+_FORM: Final = "application/x-www-form-urlencoded;charset=UTF-8"
+_TOKEN: Final = re.compile(r"[\x21-\x7e]{1,4096}")
+
+
+async def exchange_code(line: Line, asked: Code, deadline: Deadline) -> str:
+    """Return the real refresh token for an authorization code.
+
+    Raises:
+        Refusal: Amazon refuses the code, or its side failed.
+
+    """
+    credentials = line.seller.credentials
+    form = {
+        "grant_type": "authorization_code",
+        "code": asked.code,
+        "client_id": credentials.client_id,
+        "client_secret": credentials.client_secret,
+    }
+    if asked.redirect_uri:
+        form["redirect_uri"] = asked.redirect_uri
+    try:
+        async with deadline.enforce():
+            reply = await line.send(
+                "POST",
+                line.seller.lwa_url,
+                headers={"content-type": _FORM},
+                body=urlencode(form).encode(),
+            )
+    except Refusal as refusal:
+        raise _failed(asked, refusal.reason) from None
+    if reply.status in (400, 401, 403):
+        raise _refused(asked)
+    if reply.status != HTTPStatus.OK:
+        raise _failed(asked, Reason.UPSTREAM_ERROR)
+    try:
+        document: Any = orjson.loads(reply.body)
+        token = document["refresh_token"]
+    except (orjson.JSONDecodeError, KeyError, TypeError, IndexError):
+        raise _failed(asked, Reason.MALFORMED_UPSTREAM) from None
+    if not isinstance(token, str) or not _TOKEN.fullmatch(token):
+        raise _failed(asked, Reason.MALFORMED_UPSTREAM)
+    return token
+
+
+def _refused(asked: Code) -> Refusal:
+    description = "The request has an invalid grant parameter : code"
+    return Refusal(
+        lwa_error(400, "invalid_grant", description),
+        Reason.WRONG_CREDENTIAL,
+        type_=EventType.TOKEN_ISSUED,
+        actor=asked.caller,
+    )
+
+
+def _failed(asked: Code, reason: Reason) -> Refusal:
+    answer = lwa_error(
+        503, "temporarily_unavailable", "Login with Amazon could not be asked: open another consent"
+    )
+    return Refusal(
+        answer,
+        reason,
+        type_=EventType.TOKEN_ISSUED,
+        outcome=Outcome.ERROR,
+        actor=asked.caller,
+    )
