@@ -34,14 +34,12 @@ from strongroom.db.group import Failed
 from strongroom.desk import Desk, Rooms, create_desk
 from strongroom.desk.oidc import Client, Provider
 from strongroom.errors import Conflict, Misconfigured, StrongroomError, Tampered, Unavailable
-from strongroom.gateway import create_gateway
 from strongroom.home import certificates
 from strongroom.home.transport import Refused, Taken, Transport
 from strongroom.listener import Address, Listener, Proxy, allow_connections, listen, open_listener
 from strongroom.metrics import CONTENT_TYPE, Metrics
 from strongroom.opening import open_system
 from strongroom.perimeter import Perimeter
-from strongroom.policy.catalogue import Catalogue
 from strongroom.terms import SYSTEM
 from strongroom.vault.clockwatch import CONFIRM
 
@@ -250,6 +248,7 @@ class _Serving:
                 self._tell(ready, {name: listener.url for name, listener in listeners.items()})
                 await self._stop.wait()
                 logs.say(logs.Happening.SERVE_STOPPING, pid=os.getpid())
+                self._system.sync.stop()
                 if self._proxy is not None:
                     self._proxy.tunnel.stop()
                 for listener in listeners.values():
@@ -335,18 +334,10 @@ class _Serving:
 
     def _gateway(self) -> Any:  # noqa: ANN401 - an ASGI application
         system = self._system
-        return create_gateway(
-            catalogue=_catalogue(system.settings.gateway.allow_unknown),
-            vault=system.vault,
-            accounts=system.accounts,
-            networks=system.networks,
-            guard=system.guard.clients,
-            sellers=system.sellers,
-            audit=system.audit,
-            clock=system.clock,
-            token_key=system.ticket_key,
-            environment=system.settings.environment,
-        )
+        gateway = system.gateway()
+        # Syncs go through the gateway that serves, so that its buckets count their calls as well.
+        system.sync.inside.serve(gateway, asyncio.get_running_loop())
+        return gateway
 
     # -- schedule --------------------------------------------------------------------------------
 
@@ -549,14 +540,3 @@ class _Serving:
         ]
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
-
-
-def _catalogue(allowed: tuple[str, ...]) -> Catalogue:
-    """Return the catalogue with the operations that an operator lets pass [1.3]."""
-    try:
-        return Catalogue.load().allowing(allowed)
-    except ValueError as exc:
-        raise Misconfigured(
-            "gateway.allow_unknown has a line that names no operation, or one the catalogue knows",
-            hint="a line reads `GET /new/v1/things/{thingId}`",
-        ) from exc

@@ -163,6 +163,18 @@ class ProxySettings(_Section):
     port: Port = Field(8448, description="port; 0 picks a free one")
 
 
+class SyncSettings(_Section):
+    """What is pulled from Amazon without an app's asking; off while no `…_every` is set."""
+
+    app: Annotated[str, StringConstraints(pattern=r"^([A-Za-z0-9][A-Za-z0-9._-]{0,62})?$")] = Field(
+        "", description="the app that syncs run as: its authorizations and its grant to sync"
+    )
+    orders_every: Annotated[str, StringConstraints(pattern=r"^([1-9][0-9]{0,3}[mh])?$")] = Field(
+        "",
+        description="how often `serve` pulls changed orders, such as `15m` or `2h`; empty: never",
+    )
+
+
 class LogSettings(_Section):
     """Who outside has to have seen the log."""
 
@@ -242,6 +254,7 @@ class Settings(BaseSettings):
     health: HealthSettings = HealthSettings()
     witness: WitnessSettings = WitnessSettings()
     proxy: ProxySettings = ProxySettings()
+    sync: SyncSettings = SyncSettings()
     log: LogSettings = LogSettings()
     access: AccessSettings = AccessSettings()
     oidc: OidcSettings = OidcSettings()

@@ -34,6 +34,7 @@ MODULES: Final[Mapping[str, tuple[str, ...]]] = {
     "networks": ("network",),
     "posture": ("posture",),
     "data": ("reveal", "find"),
+    "sync": ("sync",),
     "evidence": ("retention", "keys"),
     "catalogue": ("catalogue",),
     "log": ("audit",),

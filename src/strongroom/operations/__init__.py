@@ -28,6 +28,7 @@ from strongroom.operations import (
     principals,
     reviews,
     secrets,
+    sync,
     transport,
 )
 from strongroom.operations.registry import (
@@ -68,5 +69,6 @@ _REGISTERED = (
     principals,
     reviews,
     secrets,
+    sync,
     transport,
 )

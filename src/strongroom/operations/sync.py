@@ -1,0 +1,74 @@
+"""What commands ask of syncs: orders, reports and notifications, pulled as an app [1.3]."""
+
+from strongroom.errors import Malformed
+from strongroom.operations.registry import Call, operation, sellers_of
+from strongroom.request import Json, instant
+from strongroom.sync import Run, Wanted
+from strongroom.sync.reports import check_options, check_type
+
+
+@operation("sync.orders")
+def _sync_orders(
+    call: Call,
+    *,
+    app: str | None = None,
+    sellers: list[str] | None = None,
+    since: str | None = None,
+    out: str | None = None,
+    open_only: bool = False,
+) -> Json:
+    wanted = _wanted(call, app, sellers, since, out)
+    sync = call.system.sync
+    return _told(wanted, sync.orders(wanted, call.caller, call.progress, open_only=open_only))
+
+
+@operation("sync.reports")
+def _sync_reports(
+    call: Call,
+    *,
+    type: str,  # noqa: A002 - the option's name
+    app: str | None = None,
+    sellers: list[str] | None = None,
+    since: str | None = None,
+    out: str | None = None,
+    options: list[str] | None = None,
+) -> Json:
+    wanted = _wanted(call, app, sellers, since, out)
+    given = check_options(options or [])
+    sync = call.system.sync
+    return _told(wanted, sync.reports(wanted, check_type(type), given, call.caller, call.progress))
+
+
+def _wanted(
+    call: Call, app: str | None, sellers: list[str] | None, since: str | None, out: str | None
+) -> Wanted:
+    named = app or call.system.settings.sync.app
+    if not named:
+        raise Malformed("no app is named", hint="give --app, or set sync.app")
+    among = () if sellers is None else tuple(sellers_of(call.system, sellers))
+    began = None if since is None else instant(since)
+    if began is not None and began >= call.now:
+        raise Malformed("--since lies in the future")
+    return Wanted(named, among, began, out)
+
+
+def _told(wanted: Wanted, runs: list[Run]) -> Json:
+    return {
+        "ok": all(run.ok for run in runs),
+        "app": wanted.app,
+        "runs": [
+            {
+                "seller": run.seller,
+                "stream": run.stream,
+                "state": run.state.value,
+                "seen": run.seen,
+                "pages": run.pages,
+                "resumed": run.resumed,
+                "restarted": run.restarted,
+                "counts": run.counts,
+                "notes": run.notes,
+                "fault": run.fault,
+            }
+            for run in runs
+        ],
+    }
