@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import uuid
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +17,7 @@ import pytest
 from strongroom.gateway.inside import Inside
 from strongroom.simulator import Simulator
 from strongroom.sync import Run, Sync, Wanted
+from strongroom.sync.queue import Place
 from strongroom.sync.told import Stopped
 from strongroom.terms import Action, Caller
 from tests.gateway.conftest import (
@@ -25,6 +30,7 @@ from tests.gateway.conftest import (
     open_shop,
     simulator,
 )
+from tests.support.queues import Keys, Queues, serving
 
 __all__ = ["clean_simulator", "make_door", "simulator"]
 
@@ -79,6 +85,39 @@ class Pulling:
         ]
 
 
+@dataclass
+class Emptying:
+    """A queue that is emptied, and the one where what always fails goes."""
+
+    pulling: Pulling
+    queues: Queues
+    url: str
+    dead: str
+
+    def place(self, url: str | None = None) -> Place:
+        return Place.parse(url or self.url, region="eu-central-1", ca=self.queues.ca)
+
+    def run(self, app: App | None = None, *, to: str | None = None, **wanted: Any) -> Run:
+        """Empty the queue for one app's selling partner."""
+        sync, target = self.pulling.sync, None if to is None else self.place(to)
+        found = sync.notifications(
+            self.pulling.wanted(app, **wanted),
+            self.place(),
+            target,
+            CONSOLE,
+            lambda *_: None,
+            wait_seconds=0,
+        )
+        return found[0]
+
+    def send(self, body: Any) -> str:
+        return self.queues.send(self.url, body)
+
+    @property
+    def left(self) -> int:
+        return self.queues.left(self.url)
+
+
 @pytest.fixture
 def pulling(make_door: MakeDoor, clean_simulator: Simulator, tmp_path: Path) -> Pulling:
     """Give a sync whose apps hold their grants."""
@@ -101,5 +140,62 @@ def pulling_of(door: Door, simulator: Simulator, directory: Path) -> Pulling:
         inside=inside,
         clock=door.clock,
         home=directory / "home",
+        keys=Keys,
     )
     return Pulling(door, simulator, shop.app, shop.other, sync)
+
+
+@pytest.fixture(scope="module")
+def queues(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Queues]:
+    """Give a server of queues, for one file's tests."""
+    with serving(tmp_path_factory.mktemp("queues")) as running:
+        yield running
+
+
+@pytest.fixture
+def emptying(pulling: Pulling, queues: Queues, request: pytest.FixtureRequest) -> Emptying:
+    """Give a queue of its own with another one behind it for what always fails."""
+    return emptying_of(pulling, queues, request.node.name)
+
+
+def emptying_of(pulling: Pulling, queues: Queues, name: str) -> Emptying:
+    """Return a queue named for a test."""
+    name = hashlib.sha256(name.encode()).hexdigest()[:20]
+    dead = queues.make(f"{name}-dead")
+    arn = f"arn:aws:sqs:eu-central-1:123456789012:{name}-dead"
+    policy = json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": "2"})
+    return Emptying(pulling, queues, queues.make(name, RedrivePolicy=policy), dead)
+
+
+def order_change(order: str, **changes: Any) -> dict[str, Any]:
+    """Return an ORDER_CHANGE notification of an order of acme's."""
+    summary = {
+        "MarketplaceId": "A1PA6795UKMFR9",
+        "OrderStatus": "Unshipped",
+        "PurchaseDate": "2026-03-08T10:00:00Z",
+        "DestinationPostalCode": "10115",
+        "FulfillmentType": "MFN",
+        **changes.pop("summary", {}),
+    }
+    return {
+        "NotificationVersion": "1.0",
+        "NotificationType": changes.pop("type", "ORDER_CHANGE"),
+        "PayloadVersion": "1.0",
+        "EventTime": changes.pop("at", "2026-03-10T11:00:00Z"),
+        "Payload": {
+            "OrderChangeNotification": {
+                "NotificationLevel": "OrderLevel",
+                "SellerId": changes.pop("merchant", "A3ACMEACMEACME"),
+                "AmazonOrderId": order,
+                "OrderChangeType": "OrderStatusChange",
+                "OrderChangeTrigger": {"TimeOfOrderChange": "2026-03-10T10:59:00Z"},
+                "Summary": summary,
+            }
+        },
+        "NotificationMetadata": {
+            "ApplicationId": "amzn1.sellerapps.app.1",
+            "SubscriptionId": changes.pop("subscription", "7d78cc50-95c8-4641-add7-10af4b1fedc9"),
+            "PublishTime": "2026-03-10T11:00:01Z",
+            "NotificationId": changes.pop("id", str(uuid.uuid4())),
+        },
+    }

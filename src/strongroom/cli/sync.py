@@ -10,6 +10,7 @@ from strongroom.cli.session import (
     AsOption,
     CredentialOption,
     Session,
+    secret,
     split,
     table,
     verb,
@@ -106,6 +107,60 @@ def sync_reports(  # noqa: PLR0913 - its options
         since=since,
         out=_whole(out),
         options=option,
+    )
+    _say(session, found)
+
+
+@verb(
+    sync,
+    "notifications",
+    example="strongroom sync notifications --seller acme --out notifications/ \\\n"
+    "      --queue https://sqs.eu-west-1.amazonaws.com/123456789012/acme",
+)
+def sync_notifications(  # noqa: PLR0913 - its options
+    session: Session,
+    *,
+    queue: Annotated[
+        str, typer.Option("--queue", metavar="URL", help="The queue that Amazon sends to.")
+    ],
+    app: AppOption = None,
+    seller: SellerOption = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="A file for each, with tokens.")
+    ] = None,
+    to_queue: Annotated[
+        str | None,
+        typer.Option("--to-queue", metavar="URL", help="Send them on, with tokens, to this queue."),
+    ] = None,
+    sealed_only: Annotated[
+        bool, typer.Option("--sealed-only", help="Keep what they say in the vault, send nothing.")
+    ] = False,
+    region: Annotated[
+        str | None, typer.Option(metavar="REGION", help="Where the queue's URL does not say it.")
+    ] = None,
+    endpoint: Annotated[
+        str | None, typer.Option(metavar="URL", help="Ask here, as at an endpoint in a VPC.")
+    ] = None,
+    ca: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="PEM to trust instead of the public roots.")
+    ] = None,
+    as_name: AsOption = None,
+    credential_file: CredentialOption = None,
+) -> None:
+    """Empty a queue of notifications: sealed, delivered with tokens, and only then deleted."""
+    found = session.call(
+        "sync.notifications",
+        as_name=as_name,
+        credential_file=credential_file,
+        queue=queue,
+        app=app,
+        sellers=_sellers(seller),
+        out=_whole(out),
+        to_queue=to_queue,
+        sealed_only=sealed_only,
+        region=region,
+        endpoint=endpoint,
+        ca=None if ca is None else secret(ca, "--ca"),
     )
     _say(session, found)
 

@@ -97,6 +97,21 @@ def order_2026(order: Object) -> SightedFacts:
     )
 
 
+def order_change(order: Object) -> SightedFacts:
+    """Return the facts of an ORDER_CHANGE notification; the delivery dates in it are promises, and say nothing."""
+    told = order.get("Summary")
+    status = _STATUS_V0.get(_word(_inner(told, "OrderStatus")), _UNKNOWN)
+    if status is _SHIPPED:
+        status = _EASY_SHIP.get(_word(_inner(told, "EasyShipShipmentStatus")), status)
+    changed = seconds(_inner(order.get("OrderChangeTrigger"), "TimeOfOrderChange"))
+    return SightedFacts(status, seconds(_inner(told, "PurchaseDate")), 0, changed)
+
+
+def easy_ship(package: Object) -> SightedFacts:
+    """Return the facts of a scheduled package of Easy Ship: its carrier's word, without a time."""
+    return SightedFacts(_EASY_SHIP.get(_word(package.get("packageStatus")), _UNKNOWN))
+
+
 def seconds(text: Json) -> int:
     """Return an instant of Amazon's (ISO 8601) as whole seconds since 1970; 0 for anything else."""
     try:
@@ -142,5 +157,7 @@ READERS: Final[Mapping[str, Callable[[Object], SightedFacts]]] = {
     "": nothing,
     "order_v0": order_v0,
     "order_2026": order_2026,
+    "order_change": order_change,
+    "easy_ship": easy_ship,
 }
 """By the name a model file gives."""

@@ -4,6 +4,7 @@ from strongroom.errors import Malformed
 from strongroom.operations.registry import Call, operation, sellers_of
 from strongroom.request import Json, instant
 from strongroom.sync import Run, Wanted
+from strongroom.sync.queue import Place
 from strongroom.sync.reports import check_options, check_type
 
 
@@ -37,6 +38,32 @@ def _sync_reports(
     given = check_options(options or [])
     sync = call.system.sync
     return _told(wanted, sync.reports(wanted, check_type(type), given, call.caller, call.progress))
+
+
+@operation("sync.notifications")
+def _sync_notifications(  # noqa: PLR0913 - what the command takes
+    call: Call,
+    *,
+    queue: str,
+    app: str | None = None,
+    sellers: list[str] | None = None,
+    out: str | None = None,
+    to_queue: str | None = None,
+    sealed_only: bool = False,
+    region: str | None = None,
+    endpoint: str | None = None,
+    ca: str | None = None,
+) -> Json:
+    ways = (out is not None, to_queue is not None, sealed_only)
+    if sum(ways) != 1:
+        raise Malformed("where do they go?", hint="give --out, --to-queue or --sealed-only")
+    wanted = _wanted(call, app, sellers, None, out)
+    place = Place.parse(queue, region=region, endpoint=endpoint, ca=ca)
+    to = None
+    if to_queue is not None:
+        to = Place.parse(to_queue, region=region, endpoint=endpoint, ca=ca)
+    sync = call.system.sync
+    return _told(wanted, sync.notifications(wanted, place, to, call.caller, call.progress))
 
 
 def _wanted(

@@ -15,20 +15,33 @@ from typing import Final
 from strongroom.accounts import Accounts
 from strongroom.audit import AuditLog, Event, EventType, ObjKind, Outcome
 from strongroom.db.engine import Database
-from strongroom.errors import Conflict, Denied, StrongroomError
+from strongroom.errors import Conflict, Denied, Malformed, StrongroomError
 from strongroom.gateway.inside import Inside
+from strongroom.gateway.notices import Notices
 from strongroom.request import Progress
 from strongroom.sync.admission import Admission, Admitted
 from strongroom.sync.asking import Asker
 from strongroom.sync.checkpoints import Checkpoints
 from strongroom.sync.files import Folder
+from strongroom.sync.notifications import (
+    STREAM,
+    Delivery,
+    IntoFolder,
+    IntoQueue,
+    NotificationPull,
+    SealedOnly,
+)
 from strongroom.sync.orders import OPEN_ORDERS, ORDERS, OrdersPull
+from strongroom.sync.queue import HIDDEN_SECONDS, Keys, Place, Queue, keys_of_this_machine
 from strongroom.sync.reports import ReportPull
 from strongroom.sync.told import Run, State, Stopped, reason_of
 from strongroom.terms import Caller, SellerId
 from strongroom.vault import SellerStore, Vault
 
 _OP: Final = "sync."
+
+WAIT_SECONDS: Final = 5
+"""How long a queue may show nothing before it counts as empty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +66,11 @@ class Sync:
     inside: Inside
     clock: Callable[[], datetime]
     home: Path
+    keys: Callable[[], Keys] = keys_of_this_machine
+    hidden_seconds: int = HIDDEN_SECONDS
     checkpoints: Checkpoints = field(init=False)
     admission: Admission = field(init=False)
+    _notices: Notices | None = None
     _stop: threading.Event = field(default_factory=threading.Event)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _busy: set[tuple[SellerId, str]] = field(default_factory=set)
@@ -124,7 +140,89 @@ class Sync:
 
         return self._each(wanted, starter, f"report.{type_}", progress, pull)
 
+    def notifications(
+        self,
+        wanted: Wanted,
+        place: Place,
+        to: Place | None,
+        starter: Caller,
+        progress: Progress,
+        *,
+        wait_seconds: int = WAIT_SECONDS,
+    ) -> list[Run]:
+        """Empty a queue of notifications into the folder wanted, into another queue, or into the vault alone.
+
+        Raises:
+            NotFound, Denied, Malformed: as `orders`; also where the queue is to be delivered to itself.
+
+        """
+        if to is not None and to.url == place.url:
+            raise Malformed("the queue can't be delivered to itself")
+        delivery = self._delivery(wanted, to)
+        app, sellers = self._whom(wanted)
+        req, op = str(uuid.uuid4()), f"{_OP}{STREAM}"
+        admitted: dict[SellerId, Admitted] = {}
+        runs: list[Run] = []
+        for seller in sellers:
+            try:
+                admitted[seller] = self.admission.begin(starter, app, seller, op, req)
+            except StrongroomError as exc:
+                runs.append(Run(self.sellers.get(seller).name, STREAM))
+                runs[-1].end(exc)
+        if not admitted:
+            return runs
+        run = Run(",".join(self.sellers.get(seller).name for seller in admitted), STREAM)
+        pull = NotificationPull(
+            Queue(place, self.keys, hidden_seconds=self.hidden_seconds),
+            delivery,
+            self.notices(),
+            self.checkpoints,
+            self.admission,
+            admitted,
+            self.database,
+            self.audit,
+            self.clock,
+            self.pause,
+            run,
+        )
+        error: StrongroomError | None = None
+        try:
+            # One run for each queue: two would show each other's messages again.
+            with self._alone(SellerId(0), place.url):
+                pull.empty(wait_seconds, lambda: progress(run.seen, None))
+        except StrongroomError as exc:
+            error = exc
+            run.end(exc)
+        for seller, each in admitted.items():
+            self._ended(run, each, op, req, error, n=pull.taken.get(seller, 0))
+        return [run, *runs]
+
+    def notices(self) -> Notices:
+        """Return the way of notifications through the vault, made when it is first wanted."""
+        if self._notices is None:
+            self._notices = Notices(self.vault)
+        return self._notices
+
     # -- private ---------------------------------------------------------------------------------
+
+    def _delivery(self, wanted: Wanted, to: Place | None) -> Delivery:
+        folder = self._folder(wanted)
+        if folder is not None and to is not None:
+            raise Malformed("notifications go to a directory or to a queue, not to both")
+        if folder is not None:
+            return IntoFolder(folder)
+        return SealedOnly() if to is None else IntoQueue(Queue(to, self.keys))
+
+    def _whom(self, wanted: Wanted) -> tuple[Caller, tuple[SellerId, ...]]:
+        """Return the app, and whom it is to sync for. Raises: NotFound, Denied."""
+        app = self.admission.app(wanted.app)
+        sellers = wanted.sellers or tuple(self.admission.sellers(app))
+        if not sellers:
+            raise Denied(
+                f"{app.name} is authorized for no selling partner",
+                hint="`strongroom app authorize` does that",
+            )
+        return app, sellers
 
     def _folder(self, wanted: Wanted) -> Folder | None:
         return None if wanted.out is None else Folder.at(wanted.out, self.home)
@@ -138,13 +236,7 @@ class Sync:
         pull: Callable[[Asker, Admitted, Run, Callable[[], None]], None],
     ) -> list[Run]:
         """Run one stream for each selling partner, one after the other; what ends one does not end the others."""
-        app = self.admission.app(wanted.app)
-        sellers = wanted.sellers or tuple(self.admission.sellers(app))
-        if not sellers:
-            raise Denied(
-                f"{app.name} is authorized for no selling partner",
-                hint="`strongroom app authorize` does that",
-            )
+        app, sellers = self._whom(wanted)
         runs: list[Run] = []
         with self.inside.opened() as line:
             for seller in sellers:
@@ -204,7 +296,14 @@ class Sync:
                 self._busy.discard(key)
 
     def _ended(
-        self, run: Run, admitted: Admitted, op: str, req: str, error: StrongroomError | None
+        self,
+        run: Run,
+        admitted: Admitted,
+        op: str,
+        req: str,
+        error: StrongroomError | None,
+        *,
+        n: int | None = None,
     ) -> None:
         event = Event(
             EventType.SYNC_FINISHED,
@@ -214,7 +313,7 @@ class Sync:
             op=op,
             obj_kind=ObjKind.PRINCIPAL,
             obj_ref=str(admitted.app.principal),
-            n=run.seen,
+            n=run.seen if n is None else n,
             req=req,
             seller=admitted.standing.seller,
         )
