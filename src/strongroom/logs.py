@@ -62,6 +62,7 @@ class Task(StrEnum):
     ANCHORS = "anchors"
     CANARIES = "canaries"
     EGRESS = "egress"
+    SYNC = "sync"
 
 
 _NAMES: Final = frozenset(happening.value for happening in Happening)

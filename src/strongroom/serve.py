@@ -9,7 +9,7 @@ import contextlib
 import gc
 import os
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -53,6 +53,7 @@ CERTIFICATE_SECONDS: Final = 2.0
 
 _REASONS: Final = {Tampered: Reason.TAMPERED, Unavailable: Reason.UNAVAILABLE}
 _RENEWAL_EVERY: Final = timedelta(hours=1)
+_FIRST_SYNC: Final = timedelta(seconds=5)
 _COLLECTIONS: Final = (50_000, 10, 20)
 """How many more new objects than dropped ones call for a collection, and of each so many the next older ones join."""
 
@@ -232,14 +233,8 @@ class _Serving:
             async with asyncio.TaskGroup() as tasks:
                 for listener in listeners.values():
                     tasks.create_task(listener.run())
-                tasks.create_task(self._sweeps())
-                tasks.create_task(self._drifts())
-                tasks.create_task(self._checkpoints())
-                tasks.create_task(self._heartbeats())
-                tasks.create_task(self._rounds())
-                tasks.create_task(self._certificates())
-                tasks.create_task(self._watching())
-                tasks.create_task(self._deliveries())
+                for work in self._scheduled():
+                    tasks.create_task(work)
                 if self._proxy is not None:
                     tasks.create_task(self._proxy.tunnel.run(self._proxy.listening))
                     await self._proxy.tunnel.ready()
@@ -341,6 +336,20 @@ class _Serving:
 
     # -- schedule --------------------------------------------------------------------------------
 
+    def _scheduled(self) -> list[Coroutine[Any, Any, None]]:
+        """Return all that is done by the clock, each until the stop."""
+        return [
+            self._sweeps(),
+            self._drifts(),
+            self._checkpoints(),
+            self._heartbeats(),
+            self._rounds(),
+            self._certificates(),
+            self._watching(),
+            self._deliveries(),
+            self._syncs(),
+        ]
+
     async def _sweeps(self) -> None:
         """Sweep now, and then just after every full hour: what is due at midnight goes at midnight."""
         while True:
@@ -418,6 +427,16 @@ class _Serving:
             await self._do(logs.Task.FEEDS, system.pump.tick)
         await self._do(logs.Task.NOTICES, system.courier.stop)
         await self._do(logs.Task.FEEDS, system.pump.stop)
+
+    async def _syncs(self) -> None:
+        """Pull changed orders as often as the settings say; the first time soon."""
+        wanted, every = self._system.settings.sync, self._system.settings.sync.every
+        if every is None or self._face not in (Face.ALL, Face.GATEWAY):
+            return
+        wait = min(every, _FIRST_SYNC)
+        while not await self._stopped_within(wait.total_seconds()):
+            wait = every
+            await self._do(logs.Task.SYNC, lambda: self._system.sync.scheduled(wanted.app))
 
     async def _rounds(self) -> None:
         """Each minute, show the log to whoever binds it outside [2.6]."""

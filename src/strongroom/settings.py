@@ -174,6 +174,16 @@ class SyncSettings(_Section):
         description="how often `serve` pulls changed orders, such as `15m` or `2h`; empty: never",
     )
 
+    @property
+    def every(self) -> timedelta | None:
+        """How often orders are pulled; None: never."""
+        if not (self.app and self.orders_every):
+            return None
+        number = int(self.orders_every[:-1])
+        return (
+            timedelta(hours=number) if self.orders_every[-1] == "h" else timedelta(minutes=number)
+        )
+
 
 class LogSettings(_Section):
     """Who outside has to have seen the log."""

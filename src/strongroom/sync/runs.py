@@ -8,14 +8,14 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Final
 
 from strongroom.accounts import Accounts
 from strongroom.audit import AuditLog, Event, EventType, ObjKind, Outcome
 from strongroom.db.engine import Database
-from strongroom.errors import Conflict, Denied, Malformed, StrongroomError
+from strongroom.errors import Conflict, Denied, Malformed, StrongroomError, Unavailable
 from strongroom.gateway.inside import Inside
 from strongroom.gateway.notices import Notices
 from strongroom.request import Progress
@@ -35,7 +35,7 @@ from strongroom.sync.orders import OPEN_ORDERS, ORDERS, OrdersPull
 from strongroom.sync.queue import HIDDEN_SECONDS, Keys, Place, Queue, keys_of_this_machine
 from strongroom.sync.reports import ReportPull
 from strongroom.sync.told import Run, State, Stopped, reason_of
-from strongroom.terms import Caller, SellerId
+from strongroom.terms import SYSTEM, Caller, SellerId
 from strongroom.vault import SellerStore, Vault
 
 _OP: Final = "sync."
@@ -71,6 +71,7 @@ class Sync:
     checkpoints: Checkpoints = field(init=False)
     admission: Admission = field(init=False)
     _notices: Notices | None = None
+    _looked_on: date | None = None
     _stop: threading.Event = field(default_factory=threading.Event)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _busy: set[tuple[SellerId, str]] = field(default_factory=set)
@@ -197,6 +198,24 @@ class Sync:
             self._ended(run, each, op, req, error, n=pull.taken.get(seller, 0))
         return [run, *runs]
 
+    def scheduled(self, app: str) -> None:
+        """Pull changed orders for all selling partners of an app, and once a day look at those still open.
+
+        Raises:
+            Unavailable: one of them did not come to its end; the next time goes on from there.
+            StrongroomError: as `orders`.
+
+        """
+        wanted = Wanted(app)
+        runs = self.orders(wanted, SYSTEM, _unheard)
+        today = self.clock().date()
+        if self._looked_on != today:
+            runs += self.orders(wanted, SYSTEM, _unheard, open_only=True)
+            self._looked_on = today
+        failed = [run for run in runs if run.state not in (State.DONE, State.STOPPED)]
+        if failed:
+            raise Unavailable(f"{len(failed)} of {len(runs)} syncs did not come to their end")
+
     def notices(self) -> Notices:
         """Return the way of notifications through the vault, made when it is first wanted."""
         if self._notices is None:
@@ -318,3 +337,7 @@ class Sync:
             seller=admitted.standing.seller,
         )
         self.audit.record(event, now=self.clock())
+
+
+def _unheard(_done: int, _total: int | None) -> None:
+    """Hear progress that nobody watches."""
