@@ -9,7 +9,7 @@ import contextlib
 import gc
 import os
 import signal
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -53,7 +53,7 @@ CERTIFICATE_SECONDS: Final = 2.0
 
 _REASONS: Final = {Tampered: Reason.TAMPERED, Unavailable: Reason.UNAVAILABLE}
 _RENEWAL_EVERY: Final = timedelta(hours=1)
-_FIRST_SYNC: Final = timedelta(seconds=5)
+_FIRST_SYNC: Final = timedelta(seconds=2)
 _COLLECTIONS: Final = (50_000, 10, 20)
 """How many more new objects than dropped ones call for a collection, and of each so many the next older ones join."""
 
@@ -233,8 +233,7 @@ class _Serving:
             async with asyncio.TaskGroup() as tasks:
                 for listener in listeners.values():
                     tasks.create_task(listener.run())
-                for work in self._scheduled():
-                    tasks.create_task(work)
+                self._schedule(tasks)
                 if self._proxy is not None:
                     tasks.create_task(self._proxy.tunnel.run(self._proxy.listening))
                     await self._proxy.tunnel.ready()
@@ -336,19 +335,20 @@ class _Serving:
 
     # -- schedule --------------------------------------------------------------------------------
 
-    def _scheduled(self) -> list[Coroutine[Any, Any, None]]:
-        """Return all that is done by the clock, each until the stop."""
-        return [
-            self._sweeps(),
-            self._drifts(),
-            self._checkpoints(),
-            self._heartbeats(),
-            self._rounds(),
-            self._certificates(),
-            self._watching(),
-            self._deliveries(),
-            self._syncs(),
-        ]
+    def _schedule(self, tasks: asyncio.TaskGroup) -> None:
+        """Begin all that is done by the clock, each until the stop."""
+        for work in (
+            self._sweeps,
+            self._drifts,
+            self._checkpoints,
+            self._heartbeats,
+            self._rounds,
+            self._certificates,
+            self._watching,
+            self._deliveries,
+            self._syncs,
+        ):
+            tasks.create_task(work())
 
     async def _sweeps(self) -> None:
         """Sweep now, and then just after every full hour: what is due at midnight goes at midnight."""

@@ -12,7 +12,7 @@ from strongroom.errors import Denied, Malformed, NotFound
 from strongroom.simulator import Fault, FaultKind
 from strongroom.sync import State, Wanted
 from strongroom.sync.checkpoints import Checkpoint
-from strongroom.sync.orders import OPEN_ORDERS, ORDERS
+from strongroom.sync.orders import OPEN_ORDERS, ORDERS, SETTLING
 from strongroom.terms import Action, AuthMethod, Caller, Category, PrincipalKind, Purpose
 from strongroom.vault import Wish
 from tests.gateway.conftest import CONSOLE, NOW
@@ -73,9 +73,7 @@ def test_a_pull_that_was_cut_off_goes_on_with_its_own_window(
     assert (rest.state, rest.resumed, rest.seen) == (State.DONE, True, 30)
     assert pulling.listed(tmp_path) == set(pulling.simulator.order_ids("acme"))
     # What changed while it was away comes with the next window, not never.
-    assert pulling.sync.checkpoints.of(pulling.app.seller, ORDERS).covered_until == NOW - timedelta(
-        minutes=2
-    )
+    assert pulling.sync.checkpoints.of(pulling.app.seller, ORDERS).covered_until == NOW - SETTLING
 
 
 def test_a_page_that_is_pulled_twice_is_one_page(pulling: Pulling, tmp_path: Path) -> None:

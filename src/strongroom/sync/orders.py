@@ -29,8 +29,8 @@ FIRST_PULL: Final = RETENTION_AFTER_DELIVERY
 OPEN_FOR: Final = timedelta(days=90)
 """How long ago an order that is still open may have been made."""
 
-SETTLING: Final = timedelta(minutes=2)
-"""Amazon's lists end so long before the present."""
+SETTLING: Final = timedelta(minutes=3)
+"""Windows end so long before the present: Amazon's two minutes, and one in which clocks may differ."""
 
 _OVERLAP: Final = timedelta(seconds=1)
 _PER_PAGE: Final = "100"
@@ -64,7 +64,7 @@ class OrdersPull:
             since = known.covered_until - _OVERLAP
         since = since or now - FIRST_PULL
         if since >= until:
-            raise Malformed("the window to pull is empty", hint="it ends two minutes ago")
+            raise Malformed("the window to pull is empty", hint="it ends three minutes ago")
         place = Checkpoint(known.covered_until, since, until)
         self.checkpoints.put(self.seller.id, self.run.stream, place, now)
         return place

@@ -54,7 +54,7 @@ class ReportPull:
         until = now - SETTLING
         since = since or known.covered_until or now - FIRST_PULL
         if since >= until:
-            raise Malformed("the window to report on is empty", hint="it ends two minutes ago")
+            raise Malformed("the window to report on is empty", hint="it ends three minutes ago")
         return self._keep(Checkpoint(known.covered_until, since, until), now)
 
     def make(self, place: Checkpoint, now: datetime) -> Checkpoint:
