@@ -77,6 +77,27 @@ def test_a_message_that_names_another_selling_partner_reaches_neither(
 
 
 @pytest.mark.clause("1.3")
+def test_a_first_message_that_lies_about_its_selling_partner_is_corrected_by_stating_it(
+    emptying: Emptying, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    emptying.send(order_change(ORDER, merchant="A9LIAR", subscription="aaaaaaaa-0009"))
+    assert emptying.run().counts == {"delivered": 1}
+    emptying.send(order_change(ORDER, merchant="A1ACME", subscription="aaaaaaaa-0001"))
+    assert emptying.run().counts == {"refused.wrong_seller": 1}
+    emptying.merchant = "A1ACME"
+    emptying.send(order_change(ORDER, merchant="A1ACME", subscription="aaaaaaaa-0001"))
+    assert emptying.run().counts == {"delivered": 1}
+    emptying.merchant = None
+    emptying.send(order_change(ORDER, merchant="A9LIAR", subscription="aaaaaaaa-0009"))
+    emptying.send(order_change(ORDER, merchant="A1ACME", subscription="aaaaaaaa-0001"))
+    assert emptying.run().counts == {"refused.wrong_seller": 1, "delivered": 1}
+    # Nor does anybody fill the table with subscriptions.
+    monkeypatch.setattr(taking, "MOST_SUBSCRIPTIONS", 2)
+    emptying.send(order_change(ORDER, merchant="A1ACME", subscription="aaaaaaaa-0002"))
+    assert "refused.wrong_seller" in emptying.run().counts
+
+
+@pytest.mark.clause("1.3")
 @pytest.mark.parametrize("escaped", [False, True])
 def test_a_message_with_tokens_in_it_is_not_passed_on(
     emptying: Emptying, tmp_path: Path, escaped: bool

@@ -93,6 +93,7 @@ class Emptying:
     queues: Queues
     url: str
     dead: str
+    merchant: str | None = None
 
     def place(self, url: str | None = None) -> Place:
         return Place.parse(url or self.url, region="eu-central-1", ca=self.queues.ca)
@@ -106,6 +107,7 @@ class Emptying:
             target,
             CONSOLE,
             lambda *_: None,
+            merchant=self.merchant,
             wait_seconds=0,
         )
         return found[0]

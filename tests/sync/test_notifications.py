@@ -9,10 +9,10 @@ import orjson
 import pytest
 
 from strongroom.db import schema
-from strongroom.errors import Malformed, NotFound, Unavailable
+from strongroom.errors import Malformed, Misconfigured, NotFound, Unavailable
 from strongroom.policy.retention import Progress
 from strongroom.sync import State
-from strongroom.sync.queue import Message, Place, Queue
+from strongroom.sync.queue import Message, Place, Queue, keys_of_this_machine
 from strongroom.terms import Action, Category, Purpose
 from tests.gateway.conftest import CONSOLE, NOW
 from tests.support.queues import Keys
@@ -211,3 +211,23 @@ def test_a_queue_that_sets_nothing_aside_is_told_of(emptying: Emptying) -> None:
     (note,) = emptying.run().notes
     assert "no redrive policy" in note
     assert repr(Message("1", "receipt", b"body")) == "Message(id='1')"
+
+
+def test_credentials_come_from_the_environment_and_from_no_file(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    (tmp_path / "credentials").write_text(
+        "[default]\naws_access_key_id = file\naws_secret_access_key = file\n"
+    )
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    with pytest.raises(Misconfigured):
+        keys_of_this_machine()
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "one")
+    with pytest.raises(Misconfigured):
+        keys_of_this_machine()
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "two")
+    found = keys_of_this_machine()
+    assert (found.access_key, found.secret_key, found.token) == ("one", "two", None)

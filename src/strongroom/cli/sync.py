@@ -144,6 +144,12 @@ def sync_notifications(  # noqa: PLR0913 - its options
     ca: Annotated[
         Path | None, typer.Option(metavar="FILE", help="PEM to trust instead of the public roots.")
     ] = None,
+    merchant: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ID", help="Amazon's id of the partner, in place of the first message's."
+        ),
+    ] = None,
     as_name: AsOption = None,
     credential_file: CredentialOption = None,
 ) -> None:
@@ -161,6 +167,7 @@ def sync_notifications(  # noqa: PLR0913 - its options
         region=region,
         endpoint=endpoint,
         ca=None if ca is None else secret(ca, "--ca"),
+        merchant=merchant,
     )
     _say(session, found)
 

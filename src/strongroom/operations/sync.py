@@ -1,11 +1,16 @@
 """What commands ask of syncs: orders, reports and notifications, pulled as an app [1.3]."""
 
+import re
+from typing import Final
+
 from strongroom.errors import Malformed
 from strongroom.operations.registry import Call, operation, sellers_of
 from strongroom.request import Json, instant
 from strongroom.sync import Run, Wanted
 from strongroom.sync.queue import Place
 from strongroom.sync.reports import check_options, check_type
+
+_MERCHANT: Final = re.compile(r"[A-Z0-9]{5,32}")
 
 
 @operation("sync.orders")
@@ -53,6 +58,7 @@ def _sync_notifications(  # noqa: PLR0913 - what the command takes
     region: str | None = None,
     endpoint: str | None = None,
     ca: str | None = None,
+    merchant: str | None = None,
 ) -> Json:
     ways = (out is not None, to_queue is not None, sealed_only)
     if sum(ways) != 1:
@@ -63,7 +69,10 @@ def _sync_notifications(  # noqa: PLR0913 - what the command takes
     if to_queue is not None:
         to = Place.parse(to_queue, region=region, endpoint=endpoint, ca=ca)
     sync = call.system.sync
-    return _told(wanted, sync.notifications(wanted, place, to, call.caller, call.progress))
+    if merchant is not None and not _MERCHANT.fullmatch(merchant):
+        raise Malformed("Amazon's id of a selling partner is of letters and digits")
+    runs = sync.notifications(wanted, place, to, call.caller, call.progress, merchant=merchant)
+    return _told(wanted, runs)
 
 
 def _wanted(

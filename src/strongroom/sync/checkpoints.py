@@ -102,6 +102,19 @@ class Checkpoints:
         with self._database.read() as tx:
             return {row.merchant: SellerId(row.seller_id) for row in tx.execute(query)}
 
+    def subscribed(self, seller: SellerId) -> int:
+        """Return how many subscriptions are known to be a selling partner's."""
+        query = sa.select(sa.func.count()).where(_whose.c.seller_id == seller)
+        with self._database.read() as tx:
+            return int(tx.execute(query).scalar_one())
+
+    def state(self, seller: SellerId, merchant: str) -> None:
+        """Put Amazon's id of a selling partner, as its HMAC, in place of what messages said of it."""
+        with self._database.write() as tx:
+            tx.execute(
+                _whose.update().where(_whose.c.seller_id == seller).values(merchant=merchant)
+            )
+
     @staticmethod
     def adopt(tx: Transaction, found: Subscription, now: datetime) -> None:
         """Remember whose a subscription is, and its partner's id once a message names it."""

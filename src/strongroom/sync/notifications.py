@@ -29,6 +29,9 @@ MOST_MESSAGES: Final = 100_000
 MOST_REFUSED: Final = 1_000
 """Refused in one run: each is an event of the log."""
 
+MOST_SUBSCRIPTIONS: Final = 500
+"""Of one selling partner: Amazon has fewer types than that."""
+
 _REQ: Final = re.compile(r"[A-Za-z0-9-]{8,64}")
 
 
@@ -84,6 +87,8 @@ class NotificationPull:
     clock: Callable[[], datetime]
     pause: Pause
     run: Run
+    merchant: str | None = None
+    """Amazon's id of the one selling partner, as its HMAC, where somebody stated it."""
     taken: dict[SellerId, int] = field(default_factory=dict)
     """Delivered, by selling partner."""
     _left: set[str] = field(default_factory=set)
@@ -152,10 +157,14 @@ class NotificationPull:
         elif len(self.admitted) == 1:
             # Who names one selling partner says that the queue is theirs.
             seller = next(iter(self.admitted))
+            if self.checkpoints.subscribed(seller) >= MOST_SUBSCRIPTIONS:
+                raise wrong
         else:
             raise wrong
         merchants = self.checkpoints.merchants()
         mine = {ref for ref, owner in merchants.items() if owner == seller}
+        if self.merchant is not None:
+            mine = {self.merchant}
         is_others = merchants.get(merchant or "", seller) != seller
         is_new = merchant is not None and bool(mine) and merchant not in mine
         if is_others or is_new or seller not in self.admitted:

@@ -149,9 +149,12 @@ class Sync:
         starter: Caller,
         progress: Progress,
         *,
+        merchant: str | None = None,
         wait_seconds: int = WAIT_SECONDS,
     ) -> list[Run]:
         """Empty a queue of notifications into the folder wanted, into another queue, or into the vault alone.
+
+        `merchant` states Amazon's id of the one selling partner whose queue it is, whatever messages said of it.
 
         Raises:
             NotFound, Denied, Malformed: as `orders`; also where the queue is to be delivered to itself.
@@ -161,6 +164,8 @@ class Sync:
             raise Malformed("the queue can't be delivered to itself")
         delivery = self._delivery(wanted, to)
         app, sellers = self._whom(wanted)
+        if merchant is not None and len(sellers) != 1:
+            raise Malformed("an id of Amazon's is one selling partner's", hint="give --seller")
         req, op = str(uuid.uuid4()), f"{_OP}{STREAM}"
         admitted: dict[SellerId, Admitted] = {}
         runs: list[Run] = []
@@ -185,11 +190,14 @@ class Sync:
             self.clock,
             self.pause,
             run,
+            None if merchant is None else self.audit.pseudonym("merchant", merchant),
         )
         error: StrongroomError | None = None
         try:
             # One run for each queue: two would show each other's messages again.
             with self._alone(SellerId(0), place.url):
+                if pull.merchant is not None:
+                    self.checkpoints.state(sellers[0], pull.merchant)
                 pull.empty(wait_seconds, lambda: progress(run.seen, None))
         except StrongroomError as exc:
             error = exc
