@@ -63,6 +63,7 @@ class Task(StrEnum):
     CANARIES = "canaries"
     EGRESS = "egress"
     SYNC = "sync"
+    NOTIFICATIONS = "notifications"
 
 
 _NAMES: Final = frozenset(happening.value for happening in Happening)

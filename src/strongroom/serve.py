@@ -347,6 +347,7 @@ class _Serving:
             self._watching,
             self._deliveries,
             self._syncs,
+            self._notifications,
         ):
             tasks.create_task(work())
 
@@ -429,14 +430,31 @@ class _Serving:
         await self._do(logs.Task.FEEDS, system.pump.stop)
 
     async def _syncs(self) -> None:
-        """Pull changed orders as often as the settings say; the first time soon."""
-        wanted, every = self._system.settings.sync, self._system.settings.sync.every
-        if every is None or self._face not in (Face.ALL, Face.GATEWAY):
+        """Pull changed orders as often as the settings say."""
+        wanted, sync = self._system.settings.sync, self._system.sync
+        await self._every(wanted.orders_span, logs.Task.SYNC, lambda: sync.scheduled(wanted.app))
+
+    async def _notifications(self) -> None:
+        """Empty the queue of notifications as often as the settings say."""
+        wanted, sync = self._system.settings.sync, self._system.sync
+        await self._every(
+            wanted.notifications_span,
+            logs.Task.NOTIFICATIONS,
+            lambda: sync.emptied(
+                wanted.app, wanted.queue, wanted.notifications_to, wanted.region or None
+            ),
+        )
+
+    async def _every(
+        self, span: timedelta | None, task: logs.Task, work: Callable[[], object]
+    ) -> None:
+        """Do what a gateway does each so often, the first time soon; nothing where there is no span."""
+        if span is None or self._face not in (Face.ALL, Face.GATEWAY):
             return
-        wait = min(every, _FIRST_SYNC)
+        wait = min(span, _FIRST_SYNC)
         while not await self._stopped_within(wait.total_seconds()):
-            wait = every
-            await self._do(logs.Task.SYNC, lambda: self._system.sync.scheduled(wanted.app))
+            wait = span
+            await self._do(task, work)
 
     async def _rounds(self) -> None:
         """Each minute, show the log to whoever binds it outside [2.6]."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -231,3 +232,36 @@ def test_credentials_come_from_the_environment_and_from_no_file(
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "two")
     found = keys_of_this_machine()
     assert (found.access_key, found.secret_key, found.token) == ("one", "two", None)
+
+
+@pytest.mark.clause("2.1")
+def test_a_schedule_empties_the_queue_and_says_when_it_cannot(
+    emptying: Emptying, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sync = emptying.pulling.sync
+    place = emptying.place()
+    monkeypatch.setattr(Place, "parse", lambda url, region=None: replace(place, url=url))
+    emptying.send(order_change(ORDER))
+    sync.emptied("erp", emptying.url, str(tmp_path / "out"), None)
+    assert len(list((tmp_path / "out").iterdir())) == 1
+    with pytest.raises(Unavailable, match="1 of 1"):
+        sync.emptied("erp", f"{emptying.url}-gone", "", None)
+    # What is refused is for the queue's owner to look at.
+    emptying.send("no JSON")
+    sync.emptied("erp", emptying.url, "", None)
+    finished = [e for e in emptying.pulling.door.events() if e["type"] == "sync.finished"]
+    assert [e["outcome"] for e in finished] == ["success", "failure", "success"]
+
+
+@pytest.mark.clause("2.1")
+def test_a_schedule_looks_at_open_orders_once_a_day(emptying: Emptying) -> None:
+    pulling = emptying.pulling
+    pulling.sync.scheduled("erp")
+    pulling.sync.scheduled("erp")
+    begun = [e["op"] for e in pulling.door.events() if e["type"] == "sync.started"]
+    assert begun == ["sync.orders", "sync.orders.open", "sync.orders"]
+    pulling.door.grants.revoke(
+        CONSOLE, pulling.door.grants.all(pulling.app.principal)[0].grant.id, NOW
+    )
+    with pytest.raises(Unavailable):
+        pulling.sync.scheduled("erp")

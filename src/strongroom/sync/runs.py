@@ -220,9 +220,27 @@ class Sync:
         if self._looked_on != today:
             runs += self.orders(wanted, SYSTEM, _unheard, open_only=True)
             self._looked_on = today
-        failed = [run for run in runs if run.state not in (State.DONE, State.STOPPED)]
-        if failed:
-            raise Unavailable(f"{len(failed)} of {len(runs)} syncs did not come to their end")
+        _refuse_failed(runs)
+
+    def emptied(self, app: str, queue: str, to: str, region: str | None) -> None:
+        """Empty a queue of notifications into a directory or another queue; into the vault alone where `to` is empty.
+
+        Raises:
+            Malformed: a queue has another form.
+            Unavailable: it did not come to its end; what is refused stays in the queue and is no fault of ours.
+            StrongroomError: as `notifications`.
+
+        """
+        is_queue = to.startswith("https://")
+        _refuse_failed(
+            self.notifications(
+                Wanted(app, out=to if to and not is_queue else None),
+                Place.parse(queue, region=region),
+                Place.parse(to, region=region) if is_queue else None,
+                SYSTEM,
+                _unheard,
+            )
+        )
 
     def notices(self) -> Notices:
         """Return the way of notifications through the vault, made when it is first wanted."""
@@ -349,3 +367,9 @@ class Sync:
 
 def _unheard(_done: int, _total: int | None) -> None:
     """Hear progress that nobody watches."""
+
+
+def _refuse_failed(runs: list[Run]) -> None:
+    failed = [run for run in runs if run.state not in (State.DONE, State.STOPPED)]
+    if failed:
+        raise Unavailable(f"{len(failed)} of {len(runs)} syncs did not come to their end")
