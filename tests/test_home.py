@@ -336,8 +336,8 @@ def test_nothing_printed_of_an_open_home_is_a_key(home: Layout) -> None:
     system = open_(home)
     shown = repr(system)
     system.close()
-    assert system.ticket_key.hex() not in shown
-    assert repr(system.ticket_key) not in shown
+    assert system.api_key.hex() not in shown
+    assert repr(system.api_key) not in shown
 
 
 # -- certificates ----------------------------------------------------------------------------------

@@ -249,7 +249,8 @@ def test_every_listener_and_every_place_we_connect_to_is_listed() -> None:
     for wanted in (*listeners, "control.sock", "seller.endpoint", "seller.lwa_url", "oidc.issuer",
                    "alarm channel add --smtp", "alarm channel add --webhook", "feed add --webhook",
                    "feed add --syslog", "vault.url", "keystore.url", "audit witness add",
-                   "audit timestamp add", "audit copy add", "destination add"):  # fmt: skip
+                   "audit timestamp add", "audit copy add", "destination add",
+                   "sync notifications --queue"):  # fmt: skip
         assert f"`{wanted}`" in table, wanted
     # Whoever opens a connection of another kind meets this list.
     clients = {
@@ -279,6 +280,7 @@ def test_every_listener_and_every_place_we_connect_to_is_listed() -> None:
         "gateway/documents/fetching.py",
         "gateway/upstream.py",
         "outbound.py",
+        "sync/queue.py",
     }
     # Sockets of its own: a protocol that no client of these speaks, and an address that was checked.
     for path in ("feeds/sinks.py", "relay/line.py"):

@@ -58,11 +58,14 @@ from strongroom.feeds.outbox import NoticeOutbox
 from strongroom.feeds.passwords import follow
 from strongroom.feeds.pump import Pump
 from strongroom.feeds.targets import Targets
+from strongroom.gateway import Gateway, catalogue_with, create_gateway
+from strongroom.gateway.inside import Inside
 from strongroom.home import Layout, certificates, making
 from strongroom.paper import Paper
 from strongroom.policy.passwords import profile_named
 from strongroom.relay import Disclosures, Lines, Relay
 from strongroom.settings import Settings
+from strongroom.sync import Sync
 from strongroom.terms import SYSTEM, Caller, Environment, PrincipalId
 from strongroom.vault import GrantStore, Keystore, SellerStore, Vault
 from strongroom.vault.arrivals import Arrivals
@@ -139,7 +142,9 @@ class System:
     disclosures: Disclosures
     relay: Relay
     paper: Paper
-    ticket_key: bytes = field(repr=False)
+    gateway: Callable[[], Gateway]
+    """Makes the gateway: one for each event loop."""
+    sync: Sync
     api_key: bytes = field(repr=False)
     sound: bool
     """False: the log is not what its signer vouched for; it can be verified, and nothing else done."""
@@ -357,6 +362,20 @@ def wire(
 
     disclosures = Disclosures(database, audit)
 
+    def gateway() -> Gateway:
+        return create_gateway(
+            catalogue=catalogue_with(settings.gateway.allow_unknown),
+            vault=vault,
+            accounts=accounts,
+            networks=networks,
+            guard=guard.clients,
+            sellers=sellers,
+            audit=audit,
+            clock=clock,
+            token_key=keystore.secret("gateway-tickets", now),
+            environment=environment,
+        )
+
     if fresh:
         _ensure_certificates(home, settings, keystore, now)
         alarms.watch.begin(now)
@@ -430,7 +449,17 @@ def wire(
         disclosures,
         Relay(vault, targets, disclosures, audit, Lines(), clock),
         Paper(vault, audit),
-        keystore.secret("gateway-tickets", now),
+        gateway,
+        Sync(
+            database=database,
+            audit=audit,
+            accounts=accounts,
+            sellers=sellers,
+            vault=vault,
+            inside=Inside(gateway),
+            clock=clock,
+            home=home.root,
+        ),
         keystore.secret("api-tickets", now),
         sound=True,
         next_epoch=log.next,

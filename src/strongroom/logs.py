@@ -63,6 +63,8 @@ class Task(StrEnum):
     CANARIES = "canaries"
     EGRESS = "egress"
     PRUNING = "pruning"
+    SYNC = "sync"
+    NOTIFICATIONS = "notifications"
 
 
 _NAMES: Final = frozenset(happening.value for happening in Happening)

@@ -34,14 +34,12 @@ from strongroom.db.group import Failed
 from strongroom.desk import Desk, Rooms, create_desk
 from strongroom.desk.oidc import Client, Provider
 from strongroom.errors import Conflict, Misconfigured, StrongroomError, Tampered, Unavailable
-from strongroom.gateway import create_gateway
 from strongroom.home import certificates
 from strongroom.home.transport import Refused, Taken, Transport
 from strongroom.listener import Address, Listener, Proxy, allow_connections, listen, open_listener
 from strongroom.metrics import CONTENT_TYPE, Metrics
 from strongroom.opening import open_system
 from strongroom.perimeter import Perimeter
-from strongroom.policy.catalogue import Catalogue
 from strongroom.terms import SYSTEM
 from strongroom.vault.clockwatch import CONFIRM
 
@@ -55,6 +53,7 @@ CERTIFICATE_SECONDS: Final = 2.0
 
 _REASONS: Final = {Tampered: Reason.TAMPERED, Unavailable: Reason.UNAVAILABLE}
 _RENEWAL_EVERY: Final = timedelta(hours=1)
+_FIRST_SYNC: Final = timedelta(seconds=2)
 _COLLECTIONS: Final = (50_000, 10, 20)
 """How many more new objects than dropped ones call for a collection, and of each so many the next older ones join."""
 
@@ -234,14 +233,7 @@ class _Serving:
             async with asyncio.TaskGroup() as tasks:
                 for listener in listeners.values():
                     tasks.create_task(listener.run())
-                tasks.create_task(self._sweeps())
-                tasks.create_task(self._drifts())
-                tasks.create_task(self._checkpoints())
-                tasks.create_task(self._heartbeats())
-                tasks.create_task(self._rounds())
-                tasks.create_task(self._certificates())
-                tasks.create_task(self._watching())
-                tasks.create_task(self._deliveries())
+                self._schedule(tasks)
                 if self._proxy is not None:
                     tasks.create_task(self._proxy.tunnel.run(self._proxy.listening))
                     await self._proxy.tunnel.ready()
@@ -250,6 +242,7 @@ class _Serving:
                 self._tell(ready, {name: listener.url for name, listener in listeners.items()})
                 await self._stop.wait()
                 logs.say(logs.Happening.SERVE_STOPPING, pid=os.getpid())
+                self._system.sync.stop()
                 if self._proxy is not None:
                     self._proxy.tunnel.stop()
                 for listener in listeners.values():
@@ -338,20 +331,28 @@ class _Serving:
 
     def _gateway(self) -> Any:  # noqa: ANN401 - an ASGI application
         system = self._system
-        return create_gateway(
-            catalogue=_catalogue(system.settings.gateway.allow_unknown),
-            vault=system.vault,
-            accounts=system.accounts,
-            networks=system.networks,
-            guard=system.guard.clients,
-            sellers=system.sellers,
-            audit=system.audit,
-            clock=system.clock,
-            token_key=system.ticket_key,
-            environment=system.settings.environment,
-        )
+        gateway = system.gateway()
+        # Syncs go through the gateway that serves, so that its buckets count their calls as well.
+        system.sync.inside.serve(gateway, asyncio.get_running_loop())
+        return gateway
 
     # -- schedule --------------------------------------------------------------------------------
+
+    def _schedule(self, tasks: asyncio.TaskGroup) -> None:
+        """Begin all that is done by the clock, each until the stop."""
+        for work in (
+            self._sweeps,
+            self._drifts,
+            self._checkpoints,
+            self._heartbeats,
+            self._rounds,
+            self._certificates,
+            self._watching,
+            self._deliveries,
+            self._syncs,
+            self._notifications,
+        ):
+            tasks.create_task(work())
 
     async def _sweeps(self) -> None:
         """Sweep now, and then just after every full hour: what is due at midnight goes at midnight."""
@@ -431,6 +432,33 @@ class _Serving:
             await self._do(logs.Task.FEEDS, system.pump.tick)
         await self._do(logs.Task.NOTICES, system.courier.stop)
         await self._do(logs.Task.FEEDS, system.pump.stop)
+
+    async def _syncs(self) -> None:
+        """Pull changed orders as often as the settings say."""
+        wanted, sync = self._system.settings.sync, self._system.sync
+        await self._every(wanted.orders_span, logs.Task.SYNC, lambda: sync.scheduled(wanted.app))
+
+    async def _notifications(self) -> None:
+        """Empty the queue of notifications as often as the settings say."""
+        wanted, sync = self._system.settings.sync, self._system.sync
+        await self._every(
+            wanted.notifications_span,
+            logs.Task.NOTIFICATIONS,
+            lambda: sync.emptied(
+                wanted.app, wanted.queue, wanted.notifications_to, wanted.region or None
+            ),
+        )
+
+    async def _every(
+        self, span: timedelta | None, task: logs.Task, work: Callable[[], object]
+    ) -> None:
+        """Do what a gateway does each so often, the first time soon; nothing where there is no span."""
+        if span is None or self._face not in (Face.ALL, Face.GATEWAY):
+            return
+        wait = min(span, _FIRST_SYNC)
+        while not await self._stopped_within(wait.total_seconds()):
+            wait = span
+            await self._do(task, work)
 
     async def _rounds(self) -> None:
         """Each minute, show the log to whoever binds it outside [2.6]."""
@@ -553,14 +581,3 @@ class _Serving:
         ]
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
-
-
-def _catalogue(allowed: tuple[str, ...]) -> Catalogue:
-    """Return the catalogue with the operations that an operator lets pass [1.3]."""
-    try:
-        return Catalogue.load().allowing(allowed)
-    except ValueError as exc:
-        raise Misconfigured(
-            "gateway.allow_unknown has a line that names no operation, or one the catalogue knows",
-            hint="a line reads `GET /new/v1/things/{thingId}`",
-        ) from exc

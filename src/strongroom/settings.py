@@ -163,6 +163,51 @@ class ProxySettings(_Section):
     port: Port = Field(8448, description="port; 0 picks a free one")
 
 
+Every = Annotated[str, StringConstraints(pattern=r"^([1-9][0-9]{0,3}[mh])?$")]
+"""A span such as `15m` or `2h`; empty: never."""
+
+
+class SyncSettings(_Section):
+    """What is pulled from Amazon without an app's asking; off while no `…_every` is set."""
+
+    app: Annotated[str, StringConstraints(pattern=r"^([A-Za-z0-9][A-Za-z0-9._-]{0,62})?$")] = Field(
+        "", description="the app that syncs run as: its authorizations and its grant to sync"
+    )
+    orders_every: Every = Field(
+        "",
+        description="how often `serve` pulls changed orders, such as `15m` or `2h`; empty: never",
+    )
+    notifications_every: Every = Field(
+        "", description="how often `serve` empties the queue of notifications; empty: never"
+    )
+    queue: Annotated[str, StringConstraints(pattern=r"^(https://[!-~]{1,500})?$")] = Field(
+        "", description="the queue that Amazon sends notifications to"
+    )
+    notifications_to: Annotated[str, StringConstraints(pattern=r"^((https:/)?/[!-~]{1,500})?$")] = (
+        Field("", description="where they go: a directory or another queue; empty: sealed, no more")
+    )
+    region: Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{0,40}$")] = Field(
+        "", description="the queues' region, where their URL does not say it"
+    )
+
+    @property
+    def orders_span(self) -> timedelta | None:
+        """How often orders are pulled; None: never."""
+        return _span(self.orders_every) if self.app else None
+
+    @property
+    def notifications_span(self) -> timedelta | None:
+        """How often the queue is emptied; None: never."""
+        return _span(self.notifications_every) if self.app and self.queue else None
+
+
+def _span(text: str) -> timedelta | None:
+    if not text:
+        return None
+    number = int(text[:-1])
+    return timedelta(hours=number) if text[-1] == "h" else timedelta(minutes=number)
+
+
 class LogSettings(_Section):
     """Who outside has to have seen the log."""
 
@@ -242,6 +287,7 @@ class Settings(BaseSettings):
     health: HealthSettings = HealthSettings()
     witness: WitnessSettings = WitnessSettings()
     proxy: ProxySettings = ProxySettings()
+    sync: SyncSettings = SyncSettings()
     log: LogSettings = LogSettings()
     access: AccessSettings = AccessSettings()
     oidc: OidcSettings = OidcSettings()

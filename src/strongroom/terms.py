@@ -51,6 +51,8 @@ class Action(StrEnum):
     ADMINISTER = "administer"
     AUDIT = "audit"
     """Read the log: who did what and when, never a value."""
+    SYNC = "sync"
+    """Bring data from Amazon into the vault without an app's asking; opens none of it."""
 
 
 class Category(StrEnum):

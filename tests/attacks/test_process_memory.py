@@ -119,12 +119,12 @@ def test_an_open_home_shows_none_of_its_keys(offline: Offline) -> None:
     system = open_system(offline.path, environ={})
     try:
         keys = [bytes(key) for key in system.keystore._secrets.values()]
-        keys += [system.keystore._master, system.ticket_key, system.api_key]
+        keys += [system.keystore._master, system.api_key]
         assert len(keys) > 5
         told = shown(system) + "".join(
             repr(getattr(system, name))
             for name in type(system).__dataclass_fields__
-            if name not in ("ticket_key", "api_key")
+            if name != "api_key"
         )
         assert not any(repr(key)[2:-1] in told or key.hex() in told for key in keys)
         parts = (system.keystore, system.vault, system.accounts, system.sellers, system.signon)

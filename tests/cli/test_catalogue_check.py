@@ -68,11 +68,22 @@ def test_what_is_found_is_listed_and_ends_in_one(folder, capsys):
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"paths": 3}', "\x00"])
-def test_a_file_that_is_no_model_is_named(folder, capsys, text):
+def test_a_file_that_is_no_model_is_named_and_the_others_are_checked(folder, capsys, text):
     (folder / "broken.json").write_text(text)
-    said = told(capsys, folder, code=2)
-    assert "broken.json" in said.err
-    assert said.out == ""
+    said = told(capsys, folder, code=1).out
+    assert "broken.json is no model" in said
+    document = json.loads(told(capsys, folder, "--json", code=1).out)
+    assert (document["ok"], document["models"]) == (False, 1)
+    assert len(document["unreadable"]) == 1
+
+
+def test_a_schema_that_lacks_its_own_definitions_is_named(folder, capsys):
+    """As Amazon's ShipmentTrackingMilestoneChangedNotification."""
+    schema = {"$schema": "x", "$ref": "#/definitions/Notification", "definitions": {}}
+    (folder / "Milestone.json").write_text(json.dumps(schema))
+    document = json.loads(told(capsys, folder, "--json", code=1).out)
+    (why,) = document["unreadable"]
+    assert why.endswith("refers to a definition that is not there")
 
 
 def test_no_escape_sequence_of_a_model_reaches_the_terminal(folder, capsys):
@@ -87,7 +98,7 @@ def test_no_escape_sequence_of_a_model_reaches_the_terminal(folder, capsys):
         }
     }
     (folder / "hostile.json").write_text(json.dumps(hostile))
-    assert "\x1b" not in told(capsys, folder, code=2).err
+    assert "\x1b" not in told(capsys, folder, code=1).out
     hostile["paths"]["/x"]["get"]["responses"] = {}
     (folder / "hostile.json").write_text(json.dumps(hostile))
     assert "\x1b" not in told(capsys, folder, code=1).out

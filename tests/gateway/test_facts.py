@@ -1,11 +1,33 @@
 """What orders say of their delivery."""
 
+from datetime import timedelta
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from strongroom.gateway.facts import order_2026, order_v0, seconds
-from strongroom.policy.retention import Progress, SightedFacts
+from strongroom.gateway.facts import (
+    READERS,
+    easy_ship,
+    mcf_order,
+    mcf_package,
+    order_2026,
+    order_change,
+    order_v0,
+    seconds,
+    shipping_tracking,
+    since,
+)
+from strongroom.policy.catalogue import Catalogue
+from strongroom.policy.kinds import KEPT
+from strongroom.policy.retention import (
+    DeliveryFacts,
+    Progress,
+    SightedFacts,
+    disposal_day,
+    is_undated,
+    learn,
+)
 
 NOON = 1785585600  # 2026-08-01T12:00:00Z
 
@@ -133,3 +155,147 @@ def test_the_latest_parcel_counts():
 )
 def test_nonsense_says_nothing(order):
     assert order_2026(order).status is Progress.UNKNOWN
+
+
+def changed(status, **summary):
+    return {
+        "OrderChangeTrigger": {"TimeOfOrderChange": "2026-08-01T12:00:00Z"},
+        "Summary": {"OrderStatus": status, "PurchaseDate": "2026-08-01T12:00:00Z", **summary},
+    }
+
+
+@pytest.mark.clause("2.1")
+@pytest.mark.parametrize(
+    ("order", "expected"),
+    [
+        (changed("Unshipped"), SightedFacts(Progress.UNSHIPPED, NOON, 0, NOON)),
+        (changed("Canceled"), SightedFacts(Progress.CANCELLED, NOON, 0, NOON)),
+        (
+            changed("Shipped", EasyShipShipmentStatus="OutForDelivery"),
+            SightedFacts(Progress.UNDELIVERED, NOON, 0, NOON),
+        ),
+        (
+            # Windows of delivery are promises.
+            changed("Shipped", LatestDeliveryDate="2027-01-01T00:00:00Z"),
+            SightedFacts(Progress.SHIPPED, NOON, 0, NOON),
+        ),
+        (changed(["Shipped"]), SightedFacts(Progress.UNKNOWN, NOON, 0, NOON)),
+        ({"Summary": None, "OrderChangeTrigger": 5}, SightedFacts()),
+        ({}, SightedFacts()),
+    ],
+)
+def test_what_a_changed_order_says(order, expected):
+    assert order_change(order) == expected
+
+
+@pytest.mark.clause("2.1")
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        ("Delivered", Progress.DELIVERED),
+        ("OutForDelivery", Progress.UNDELIVERED),
+        ("LostInTransit", Progress.UNKNOWN),
+        ("ReadyForPickup", Progress.UNKNOWN),
+        (None, Progress.UNKNOWN),
+        ({}, Progress.UNKNOWN),
+    ],
+)
+def test_what_a_package_of_easy_ship_says(status, expected):
+    assert easy_ship({"packageStatus": status}) == SightedFacts(expected)
+
+
+def shipment(status, at):
+    return {"fulfillmentShipmentStatus": status, "shippingDate": at}
+
+
+@pytest.mark.clause("2.1")
+@pytest.mark.parametrize(
+    ("status", "shipments", "expected"),
+    [
+        (
+            "Complete",
+            [
+                shipment("SHIPPED", "2026-08-01T12:00:00Z"),
+                # Estimates say nothing.
+                shipment("PENDING", "2027-01-01T00:00:00Z"),
+                shipment("SHIPPED", "2026-07-01T12:00:00Z"),
+            ],
+            SightedFacts(Progress.SHIPPED, 0, NOON),
+        ),
+        (
+            "Processing",
+            [shipment("SHIPPED", "2026-08-01T12:00:00Z")],
+            SightedFacts(),
+        ),
+        ("CANCELLED", [], SightedFacts(Progress.CANCELLED)),
+        ("Unfulfillable", None, SightedFacts(Progress.CANCELLED)),
+        ("Complete", None, SightedFacts()),
+        ("Complete", ["x", None], SightedFacts(Progress.SHIPPED)),
+        (None, [], SightedFacts()),
+    ],
+)
+def test_what_an_order_of_mcf_says(status, shipments, expected):
+    result = {"fulfillmentOrder": {"fulfillmentOrderStatus": status}}
+    assert mcf_order({**result, "fulfillmentShipments": shipments}) == expected
+
+
+@pytest.mark.clause("2.1")
+def test_a_carriers_first_word_of_delivery_counts():
+    later, first = "2026-08-02T12:00:00Z", "2026-08-01T12:00:00Z"
+    mcf = [
+        {"eventCode": "EVENT_301", "eventDate": later},
+        {"eventCode": "EVENT_301", "eventDate": first},
+        {"eventCode": "EVENT_302", "eventDate": "2026-07-31T00:00:00Z"},
+        {"eventCode": "EVENT_301", "eventDate": "soon"},
+        "x",
+    ]
+    arrived = SightedFacts(Progress.DELIVERED, 0, NOON)
+    assert mcf_package({"trackingEvents": mcf}) == arrived
+    events = [
+        {"eventCode": "Delivered", "eventTime": later, "shipmentType": "FORWARD"},
+        {"eventCode": "Delivered", "eventTime": first},
+        # Back at the seller.
+        {
+            "eventCode": "Delivered",
+            "eventTime": "2026-07-01T12:00:00Z",
+            "shipmentType": "RETURNS",
+        },
+    ]
+    assert shipping_tracking({"eventHistory": events}) == arrived
+    promise = {"promisedDeliveryDate": first, "eventHistory": [], "summary": {"status": "Lost"}}
+    assert shipping_tracking(promise) == SightedFacts()
+    for broken in ({}, {"trackingEvents": 5, "eventHistory": {}}):
+        assert mcf_package(broken) == shipping_tracking(broken) == SightedFacts()
+
+
+@pytest.mark.clause("2.1")
+def test_what_is_no_order_counts_from_its_delivery_and_never_later():
+    kept = KEPT["fulfillment_order"]
+    assert since(kept, SightedFacts()) == kept
+    assert since(kept, SightedFacts(Progress.DELIVERED, 0, NOON)).purchased_at == NOON
+    gone = since(kept, SightedFacts(Progress.CANCELLED))
+    now, day = NOON, 86_400
+    known = learn(DeliveryFacts(), kept, now)
+    for told, expected in ((gone, now // day), (kept, now // day + 30)):
+        due = disposal_day(learn(known, told, now), now, timedelta(0))
+        assert due is not None
+        assert max(due, now // day) == expected
+    # A delivery to come is an error, and would postpone.
+    promised = since(kept, SightedFacts(Progress.DELIVERED, 0, NOON + 90 * day))
+    assert learn(known, promised, now).purchased_at == now
+
+
+@pytest.mark.clause("2.1")
+def test_every_reader_of_a_model_file_is_one():
+    for catalogue in (Catalogue.load(), Catalogue.notifications()):
+        for operation in catalogue.operations.values():
+            assert all(subject.facts in READERS for subject in operation.subjects)
+
+
+@pytest.mark.clause("2.1")
+def test_a_view_that_tells_an_end_without_a_date_has_none():
+    assert is_undated(SightedFacts())
+    assert is_undated(SightedFacts(Progress.DELIVERED))
+    assert not is_undated(SightedFacts(Progress.DELIVERED, NOON))
+    assert not is_undated(SightedFacts(Progress.UNDELIVERED))
+    assert not is_undated(SightedFacts(Progress.CANCELLED))

@@ -288,6 +288,20 @@ CATALOGUE: Final[Mapping[EventType, Described]] = {
         "a document of an app's went to Amazon, its tokens put back",
         "op n bytes req seller src",
     ),
+    EventType.SYNC_STARTED: Described(
+        "1.3",
+        "somebody had Amazon asked as an app (`obj`), or was refused; `op` says for what",
+        "op obj req seller",
+    ),
+    EventType.SYNC_FINISHED: Described(
+        "2.6", "that ended; `n` counts orders, rows or notifications", "op obj n req seller"
+    ),
+    EventType.NOTIFICATION_PASSED: Described(
+        "2.4", "a notification was delivered with tokens in it", "op n req seller"
+    ),
+    EventType.NOTIFICATION_REFUSED: Described(
+        "1.3", "a notification was left in its queue", "op req seller"
+    ),
     EventType.API_REQUEST_ANSWERED: Described("2.6", "the API answered", "op n bytes req src"),
     EventType.API_REQUEST_REFUSED: Described("1.3", "the API refused", "op n req src"),
     EventType.API_REQUEST_REPEATED: Described(

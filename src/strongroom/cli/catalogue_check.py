@@ -26,20 +26,22 @@ def register(group: typer.Typer) -> None:
         folder: Annotated[Path, typer.Argument(metavar="MODELS_DIR", show_default=False)],
     ) -> None:
         """Compare the catalogue with Amazon's models or notifications; exit code 1 when anything is found."""
-        published = _read(folder)
+        published, unreadable = _read(folder)
         stated = (Catalogue.load().operations, Catalogue.notifications().operations)
         checked = check((o for known in stated for o in known.values()), published)
-        document = _document(checked)
-        session.say(document, _told(checked))
+        document = _document(checked, unreadable)
+        session.say(document, _told(checked, unreadable))
         if not document["ok"]:
             raise typer.Exit(EXIT_REFUSED)
 
 
-def _read(folder: Path) -> list[Published]:
+def _read(folder: Path) -> tuple[list[Published], list[str]]:
+    """Return the operations of the models that can be read, and what is wrong with each other file."""
     files = sorted(folder.glob("*.json")) if folder.is_dir() else []
     if not files:
         raise Malformed("MODELS_DIR is no folder with models", hint="its files end in .json")
     operations: list[Published] = []
+    unreadable: list[str] = []
     for file in files:
         try:
             if file.stat().st_size > _LARGEST_BYTES:
@@ -48,13 +50,15 @@ def _read(folder: Path) -> list[Published]:
         except OSError:
             raise Malformed(f"{file.name} can't be read") from None
         except ValueError as exc:
-            raise Malformed(_printable(f"{file.name} is no model: {exc}")) from None
-    return operations
+            # Amazon published one that lacks its own definitions: the others are checked all the same.
+            unreadable.append(_printable(f"{file.name} is no model: {exc}"))
+    return operations, unreadable
 
 
-def _document(checked: Checked) -> Json:
+def _document(checked: Checked, unreadable: list[str]) -> Json:
     return {
-        "ok": not checked.findings,
+        "ok": not checked.findings and not unreadable,
+        "unreadable": unreadable,
         "models": checked.models,
         "operations": checked.operations,
         "leaves": checked.leaves,
@@ -73,11 +77,13 @@ def _finding(finding: Finding) -> Json:
     }
 
 
-def _told(checked: Checked) -> str:
+def _told(checked: Checked, unreadable: list[str]) -> str:
     counts = {"models": checked.models, "operations": checked.operations, "leaves": checked.leaves}
     counts |= {fault.value: checked.count(fault) for fault in Fault}
+    counts |= {"unreadable": len(unreadable)}
     width = max(map(len, counts))
     told = [f"{name:<{width}}  {count}" for name, count in counts.items()]
+    told += unreadable
     told += map(_line, checked.findings[:_SHOWN])
     if (rest := len(checked.findings) - _SHOWN) > 0:
         told.append(f"and {rest} more; --json prints all")

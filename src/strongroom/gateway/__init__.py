@@ -1,10 +1,11 @@
 """The door that seller's apps use instead of Amazon: personal data stays here, tokens pass [1.3, 2.4]."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 
 from strongroom.accounts import Accounts, ClientGuard, Networks
 from strongroom.audit.log import AuditLog
+from strongroom.errors import Misconfigured
 from strongroom.gateway.proxy import Gateway
 from strongroom.gateway.trial import try_credentials
 from strongroom.gateway.upstream import UpstreamLimits
@@ -12,7 +13,7 @@ from strongroom.policy.catalogue import Catalogue
 from strongroom.terms import Environment
 from strongroom.vault import SellerStore, Vault
 
-__all__ = ["Gateway", "UpstreamLimits", "create_gateway", "try_credentials"]
+__all__ = ["Gateway", "UpstreamLimits", "catalogue_with", "create_gateway", "try_credentials"]
 
 
 def create_gateway(  # noqa: PLR0913 - the objects that app.py wires, by name
@@ -43,3 +44,14 @@ def create_gateway(  # noqa: PLR0913 - the objects that app.py wires, by name
         environment=environment,
         limits=limits,
     )
+
+
+def catalogue_with(allowed: Iterable[str]) -> Catalogue:
+    """Return the catalogue with the operations that an operator lets pass [1.3]. Raises: Misconfigured."""
+    try:
+        return Catalogue.load().allowing(allowed)
+    except ValueError as exc:
+        raise Misconfigured(
+            "gateway.allow_unknown has a line that names no operation, or one the catalogue knows",
+            hint="a line reads `GET /new/v1/things/{thingId}`",
+        ) from exc

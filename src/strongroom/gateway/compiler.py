@@ -39,6 +39,7 @@ _NAMES: Final[dict[str, Any]] = {
     "Extraction": extraction.Extraction,
     "GONE": extraction.GONE,
     "KEPT": KEPT,
+    "since": facts.since,
     "MAX_DEPTH": shapes.MAX_DEPTH,
     "Malformed": Malformed,
     "STRINGS": {str},
@@ -216,11 +217,14 @@ class _Writer:
         self._line(f"spare_empty(slots{k}, holes{k}, writes{k})")
         self._close()
         said = f"KEPT[{subject.kind!r}]"
+        if subject.kind == ORDER or subject.facts:
+            self.names[f"read_facts{k}"] = facts.READERS[subject.facts]
         if subject.kind == ORDER:
             # Its dates count, whether or not the view shows anything personal.
-            self.names[f"read_facts{k}"] = facts.READERS[subject.facts]
             said = f"read_facts{k}({view})"
         else:
+            if subject.facts:
+                said = f"since({said}, read_facts{k}({view}))"
             self._open(f"if slots{k}:")
         self._line(f"x.sightings.append(Sighting({subject.kind!r}, {ident}, slots{k}, {said}))")
         self._line(f"x.changes.append((holes{k}, writes{k}))")

@@ -62,6 +62,15 @@ _UNDER_WAY: Final = frozenset({"PENDING", "IN_TRANSIT"})
 _ARRIVED: Final = "DELIVERED"
 _NEVER: Final = "CANCELLED"
 
+# An order of ours or Amazon's that nobody will deliver: nothing remains to be done with an address.
+_MCF_ENDED: Final = frozenset({"CANCELLED", "UNFULFILLABLE", "INVALID"})
+_MCF_COMPLETE: Final = frozenset({"COMPLETE", "COMPLETEPARTIALLED", "COMPLETE_PARTIALLED"})
+_MCF_ARRIVED: Final = frozenset({"EVENT_301", "EVENT_804"})
+"""Delivered; picked up from a locker."""
+_ARRIVALS: Final = frozenset({"Delivered"})
+_AT_ONCE: Final = 1
+"""The second after 1970 began: due since then."""
+
 
 def nothing(order: Object) -> SightedFacts:
     """Return the facts of a view that shows no dates and no status."""
@@ -95,6 +104,83 @@ def order_2026(order: Object) -> SightedFacts:
     return SightedFacts(
         status, seconds(get("createdTime")), shipped_at, seconds(get("lastUpdatedTime"))
     )
+
+
+def order_change(order: Object) -> SightedFacts:
+    """Return the facts of an ORDER_CHANGE notification; the delivery dates in it are promises, and say nothing."""
+    told = order.get("Summary")
+    status = _STATUS_V0.get(_word(_inner(told, "OrderStatus")), _UNKNOWN)
+    if status is _SHIPPED:
+        status = _EASY_SHIP.get(_word(_inner(told, "EasyShipShipmentStatus")), status)
+    changed = seconds(_inner(order.get("OrderChangeTrigger"), "TimeOfOrderChange"))
+    return SightedFacts(status, seconds(_inner(told, "PurchaseDate")), 0, changed)
+
+
+def easy_ship(package: Object) -> SightedFacts:
+    """Return the facts of a scheduled package of Easy Ship: its carrier's word, without a time."""
+    return SightedFacts(_EASY_SHIP.get(_word(package.get("packageStatus")), _UNKNOWN))
+
+
+def since(kept: SightedFacts, told: SightedFacts) -> SightedFacts:
+    """Return how long to keep what is no order, counted from its delivery where the view tells of one.
+
+    Never later than from when it was first seen (`policy.kinds`): an earlier delivery makes it go earlier.
+    """
+    if told.status is Progress.CANCELLED:
+        return kept._replace(purchased_at=_AT_ONCE)
+    return kept._replace(purchased_at=told.shipped_at) if told.shipped_at else kept
+
+
+def mcf_order(result: Object) -> SightedFacts:
+    """Return the facts of a fulfilment order of MCF: ended at once where cancelled, else when its last parcel left.
+
+    An order that is not complete has parcels to come, and says nothing. Arrival dates are estimates.
+    """
+    order, shipments = result.get("fulfillmentOrder"), result.get("fulfillmentShipments")
+    status = _word(_inner(order, "fulfillmentOrderStatus")).upper()
+    if status in _MCF_ENDED:
+        return SightedFacts(Progress.CANCELLED)
+    if status not in _MCF_COMPLETE or type(shipments) is not list:
+        return _NOTHING
+    left = (
+        seconds(_inner(shipment, "shippingDate"))
+        for shipment in shipments
+        # The date of one that is pending is an estimate.
+        if _word(_inner(shipment, "fulfillmentShipmentStatus")).upper() == "SHIPPED"
+    )
+    return SightedFacts(Progress.SHIPPED, 0, max(left, default=0))
+
+
+def mcf_notified(order: Object) -> SightedFacts:
+    """Return the facts of a FULFILLMENT_ORDER_STATUS notification: of the order's own end alone."""
+    status = _word(order.get("FulfillmentOrderStatus")).upper()
+    return SightedFacts(Progress.CANCELLED) if status in _MCF_ENDED else _NOTHING
+
+
+def mcf_package(details: Object) -> SightedFacts:
+    """Return the facts of a parcel of MCF, by its carrier's events; of several deliveries the first."""
+    return _arrival(details, "trackingEvents", "eventCode", "eventDate", _MCF_ARRIVED)
+
+
+def shipping_tracking(result: Object) -> SightedFacts:
+    """Return the facts of a parcel of Shipping v2, by its carrier's events; one on its way back arrived nowhere."""
+    history = result.get("eventHistory")
+    if type(history) is not list:
+        return _NOTHING
+    forward = [e for e in history if _inner(e, "shipmentType") != "RETURNS"]
+    return _arrival({"eventHistory": forward}, "eventHistory", "eventCode", "eventTime", _ARRIVALS)
+
+
+def _arrival(view: Object, list_: str, code: str, at: str, arrived: frozenset[str]) -> SightedFacts:
+    """Return when a carrier says that a parcel arrived: the earliest of what it says."""
+    events = view.get(list_)
+    told = [
+        seconds(_inner(event, at))
+        for event in (events if type(events) is list else ())
+        if _word(_inner(event, code)) in arrived
+    ]
+    first = min((moment for moment in told if moment), default=0)
+    return SightedFacts(Progress.DELIVERED, 0, first) if first else _NOTHING
 
 
 def seconds(text: Json) -> int:
@@ -142,5 +228,11 @@ READERS: Final[Mapping[str, Callable[[Object], SightedFacts]]] = {
     "": nothing,
     "order_v0": order_v0,
     "order_2026": order_2026,
+    "order_change": order_change,
+    "easy_ship": easy_ship,
+    "mcf_order": mcf_order,
+    "mcf_notified": mcf_notified,
+    "mcf_package": mcf_package,
+    "shipping_tracking": shipping_tracking,
 }
 """By the name a model file gives."""

@@ -217,10 +217,7 @@ class Doorman:
         refresh_token: str,
         now: datetime,
     ) -> Issued:
-        token = self._access.seal(
-            {"p": caller.principal, "s": seller, "a": authorization},
-            expires_at=now + ACCESS_TOKEN_LIFETIME,
-        )
+        token = self.vouch(caller.principal, seller, authorization, now)
         document = {
             "access_token": token,
             "refresh_token": refresh_token,
@@ -229,6 +226,15 @@ class Doorman:
         }
         answer = json_answer(200, document, ((b"pragma", b"no-cache"),))
         return Issued(answer, caller, seller, authorization)
+
+    def vouch(
+        self, principal: PrincipalId, seller: SellerId, authorization: int, now: datetime
+    ) -> str:
+        """Return an access token for an authorization; `admit` looks whether that lives."""
+        return self._access.seal(
+            {"p": principal, "s": seller, "a": authorization},
+            expires_at=now + ACCESS_TOKEN_LIFETIME,
+        )
 
     def admit(self, presented: str | None, address: str, now: datetime) -> Pass:
         """Return whom a request's `x-amz-access-token` stands for: its authorization lives, the address is permitted.

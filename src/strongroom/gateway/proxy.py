@@ -55,7 +55,7 @@ from strongroom.gateway.upstream import Deadline, Line, Lines, Reply, UpstreamLi
 from strongroom.leaks.markers import Markers
 from strongroom.policy.catalogue import Catalogue, Match, Operation
 from strongroom.policy.sighting import Sighting
-from strongroom.terms import Environment, SellerId
+from strongroom.terms import Environment, PrincipalId, SellerId
 from strongroom.vault import Overtaken, SellerStore, Vault
 
 Scope = MutableMapping[str, Any]
@@ -139,6 +139,10 @@ class Gateway:
         """Drop the tokens and connections of a selling partner whose entry has changed."""
         self._permits.forget(seller_id)
         await self._lines.forget(seller_id)
+
+    def admit_inside(self, principal: PrincipalId, seller: SellerId, authorization: int) -> str:
+        """Return an access token of ours for this home's own work as an app; each request checks it as any other."""
+        return self._doorman.vouch(principal, seller, authorization, self._clock())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one ASGI connection: an HTTP request, or the server's own start and end."""

@@ -21,7 +21,7 @@ from strongroom.gateway.outgoing import Asking, Outgoing
 from strongroom.gateway.unclassified import Everything
 from strongroom.gateway.upstream import Reply, UpstreamLimits, too_many_containers
 from strongroom.policy.catalogue import Operation
-from strongroom.policy.retention import Progress
+from strongroom.policy.retention import is_undated
 from strongroom.policy.sighting import Sighting
 from strongroom.vault import Overtaken, Vault
 
@@ -89,9 +89,7 @@ class Sealing:
         undated = [
             sighting
             for sighting in found.sightings
-            if sighting.facts.status is Progress.UNKNOWN
-            and sighting.slots
-            and sighting.kind == "order"
+            if sighting.kind == "order" and sighting.slots and is_undated(sighting.facts)
         ]
         if not undated:
             return frozenset()

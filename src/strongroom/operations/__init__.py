@@ -30,6 +30,7 @@ from strongroom.operations import (
     principals,
     reviews,
     secrets,
+    sync,
     transport,
 )
 from strongroom.operations.registry import (
@@ -72,5 +73,6 @@ _REGISTERED = (
     principals,
     reviews,
     secrets,
+    sync,
     transport,
 )

@@ -171,6 +171,18 @@ def may_read_log(grants: Iterable[Grant], now: datetime) -> Decision:
     return Deny(nearest)
 
 
+def may_sync(grants: Iterable[Grant], seller: SellerId, now: datetime) -> frozenset[Category]:
+    """Return the categories that one principal's living grants let it bring into the vault; none: it may not."""
+    return frozenset[Category]().union(
+        *(
+            grant.categories
+            for grant in grants
+            if grant.action is Action.SYNC
+            and _missing(grant, grant.action, grant.purpose, None, seller, now) is None
+        )
+    )
+
+
 def is_narrower(after: Grant, before: Grant) -> bool:
     """Tell whether a changed grant allows nothing that it did not allow before, and less in something."""
     same = (after.id, after.principal, after.action, after.purpose)

@@ -89,6 +89,19 @@ def _looked_at(known: DeliveryFacts, seen: SightedFacts, now: int) -> DeliveryFa
     return DeliveryFacts(seen.status, first, 0, max(known.seen_open_at, last))
 
 
+def dated(seen: SightedFacts, *, fresh: bool) -> SightedFacts:
+    """Return what a document tells that was not made for this call: an old one does not say that anything is open."""
+    return seen if fresh or seen.status not in _OPEN else seen._replace(status=Progress.UNKNOWN)
+
+
+def is_undated(seen: SightedFacts) -> bool:
+    """Say whether a view tells too little to date an order by: no status, or an end without any date."""
+    if seen.status is Progress.UNKNOWN:
+        return True
+    ended = seen.status is Progress.SHIPPED or seen.status is Progress.DELIVERED
+    return ended and not (seen.purchased_at or seen.shipped_at)
+
+
 def stays_gone(seen: SightedFacts) -> bool:
     """Say whether what is destroyed is not stored again when it is seen again: its first day does not come twice."""
     return seen.status is _FIRST_SEEN

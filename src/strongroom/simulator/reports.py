@@ -51,6 +51,7 @@ class _Report:
     document: str
     marketplaces: tuple[str, ...]
     created_at: datetime
+    window: Json
 
 
 @dataclass(slots=True)
@@ -114,7 +115,12 @@ class Cabinet:
         )
         with self._lock:
             document = self._keep(stored)
-            return {"reportId": self._file(account.name, str(report_type), document, marketplaces)}
+            window = {k: asked[k] for k in ("dataStartTime", "dataEndTime") if k in asked}
+            return {
+                "reportId": self._file(
+                    account.name, str(report_type), document, marketplaces, window
+                )
+            }
 
     def get_report(self, account: SellerAccount, report_id: str) -> Json:
         """Answer getReport."""
@@ -188,12 +194,17 @@ class Cabinet:
         return document
 
     def _file(
-        self, seller: str, report_type: str, document: str, marketplaces: tuple[str, ...]
+        self,
+        seller: str,
+        report_type: str,
+        document: str,
+        marketplaces: tuple[str, ...],
+        window: Json | None = None,
     ) -> str:
         self._number += 1
         report_id = f"{50_000_000_000 + self._number}"
         self._reports[report_id] = _Report(
-            report_id, report_type, seller, document, marketplaces, self._clock()
+            report_id, report_type, seller, document, marketplaces, self._clock(), window or {}
         )
         return report_id
 
@@ -216,6 +227,7 @@ def _shown(report: _Report) -> Json:
             "processingStartTime": at,
             "processingEndTime": at,
             "reportDocumentId": report.document,
+            **report.window,
         }
     )
 

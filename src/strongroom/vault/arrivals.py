@@ -29,6 +29,7 @@ from strongroom.vault.batch import (
     refuse_other_subject,
 )
 from strongroom.vault.keystore import Keystore
+from strongroom.vault.large import ValueSealer
 from strongroom.vault.store import RecordState, Row
 from strongroom.vault.vault import Vault
 
@@ -173,7 +174,12 @@ class Arrivals:
     def _held(self, seller: SellerId, sightings: Sequence[Sighting]) -> list[dict[SlotKey, Scalar]]:
         """Return of each sighting what its record holds now, by slot; it stays inside this room."""
         key, rows = self._rows(seller, sightings)
-        box = RecordBox(RecordSealer(self._environment, seller), self._keystore, key)
+        box = RecordBox(
+            RecordSealer(self._environment, seller),
+            ValueSealer(self._environment, seller),
+            self._keystore,
+            key,
+        )
         held = []
         for one in sightings:
             row = rows.get(subject_ref(key, one.kind, one.id))

@@ -31,7 +31,7 @@ from strongroom.terms import (
     Scalar,
     SellerId,
 )
-from strongroom.vault import large, store
+from strongroom.vault import large, store, told
 from strongroom.vault.batch import (
     SUBJECT_ID,
     Batch,
@@ -155,6 +155,7 @@ class Vault:
                 gone = row.state != RecordState.LIVE
                 placed.append(Placed(row.number, tokens, names, gone=gone))
             batch.changes.write(tx)
+            told.keep(tx, op, zip((p.number for p in placed), sightings, strict=True), now)
             if drift:
                 store.count_drift(tx, op, drift, now)
             seen = [*sightings, *(guest.sighting for guest in guests)]

@@ -61,6 +61,12 @@ from strongroom.db.schema.signing_on import (
     second_factor,
 )
 from strongroom.db.schema.surroundings import client_certificate, network_range, system_secret
+from strongroom.db.schema.syncing import (
+    delivery_fact,
+    sync_checkpoint,
+    sync_notification,
+    sync_subscription,
+)
 from strongroom.db.schema.who import (
     app_channel,
     authorization,
@@ -97,6 +103,7 @@ __all__ = [
     "client_certificate",
     "consent",
     "credential",
+    "delivery_fact",
     "delivery_target",
     "disclosure",
     "drift",
@@ -138,6 +145,9 @@ __all__ = [
     "search_tag",
     "second_factor",
     "seller",
+    "sync_checkpoint",
+    "sync_notification",
+    "sync_subscription",
     "system_secret",
     "vault",
 ]

@@ -58,7 +58,7 @@ class Subject:
 
     `id` is a member (`AmazonOrderId`, `invoice.id`), a value of the request (`{orderId}`, `{body.orderId}`), `@self`
     for the selling partner, or `@call` where nothing identifies it. `facts` names the reader of dates and status
-    (gateway/facts.py), empty where the view has none.
+    (gateway/facts.py), empty where the view has none; of what is no order, from when on to count.
     """
 
     kind: str
@@ -340,7 +340,7 @@ def _subjects(where: str, entry: Mapping[str, Any]) -> tuple[Subject, ...]:
             and one.get("kind") in KEPT
             and _SUBJECT_ID.fullmatch(one.get("id", ""))
         )
-        if not sound or (one.get("facts") and one["kind"] != "order"):
+        if not sound:
             raise ValueError(f"{where}: subject {one}")
     subjects = tuple(Subject(**one) for one in given)
     if len({subject.at for subject in subjects}) != len(subjects):

@@ -1,0 +1,110 @@
+"""What commands ask of syncs: orders, reports and notifications, pulled as an app [1.3]."""
+
+import re
+from typing import Final
+
+from strongroom.errors import Malformed
+from strongroom.operations.registry import Call, operation, sellers_of
+from strongroom.request import Json, instant
+from strongroom.sync import Run, Wanted
+from strongroom.sync.queue import Place
+from strongroom.sync.reports import check_options, check_type
+
+_MERCHANT: Final = re.compile(r"[A-Z0-9]{5,32}")
+
+
+@operation("sync.orders")
+def _sync_orders(
+    call: Call,
+    *,
+    app: str | None = None,
+    sellers: list[str] | None = None,
+    since: str | None = None,
+    out: str | None = None,
+    open_only: bool = False,
+) -> Json:
+    wanted = _wanted(call, app, sellers, since, out)
+    sync = call.system.sync
+    return _told(wanted, sync.orders(wanted, call.caller, call.progress, open_only=open_only))
+
+
+@operation("sync.reports")
+def _sync_reports(
+    call: Call,
+    *,
+    type: str,  # noqa: A002 - the option's name
+    app: str | None = None,
+    sellers: list[str] | None = None,
+    since: str | None = None,
+    out: str | None = None,
+    options: list[str] | None = None,
+) -> Json:
+    wanted = _wanted(call, app, sellers, since, out)
+    given = check_options(options or [])
+    sync = call.system.sync
+    return _told(wanted, sync.reports(wanted, check_type(type), given, call.caller, call.progress))
+
+
+@operation("sync.notifications")
+def _sync_notifications(  # noqa: PLR0913 - what the command takes
+    call: Call,
+    *,
+    queue: str,
+    app: str | None = None,
+    sellers: list[str] | None = None,
+    out: str | None = None,
+    to_queue: str | None = None,
+    sealed_only: bool = False,
+    region: str | None = None,
+    endpoint: str | None = None,
+    ca: str | None = None,
+    merchant: str | None = None,
+) -> Json:
+    ways = (out is not None, to_queue is not None, sealed_only)
+    if sum(ways) != 1:
+        raise Malformed("where do they go?", hint="give --out, --to-queue or --sealed-only")
+    wanted = _wanted(call, app, sellers, None, out)
+    place = Place.parse(queue, region=region, endpoint=endpoint, ca=ca)
+    to = None
+    if to_queue is not None:
+        to = Place.parse(to_queue, region=region, endpoint=endpoint, ca=ca)
+    sync = call.system.sync
+    if merchant is not None and not _MERCHANT.fullmatch(merchant):
+        raise Malformed("Amazon's id of a selling partner is of letters and digits")
+    runs = sync.notifications(wanted, place, to, call.caller, call.progress, merchant=merchant)
+    return _told(wanted, runs)
+
+
+def _wanted(
+    call: Call, app: str | None, sellers: list[str] | None, since: str | None, out: str | None
+) -> Wanted:
+    named = app or call.system.settings.sync.app
+    if not named:
+        raise Malformed("no app is named", hint="give --app, or set sync.app")
+    among = () if sellers is None else tuple(sellers_of(call.system, sellers))
+    began = None if since is None else instant(since)
+    if began is not None and began >= call.now:
+        raise Malformed("--since lies in the future")
+    return Wanted(named, among, began, out)
+
+
+def _told(wanted: Wanted, runs: list[Run]) -> Json:
+    return {
+        "ok": all(run.ok for run in runs),
+        "app": wanted.app,
+        "runs": [
+            {
+                "seller": run.seller,
+                "stream": run.stream,
+                "state": run.state.value,
+                "seen": run.seen,
+                "pages": run.pages,
+                "resumed": run.resumed,
+                "restarted": run.restarted,
+                "counts": run.counts,
+                "notes": run.notes,
+                "fault": run.fault,
+            }
+            for run in runs
+        ],
+    }

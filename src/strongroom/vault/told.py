@@ -1,0 +1,54 @@
+"""Keeps what carriers and notifications said of a delivery, each with who said so, of when, and when we heard it [2.1].
+
+What the Orders API says is kept merged, in the record's own row: it comes with every page. What others say comes seldom
+and decides as well, so each of them has a row. No personal data: a status and instants.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Final
+
+from strongroom.db import schema
+from strongroom.db.engine import Transaction
+from strongroom.policy.retention import Progress, SightedFacts
+from strongroom.policy.sighting import Sighting
+from strongroom.terms import RecordNumber
+
+ORIGINS: Final = frozenset(
+    {
+        "OrderChangeNotification.ORDER_CHANGE",
+        "FulfillmentOrderStatusNotification.FULFILLMENT_ORDER_STATUS",
+        "easyShip_2022-03-23.getScheduledPackage",
+        "easyShip_2022-03-23.createScheduledPackage",
+        "easyShip_2022-03-23.updateScheduledPackages",
+        "fulfillmentOutbound_2020-07-01.getFulfillmentOrder",
+        "fulfillmentOutbound_2020-07-01.getPackageTrackingDetails",
+        "shippingV2.getTracking",
+    }
+)
+
+_table: Final = schema.delivery_fact
+
+
+def keep(
+    tx: Transaction,
+    origin: str,
+    told: Iterable[tuple[RecordNumber, Sighting]],
+    now: datetime,
+) -> None:
+    """Keep what one document said of deliveries; an origin's latest word stands for its earlier ones."""
+    if origin not in ORIGINS:
+        return
+    for number, sighting in told:
+        said_at = _said_at(sighting.facts)
+        if sighting.facts.status is Progress.UNKNOWN and not said_at:
+            continue
+        here = (_table.c.record_number == number, _table.c.origin == origin)
+        values = {"status": int(sighting.facts.status), "said_at": said_at, "seen_at": now}
+        if not tx.execute(_table.update().where(*here).values(**values)).rowcount:
+            tx.execute(_table.insert().values(record_number=number, origin=origin, **values))
+
+
+def _said_at(facts: SightedFacts) -> int:
+    """Return the instant that a fact is about: the delivery's or the change's, else the purchase's."""
+    return facts.shipped_at or facts.updated_at or facts.purchased_at
