@@ -7,9 +7,12 @@ import gzip
 from typing import Any
 
 import pytest
+from joserfc import jwe
 from tests.api.conftest import ORDER, VALUES, WHY, Response, Shop
+from tests.api.test_sealed import KINDS, private_pem, public_pem, register
 from tests.vault.conftest import CONSOLE, LINE_1, NAME, NOW, order
 
+from strongroom.crypto.message import ALGORITHMS
 from strongroom.terms import Action, Category, Purpose, SellerId
 
 pytestmark = pytest.mark.clause("2.3")
@@ -179,3 +182,20 @@ def test_the_value_of_a_label_still_comes_whole_by_its_token(shop: Shop) -> None
     answer = shop.door.post(shop.erp, "/v1/reveal", token=token, **WHY)
 
     assert base64.b64decode(answer.json["value"]) == PDF
+
+
+@pytest.mark.clause("1.5")
+def test_an_app_with_a_key_gets_a_label_that_it_alone_can_open(shop: Shop) -> None:
+    make, importer = KINDS["p256"]
+    key = make()
+    register(shop, shop.erp, public_pem(key))
+
+    answer = shop.door.post(
+        shop.erp, "/v1/documents", token=with_label(shop), purpose="fulfilment", reason="print"
+    )
+
+    assert answer.headers["content-type"] == "application/jose"
+    assert answer.headers["x-strongroom-content-type"] == "application/pdf"
+    assert b"Secret" not in answer.body
+    private = importer.import_key(private_pem(key))
+    assert jwe.decrypt_compact(answer.body, private, algorithms=ALGORITHMS).plaintext == PDF

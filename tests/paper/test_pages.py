@@ -137,7 +137,9 @@ def test_many_items_go_on_on_the_next_page() -> None:
 
 def test_what_takes_too_many_pages_is_refused() -> None:
     with pytest.raises(Malformed, match="40 pages"):
-        slip(["Ada"], [Line("S", 1, "", "line\n" * 4000)])
+        slip(["Ada"], [Line("S", 1, "", "line\n" * 3900)])
+    with pytest.raises(Malformed, match="more than 20000 characters"):
+        slip(["Ada"], [Line("S", 1, "", "x" * 20_001)])
     with pytest.raises(Malformed, match="1 pages"):
         draw_label("4x6", ORDER, [], ["Ada"] * 60, NOW)
 

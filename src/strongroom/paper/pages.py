@@ -33,6 +33,9 @@ _MM: Final = 25.4 / 72
 _LINE: Final = 1.35
 _BREAKS: Final = " -/"
 _SHRED: Final = "Personal data. Shred this paper when it has served."
+_LONGEST: Final = 20_000
+"""Characters of one text: measuring more would hold up everybody else."""
+
 _SMALL: Final = 8.0
 _UNIT: Final = 10.0
 
@@ -159,6 +162,8 @@ class _Sheet:
         self, text: str, size: float, face: str, width: float
     ) -> list[list[tuple[str, str]]]:
         """Return a text in lines that fit, each in pieces of one typeface."""
+        if len(text) > _LONGEST:
+            raise Malformed(f"a text has more than {_LONGEST} characters")
         found = []
         for line in printable(text):
             pieces = self._pieces(line, face)

@@ -44,7 +44,7 @@ _ECHOED_OF_ITEMS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class _Order:
-    seller: str
+    account: SellerAccount
     asked: Mapping[str, Any]
     received_at: datetime
 
@@ -68,7 +68,7 @@ class Outbound:
         with self._lock:
             if key in self._orders:
                 raise invalid_input("The sellerFulfillmentOrderId is in use")
-            self._orders[key] = _Order(account.name, asked, self._clock())
+            self._orders[key] = _Order(account, asked, self._clock())
         return {}
 
     def get(self, account: SellerAccount, order_id: str) -> Json:
@@ -96,12 +96,13 @@ class Outbound:
     def list(self, account: SellerAccount) -> Json:
         """Answer listAllFulfillmentOrders."""
         with self._lock:
-            mine = [order for order in self._orders.values() if order.seller == account.name]
+            mine = [order for order in self._orders.values() if order.account.name == account.name]
         return {"payload": {"fulfillmentOrders": [self._shown(order) for order in mine]}}
 
     def _shown(self, order: _Order) -> Json:
         shown = present({name: order.asked.get(name) for name in _ECHOED})
         return shown | {
+            "marketplaceId": shown.get("marketplaceId", order.account.marketplace_ids[0]),
             "fulfillmentAction": shown.get("fulfillmentAction", "Ship"),
             "fulfillmentPolicy": shown.get("fulfillmentPolicy", "FillOrKill"),
             "receivedDate": instant(order.received_at),

@@ -139,9 +139,20 @@ class Parcels:
             "serviceId": _SERVICE,
             "serviceName": "Standard",
             "totalCharge": {"value": 4.9, "unit": "EUR"},
+            "promise": self._promise(),
             "requiresAdditionalInputs": False,
             "supportedDocumentSpecifications": [
-                {"format": name, "size": {"length": 6.0, "width": 4.0, "unit": "INCH"}}
+                {
+                    "format": name,
+                    "size": {"length": 6.0, "width": 4.0, "unit": "INCH"},
+                    "printOptions": [
+                        {
+                            "supportedPageLayouts": ["DEFAULT"],
+                            "supportedFileJoiningOptions": [False],
+                            "supportedDocumentDetails": [{"name": "LABEL", "isMandatory": True}],
+                        }
+                    ],
+                }
                 for name in ("PDF", "ZPL", "PNG")
             ],
         }
@@ -176,7 +187,7 @@ class Parcels:
         payload = {
             "shipmentId": shipment,
             "packageDocumentDetails": details,
-            "promise": {"deliveryWindow": {"start": instant(self._clock())}},
+            "promise": self._promise(),
         }
         return {"payload": payload}
 
@@ -259,6 +270,9 @@ class Parcels:
             }
         )
 
+    def _promise(self) -> Json:
+        return {"deliveryWindow": {"start": instant(self._clock()), "end": instant(self._clock())}}
+
     def _tracking(self) -> str:
         return f"SIM{self._rng.randrange(10**12):012d}"
 
@@ -280,7 +294,9 @@ def _details(request: object) -> Mapping[str, Any]:
 
 def _address(slots: Slots, whose: str, country: str) -> Json:
     found = {member: slots.get(f"{whose}.{name}") for member, name in _V0.items()}
-    return present({**found, "CountryCode": country})
+    # Amazon's model wants both of everybody.
+    wanted = {"Email": slots.get("buyer.email", "none@example.com"), "Phone": found["Phone"] or "0"}
+    return present({**found, **wanted, "CountryCode": country})
 
 
 def _text(content: bytes) -> str:
