@@ -9,6 +9,7 @@ import csv
 import io
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, Final, cast
 
@@ -62,7 +63,7 @@ class FileSource:
         self._named = {*plan.columns, *plan.ignore}
         self._seen: set[str] = set()
         self._kept: set[int] = set()
-        self._page: list[Row] = []
+        self._tokens: dict[int, Mapping[str, str]] = {}
         try:
             self._form = _form(self._raw, file)
             self._refuse_missing(final=file.format is Format.CSV)
@@ -106,11 +107,13 @@ class FileSource:
 
     def _turn(self, rows: list[Row]) -> Iterator[list[Row]]:
         """Give a page out, and write it when its reader comes back for the next."""
-        self._page, self._kept, self._tokens = rows, set(), dict[int, Mapping[str, str]]()
+        self._kept.clear()
+        self._tokens.clear()
         yield rows
         if self._part is not None:
-            for row in rows:
-                if row.number not in self._kept:
+            kept = [row for row in rows if row.number not in self._kept]
+            with _writing():
+                for row in kept:
                     self._part.write(self._form.written(row, self._tokens.get(row.number, {})))
 
     def again(self, rows: Sequence[Row]) -> list[Row]:
@@ -122,9 +125,9 @@ class FileSource:
         self._tokens.update({row.number: tokens for row, tokens in changes})
         return []
 
-    def leave_out(self, rows: Sequence[Row]) -> None:
-        """Keep rows of this page out of the new file: they hold what was not replaced."""
-        self._kept.update(row.number for row in rows)
+    def leave_out(self, row: Row) -> None:
+        """Keep a row of this page out of the new file: it holds what was not replaced."""
+        self._kept.add(row.number)
 
     def finish(self, *, vacuum: bool) -> list[str]:
         """Give the new file its name; return what remains for the operator to do. Raises: Conflict."""
@@ -132,18 +135,16 @@ class FileSource:
             raise Malformed("--vacuum is for SQLite")
         if self._part is None:
             return []
-        self._part.write(self._form.end())
-        self._part.flush()
-        os.fsync(self._part.fileno())
-        try:
+        with _writing():
+            self._part.write(self._form.end())
+            self._part.flush()
+            os.fsync(self._part.fileno())
             os.link(self._part_path, self._output)
-        except FileExistsError:
-            raise Conflict("the new file is there already", hint="name another output") from None
-        directory = os.open(self._output.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)
+            directory = os.open(self._output.parent, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                os.fsync(directory)
+            finally:
+                os.close(directory)
         return ["the old file, its copies and its backups hold the values: destroy them"]
 
     def _refuse_missing(self, *, final: bool) -> None:
@@ -325,9 +326,17 @@ def _flatten(
 
 
 def _new(path: Path) -> BinaryIO:
-    try:
+    with _writing():
         with contextlib.suppress(FileNotFoundError):
             path.unlink()  # of a run that was killed
         return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
+
+
+@contextmanager
+def _writing() -> Iterator[None]:
+    try:
+        yield
+    except FileExistsError:
+        raise Conflict("the new file is there already", hint="name another output") from None
     except OSError as exc:
-        raise Unavailable(f"the new file cannot be made: {exc.strerror}") from None
+        raise Unavailable(f"the new file cannot be written: {exc.strerror}") from None

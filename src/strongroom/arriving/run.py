@@ -78,7 +78,6 @@ class Import:
         self._tell = tell
         self._reader = Reader(plan)
         self._report = _Report(columns={name: _Column() for name in plan.fields})
-        self._watched: list[str] | None = None
 
     def run(self, *, vacuum: bool) -> Json:
         """Take everything in and return the report.
@@ -119,8 +118,7 @@ class Import:
             rows = self._source.again(changed)
             if attempt == _ROUNDS - 1:
                 for row in rows:
-                    self._report.leave("changed", row)
-                self._source.leave_out(rows)
+                    self._leave("changed", row)
 
     def _batches(self, rows: Sequence[Row]) -> Iterator[list[Wanted]]:
         """Yield what can be taken, in parts that fit one request."""
@@ -130,14 +128,12 @@ class Import:
             wanted = self._reader.wanted(row)
             if wanted is None:
                 if not self._plan.others_stay and self._reader.values(row):
-                    self._report.leave("no_amazon_order", row)
-                    self._source.leave_out([row])
+                    self._leave("no_amazon_order", row)
                 continue
             if not wanted.values:
                 continue
             if too_long(wanted.values):
-                self._report.leave("too_long", row)
-                self._source.leave_out([row])
+                self._leave("too_long", row)
                 continue
             bytes_ = sum(len(value.encode()) for value in wanted.values.values())
             if part and (size + bytes_ > LONGEST_ROW_BYTES or len(part) >= _MOST_AT_ONCE):
@@ -204,9 +200,13 @@ class Import:
             report.counts["erased"] += 1
             why = None
         if why is not None:
-            report.leave(why, one.row)
-            self._source.leave_out([one.row])
+            self._leave(why, one.row)
         return tokens
+
+    def _leave(self, why: str, row: Row) -> None:
+        """Note a row that keeps values, and keep it out of a new file."""
+        self._report.leave(why, row)
+        self._source.leave_out(row)
 
     def _told(self, remains: Sequence[str]) -> Json:
         report = self._report

@@ -118,7 +118,7 @@ class TableSource:
             raise _failed(exc) from None
         return overtaken
 
-    def leave_out(self, rows: Sequence[Row]) -> None:
+    def leave_out(self, row: Row) -> None:
         """Do nothing: what is not replaced stays in the table."""
 
     def finish(self, *, vacuum: bool) -> list[str]:
