@@ -201,7 +201,7 @@ def test_what_always_fails_is_set_aside_by_the_queue_and_holds_up_nobody(
     assert emptying.queues.left(emptying.dead) == 2
     refused = [e for e in emptying.pulling.door.events() if e["type"] == "notification.refused"]
     assert {(e["op"], e["reason"]) for e in refused} == {
-        ("notification.SOMETHING_NEW", "unknown_operation"),
+        ("notifications", "unknown_operation"),
         ("notifications", "malformed_upstream"),
     }
 

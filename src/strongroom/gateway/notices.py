@@ -32,6 +32,7 @@ LARGEST_BYTES: Final = 1024 * 1024
 
 _MOST_CONTAINERS: Final = 50_000
 _ID: Final = re.compile(r"[A-Za-z0-9-]{8,64}")
+_HEX: Final = re.compile(r"[0-9A-Fa-f-]{8,64}")
 _TYPE: Final = re.compile(r"[A-Z0-9_]{3,80}")
 _MERCHANT: Final = re.compile(r"[A-Za-z0-9]{5,32}")
 _OF_MERCHANT: Final = frozenset({"sellerid", "merchantid"})
@@ -45,7 +46,7 @@ class NotPassed(Malformed):
         super().__init__(f"the message does not pass: {reason}")
         self.reason = reason
         self.type = type_
-        """The notification's type, where it names one."""
+        """The notification's type, where it is one that the catalogue knows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,18 +83,20 @@ class Notices:
         if not isinstance(type_, str) or not _TYPE.fullmatch(type_):
             raise NotPassed(Reason.MALFORMED_UPSTREAM)
         if type_ not in self._known:
-            raise NotPassed(Reason.UNKNOWN_OPERATION, type_)
+            # Its name is whatever the sender wrote, and the log takes no such text.
+            raise NotPassed(Reason.UNKNOWN_OPERATION)
         if find_tokens(body.decode()) or find_tokens(orjson.dumps(document).decode()):
             # Amazon has none of ours: whoever reads what we pass on would take them for ours.
             raise NotPassed(Reason.FORGED_TOKEN, type_)
         about = _member(document, "NotificationMetadata")
-        id_, subscription = _member(about, "NotificationId"), _member(about, "SubscriptionId")
-        if id_ is None:
-            id_ = sha256(body).hexdigest()[:_HASH_DIGITS]
-        merchant = _merchant(_member(document, "Payload"))
-        forms = ((id_, _ID), (subscription, _ID), (merchant, _MERCHANT))
+        subscription, merchant = (
+            _member(about, "SubscriptionId"),
+            _merchant(_member(document, "Payload")),
+        )
+        forms = ((subscription, _ID), (merchant, _MERCHANT))
         if not all(v is None or (isinstance(v, str) and f.fullmatch(v)) for v, f in forms):
             raise NotPassed(Reason.MALFORMED_UPSTREAM, type_)
+        id_ = _number(_member(about, "NotificationId"), body)
         said_at = seconds(_member(document, "EventTime")) or seconds(_member(about, "PublishTime"))
         return Notice(id_, type_, subscription, merchant, said_at, document)
 
@@ -170,6 +173,13 @@ def _member(document: Json, name: str) -> Any:  # noqa: ANN401 - any JSON
         return None
     found = document.get(name)
     return document.get(name[0].lower() + name[1:]) if found is None else found
+
+
+def _number(given: Any, body: bytes) -> str:  # noqa: ANN401 - any JSON
+    """Return what names a notification in the log and as a file: Amazon's UUID, or else a hash of what stands there."""
+    if isinstance(given, str) and _HEX.fullmatch(given):
+        return given
+    return sha256(given.encode() if isinstance(given, str) else body).hexdigest()[:_HASH_DIGITS]
 
 
 def _merchant(payload: Json) -> Any:  # noqa: ANN401 - any JSON

@@ -32,7 +32,7 @@ MOST_REFUSED: Final = 1_000
 MOST_SUBSCRIPTIONS: Final = 500
 """Of one selling partner: Amazon has fewer types than that."""
 
-_REQ: Final = re.compile(r"[A-Za-z0-9-]{8,64}")
+_REQ: Final = re.compile(r"[0-9A-Fa-f-]{8,64}")
 
 
 class Delivery(Protocol):
