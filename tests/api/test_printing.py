@@ -13,6 +13,8 @@ from tests.api.test_sealed import KINDS, private_pem, public_pem, register
 from tests.vault.conftest import CONSOLE, LINE_1, NAME, NOW, order
 
 from strongroom.crypto.message import ALGORITHMS
+from strongroom.errors import Unavailable
+from strongroom.paper import Ask, Paper
 from strongroom.terms import Action, Category, Purpose, SellerId
 
 pytestmark = pytest.mark.clause("2.3")
@@ -159,6 +161,17 @@ def test_what_is_no_slip_is_refused_before_anything_is_opened(
 
     assert shop.door.post(shop.erp, "/v1/paper/slips", **asked).status == 400
     assert "vault.record.revealed" not in [e.type for e in shop.door.world.audit.events()]
+
+
+def test_while_too_many_pages_are_drawn_nothing_is_opened(shop: Shop) -> None:
+    with_label(shop)
+    world = shop.door.world
+    busy = Paper(world.vault, world.audit, at_once=0)
+
+    with pytest.raises(Unavailable):
+        busy.label(Ask(CONSOLE, NOW), SellerId(1), ORDER)
+
+    assert "vault.record.revealed" not in [e.type for e in world.audit.events()]
 
 
 def test_a_grant_for_another_purpose_prints_an_invoice_but_no_slip(shop: Shop) -> None:

@@ -121,8 +121,8 @@ def test_a_label_that_is_a_page_of_script_is_only_bytes(api: ApiShop) -> None:
 
 
 def test_a_label_that_is_a_bomb_is_not_unpacked(api: ApiShop) -> None:
-    packer = zlib.compressobj(9, zlib.DEFLATED, 31)
-    bomb = b"".join(packer.compress(bytes(2**20)) for _ in range(500)) + packer.flush()
+    packer = zlib.compressobj(1, zlib.DEFLATED, 31)
+    bomb = b"".join(packer.compress(bytes(2**20)) for _ in range(64)) + packer.flush()
 
     refused(api, ask(api, with_label(api, bomb)), 400)
 

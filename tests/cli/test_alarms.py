@@ -105,7 +105,7 @@ def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> House:
 
 
 def test_without_an_alarm_every_command_says_so(house: House) -> None:
-    assert house.run("alarm", "list") == {"alarms": [], "suspended": []}
+    assert house.run("alarm", "list") == {"alarms": [], "suspended": [], "muted": []}
     code, _result, error = house.attempt("alarm", "show", "1")
     assert (code, error["error"]["kind"]) == (1, "NotFound")
     code, _result, error = house.attempt("alarm", "lift", "anna")
@@ -147,7 +147,7 @@ def test_an_alarm_from_first_to_last(house: House) -> None:
     # Closing lifts nothing.
     assert [row["name"] for row in house.run("alarm", "list")["suspended"]] == ["anna"]
     assert house.run("alarm", "lift", "anna") == {"name": "anna", "lifted": 1}
-    assert house.run("alarm", "list") == {"alarms": [], "suspended": []}
+    assert house.run("alarm", "list") == {"alarms": [], "suspended": [], "muted": []}
     assert len(house.run("alarm", "list", "--all")["alarms"]) == 1
     code, _result, _error = house.attempt("alarm", "assign", "1", "--to", "boris", by="anna")
     assert code == 1
@@ -203,3 +203,16 @@ def test_what_people_read_names_the_columns_and_the_empty(
     assert "anna is frozen since" in said.err
     assert run(["alarm", "status", *home]) == 0
     assert "behind" in capsys.readouterr().out
+
+
+def test_a_kind_is_muted_listed_and_told_again(house: House) -> None:
+    until = LATER + timedelta(days=2)
+    more = ("--until", until.isoformat(), "--reason", "load test of the season")
+    assert house.attempt("alarm", "mute", "canary_touched", *more)[0] == 1
+    muted = house.run("alarm", "mute", "request_rate", *more)
+    assert (muted["kind"], muted["until"]) == ("request_rate", until.isoformat())
+    (listed,) = house.run("alarm", "list")["muted"]
+    assert listed == muted
+    assert house.run("alarm", "list", at=until)["muted"] == []
+    house.run("alarm", "unmute", "request_rate")
+    assert house.run("alarm", "list")["muted"] == []

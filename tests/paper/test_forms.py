@@ -56,7 +56,7 @@ def test_a_document_is_what_its_first_bytes_say(
         True,
         text(gzip.compress(PDF)[:-6]),
         text(b"\x1f\x8b\x08\x00 and no more"),
-        text(gzip.compress(bytes(LARGEST + 1))),
+        text(gzip.compress(bytes(LARGEST + 1), 1)),
     ],
     ids=["a number", "a truth", "cut", "no gzip", "a bomb"],
 )
@@ -66,8 +66,8 @@ def test_what_does_not_unpack_is_no_document(value: str | int) -> None:
 
 
 def test_a_bomb_is_not_unpacked_beyond_its_bound() -> None:
-    packer = zlib.compressobj(9, zlib.DEFLATED, 31)
-    content = b"".join(packer.compress(bytes(2**20)) for _ in range(2000)) + packer.flush()
+    packer = zlib.compressobj(1, zlib.DEFLATED, 31)
+    content = b"".join(packer.compress(bytes(2**20)) for _ in range(64)) + packer.flush()
 
     with pytest.raises(Malformed, match="more than"):
         file_of(text(content))

@@ -6,6 +6,7 @@ from strongroom.alarms.clocks import DRILL_EVERY, Called, Disposition
 from strongroom.alarms.drill import Drilled, Drills
 from strongroom.alarms.investigations import Investigations
 from strongroom.alarms.kinds import AlarmKind, Response, Severity, Signal
+from strongroom.alarms.mutes import Mute
 from strongroom.alarms.outside import Outside, tampered
 from strongroom.alarms.store import Alarm
 from strongroom.alarms.watch import Watch
@@ -21,6 +22,7 @@ __all__ = [
     "Drilled",
     "Drills",
     "Investigations",
+    "Mute",
     "Outside",
     "Response",
     "Severity",

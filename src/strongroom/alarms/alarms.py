@@ -8,6 +8,7 @@ from typing import Self
 from strongroom.alarms.acting import Acting, EndSessions
 from strongroom.alarms.drill import Drills
 from strongroom.alarms.investigations import Investigations
+from strongroom.alarms.mutes import Mutes
 from strongroom.alarms.outside import Direct, Outside, Tell
 from strongroom.alarms.raising import Raising
 from strongroom.alarms.rule import Rule
@@ -27,6 +28,7 @@ class Alarms:
     investigations: Investigations
     drills: Drills
     outside: Outside
+    mutes: Mutes
 
     @classmethod
     def wired(  # noqa: PLR0913 - wired once, by name
@@ -51,7 +53,8 @@ class Alarms:
             end_sessions=end_sessions,
             one_person=one_person,
         )
-        raising = Raising(acting, administrators, outboxes)
+        mutes = Mutes(database, audit, administrators)
+        raising = Raising(acting, administrators, outboxes, mutes.is_quiet)
         return cls(
             Watch(database, audit, raising, rules=rules, holder=holder),
             acting,
@@ -60,4 +63,5 @@ class Alarms:
             ),
             Drills(database, audit, raising, rules=rules, administrators=administrators),
             Outside(database, audit, raising, tell=tell, channels=channels),
+            mutes,
         )

@@ -152,16 +152,22 @@ class Investigations:
         raise _refuse(number, refused)
 
     def escalate(self, now: datetime) -> list[int]:
-        """Ask more people about each alarm that nobody took up or closed in time; return their numbers."""
+        """Ask more people about each alarm that nobody took up or closed in time; return their numbers.
+
+        About one of a kind that is muted they are asked once that has ended.
+        """
         with self._database.read() as tx:
-            if not store.to_escalate(tx, now):
-                return []
+            due = store.to_escalate(tx, now)
+        if all(self._raising.is_quiet(found.kind, found.severity, now) for found in due):
+            return []
         done = []
         with changing(self._database, self._audit, SYSTEM, now) as change:
             tx = change.tx
             for found in store.to_escalate(tx, now):
                 alarm = store.one(tx, found.id, to_change=True)
                 if alarm.closed_at is not None or alarm.escalate_at > now:
+                    continue
+                if self._raising.is_quiet(alarm.kind, alarm.severity, now):
                     continue
                 # However long nothing ran, it is one step: people are asked once, not once for each missed one.
                 level = alarm.level + 1

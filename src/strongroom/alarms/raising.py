@@ -12,7 +12,7 @@ from strongroom.accounts.changes import Changes
 from strongroom.alarms import store
 from strongroom.alarms.acting import Acting
 from strongroom.alarms.clocks import Disposition, clock_of, escalates_at, graver, stronger
-from strongroom.alarms.kinds import Response, Severity, Signal
+from strongroom.alarms.kinds import AlarmKind, Response, Severity, Signal
 from strongroom.alarms.store import Alarm
 from strongroom.audit import Event, EventType, ObjKind, Outcome
 from strongroom.db import suspensions
@@ -29,14 +29,20 @@ RUNBOOKS: Final = "docs/runbooks"
 
 
 class Raising:
-    """Raises alarms. `outboxes` take the notices; `administrators` returns who may administer at an instant."""
+    """Raises alarms.
+
+    `outboxes` take the notices; `administrators` returns who may administer at an instant; `is_quiet` tells whether
+    people are not to hear of such an alarm then.
+    """
 
     def __init__(
         self,
         acting: Acting,
         administrators: Callable[[datetime], Collection[PrincipalId]],
         outboxes: Sequence[Outbox],
+        is_quiet: Callable[[AlarmKind, Severity, datetime], bool],
     ) -> None:
+        self.is_quiet = is_quiet
         self._acting = acting
         self._administrators = administrators
         self._outboxes = outboxes
@@ -183,7 +189,8 @@ class Raising:
     def _tell(self, change: Changes, alarm: Alarm) -> None:
         """Record that an alarm was raised, or became graver, and tell people."""
         step = Step.DRILL if alarm.drill else Step.RAISED
-        self.notify(change.tx, notice_of(alarm, step, change.now), change.now)
+        if alarm.drill or not self.is_quiet(alarm.kind, alarm.severity, change.now):
+            self.notify(change.tx, notice_of(alarm, step, change.now), change.now)
         change.events.append(
             Event(
                 EventType.ALARM_RAISED,

@@ -120,7 +120,7 @@ CATALOGUE: Final[Mapping[EventType, Described]] = {
     EventType.ALARM_ACTED: Described("2.6", "what was done about it at once", "op obj n chg"),
     EventType.ALARM_DRILLED: Described("2.6", "an alarm was tried out", "op obj n chg"),
     EventType.ALARM_CHANGED: Described(
-        "1.6", "a channel, a feed or a rule of alarms was changed", "op obj n chg"
+        "1.6", "a channel, a feed or a rule of alarms was changed, muted or not", "op obj n chg req"
     ),
     EventType.INVESTIGATION_OPENED: Described(
         "1.6", "an alarm opened an investigation", "op obj n chg"

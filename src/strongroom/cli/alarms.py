@@ -23,6 +23,8 @@ channels.register(alarm)
 
 Alarm = Annotated[int, typer.Argument(metavar="ALARM", show_default=False)]
 
+Kind = Annotated[str, typer.Argument(metavar="KIND", show_default=False)]
+
 _EVERY_SECONDS: Final = 2.0
 
 
@@ -42,6 +44,8 @@ def alarm_list(
     for row in found["suspended"]:
         what = "frozen" if row["frozen"] else "suspended"
         session.warn(f"{row['name']} is {what} since {row['since']}: {row['why']}")
+    for row in found["muted"]:
+        session.warn(f"{row['kind']} is muted until {row['until']}, by {row['by']}")
     columns = ("id", "state", "severity", "kind", "about", "count", "last_at", "acted", "owner")
     session.say(found, table(found["alarms"], columns))
 
@@ -111,6 +115,47 @@ def alarm_lift(
     """Let a suspended, frozen or slowed person, app or node go on. Another person who may administer does."""
     session.say(
         session.call("alarm.lift", as_name=as_name, credential_file=credential_file, name=name)
+    )
+
+
+@verb(
+    alarm,
+    "mute",
+    example="strongroom alarm mute request_rate --until 2026-12-04 --reason 'load test'",
+)
+def alarm_mute(
+    session: Session,
+    *,
+    kind: Kind,
+    until: Annotated[str, typer.Option("--until", metavar="INSTANT", help="Seven days at most.")],
+    reason: Annotated[str, typer.Option(help="Why, naming no person and no order.")],
+    as_name: AsOption = None,
+    credential_file: CredentialOption = None,
+) -> None:
+    """Tell nobody of one kind of alarm for a while; raised, acted upon and recorded it is all the same."""
+    session.say(
+        session.call(
+            "alarm.mute",
+            as_name=as_name,
+            credential_file=credential_file,
+            kind=kind,
+            until=until,
+            reason=reason,
+        )
+    )
+
+
+@verb(alarm, "unmute", example="strongroom alarm unmute request_rate")
+def alarm_unmute(
+    session: Session,
+    *,
+    kind: Kind,
+    as_name: AsOption = None,
+    credential_file: CredentialOption = None,
+) -> None:
+    """Tell people of such alarms again."""
+    session.say(
+        session.call("alarm.unmute", as_name=as_name, credential_file=credential_file, kind=kind)
     )
 
 

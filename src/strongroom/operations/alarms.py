@@ -1,9 +1,9 @@
 """What commands do to alarms: see, investigate, lift, try, and have the watch look [1.6, 2.6]."""
 
-from strongroom.alarms import Alarm, AlarmKind, Disposition, Drilled, Suspension
+from strongroom.alarms import Alarm, AlarmKind, Disposition, Drilled, Mute, Suspension
 from strongroom.errors import Denied
 from strongroom.operations.registry import Call, iso, member, operation
-from strongroom.request import Json
+from strongroom.request import Json, instant
 from strongroom.terms import PrincipalKind
 
 
@@ -14,7 +14,22 @@ def _alarm_list(call: Call, *, every: bool = False) -> Json:
     return {
         "alarms": [_alarm(call, alarm) for alarm in alarms.investigations.listed(every=every)],
         "suspended": [_suspension(row) for row in alarms.acting.suspended(call.now)],
+        "muted": [_mute(call, mute) for mute in alarms.mutes.listed(call.now)],
     }
+
+
+@operation("alarm.mute")
+def _alarm_mute(call: Call, *, kind: str, until: str, reason: str) -> Json:
+    wanted = member(AlarmKind, kind, "kind of alarm")
+    mutes = call.system.alarms.mutes
+    return _mute(call, mutes.mute(wanted, instant(until), reason, call.caller, call.now))
+
+
+@operation("alarm.unmute")
+def _alarm_unmute(call: Call, *, kind: str) -> Json:
+    wanted = member(AlarmKind, kind, "kind of alarm")
+    call.system.alarms.mutes.unmute(wanted, call.caller, call.now)
+    return {"kind": wanted.value}
 
 
 @operation("alarm.show")
@@ -143,6 +158,15 @@ def _suspension(row: Suspension) -> Json:
         "why": row.why,
         "since": row.since.isoformat(),
         "until": iso(row.until),
+    }
+
+
+def _mute(call: Call, mute: Mute) -> Json:
+    return {
+        "kind": mute.kind.value,
+        "since": mute.since.isoformat(),
+        "until": mute.until.isoformat(),
+        "by": call.system.accounts.name_of(mute.by),
     }
 
 

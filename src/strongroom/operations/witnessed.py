@@ -8,6 +8,7 @@ from typing import Final
 
 WITNESSED: Final = frozenset(
     {
+        "alarm.mute",
         "audit.export",
         "audit.witness.remove",
         "audit.timestamp.remove",

@@ -1,8 +1,10 @@
 """Reveals what is printed, draws it, and records how many pages it had before it leaves [2.3, 2.6]."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
+from threading import BoundedSemaphore
 from types import ModuleType
 from typing import Final
 
@@ -17,6 +19,9 @@ from strongroom.terms import Caller, Category, Purpose, RecordNumber, SellerId
 from strongroom.vault import Revealed, Vault
 
 MOST_LINES: Final = 500
+MOST_AT_ONCE: Final = 4
+"""Pages being drawn: one with letters of the East takes a second of a core."""
+
 _ADDRESS: Final = frozenset({Category.NAME, Category.ADDRESS})
 _PDF: Final = "application/pdf"
 
@@ -45,9 +50,10 @@ class Ask:
 class Paper:
     """Everything of one home that is made for a printer. Thread-safe."""
 
-    def __init__(self, vault: Vault, audit: AuditLog) -> None:
+    def __init__(self, vault: Vault, audit: AuditLog, *, at_once: int = MOST_AT_ONCE) -> None:
         self._vault = vault
         self._audit = audit
+        self._places = BoundedSemaphore(at_once)
 
     def document(self, ask: Ask, token: str, purpose: Purpose) -> Printed:
         """Return the label, invoice or slip that a token stands for, as Amazon made it.
@@ -88,35 +94,50 @@ class Paper:
             Malformed: there are no lines, too many, or more pages than anybody prints.
             Denied: no grant for fulfilment covers name and address, and gift messages where they are wanted. Recorded.
             Gone, NotFound: as `Vault.reveal_order`; also where no view ever showed an address.
+            Unavailable: too many pages are being drawn; nothing was opened.
 
         """
         if not 0 < len(lines) <= MOST_LINES:
             raise Malformed(f"a packing slip has 1 to {MOST_LINES} lines")
         wanted = _ADDRESS | {Category.FREE_TEXT} if gift_messages else _ADDRESS
-        found = self._revealed(ask, seller, order, wanted)
-        values = _texts(found)
-        address = _address(values)
-        complete = [
-            replace(line, gift_message=values.get(f"item:{item}.gift_message", ""))
-            if gift_messages
-            else line
-            for item, line in lines
-        ]
         day = None if ordered_on is None else ordered_on.isoformat()
-        drawn = _drawn(
-            size, lambda pages: pages.draw_slip(size, order, day, address, complete, ask.now)
-        )
+        with self._place(size):
+            found = self._revealed(ask, seller, order, wanted)
+            values = _texts(found)
+            address = _address(values)
+            complete = [
+                replace(line, gift_message=values.get(f"item:{item}.gift_message", ""))
+                if gift_messages
+                else line
+                for item, line in lines
+            ]
+            drawn = _drawn(
+                lambda pages: pages.draw_slip(size, order, day, address, complete, ask.now)
+            )
         return self._printed(ask, "paper.slip", drawn, found[0])
 
     def label(self, ask: Ask, seller: SellerId, order: str, *, size: str = "4x6") -> Printed:
         """Return an address label of an order, with the sender where a view showed it. Raises: as `slip`."""
-        found = self._revealed(ask, seller, order, _ADDRESS)
-        values = _texts(found)
-        address, sender = _address(values), lines_of(values, "ship_from")
-        drawn = _drawn(size, lambda pages: pages.draw_label(size, order, sender, address, ask.now))
+        with self._place(size):
+            found = self._revealed(ask, seller, order, _ADDRESS)
+            values = _texts(found)
+            address, sender = _address(values), lines_of(values, "ship_from")
+            drawn = _drawn(lambda pages: pages.draw_label(size, order, sender, address, ask.now))
         return self._printed(ask, "paper.label", drawn, found[0])
 
     # -- private --
+
+    @contextmanager
+    def _place(self, size: str) -> Iterator[None]:
+        """Hold a place to draw, before anything is opened. Raises: Malformed, Unavailable."""
+        if size not in SIZES:
+            raise Malformed("no such size of paper", hint=f"one of {', '.join(SIZES)}")
+        if not self._places.acquire(blocking=False):
+            raise Unavailable("too many pages are being drawn", hint="ask again in a second")
+        try:
+            yield
+        finally:
+            self._places.release()
 
     def _revealed(
         self, ask: Ask, seller: SellerId, order: str, categories: frozenset[Category]
@@ -181,13 +202,11 @@ def _address(values: dict[str, str]) -> list[str]:
     return lines
 
 
-def _drawn(size: str, draw: Callable[[ModuleType], Drawn]) -> Drawn:
+def _drawn(draw: Callable[[ModuleType], Drawn]) -> Drawn:
     """Draw; what goes wrong in it may say what was drawn, and does not get out."""
     # Only here: loading the library takes half a second, which every command would wait for.
     from strongroom.paper import pages  # noqa: PLC0415
 
-    if size not in SIZES:
-        raise Malformed("no such size of paper", hint=f"one of {', '.join(SIZES)}")
     try:
         return draw(pages)
     except StrongroomError:

@@ -135,6 +135,9 @@ UNFINISHED_WINDOW: Final = timedelta(minutes=30)
 LAST_ADMINISTRATOR_LOCK: Final = timedelta(minutes=15)
 """Our own: the lock of the only administrator ends by itself, or whoever guesses could shut everybody out."""
 
+LONGEST_MUTE: Final = timedelta(days=7)
+"""Our own: longer than work that is known to disturb lasts; then people hear of such alarms again [2.6]."""
+
 SPRAYED_ACCOUNTS: Final = 8
 """Our own: failures over so many names from one address within `SPRAYING_WINDOW` shut the address out [1.2]."""
 

@@ -248,7 +248,7 @@ class NewDestination:
         "alarms_changed",
         Severity.MEDIUM,
         Response.NOTIFY,
-        "channels, feeds, or who binds the log elsewhere were changed",
+        "channels, feeds, or who binds the log elsewhere were changed, or a kind of alarm was muted",
     )
     EXPORT: ClassVar = Case(
         kind, "log_export", Severity.LOW, Response.NOTIFY, "the log is exported to a directory"
