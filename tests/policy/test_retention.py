@@ -86,6 +86,17 @@ def test_shipped_never_takes_back_that_a_carrier_still_has_it() -> None:
 
 
 @pytest.mark.clause("2.1")
+@pytest.mark.parametrize("behind", [*OPEN, Progress.SHIPPED])
+def test_a_list_that_is_behind_reopens_nothing_that_arrived(behind: Progress) -> None:
+    arrived = seen(Progress.DELIVERED, purchased=NOON - 9 * DAY, shipped=NOON - 2 * DAY)
+    facts = learn(arrived, SightedFacts(behind, NOON - 9 * DAY), NOON + DAY)
+
+    assert facts == arrived
+    cancelled = learn(facts, SightedFacts(Progress.CANCELLED), NOON + DAY)
+    assert cancelled.status is Progress.CANCELLED
+
+
+@pytest.mark.clause("2.1")
 def test_a_cancelled_order_is_due_now_and_stays_cancelled() -> None:
     facts = learn(
         seen(Progress.CANCELLED), SightedFacts(Progress.UNSHIPPED, NOON - DAY), NOON + DAY

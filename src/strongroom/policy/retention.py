@@ -67,12 +67,9 @@ def learn(
     if seen.status is _FIRST_SEEN or seen.status is _LAST_SEEN:
         return _looked_at(known, seen, now)
     status = known.status
-    if seen.status is not Progress.UNKNOWN and status is not Progress.CANCELLED and not stale:
-        # "Shipped" says less than what a carrier said, and never takes it back.
-        carrier_spoke = status in (Progress.UNDELIVERED, Progress.DELIVERED)
-        if not (carrier_spoke and seen.status is Progress.SHIPPED):
-            status = seen.status
-    open_now = seen.status in _OPEN and not stale
+    if seen.status is not Progress.UNKNOWN and not stale and not _stands(status, seen.status):
+        status = seen.status
+    open_now = seen.status in _OPEN and status is seen.status and not stale
     return DeliveryFacts(
         status,
         # A date still to come is a promise or an error, and would postpone: it counts as now.
@@ -80,6 +77,17 @@ def learn(
         max(min(seen.shipped_at, now), known.shipped_at),
         max(known.seen_open_at, now - now % DAY) if open_now else known.seen_open_at,
     )
+
+
+def _stands(known: Progress, seen: Progress) -> bool:
+    """Say whether what is known is the stronger word: of two that contradict each other, the one that ends sooner."""
+    if known is Progress.CANCELLED:
+        return True
+    if known is Progress.DELIVERED:
+        # What arrived is not on its way again because somebody's list is behind.
+        return seen is not Progress.CANCELLED
+    # "Shipped" says less than what a carrier said.
+    return known is Progress.UNDELIVERED and seen is Progress.SHIPPED
 
 
 def _looked_at(known: DeliveryFacts, seen: SightedFacts, now: int) -> DeliveryFacts:
