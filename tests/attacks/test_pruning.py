@@ -317,8 +317,9 @@ def test_a_row_that_says_how_far_does_not_have_the_rest_taken_away(archive):
         with owning(archive.bench.database) as tx:
             row = schema.audit_min.update().values(min_index=512, event=forged, done=256)
             tx.execute(row)
-        with pytest.raises((Tampered, Gone)):
-            archive.keeping.resume()
+        for take in (archive.keeping.resume, lambda: archive.keeping.run(LATER)):
+            with pytest.raises((Tampered, Gone)):
+                take()
     with archive.bench.database.read() as tx:
         bodies = sa.select(schema.audit_event.c.body).where(schema.audit_event.c.seq >= 256)
         assert None not in list(tx.execute(bodies).scalars())

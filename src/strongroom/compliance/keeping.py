@@ -258,6 +258,7 @@ class Keeping:
                 self._open(declared, event, now)
                 at = Minimum(declared.end, event, at.done)
             if at.done < at.index:
+                self._refuse_forged(at)
                 gone = take_away(self._database, progress or (lambda _done, _total: None))
                 self._cut_wal()
                 at = Minimum(at.index, at.event, at.index)
@@ -276,13 +277,7 @@ class Keeping:
             at = minimum(tx)
         if at.done >= at.index:
             return 0
-        # The row alone says how far: whoever edits it must not have us do the rest.
-        said = self._audit.proved(at.event)
-        is_so = (said["type"], said["outcome"]) == (EventType.LOG_PRUNED, Outcome.SUCCESS)
-        if not is_so or said["op"].partition("-")[2] != str(at.index):
-            raise Tampered(
-                f"audit log: min.forged: event {at.event} gives up no {at.index} entries"
-            )
+        self._refuse_forged(at)
         gone = take_away(self._database, lambda _done, _total: None)
         self._cut_wal()
         return gone
@@ -506,6 +501,16 @@ class Keeping:
                 set_minimum(tx, declared.end, event)
         if limit < declared.end:
             self._refuse(SYSTEM, EventType.LOG_PRUNED, reason, now)
+
+    def _refuse_forged(self, at: Minimum) -> None:
+        """Refuse to take away more than an event says: whoever edits the row must not have us do the rest."""
+        said = self._audit.proved(at.event)
+        is_so = (said["type"], said["outcome"]) == (EventType.LOG_PRUNED, Outcome.SUCCESS)
+        if not is_so or said["op"].partition("-")[2] != str(at.index):
+            raise Tampered(
+                f"audit log: min.forged: event {at.event} gives up no {at.index} entries",
+                hint="strongroom audit verify",
+            )
 
     def _cut_wal(self) -> None:
         """Have no page of the database, nor its write-ahead log, hold what was taken away."""
