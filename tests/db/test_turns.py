@@ -16,7 +16,7 @@ from tests.support import postgres
 from tests.support.postgres import EMPTY, Cluster
 
 from strongroom.db.engine import Database, Transaction
-from strongroom.db.turns import Turns, take_turn
+from strongroom.db.turns import _COMMIT_EARLY, _FLUSH, Turns, take_turn
 from strongroom.errors import Unavailable
 
 pytestmark = pytest.mark.clause("2.6")
@@ -274,6 +274,27 @@ def test_a_server_that_is_told_to_be_careless_is_not_with_us(postgres_cluster: C
                 found = tx.execute(sa.text("SHOW synchronous_commit")).scalar_one()
             database.close()
             assert found == ours
+
+
+def test_a_server_that_turns_careless_later_is_not_with_us_either(
+    slow: tuple[Cluster, Database],
+) -> None:
+    """A reload reaches every session that did not say for itself what it wants."""
+    cluster, database = slow
+    level = sa.text("SHOW synchronous_commit")
+    cluster.order("ALTER SYSTEM SET synchronous_commit = off")
+    cluster.order("SELECT pg_reload_conf()")
+    with psycopg.connect(cluster.url("postgres").replace("+psycopg", "")) as connection:
+        until(lambda: connection.execute("SHOW synchronous_commit").fetchone() == ("off",))
+    with database.write() as tx:
+        assert tx.execute(level).scalar_one() == "on"
+        # Even where somebody has it off for this very session, what the others wait for waits for the disk.
+        tx.execute(sa.text("SET synchronous_commit = off"))
+    with database.write() as tx:
+        assert tx.execute(level).scalar_one() == "off"
+        tx.execute(_FLUSH)
+        assert tx.execute(level).scalar_one() == "on"
+    assert _COMMIT_EARLY.endswith(_FLUSH.text)
 
 
 def test_more_units_than_connections_wait_and_a_lost_connection_is_replaced(

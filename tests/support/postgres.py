@@ -38,7 +38,6 @@ SERVER_SETTINGS = {
     "listen_addresses": "",
     "logging_collector": "off",
     "max_connections": "100",
-    "synchronous_commit": "on",
     "timezone": "UTC",
     "unix_socket_permissions": "0700",
 }

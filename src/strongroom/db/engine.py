@@ -26,7 +26,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool, StaticPool
 
 from strongroom.db.group import Failed, GroupCommit, named
-from strongroom.db.turns import RowUnits, flush
+from strongroom.db.turns import RowUnits, durable, flush
 from strongroom.errors import Conflict, Denied, Misconfigured, Tampered, Unavailable
 
 Transaction = Connection
@@ -376,11 +376,9 @@ def _refuse_ended(connection: Any, _record: object, _proxy: object) -> None:  # 
 
 def _prepare_postgres(connection: Any, _record: object) -> None:  # noqa: ANN401 - psycopg's own object
     connection.execute(f"SET idle_in_transaction_session_timeout = '{_LONGEST_IDLE}'")
-    # Somebody may have turned it off for the whole server: then nothing would be durable when it is said to be.
-    connection.execute(
-        "SELECT set_config('synchronous_commit', 'on', false)"
-        " WHERE current_setting('synchronous_commit') = 'off'"
-    )
+    # Said by the session itself: else whoever turns it off for the server reaches us by a reload, and nothing would be
+    # durable when it is said to be.
+    connection.execute(f"SELECT {durable(for_session=True)}")
     connection.commit()
 
 

@@ -28,14 +28,24 @@ from strongroom.errors import Unavailable
 LONGEST_SECONDS: Final = 10.0
 """How long a thread waits for its turn. Shorter than the server lets a transaction say nothing (`db/engine.py`)."""
 
+
+def durable(*, for_session: bool) -> str:
+    """Return the SQL that has commits wait for the disk: as the server is told to, but never not at all."""
+    return (
+        "set_config('synchronous_commit',"
+        " coalesce(nullif(current_setting('synchronous_commit'), 'off'), 'on'),"
+        f" {str(not for_session).lower()})"
+    )
+
+
 _UNIT: Final = "strongroom.unit"
-# One message, so one server process: had the server died in between, there would be no answer.
-_COMMIT_EARLY: Final = (
-    "SET LOCAL synchronous_commit = off; COMMIT;"
-    " SELECT pg_logical_emit_message(true, 'strongroom', '')"
+_WAIT: Final = (
+    f"SELECT {durable(for_session=False)}, pg_logical_emit_message(true, 'strongroom', '')"
 )
+# One message, so one server process: had the server died in between, there would be no answer.
+_COMMIT_EARLY: Final = f"SET LOCAL synchronous_commit = off; COMMIT; {_WAIT}"
 _SAID: Final = ["SET", "COMMIT", "SELECT 1"]
-_FLUSH: Final = sa.text("SELECT pg_logical_emit_message(true, 'strongroom', '')")
+_FLUSH: Final = sa.text(_WAIT)
 
 
 class Turns:
