@@ -179,6 +179,18 @@ def a_channel_of_alarms_is_changed(story: Story) -> None:
     )
 
 
+@BOOK.fires(DESTINATION, "alarms_muted")
+def a_kind_of_alarm_is_muted(story: Story) -> None:
+    story.record(
+        EventType.ALARM_CHANGED,
+        Outcome.SUCCESS,
+        PERSON,
+        op="mute",
+        obj_kind=ObjKind.ALARM,
+        obj_ref="request_rate",
+    )
+
+
 @BOOK.fires(DESTINATION, "log_export")
 def the_log_is_exported(story: Story) -> None:
     story.record(

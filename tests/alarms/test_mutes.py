@@ -11,6 +11,9 @@ import pytest
 from strongroom.accounts.changes import changing
 from strongroom.alarms import AlarmKind, Mute, Response, Severity, Signal
 from strongroom.alarms.mutes import MUTABLE
+from strongroom.alarms.rules.boundary import NewDestination
+from strongroom.alarms.rules.parameters import Parameters
+from strongroom.alarms.seen import seen
 from strongroom.audit import Event, EventType, ObjKind, Outcome
 from strongroom.errors import Conflict, Denied, Malformed
 from strongroom.feeds import Step
@@ -21,7 +24,7 @@ from tests.support.alarmed import Alarmed, alarmed
 pytestmark = pytest.mark.clause("2.6")
 
 KIND = AlarmKind.REQUEST_RATE
-HOUR = timedelta(hours=1)
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 WHY = "the load test of the season"
 
 
@@ -43,6 +46,11 @@ def raise_one(
     with changing(house.database, house.audit, SYSTEM, home.now) as change:
         (number,) = home.alarms.drills._raising.raise_in(change, [signal])
     return number
+
+
+def is_quiet(home: Alarmed, kind: AlarmKind, severity: Severity) -> bool:
+    with home.house.database.read() as tx:
+        return home.alarms.mutes.is_quiet(tx, kind, severity, home.now)
 
 
 def steps(home: Alarmed) -> list[Step]:
@@ -108,7 +116,7 @@ def test_canaries_the_log_and_the_ways_to_people_are_never_muted(
         )
     )
     assert home.alarms.mutes.listed(home.now) == []
-    assert not home.alarms.mutes.is_quiet(kind, Severity.LOW, home.now)
+    assert not is_quiet(home, kind, Severity.LOW)
 
 
 def test_it_is_never_for_long_nor_without_a_reason(home: Alarmed) -> None:
@@ -164,6 +172,60 @@ def test_who_may_not_is_refused_and_that_is_recorded(home: Alarmed) -> None:
     ]
     at_console = Caller(anna.principal, PrincipalKind.PERSON, "anna", AuthMethod.CONSOLE)
     home.alarms.mutes.mute(KIND, home.now + HOUR, WHY, at_console, home.now)
+
+
+def test_nobody_mutes_alarms_about_their_own_programs(home: Alarmed) -> None:
+    olga = home.person("olga", administers=True)
+    raise_one(home, principal=home.app("erp", "olga"))
+    with pytest.raises(Denied):
+        home.alarms.mutes.mute(KIND, home.now + HOUR, WHY, olga, home.now)
+    assert home.house.events("alarm.changed") == [("alarm.changed", "denied", "self_review")]
+
+
+@pytest.mark.parametrize(
+    "kind", [AlarmKind.RETRIEVAL_VOLUME, AlarmKind.SLOW_DRAIN, AlarmKind.BUDGET_SPENT]
+)
+def test_how_much_is_read_is_never_muted(home: Alarmed, kind: AlarmKind) -> None:
+    olga = home.person("olga", administers=True)
+    with pytest.raises(Conflict, match="never muted"):
+        home.alarms.mutes.mute(kind, home.now + HOUR, WHY, olga, home.now)
+
+
+def test_every_mute_is_told_however_many_came_before(home: Alarmed) -> None:
+    """An open alarm takes the next sign of its key in silence: no mute may share the key of another."""
+    olga, rule = home.person("olga", administers=True), NewDestination(Parameters())
+    for number, kind in enumerate((*sorted(MUTABLE), KIND)):
+        home.alarms.mutes.mute(kind, home.now + (1 + number) * HOUR, WHY, olga, home.now)
+        entry = home.house.audit.tail(1)[0]
+        event = seen(entry.seq, entry.body)
+        assert event is not None
+        signals = list(rule.feed(event))
+        with changing(home.house.database, home.house.audit, SYSTEM, home.now) as change:
+            home.alarms.drills._raising.raise_in(change, signals)
+            # Read again, as after a restart, it is no other alarm.
+            home.alarms.drills._raising.raise_in(change, signals)
+        assert steps(home) == [Step.RAISED]
+
+
+def test_one_mute_after_the_other_is_not_without_end(home: Alarmed) -> None:
+    olga, mutes = home.person("olga", administers=True), home.alarms.mutes
+    mutes.mute(KIND, home.now + 2 * DAY, WHY, olga, home.now)
+    home.house.later(days=1)
+    mutes.unmute(KIND, olga, home.now)  # one day of it was used
+    home.house.later(days=2)
+    mutes.mute(KIND, home.now + 6 * DAY, WHY, olga, home.now)
+    mutes.mute(KIND, home.now + 6 * DAY, WHY, olga, home.now)  # said again, nothing is used twice
+    home.house.later(days=6)
+    for more in (HOUR, 6 * DAY):
+        with pytest.raises(Conflict, match="more than 7 of 30 days"):
+            mutes.mute(KIND, home.now + more, WHY, olga, home.now)
+    assert mutes.listed(home.now) == []
+    other = AlarmKind.SIGN_ON_ANOMALY
+    mutes.mute(other, home.now + DAY, WHY, olga, home.now)
+    home.house.later(days=21)  # 30 after the first one
+    mutes.mute(KIND, home.now + DAY, WHY, olga, home.now)
+    with pytest.raises(Conflict, match="more than 7 of 30 days"):
+        mutes.mute(KIND, home.now + 3 * DAY, WHY, olga, home.now)
 
 
 def test_the_last_word_counts(home: Alarmed) -> None:

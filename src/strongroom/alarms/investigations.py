@@ -158,8 +158,8 @@ class Investigations:
         """
         with self._database.read() as tx:
             due = store.to_escalate(tx, now)
-        if all(self._raising.is_quiet(found.kind, found.severity, now) for found in due):
-            return []
+            if all(self._raising.is_quiet(tx, each.kind, each.severity, now) for each in due):
+                return []
         done = []
         with changing(self._database, self._audit, SYSTEM, now) as change:
             tx = change.tx
@@ -167,7 +167,7 @@ class Investigations:
                 alarm = store.one(tx, found.id, to_change=True)
                 if alarm.closed_at is not None or alarm.escalate_at > now:
                     continue
-                if self._raising.is_quiet(alarm.kind, alarm.severity, now):
+                if self._raising.is_quiet(tx, alarm.kind, alarm.severity, now):
                     continue
                 # However long nothing ran, it is one step: people are asked once, not once for each missed one.
                 level = alarm.level + 1

@@ -7,6 +7,7 @@ that a person typed, and no value.
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
 from strongroom.terms import PrincipalId
 
@@ -65,6 +66,10 @@ class Response(StrEnum):
     """The principal's grants let nothing out until somebody lifts it."""
     FREEZE = "freeze"
     """As suspended, and its sessions, tokens and secrets are refused as well."""
+
+
+MUTE_OP: Final = "mute"
+"""Of `alarm.changed`: nobody is told of a kind of alarm for a while."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,35 +4,33 @@ Only what work itself can cause is muted, for days at most, and never what is cr
 muted: no row that somebody could add silences anything. People are told of it as of any change of the alarms.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any, Final
 
 from strongroom.accounts.changes import changing
 from strongroom.alarms import store
-from strongroom.alarms.kinds import AlarmKind, Severity
+from strongroom.alarms.kinds import MUTE_OP, AlarmKind, Severity
 from strongroom.audit import AuditLog, Event, EventType, ObjKind, Outcome, Reason
 from strongroom.db import suspensions
 from strongroom.db.engine import Database, Transaction
 from strongroom.errors import Conflict, Denied, Malformed
 from strongroom.policy.grants import check_reason
-from strongroom.policy.limits import LONGEST_MUTE
+from strongroom.policy.limits import LONGEST_MUTE, MUTE_WINDOW
 from strongroom.terms import AuthMethod, Caller, PrincipalId, PrincipalKind
 
 MUTABLE: Final = frozenset(
     {
         AlarmKind.UNAUTHORIZED_CALLS,
         AlarmKind.REQUEST_RATE,
-        AlarmKind.RETRIEVAL_VOLUME,
-        AlarmKind.SLOW_DRAIN,
-        AlarmKind.BUDGET_SPENT,
         AlarmKind.SIGN_ON_ANOMALY,
     }
 )
-"""Never canaries, the boundary, the log and its witnesses, the clock, or the ways by which people hear of alarms."""
+"""Never canaries, the boundary, the log and its witnesses, the clock, or the ways by which people hear of alarms. Nor
+how much is read: that is how data leaves, whoever says that it is a test."""
 
-_MUTE: Final = "mute"
 _UNMUTE: Final = "unmute"
 
 
@@ -68,9 +66,9 @@ class Mutes:
         """Tell nobody of this kind until then; said again, the later word counts.
 
         Raises:
-            Conflict: alarms of this kind are never muted.
+            Conflict: alarms of this kind are never muted, or were for as long as may be of late.
             Malformed: the instant has passed or is too far off, or the reason could name a person.
-            Denied: the caller may not, or an open alarm of this kind is about them; recorded.
+            Denied: the caller may not, or an open alarm of this kind is about them or a program of theirs; recorded.
 
         """
         reason = check_reason(reason)
@@ -84,7 +82,7 @@ class Mutes:
             raise Malformed(
                 f"alarms are muted for {LONGEST_MUTE.days} days at most", hint="give --until"
             )
-        self._change(kind, _MUTE, caller, now, until=until, reason=reason)
+        self._change(kind, MUTE_OP, caller, now, until=until, reason=reason)
         return Mute(kind, now, until, caller.principal)
 
     def unmute(self, kind: AlarmKind, caller: Caller, now: datetime) -> None:
@@ -101,21 +99,50 @@ class Mutes:
 
     def listed(self, now: datetime) -> list[Mute]:
         """Return what is muted at this instant."""
-        found: dict[str, Mute | None] = {}
-        # Whatever began before that has ended; a clock set back must not lengthen one.
-        for entry in self._audit.of_types([EventType.ALARM_CHANGED], now - LONGEST_MUTE):
-            obj = entry.body.get("obj", {})
-            if entry.outcome == Outcome.SUCCESS and obj.get("kind") == ObjKind.ALARM:
-                found[obj.get("ref", "")] = _read(entry.body)
-        return [mute for mute in found.values() if mute and mute.since <= now < mute.until]
+        with self._database.read() as tx:
+            return self._listed(tx, now)
 
-    def is_quiet(self, kind: AlarmKind, severity: Severity, now: datetime) -> bool:
+    def is_quiet(self, tx: Transaction, kind: AlarmKind, severity: Severity, now: datetime) -> bool:
         """Tell whether nobody is to hear of such an alarm at this instant."""
         if kind not in MUTABLE or severity is Severity.CRITICAL:
             return False
-        return any(mute.kind is kind for mute in self.listed(now))
+        return any(mute.kind is kind for mute in self._listed(tx, now))
 
     # -- private ---------------------------------------------------------------------------------
+
+    def _listed(self, tx: Transaction, now: datetime) -> list[Mute]:
+        # Whatever began before that has ended; a clock set back must not lengthen one.
+        found = {ref: mute for ref, _, mute in self._said(tx, now - LONGEST_MUTE)}
+        return [mute for mute in found.values() if mute and mute.since <= now < mute.until]
+
+    def _said(
+        self, tx: Transaction, since: datetime
+    ) -> Iterator[tuple[str, datetime, Mute | None]]:
+        """Give the kind that each change since then names, its instant, and the mute, where it is one."""
+        for entry in self._audit.of_types([EventType.ALARM_CHANGED], since, tx):
+            obj = entry.body.get("obj", {})
+            if entry.outcome == Outcome.SUCCESS and obj.get("kind") == ObjKind.ALARM:
+                at = datetime.fromisoformat(entry.body["t"])
+                yield obj.get("ref", ""), at, _read(entry.body)
+
+    def _refuse_without_end(
+        self, tx: Transaction, kind: AlarmKind, now: datetime, until: datetime
+    ) -> None:
+        """Refuse a mute with which this kind would be muted for too long within `MUTE_WINDOW`."""
+        begin = until - MUTE_WINDOW
+        said = [(at, mute) for ref, at, mute in self._said(tx, begin - LONGEST_MUTE) if ref == kind]
+        total = until - now
+        # Each holds until its end, or until the next word.
+        for (_, mute), (next_at, _) in pairwise([*said, (now, None)]):
+            if mute is not None:
+                held = min(mute.until, next_at) - max(mute.since, begin)
+                total += max(held, timedelta())
+        if total > LONGEST_MUTE:
+            raise Conflict(
+                f"alarms of kind {kind} would be muted for more than {LONGEST_MUTE.days} of"
+                f" {MUTE_WINDOW.days} days",
+                hint="give an earlier --until, or let people hear of them",
+            )
 
     def _change(
         self,
@@ -129,6 +156,10 @@ class Mutes:
     ) -> None:
         with changing(self._database, self._audit, caller, now) as change:
             refused = self._refusal(change.tx, kind, op, caller, now)
+            if refused is None and until is not None:
+                # Nobody else mutes between the look and the entry.
+                self._audit.hold(change.tx)
+                self._refuse_without_end(change.tx, kind, now, until)
             change.events.append(
                 Event(
                     EventType.ALARM_CHANGED,
@@ -145,7 +176,7 @@ class Mutes:
         if refused is not None:
             raise Denied(
                 f"alarms of kind {kind} are muted by somebody else",
-                hint="a person who may administer, about whom none of this kind is open",
+                hint="a person who may administer, about whom and whose programs none of this kind is open",
             )
 
     def _refusal(
@@ -155,9 +186,11 @@ class Mutes:
             return Reason.NOT_AUTHORIZED
         if caller.principal in suspensions.suspended(tx, now):
             return Reason.SUSPENDED
-        open_ = store.listed(tx, every=False)
-        theirs = any(a.kind is kind and a.principal == caller.principal for a in open_)
-        if theirs and op == _MUTE:
+        if op == MUTE_OP and any(
+            caller.principal in (alarm.principal, store.owner_of(tx, alarm.principal))
+            for alarm in store.listed(tx, every=False)
+            if alarm.kind is kind and alarm.principal is not None
+        ):
             return Reason.SELF_REVIEW
         if caller.auth is AuthMethod.CONSOLE or caller.principal in self._administrators(now):
             return None
@@ -168,7 +201,7 @@ def _read(body: Mapping[str, Any]) -> Mute | None:
     """Return what an entry mutes; None where it unmutes, or speaks of what is never muted."""
     kind = next((kind for kind in MUTABLE if kind == body["obj"].get("ref")), None)
     until = body.get("n")
-    if kind is None or body.get("op") != _MUTE or not isinstance(until, int):
+    if kind is None or body.get("op") != MUTE_OP or not isinstance(until, int):
         return None
     since = datetime.fromisoformat(body["t"])
     longest = since + LONGEST_MUTE

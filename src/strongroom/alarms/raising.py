@@ -40,7 +40,7 @@ class Raising:
         acting: Acting,
         administrators: Callable[[datetime], Collection[PrincipalId]],
         outboxes: Sequence[Outbox],
-        is_quiet: Callable[[AlarmKind, Severity, datetime], bool],
+        is_quiet: Callable[[Transaction, AlarmKind, Severity, datetime], bool],
     ) -> None:
         self.is_quiet = is_quiet
         self._acting = acting
@@ -189,7 +189,7 @@ class Raising:
     def _tell(self, change: Changes, alarm: Alarm) -> None:
         """Record that an alarm was raised, or became graver, and tell people."""
         step = Step.DRILL if alarm.drill else Step.RAISED
-        if alarm.drill or not self.is_quiet(alarm.kind, alarm.severity, change.now):
+        if alarm.drill or not self.is_quiet(change.tx, alarm.kind, alarm.severity, change.now):
             self.notify(change.tx, notice_of(alarm, step, change.now), change.now)
         change.events.append(
             Event(

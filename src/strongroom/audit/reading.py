@@ -4,6 +4,7 @@ What was pruned has no bytes left: such an entry comes with an empty body. Nothi
 """
 
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -12,7 +13,7 @@ import orjson
 import sqlalchemy as sa
 
 from strongroom.audit.entry import EventType, Outcome, instant, micros
-from strongroom.db.engine import Database
+from strongroom.db.engine import Database, Transaction
 from strongroom.db.schema import audit_event, audit_head
 from strongroom.terms import PrincipalId
 
@@ -64,17 +65,23 @@ class Reader:
             since = page[-1].seq + 1
 
     def of_types(
-        self, types: Collection[EventType], since: datetime | None = None
+        self,
+        types: Collection[EventType],
+        since: datetime | None = None,
+        tx: Transaction | None = None,
     ) -> Iterator[Entry]:
-        """Give the events of these types from an instant on, in order; as `events` otherwise."""
+        """Give the events of these types from an instant on, in order; as `events` otherwise.
+
+        Within a transaction give it: a second one would wait for a connection while it keeps others waiting.
+        """
         seq = 0
         wanted = EVENTS.where(audit_event.c.type.in_([type_.value for type_ in types]))
         if since is not None:
             wanted = wanted.where(audit_event.c.ts >= micros(since))
         while True:
-            with self._database.read() as tx:
+            with self._database.read() if tx is None else nullcontext(tx) as view:
                 query = wanted.where(audit_event.c.seq >= seq).order_by(audit_event.c.seq)
-                page = [_entry(row) for row in tx.execute(query.limit(_PAGE))]
+                page = [_entry(row) for row in view.execute(query.limit(_PAGE))]
             yield from page
             if len(page) < _PAGE:
                 return

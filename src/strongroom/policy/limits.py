@@ -138,6 +138,10 @@ LAST_ADMINISTRATOR_LOCK: Final = timedelta(minutes=15)
 LONGEST_MUTE: Final = timedelta(days=7)
 """Our own: longer than work that is known to disturb lasts; then people hear of such alarms again [2.6]."""
 
+MUTE_WINDOW: Final = timedelta(days=30)
+"""Our own: within it a kind of alarm is muted for `LONGEST_MUTE` in all, or one mute after the other would be one
+without end [2.6]."""
+
 SPRAYED_ACCOUNTS: Final = 8
 """Our own: failures over so many names from one address within `SPRAYING_WINDOW` shut the address out [1.2]."""
 

@@ -1,10 +1,11 @@
 """Personal data that was opened and not delivered, or was found where it may not be; and new ways out [2.6]. Pure."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Final
 
-from strongroom.alarms.kinds import AlarmKind, Response, Severity, Signal
+from strongroom.alarms.kinds import MUTE_OP, AlarmKind, Response, Severity, Signal
 from strongroom.alarms.rules.cases import Case
 from strongroom.alarms.rules.known import Known, Tally, at_second, seconds
 from strongroom.alarms.rules.opened import OPENED, opened
@@ -248,7 +249,14 @@ class NewDestination:
         "alarms_changed",
         Severity.MEDIUM,
         Response.NOTIFY,
-        "channels, feeds, or who binds the log elsewhere were changed, or a kind of alarm was muted",
+        "channels, feeds, or who binds the log elsewhere were changed, or a kind of alarm is told again",
+    )
+    MUTED: ClassVar = Case(
+        kind,
+        "alarms_muted",
+        Severity.HIGH,
+        Response.NOTIFY,
+        "a kind of alarm was muted: each time is an alarm of its own",
     )
     EXPORT: ClassVar = Case(
         kind, "log_export", Severity.LOW, Response.NOTIFY, "the log is exported to a directory"
@@ -261,7 +269,7 @@ class NewDestination:
         "data, the log or a notice goes to a place or in a form that was not used before, more than `learned_after` "
         "after the first one",
     )
-    cases: ClassVar[tuple[Case, ...]] = (ADDRESS, SELLER, ALARMS, EXPORT, WAY)
+    cases: ClassVar[tuple[Case, ...]] = (ADDRESS, SELLER, ALARMS, MUTED, EXPORT, WAY)
     _ALWAYS: ClassVar = {
         EventType.SELLER_ADDED: SELLER,
         EventType.DESTINATION_CHANGED: ADDRESS,
@@ -281,6 +289,10 @@ class NewDestination:
         """Tell of a change, or of a way that was not used before."""
         if seen.outcome is not Outcome.SUCCESS:
             return ()
+        if seen.type is EventType.ALARM_CHANGED and seen.op == MUTE_OP:
+            # Never counted with another one, of which nobody would be told.
+            muted = self._signal(self.MUTED, seen)
+            return (replace(muted, key=f"{muted.key}:{seen.seq}"),)
         told = self._ALWAYS.get(seen.type)
         if told is not None:
             return (self._signal(told, seen),)
