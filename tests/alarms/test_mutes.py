@@ -19,6 +19,7 @@ from strongroom.errors import Conflict, Denied, Malformed
 from strongroom.feeds import Step
 from strongroom.policy.limits import LONGEST_MUTE
 from strongroom.terms import SYSTEM, AuthMethod, Caller, PrincipalId, PrincipalKind
+from tests.support import nested
 from tests.support.alarmed import Alarmed, alarmed
 
 pytestmark = pytest.mark.clause("2.6")
@@ -240,3 +241,12 @@ def test_the_last_word_counts(home: Alarmed) -> None:
     ]
     mutes.unmute(KIND, olga, home.now)
     assert mutes.listed(home.now) == []
+
+
+def test_whoever_raises_or_asks_more_people_needs_no_second_connection(home: Alarmed) -> None:
+    olga = home.person("olga", administers=True)
+    with nested.refused(home.house.database):
+        home.alarms.mutes.mute(KIND, home.now + HOUR, WHY, olga, home.now)
+        raise_one(home)
+        home.house.later(days=1)
+        assert home.alarms.investigations.escalate(home.now)

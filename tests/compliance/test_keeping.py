@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from tests.support import nested
 from tests.support.audit import NOW, Bench, revealed
 from tests.support.keeping import ANNA, BORIS, LAST_DAY, LATER, WHY, Archive
 
@@ -265,3 +266,11 @@ def test_forms_are_checked(archive):
         keeping.request_end(LAST_DAY, "of jane@example.com", ANNA, NOW)
     with pytest.raises(NotFound):
         keeping.approve(99, list(ChangeKind), BORIS, NOW)
+
+
+@pytest.mark.clause("2.6")
+def test_while_it_keeps_everybody_from_the_log_it_needs_no_second_connection(archive):
+    """All the others may be held by those who wait for it."""
+    archive.end_agreement()
+    with nested.refused(archive.bench.database):
+        assert archive.prune().minimum == 512

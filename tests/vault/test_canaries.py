@@ -27,10 +27,11 @@ from strongroom.terms import (
     SellerId,
 )
 from strongroom.vault import store
-from strongroom.vault.canaries import CHECKER
+from strongroom.vault.canaries import CHECKER, Canaries
 from strongroom.vault.canary_check import check_canary, last_checked
 from strongroom.vault.flock import Flock
 from strongroom.vault.invented import Inventor
+from tests.support import nested
 from tests.vault.conftest import (
     APP,
     CITY,
@@ -448,3 +449,38 @@ def test_values_are_plausible_and_of_nobody(region: str) -> None:
     assert all(
         any(part in one for part in (*fiction, "7700 900", "5550", "7010")) for one in phones
     )
+
+
+def anew(world: World) -> Canaries:
+    """What a process that has just started knows of canaries."""
+    key = world.vault.canaries._subject_key
+    return Canaries(world.database, world.audit, subject_key=key)
+
+
+def test_a_look_at_the_log_that_failed_is_taken_again(world: World) -> None:
+    """Else the process believes until its end that nothing was touched, and offers what everybody knows as a trap."""
+    world.grant()
+    fill(world)
+    touched = alive(world)[0]
+    world.read(token(world, touched))
+    canaries = anew(world)
+    with world.database.read() as ended:
+        pass
+    with pytest.raises(sa.exc.ResourceClosedError):
+        canaries._burnt(ended, SELLER)
+    with world.database.read() as tx:
+        assert canaries._burnt(tx, SELLER)[0] == {touched}
+
+
+def test_the_first_put_of_a_process_needs_one_connection(world: World) -> None:
+    """Each put that wanted a second one would hold its first until there is one: all of them, for ever."""
+    world.grant()
+    fill(world)
+    touched = alive(world)[0]
+    world.vault.canaries = anew(world)
+    with nested.refused(world.database):
+        fill(world, 1)
+        world.vault.canaries = anew(world)
+        world.read(token(world, touched))
+        with pytest.raises(Denied):
+            world.read(token(world, touched), caller=OTHER_APP)

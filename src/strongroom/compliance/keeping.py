@@ -128,8 +128,8 @@ class Keeping:
 
     def agreement(self, now: datetime) -> Agreement:
         """Return what holds now."""
-        ends_on = self._ends_on()
         with self._database.read() as tx:
+            ends_on = self._ends_on(tx)
             query = sa.select(_changes).where(_changes.c.approved_at.is_(None))
             waiting = tuple(_change(row) for row in tx.execute(query.order_by(_changes.c.id)))
             at = minimum(tx).index
@@ -148,8 +148,9 @@ class Keeping:
             Malformed, Denied: as for every change.
 
         """
-        if self._ends_on() is None:
-            raise Conflict("the agreement has no end")
+        with self._database.read() as tx:
+            if self._ends_on(tx) is None:
+                raise Conflict("the agreement has no end")
         return self._request(ChangeKind.REOPEN, {}, reason, caller, now)
 
     # -- holds -----------------------------------------------------------------------------------
@@ -198,7 +199,9 @@ class Keeping:
 
     def request_lift(self, hold: int, reason: str, caller: Caller, now: datetime) -> KeepingChange:
         """Ask that a hold end. Raises: NotFound: it holds nothing; Malformed, Denied."""
-        if not any(hold == held.id for held in self._held()):
+        with self._database.read() as tx:
+            held = {known.id for known in self._held(tx)}
+        if hold not in held:
             raise NotFound(f"there is no hold {hold} in effect")
         return self._request(ChangeKind.LIFT, {"hold": hold}, reason, caller, now)
 
@@ -206,10 +209,9 @@ class Keeping:
         """Return every hold there was, as the log says."""
         with self._database.read() as tx:
             words = {row.id: row.reason for row in tx.execute(sa.select(_holds))}
-        held = {hold.id for hold in self._held()}
-        return [
-            NamedHold(hold, words.get(hold.id), hold.id not in held) for hold in self._ever_held()
-        ]
+            held = {hold.id for hold in self._held(tx)}
+            ever = self._ever_held(tx)
+        return [NamedHold(hold, words.get(hold.id), hold.id not in held) for hold in ever]
 
     # -- giving up -------------------------------------------------------------------------------
 
@@ -227,8 +229,8 @@ class Keeping:
         """
         if end is not None and end % WIDTH:
             raise Malformed(f"entries are given up in tiles of {WIDTH}", hint="give a multiple")
-        limit, why = self._limit(now)
         with self._database.read() as tx:
+            limit, why = self._limit(tx, now)
             first = minimum(tx).index
         if (end or limit) > limit or (end is None and limit <= first):
             self._refuse(caller, EventType.LOG_PRUNE_REQUESTED, why, now)
@@ -311,7 +313,8 @@ class Keeping:
             self._record_denial(caller, done, Reason.NOT_AUTHORIZED, now)
             raise Denied(f"{change.kind} {id_} needs another person's approval")
         if change.kind is ChangeKind.PRUNE:
-            limit, why = self._limit(now)
+            with self._database.read() as tx:
+                limit, why = self._limit(tx, now)
             if limit < change.terms["end"]:
                 self._refuse(caller, done, why, now)
             found = self._survey(change.terms["end"], now)
@@ -409,19 +412,18 @@ class Keeping:
             for entry in self._audit.of_types([_DONE[change.kind]])
         )
 
-    def _ends_on(self) -> date | None:
+    def _ends_on(self, tx: Transaction) -> date | None:
         ends_on = None
-        for entry in self._audit.of_types(
-            [EventType.AGREEMENT_ENDED, EventType.AGREEMENT_REOPENED]
-        ):
+        types = (EventType.AGREEMENT_ENDED, EventType.AGREEMENT_REOPENED)
+        for entry in self._audit.of_types(types, tx=tx):
             if entry.outcome == Outcome.SUCCESS:
                 ended = entry.type == EventType.AGREEMENT_ENDED
                 ends_on = date.fromisoformat(entry.body["obj"]["ref"]) if ended else None
         return ends_on
 
-    def _ever_held(self) -> list[LogHold]:
+    def _ever_held(self, tx: Transaction) -> list[LogHold]:
         found = []
-        for entry in self._audit.of_types([EventType.LOG_HOLD_SET]):
+        for entry in self._audit.of_types([EventType.LOG_HOLD_SET], tx=tx):
             if entry.outcome == Outcome.SUCCESS:
                 first, _, end = entry.body["op"].partition("-")
                 until = entry.body.get("n")
@@ -429,36 +431,36 @@ class Keeping:
                 found.append(LogHold(int(entry.body["obj"]["ref"]), int(first), int(end), at))
         return found
 
-    def _held(self) -> list[LogHold]:
+    def _held(self, tx: Transaction) -> list[LogHold]:
         lifted = {
             int(entry.body["obj"]["ref"])
-            for entry in self._audit.of_types([EventType.LOG_HOLD_LIFTED])
+            for entry in self._audit.of_types([EventType.LOG_HOLD_LIFTED], tx=tx)
             if entry.outcome == Outcome.SUCCESS
         }
-        return [hold for hold in self._ever_held() if hold.id not in lifted]
+        return [hold for hold in self._ever_held(tx) if hold.id not in lifted]
 
-    def _limit(self, now: datetime) -> tuple[int, Reason]:
+    def _limit(self, tx: Transaction, now: datetime) -> tuple[int, Reason]:
         """Return before which entry, a multiple of 256, all may be given up, and what keeps the next one."""
-        cutoff = prunable_before(self._ends_on(), now)
+        cutoff = prunable_before(self._ends_on(tx), now)
         if cutoff is None:
             return 0, Reason.TOO_EARLY
-        with self._database.read() as tx:
-            at = minimum(tx).index
-            young = sa.select(sa.func.min(_events.c.seq)).where(
-                _events.c.seq >= at, _events.c.ts >= micros(cutoff)
-            )
-            size = sa.select(sa.func.max(_events.c.seq))
-            end = tx.execute(young).scalar()
-            reason = Reason.TOO_EARLY
-            if end is None:
-                end = (tx.execute(size).scalar() or 0) + 1
-        held = first_held(self._held(), at, now)
+        at = minimum(tx).index
+        young = sa.select(sa.func.min(_events.c.seq)).where(
+            _events.c.seq >= at, _events.c.ts >= micros(cutoff)
+        )
+        size = sa.select(sa.func.max(_events.c.seq))
+        end = tx.execute(young).scalar()
+        reason = Reason.TOO_EARLY
+        if end is None:
+            end = (tx.execute(size).scalar() or 0) + 1
+        held = first_held(self._held(tx), at, now)
         if held is not None and held < end:
             end, reason = held, Reason.HELD
         return end // WIDTH * WIDTH, reason
 
     def _survey(self, end: int, now: datetime) -> "_Found":
-        cutoff = prunable_before(self._ends_on(), now)
+        with self._database.read() as tx:
+            cutoff = prunable_before(self._ends_on(tx), now)
         if cutoff is None:
             raise Denied("nothing of the log may be given up yet")
         report = self._audit.verify()
@@ -487,7 +489,8 @@ class Keeping:
 
     def _open(self, declared: Pruned, event: int, now: datetime) -> None:
         """Move the minimum index to what was declared, if that still may be."""
-        limit, reason = self._limit(now)
+        with self._database.read() as tx:
+            limit, reason = self._limit(tx, now)
         if limit < declared.end:
             self._refuse(SYSTEM, EventType.LOG_PRUNED, reason, now)
         found = self._survey(declared.end, now)
@@ -496,7 +499,8 @@ class Keeping:
         with self._database.write(alone=True) as tx:
             # Reading all of it took long. Whoever sets a hold or reopens the agreement appends: not meanwhile.
             self._audit.hold(tx)
-            limit, reason = self._limit(now)
+            # In this transaction: for a second one there may be no connection, and all that wait for the turn have one.
+            limit, reason = self._limit(tx, now)
             if limit >= declared.end:
                 set_minimum(tx, declared.end, event)
         if limit < declared.end:

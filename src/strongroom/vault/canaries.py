@@ -279,7 +279,7 @@ class Canaries:
         """
         flock = self._flocks.get(seller) or self._flock(tx, seller)
         with self._lock:
-            self._burnt(seller)
+            self._burnt(tx, seller)
             self._rotations[seller] = flock.next
             for canary in flock.alive.values():
                 canary.burnt = True
@@ -332,7 +332,8 @@ class Canaries:
         now: datetime,
     ) -> list[Event]:
         # Its number is in the log since the first touch: somebody else who follows it there is no thief.
-        again = row.number in self._burnt(row.seller)[0] and not self._touched_by(caller, row)
+        touched = self._burnt(tx, row.seller)[0]
+        again = row.number in touched and not self._touched_by(tx, caller, row)
         checked = caller.kind is PrincipalKind.SERVICE and caller.name == CHECKER
         events = [
             Event(
@@ -352,7 +353,7 @@ class Canaries:
             )
         ]
         canary.burnt = True
-        self._burnt(row.seller)[0].add(row.number)
+        touched.add(row.number)
         frozen = (
             not again
             and caller.principal != SYSTEM.principal
@@ -372,10 +373,10 @@ class Canaries:
             )
         return events
 
-    def _touched_by(self, caller: Caller, row: Row) -> bool:
+    def _touched_by(self, tx: Transaction, caller: Caller, row: Row) -> bool:
         """Tell whether the log has this caller among those who touched this record."""
         who = (caller.principal, str(row.number))
-        touches = self._audit.of_types((EventType.CANARY_TOUCHED,))
+        touches = self._audit.of_types((EventType.CANARY_TOUCHED,), tx=tx)
         return any((e.body["actor"]["id"], e.body["obj"]["ref"]) == who for e in touches)
 
     def _flock(self, tx: Transaction, seller: SellerId) -> Flock:
@@ -393,7 +394,7 @@ class Canaries:
                 found = tx.execute(sa.select(region).where(schema.seller.c.id == seller)).scalar()
                 key = derive(self._subject_key, _LABEL, seller)
                 flock = Flock(Inventor(key, found or ""), subject_key(self._subject_key, seller))
-            burnt, rotated = self._burnt(seller)
+            burnt, rotated = self._burnt(tx, seller)
             alive: dict[bytes, Canary] = {}
             planted = gone = 0
             start, last = 0, -1
@@ -420,23 +421,31 @@ class Canaries:
             self._flocks[seller] = flock
             return flock
 
-    def _burnt(self, seller: SellerId) -> tuple[set[int], int]:
+    def _burnt(self, tx: Transaction, seller: SellerId) -> tuple[set[int], int]:
         """Return the records that were touched, and the number below which canaries were rotated.
 
         The log is read once; what happens from then on is added.
         """
-        if self._touches is None:
-            self._touches, self._rotations = {}, {}
-            for entry in self._audit.of_types((EventType.CANARY_TOUCHED, EventType.CANARY_RETIRED)):
-                body = entry.body
-                if "obj" not in body or "seller" not in body:
-                    continue
-                number, of = int(body["obj"]["ref"]), SellerId(body["seller"])
-                if entry.type == EventType.CANARY_TOUCHED.value:
-                    self._touches.setdefault(of, set()).add(number)
-                elif body.get("op") == ROTATE_OP:
-                    self._rotations[of] = number
-        return self._touches.setdefault(seller, set()), self._rotations.get(seller, 0)
+        with self._lock:
+            if self._touches is None:
+                # Known once all of it was read: half of it would be believed for ever.
+                self._touches, self._rotations = self._read_burnt(tx)
+            return self._touches.setdefault(seller, set()), self._rotations.get(seller, 0)
+
+    def _read_burnt(self, tx: Transaction) -> tuple[dict[SellerId, set[int]], dict[SellerId, int]]:
+        touches: dict[SellerId, set[int]] = {}
+        rotations: dict[SellerId, int] = {}
+        types = (EventType.CANARY_TOUCHED, EventType.CANARY_RETIRED)
+        for entry in self._audit.of_types(types, tx=tx):
+            body = entry.body
+            if "obj" not in body or "seller" not in body:
+                continue
+            number, of = int(body["obj"]["ref"]), SellerId(body["seller"])
+            if entry.type == EventType.CANARY_TOUCHED.value:
+                touches.setdefault(of, set()).add(number)
+            elif body.get("op") == ROTATE_OP:
+                rotations[of] = number
+        return touches, rotations
 
     def _logged(self, type_: EventType = EventType.CANARY_PLANTED) -> dict[SellerId, int]:
         """Return the numbers that events of a type have told so far, by selling partner."""
