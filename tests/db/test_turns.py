@@ -259,6 +259,43 @@ def test_who_waits_for_a_standby_when_the_server_dies_is_told_nothing_good(
         kept(database)
 
 
+@pytest.mark.parametrize("end", ["pg_terminate_backend", "pg_cancel_backend"])
+def test_after_a_commit_of_which_nobody_knows_readers_wait_for_the_disk_or_are_refused(
+    slow: tuple[Cluster, Database], monkeypatch: pytest.MonkeyPatch, end: str
+) -> None:
+    """What a server does whose wait for the standby is cancelled: it warns, says COMMIT, and shows the unit to all."""
+    monkeypatch.setattr("strongroom.db.turns.LONGEST_SECONDS", 0.5)
+    cluster, database = slow
+    turns = database._rows.turns
+    with ThreadPoolExecutor(2) as pool:
+        turns.take()
+        first = pool.submit(put, database, 1)
+        until(queued(turns, 1))
+        second = pool.submit(put, database, 2)  # has nobody behind it: its COMMIT waits by itself
+        until(queued(turns, 2))
+        await_standby(cluster, "nobody")
+        turns.give()
+        waits = "FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
+        until(lambda: cluster.order(f"SELECT count(*) {waits}") == 2)
+        cluster.order(f"SELECT count({end}(pid)) {waits}")
+        for unit in (first, second):
+            assert isinstance(unit.exception(10), Unavailable)
+    assert database._rows.flushing() == []
+    for _ in range(2):
+        with pytest.raises(Unavailable, match="not known"):
+            kept(database)
+    with pytest.raises(Unavailable, match="not known"), database.write() as tx:
+        tx.execute(KEPT)
+    cluster.await_standby("")
+    until(lambda: cluster.order("SHOW synchronous_standby_names") == "")
+    assert kept(database) == [1, 2]
+    await_standby(cluster, "nobody")
+    assert kept(database) == [1, 2]  # and is in doubt no more: nothing is waited for
+    with database.write() as tx:
+        tx.execute(KEPT)
+    cluster.await_standby("")
+
+
 def test_a_server_that_is_told_to_be_careless_is_not_with_us(postgres_cluster: Cluster) -> None:
     with postgres_cluster.database(EMPTY) as url:
         for level, ours in (("off", "on"), ("remote_apply", "remote_apply")):

@@ -26,7 +26,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool, StaticPool
 
 from strongroom.db.group import Failed, GroupCommit, named
-from strongroom.db.turns import RowUnits, durable, flush
+from strongroom.db.turns import RowUnits, durable, flush, hear_warnings, settle
 from strongroom.errors import Conflict, Denied, Misconfigured, Tampered, Unavailable
 
 Transaction = Connection
@@ -147,11 +147,20 @@ class Database:
         """Give a transaction that sees one consistent state and writes nothing.
 
         What it saw of this process's own writes is durable when the block ends.
+
+        Raises:
+            Unavailable: the database does not answer, or it is not known whether it keeps what was seen.
+
         """
-        with _named_failures(), self._reader.connect() as connection, connection.begin():
-            yield connection
-        if not self.is_sqlite:
-            self._rows.settle()
+        doubts = 0 if self.is_sqlite else self._rows.doubts
+        with _named_failures(), self._reader.connect() as connection:
+            with connection.begin():
+                yield connection
+            if self.is_sqlite:
+                return
+            flushing = self._rows.flushing()
+            self._rows.resolve(connection, doubts)
+        settle(flushing)
 
     @contextmanager
     def write(self, *, alone: bool = False) -> Iterator[Transaction]:
@@ -374,7 +383,8 @@ def _refuse_ended(connection: Any, _record: object, _proxy: object) -> None:  # 
         raise DisconnectionError
 
 
-def _prepare_postgres(connection: Any, _record: object) -> None:  # noqa: ANN401 - psycopg's own object
+def _prepare_postgres(connection: Any, record: ConnectionPoolEntry) -> None:  # noqa: ANN401 - psycopg's own object
+    hear_warnings(connection, record.info)
     connection.execute(f"SET idle_in_transaction_session_timeout = '{_LONGEST_IDLE}'")
     # Said by the session itself: else whoever turns it off for the server reaches us by a reload, and nothing would be
     # durable when it is said to be.

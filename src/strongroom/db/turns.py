@@ -13,7 +13,7 @@ told that it is durable before that, and nobody in this process is handed before
 
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -39,6 +39,7 @@ def durable(*, for_session: bool) -> str:
 
 
 _UNIT: Final = "strongroom.unit"
+_WARNED: Final = "strongroom.warned"
 _WAIT: Final = (
     f"SELECT {durable(for_session=False)}, pg_logical_emit_message(true, 'strongroom', '')"
 )
@@ -151,6 +152,9 @@ class RowUnits:
 
     def __init__(self) -> None:
         self.turns = Turns()
+        self.doubts = 0
+        """How many units ended so that nobody knows whether the disk, or the standby, has what others can see."""
+        self._resolved = 0
         self._mutex = threading.Lock()
         self._flushing: set[_Flush] = set()
 
@@ -162,36 +166,64 @@ class RowUnits:
             Unavailable: the server does not answer, or has undone it.
 
         """
+        doubts = self.doubts
+        flushing: list[_Flush] = []
         with engine.connect() as connection:
             unit = connection.info[_UNIT] = _Unit(self.turns)
+            is_ending = False
             try:
                 with connection.begin():
                     yield connection
                     has_written = unit.has_turn
+                    connection.info.pop(_WARNED, None)
                     self._commit(connection, unit)
+                    is_ending = True
+                _refuse_warned(connection)
+                is_ending = False
             finally:
+                if is_ending:
+                    self._doubt()
                 # After a failure, and after it was undone: whoever is next finds the head where it stood.
                 unit.give()
-        if not has_written:
-            self.settle()
+            if not has_written:
+                flushing = self.flushing()
+                self.resolve(connection, doubts)
+        settle(flushing)
 
-    def settle(self) -> None:
-        """Return once the disk has all that a thread of this process could have seen by now.
+    def flushing(self) -> list[_Flush]:
+        """Return the units that a thread of this process could have seen by now, and the disk may not have yet."""
+        if not self._flushing:
+            return []
+        with self._mutex:
+            return list(self._flushing)
+
+    def resolve(self, connection: Connection, before: int) -> None:
+        """Flush where it is in doubt whether all is kept that this connection has seen since there were `before`.
+
+        Over this very connection: one that was made since may be to a server that recovered, and lost it.
 
         Raises:
-            Unavailable: it is not known to have it.
+            Unavailable: it is in doubt still.
 
         """
-        if not self._flushing:
+        doubts = self.doubts
+        if doubts == before and doubts <= self._resolved:
             return
+        driver: psycopg.Connection[Any] = connection.connection.driver_connection  # type: ignore[assignment]
+        # For a standby the server would wait for ever; no timeout of its own ends that.
+        end = threading.Timer(LONGEST_SECONDS, driver.cancel_safe)
+        end.start()
+        try:
+            _flush(connection)
+        finally:
+            end.cancel()
+            end.join()
         with self._mutex:
-            flushing = list(self._flushing)
-        for flush in flushing:
-            if not flush.ended.wait(LONGEST_SECONDS) or not flush.is_kept:
-                raise Unavailable(
-                    "database: what was read may not be kept",
-                    hint="is its server, or its standby, slow or stopped?",
-                )
+            self._resolved = max(self._resolved, doubts)
+
+    def _doubt(self) -> None:
+        with self._mutex:
+            self.doubts += 1
 
     def _commit(self, connection: Connection, unit: _Unit) -> None:
         """Commit early where others wait; else leave it to the end of the block, which waits for the disk."""
@@ -207,12 +239,16 @@ class RowUnits:
             self._flushing.add(flush)
         try:
             _commit_early(driver)
+            _refuse_warned(connection)
             flush.is_kept = True
         except psycopg.Error as exc:
             # Nobody knows what became of it, nor what the connection would say next.
             connection.invalidate()
             raise named(exc) from None
         finally:
+            if not flush.is_kept:
+                # Before others stop waiting for it.
+                self._doubt()
             with self._mutex:
                 self._flushing.discard(flush)
             flush.ended.set()
@@ -233,8 +269,43 @@ def take_turn(tx: Connection) -> None:
 
 def flush(engine: sa.Engine) -> None:
     """Return once the server's disk, and its synchronous standby, have all that anybody could have seen by now."""
-    with engine.begin() as connection:
+    with engine.connect() as connection:
+        _flush(connection)
+
+
+def _flush(connection: Connection) -> None:
+    connection.info.pop(_WARNED, None)
+    with connection.begin():
         connection.execute(_FLUSH)
+    _refuse_warned(connection)
+
+
+def settle(flushing: Iterable[_Flush]) -> None:
+    """Return once the disk has these units. Raises: Unavailable: it is not known to have them."""
+    for flush in flushing:
+        if not flush.ended.wait(LONGEST_SECONDS) or not flush.is_kept:
+            raise Unavailable(
+                "database: what was read may not be kept",
+                hint="is its server, or its standby, slow or stopped?",
+            )
+
+
+def hear_warnings(driver: "psycopg.Connection[Any]", info: dict[Any, Any]) -> None:
+    """Have it known of a connection that its server warned: that is all it says of a commit no standby confirmed."""
+
+    def hear(said: psycopg.errors.Diagnostic) -> None:
+        if said.severity_nonlocalized == "WARNING":
+            info[_WARNED] = True
+
+    driver.add_notice_handler(hear)
+
+
+def _refuse_warned(connection: Connection) -> None:
+    if connection.info.pop(_WARNED, False):
+        raise Unavailable(
+            "database: it is not known whether a transaction is kept",
+            hint="somebody ended its wait for the standby: is that slow or stopped?",
+        )
 
 
 def _commit_early(driver: "psycopg.Connection[Any]") -> None:
