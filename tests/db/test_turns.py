@@ -176,7 +176,6 @@ def test_a_row_locked_before_the_turn_ends_in_a_refusal_not_in_a_standstill(
     database: Database,
 ) -> None:
     """One has the turn and waits for a row, whose holder waits for the turn: the server sees no deadlock."""
-    database._rows.turns = Turns(longest_seconds=0.5)
     put(database, 1)
     change = sa.text("UPDATE kept SET number = number + :by WHERE number = 1")
     has_row, has_turn = threading.Event(), threading.Event()
@@ -195,11 +194,18 @@ def test_a_row_locked_before_the_turn_ends_in_a_refusal_not_in_a_standstill(
             has_turn.set()
             tx.execute(change, {"by": 20})
 
-    with ThreadPoolExecutor(2) as pool:
-        first, second = pool.submit(row_first), pool.submit(turn_first)
+    def neither() -> None:
+        has_turn.wait(5)
+        put(database, 3)
+
+    begun = time.monotonic()
+    with ThreadPoolExecutor(3) as pool:
+        first, second, third = (pool.submit(work) for work in (row_first, turn_first, neither))
         assert isinstance(first.exception(10), Unavailable)
         second.result(10)
-    assert kept(database) == [21]
+        third.result(10)  # waited as long, and stands in nobody's way
+    assert time.monotonic() - begun < 4  # not the whole time for which a turn is waited for
+    assert kept(database) == [3, 21]
 
 
 def test_nobody_is_told_before_the_standby_has_it_and_nobody_waits_for_the_row(

@@ -13,7 +13,7 @@ told that it is durable before that, and nobody in this process is handed before
 
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -47,6 +47,8 @@ _WAIT: Final = (
 _COMMIT_EARLY: Final = f"SET LOCAL synchronous_commit = off; COMMIT; {_WAIT}"
 _SAID: Final = ["SET", "COMMIT", "SELECT 1"]
 _FLUSH: Final = sa.text(_WAIT)
+_LOOK_SECONDS: Final = 1.0
+_IN_THE_WAY: Final = sa.text("SELECT pg_backend_pid() = ANY (pg_blocking_pids(:pid))")
 
 
 class Turns:
@@ -59,11 +61,11 @@ class Turns:
         self._is_taken = False
         self._holder = 0
 
-    def take(self) -> None:
-        """Wait for this thread's turn.
+    def take(self, is_in_the_way: Callable[[], bool] = lambda: False) -> None:
+        """Wait for this thread's turn. `is_in_the_way`: asked each second, whether it cannot come while we wait.
 
         Raises:
-            Unavailable: it did not come in time.
+            Unavailable: it did not come in time, or cannot.
             RuntimeError: the thread has it already, and would wait for itself.
 
         """
@@ -76,7 +78,7 @@ class Turns:
                 self._queue.append(place)
             self._is_taken = True
         if place is not None:
-            self._wait(place)
+            self._wait(place, is_in_the_way)
         self._holder = threading.get_ident()
 
     def give(self) -> bool:
@@ -94,9 +96,13 @@ class Turns:
         if self._holder == threading.get_ident():
             raise RuntimeError("another write of this thread is open")
 
-    def _wait(self, place: threading.Lock) -> None:
+    def _wait(self, place: threading.Lock, is_in_the_way: Callable[[], bool]) -> None:
+        left = self._longest_seconds
         try:
-            has_come = place.acquire(timeout=self._longest_seconds)
+            while not (has_come := place.acquire(timeout=min(left, _LOOK_SECONDS))):
+                left -= _LOOK_SECONDS
+                if left <= 0 or is_in_the_way():
+                    break
         except BaseException:
             if not self._leave(place):
                 self.give()
@@ -119,22 +125,29 @@ class Turns:
 class _Unit:
     """One transaction, and whether it has the turn."""
 
-    __slots__ = ("_turns", "has_turn")
+    __slots__ = ("_connection", "_units", "has_turn")
 
-    def __init__(self, turns: Turns) -> None:
-        self._turns = turns
+    def __init__(self, units: "RowUnits", connection: Connection) -> None:
+        self._units = units
+        self._connection = connection
         self.has_turn = False
 
     def take(self) -> None:
         if not self.has_turn:
-            self._turns.take()
+            self._units.turns.take(self._is_in_the_way)
             self.has_turn = True
+            self._units.holder_pid = _driver(self._connection).info.backend_pid
 
     def give(self) -> bool:
         if not self.has_turn:
             return False
         self.has_turn = False
-        return self._turns.give()
+        return self._units.turns.give()
+
+    def _is_in_the_way(self) -> bool:
+        """Tell whether who has the turn waits for a row that this transaction has locked."""
+        asked = {"pid": self._units.holder_pid}
+        return bool(self._connection.execute(_IN_THE_WAY, asked).scalar())
 
 
 class _Flush:
@@ -152,6 +165,8 @@ class RowUnits:
 
     def __init__(self) -> None:
         self.turns = Turns()
+        self.holder_pid = 0
+        """The server's process of whoever has the turn."""
         self.doubts = 0
         """How many units ended so that nobody knows whether the disk, or the standby, has what others can see."""
         self._resolved = 0
@@ -169,7 +184,7 @@ class RowUnits:
         doubts = self.doubts
         flushing: list[_Flush] = []
         with engine.connect() as connection:
-            unit = connection.info[_UNIT] = _Unit(self.turns)
+            unit = connection.info[_UNIT] = _Unit(self, connection)
             is_ending = False
             try:
                 with connection.begin():
@@ -209,9 +224,8 @@ class RowUnits:
         doubts = self.doubts
         if doubts == before and doubts <= self._resolved:
             return
-        driver: psycopg.Connection[Any] = connection.connection.driver_connection  # type: ignore[assignment]
         # For a standby the server would wait for ever; no timeout of its own ends that.
-        end = threading.Timer(LONGEST_SECONDS, driver.cancel_safe)
+        end = threading.Timer(LONGEST_SECONDS, _driver(connection).cancel_safe)
         end.start()
         try:
             _flush(connection)
@@ -227,7 +241,7 @@ class RowUnits:
 
     def _commit(self, connection: Connection, unit: _Unit) -> None:
         """Commit early where others wait; else leave it to the end of the block, which waits for the disk."""
-        driver: psycopg.Connection[Any] = connection.connection.driver_connection  # type: ignore[assignment]
+        driver = _driver(connection)
         if driver.info.transaction_status == TransactionStatus.INERROR:
             # Somebody took a statement's failure for a small one: COMMIT would undo everything and say nothing.
             raise undone()
@@ -252,6 +266,10 @@ class RowUnits:
             with self._mutex:
                 self._flushing.discard(flush)
             flush.ended.set()
+
+
+def _driver(connection: Connection) -> "psycopg.Connection[Any]":
+    return connection.connection.driver_connection  # type: ignore[return-value]
 
 
 def take_turn(tx: Connection) -> None:
