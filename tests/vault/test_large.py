@@ -13,7 +13,8 @@ from strongroom.policy.retention import Progress
 from strongroom.policy.sighting import Sighting
 from strongroom.terms import Action, Category, Purpose, SellerId
 from strongroom.vault import large
-from tests.vault.conftest import APP, CITY, EMAIL, NAME, NOW, World, order
+from strongroom.vault.arrivals import Arrivals
+from tests.vault.conftest import APP, CITY, COPY_LIFETIME, EMAIL, NAME, NOW, World, order
 
 LABEL = "shipment:s1.label"
 OTHER = "shipment:s2.label"
@@ -274,3 +275,26 @@ def test_a_value_whose_record_holds_nothing_goes_with_the_next_sweep(world: Worl
     world.vault.sweep(NOW)
 
     assert stored(world) == []
+
+
+def test_a_label_that_an_app_held_is_confirmed_and_kept_once(world: World) -> None:
+    world.grant()
+    secret = world.keystore.secret
+    arrivals = Arrivals(
+        world.database,
+        world.keystore,
+        world.vault,
+        environment=world.environment,
+        token_key=secret("token", NOW),
+        subject_key=secret("subject", NOW),
+        copy_lifetime=COPY_LIFETIME,
+    )
+
+    brought = [
+        arrivals.bring(APP, SellerId(1), [order(slots={LABEL: label})], NOW)[0].tokens
+        for label in (SHOWN, SHOWN, SHOWN + "AAAA")
+    ]
+
+    assert brought[0] == brought[1]
+    assert [world.read(found[LABEL]) for found in brought[1:]] == [SHOWN, SHOWN + "AAAA"]
+    assert len(stored(world)) == 2

@@ -63,6 +63,11 @@ def reference(value: str) -> str:
     return f"{_MARK}sha256:{hashlib.sha256(content).hexdigest()}:{len(content)}"
 
 
+def kept(value: Scalar) -> Scalar:
+    """Return what the slot of an opened record holds for a value: itself, or a long one's reference. Raises: Malformed."""
+    return reference(value) if _is_beside(value) else value
+
+
 def is_reference(value: Scalar | None) -> TypeGuard[str]:
     """Say whether a slot of an opened record refers to a value beside it."""
     # A value of that form is itself kept beside its record, so none can pose as a reference.
