@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 import pytest
 import sqlalchemy as sa
-from tests.api.conftest import ORDER, Door, Response, open_shop
+from tests.api.conftest import ORDER, VALUES, WHY, Door, Response, open_shop
 from tests.api.conftest import Shop as ApiShop
 from tests.api.test_printing import LABEL, PDF, printed, with_label
 from tests.gateway.conftest import Shop
@@ -25,6 +25,7 @@ from strongroom.gateway.documents.links import LINK_PATH
 from strongroom.policy.retention import Progress
 from strongroom.simulator import Fault, FaultKind
 from strongroom.terms import Action, Category, Purpose, SellerId
+from strongroom.vault import large
 
 pytestmark = pytest.mark.clause("1.3", "2.3", "2.4")
 
@@ -107,6 +108,39 @@ def test_after_its_day_a_label_is_gone_and_so_are_its_bytes(api: ApiShop) -> Non
         now=later,
     )
     refused(api, ask(api, token), 410)
+
+
+def test_a_hundred_times_the_same_label_is_no_answer_of_gigabytes(api: ApiShop) -> None:
+    token, name = with_label(api), api.tokens[NAME]
+
+    answer = api.door.post(api.erp, "/v1/reveal/batch", tokens=[token] * 99 + [name], **WHY)
+
+    assert answer.status == 200
+    *refusals, last = answer.json["results"]
+    assert {one["problem"]["type"] for one in refusals} == {"urn:strongroom:problem:too-long"}
+    assert "/v1/documents" in refusals[0]["problem"]["detail"]
+    assert last["value"]["value"] == VALUES[NAME]
+    assert base64.b64encode(PDF)[:20] not in answer.body
+
+
+def test_an_order_with_many_long_labels_is_no_answer_without_end(
+    api: ApiShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_label(api)
+    asked = {"order": ORDER, "seller": "acme", **WHY}
+    assert api.door.post(api.erp, "/v1/orders/reveal", **asked).status == 200
+
+    monkeypatch.setattr(large, "MOST_TOGETHER", len(PDF))
+    answer = api.door.post(api.erp, "/v1/orders/reveal", **asked)
+
+    assert (answer.status, answer.kind) == (400, "too-long")
+    # What was opened and did not leave is told as that.
+    assert [one[:2] for one in api.door.events()[-2:]] == [
+        ("vault.record.revealed", "success"),
+        ("api.request.answered", "failure"),
+    ]
+    some = api.door.post(api.erp, "/v1/orders/reveal", categories=["name"], **asked)
+    assert [one["value"] for one in some.json["values"]] == [VALUES[NAME]]
 
 
 def test_a_label_that_is_a_page_of_script_is_only_bytes(api: ApiShop) -> None:
