@@ -22,6 +22,7 @@ from tests.vault.conftest import CONSOLE, NAME, NOW, World, order
 from strongroom.api import ApiLimits
 from strongroom.db import schema
 from strongroom.gateway.documents.links import LINK_PATH
+from strongroom.gateway.documents.whole import document_id
 from strongroom.policy.retention import Progress
 from strongroom.simulator import Fault, FaultKind
 from strongroom.terms import Action, Category, Purpose, SellerId
@@ -199,6 +200,19 @@ def test_a_label_of_fifty_megabytes_is_refused_and_kept_nowhere(shop: Shop) -> N
     assert SECRET not in got.body
     with shop.door.database.read() as tx:
         assert tx.execute(sa.select(schema.record_value)).all() == []
+
+
+def test_two_documents_of_one_path_are_not_one_record() -> None:
+    """Else one buyer's token would open the other's label."""
+    base = "https://bucket.s3.amazonaws.com/label"
+    signed = "X-Amz-Signature={0}&X-Amz-Date={0}&Expires={0}&Signature={0}&Key-Pair-Id=k&Policy={0}"
+    first = document_id(f"{base}?shipment=1&{signed.format('a')}")
+
+    assert document_id(f"{base}?shipment=2&{signed.format('a')}") != first
+    assert document_id(f"{base}?{signed.format('a')}") != first
+    # Signed anew it is the same, and keeps its day.
+    assert document_id(f"{base}?{signed.format('b')}&shipment=1") == first
+    assert document_id(f"{base}?{signed.format('a')}") == document_id(base)
 
 
 @pytest.mark.parametrize(

@@ -20,13 +20,22 @@ SLOT: Final = "sealed:0.content"
 CONTENT_TYPE: Final = "application/json"
 
 _KIND: Final = "document"
+_SIGNATURE: Final = frozenset({"awsaccesskeyid", "expires", "key-pair-id", "policy", "signature"})
+_SIGNED_BY_AMAZON: Final = "x-amz-"
 _REF_DIGITS: Final = 40
 
 
 def document_id(url: str) -> str:
     """Return what tells a document from another where Amazon names none: its address without the signature."""
     parts = urlsplit(url)
-    return sha256(f"{parts.netloc}{parts.path}".encode()).hexdigest()[:_REF_DIGITS]
+    kept = "&".join(sorted(part for part in parts.query.split("&") if part and not _signs(part)))
+    address = f"{parts.netloc}{parts.path}{'?' if kept else ''}{kept}"
+    return sha256(address.encode()).hexdigest()[:_REF_DIGITS]
+
+
+def _signs(parameter: str) -> bool:
+    name = parameter.partition("=")[0].lower()
+    return name in _SIGNATURE or name.startswith(_SIGNED_BY_AMAZON)
 
 
 def sighting_of(document: str, content: bytes, first_seen_at: int, now: int) -> Sighting:
