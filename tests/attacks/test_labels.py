@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import gzip
+import threading
 import zlib
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -26,7 +27,7 @@ from strongroom.gateway.documents.whole import document_id
 from strongroom.policy.retention import Progress
 from strongroom.simulator import Fault, FaultKind
 from strongroom.terms import Action, Category, Purpose, SellerId
-from strongroom.vault import large
+from strongroom.vault import Vault, large
 
 pytestmark = pytest.mark.clause("1.3", "2.3", "2.4")
 
@@ -162,6 +163,39 @@ def test_a_label_that_is_a_bomb_is_not_unpacked(api: ApiShop) -> None:
     refused(api, ask(api, with_label(api, bomb)), 400)
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        gzip.compress(PDF) + b"and a page that is not packed",
+        gzip.compress(PDF) + gzip.compress(SECRET)[:-9],
+        gzip.compress(PDF) + gzip.compress(b"") * 5000,
+    ],
+    ids=["loose", "cut", "many"],
+)
+def test_half_a_label_is_not_handed_out_as_the_whole(api: ApiShop, content: bytes) -> None:
+    refused(api, ask(api, with_label(api, content)), 400)
+
+
+def test_a_label_packed_in_two_parts_is_both(api: ApiShop) -> None:
+    answer = ask(api, with_label(api, gzip.compress(PDF) + gzip.compress(SECRET)))
+
+    assert answer.body == PDF + SECRET
+
+
+def test_one_app_that_draws_without_pause_is_slowed(api: ApiShop) -> None:
+    with_label(api)
+    api.door.restart(drawing_burst=2, drawings_per_second=1)
+    asked = {"order": ORDER, "seller": "acme", "reason": "a parcel"}
+
+    statuses = [api.door.post(api.erp, "/v1/paper/labels", **asked).status for _ in range(3)]
+
+    assert statuses == [200, 200, 429]
+    assert len(printed(api)) == 2
+    assert api.door.post(api.other, "/v1/paper/labels", **asked).status == 403
+    api.door.now += timedelta(seconds=1)
+    assert api.door.post(api.erp, "/v1/paper/labels", **asked).status == 200
+
+
 def test_a_label_put_in_the_place_of_another_does_not_open(api: ApiShop) -> None:
     token = with_label(api)
     table = schema.record_value
@@ -200,6 +234,24 @@ def test_a_label_of_fifty_megabytes_is_refused_and_kept_nowhere(shop: Shop) -> N
     assert SECRET not in got.body
     with shop.door.database.read() as tx:
         assert tx.execute(sa.select(schema.record_value)).all() == []
+
+
+def test_a_long_document_holds_nobody_else_up(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sealing and writing megabytes is not for the one thread that serves everybody."""
+    wrote: list[bool] = []
+    put = Vault.put
+
+    def watched(self: Vault, *given: Any, **named: Any) -> Any:
+        wrote.append(threading.current_thread() is threading.main_thread())
+        return put(self, *given, **named)
+
+    document = shop.simulator.plant_document("acme", PDF + bytes(2**20))
+    answer = shop.door.get(shop.app, INVOICES + document, host=HOST)
+    path = answer.json["invoicesDocument"]["invoicesDocumentUrl"].partition(HOST)[2]
+    monkeypatch.setattr(Vault, "put", watched)
+
+    assert fetch(shop.door, path).status == 200
+    assert wrote == [False]
 
 
 def test_two_documents_of_one_path_are_not_one_record() -> None:

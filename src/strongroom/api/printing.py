@@ -95,6 +95,7 @@ class _Printing:
         """Make a packing slip: address and gift messages of the vault, items of the caller."""
         exchange = exchange_of(request, "api.paper.slips")
         refuse_unsealed(exchange)
+        self._allowances.draw(exchange.caller.principal, exchange.now)
         seller = self._seller(asked.seller)
         lines = [(line.item, Line(line.sku, line.quantity, line.title)) for line in asked.lines]
         with self._counted(exchange, order=self._order(seller, asked.order)) as printed:
@@ -115,6 +116,7 @@ class _Printing:
         """Make an address label."""
         exchange = exchange_of(request, "api.paper.labels")
         refuse_unsealed(exchange)
+        self._allowances.draw(exchange.caller.principal, exchange.now)
         seller = self._seller(asked.seller)
         with self._counted(exchange, order=self._order(seller, asked.order)) as printed:
             ask = self._ask(exchange, asked.reason)

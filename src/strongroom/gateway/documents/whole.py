@@ -11,8 +11,6 @@ from urllib.parse import urlsplit
 
 import orjson
 
-from strongroom.errors import Malformed
-from strongroom.paper.forms import UNKNOWN, file_of
 from strongroom.policy.kinds import KEPT
 from strongroom.policy.sighting import Sighting
 
@@ -44,14 +42,6 @@ def sighting_of(document: str, content: bytes, first_seen_at: int, now: int) -> 
     ref = sha256(document.encode()).hexdigest()[:_REF_DIGITS]
     facts = KEPT[_KIND]._replace(purchased_at=first_seen_at)
     return Sighting(_KIND, f"{ref}-whole", {SLOT: text}, facts, now)
-
-
-def kind_of(content: bytes) -> str:
-    """Return what a document is, by how it begins; packed once, it is what is in it."""
-    try:
-        return file_of(base64.b64encode(content).decode("ascii")).content_type
-    except Malformed:
-        return UNKNOWN
 
 
 def answer_of(token: str, content_type: str, content: bytes) -> bytes:
