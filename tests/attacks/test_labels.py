@@ -18,12 +18,13 @@ from tests.api.conftest import Shop as ApiShop
 from tests.api.test_printing import LABEL, PDF, printed, with_label
 from tests.gateway.conftest import Shop
 from tests.support.downloads import HOST, fetch
-from tests.vault.conftest import CONSOLE, NAME, NOW, World, order
+from tests.vault.conftest import CITY, CONSOLE, LINE_1, NAME, NOW, World, order
 
 from strongroom.api import ApiLimits
 from strongroom.db import schema
 from strongroom.gateway.documents.links import LINK_PATH
 from strongroom.gateway.documents.whole import document_id
+from strongroom.paper import pages
 from strongroom.policy.retention import Progress
 from strongroom.simulator import Fault, FaultKind
 from strongroom.terms import Action, Category, Purpose, SellerId
@@ -194,6 +195,28 @@ def test_one_app_that_draws_without_pause_is_slowed(api: ApiShop) -> None:
     assert api.door.post(api.other, "/v1/paper/labels", **asked).status == 403
     api.door.now += timedelta(seconds=1)
     assert api.door.post(api.erp, "/v1/paper/labels", **asked).status == 200
+
+
+@pytest.mark.parametrize(("fault", "status"), [("too long", 400), ("not drawn", 503)])
+def test_an_address_that_was_opened_and_not_printed_is_told_as_not_left(
+    api: ApiShop, monkeypatch: pytest.MonkeyPatch, fault: str, status: int
+) -> None:
+    lines = "a street " * 500 if fault == "too long" else "Hauptstraße 5"
+    api.door.world.put(order(ORDER, {NAME: "Jürgen Groß", LINE_1: lines, CITY: "Köln"}))
+    if fault == "not drawn":
+
+        def draw(*_given: Any) -> None:
+            raise KeyError("Hauptstraße 5")
+
+        monkeypatch.setattr(pages, "draw_label", draw)
+
+    answer = api.door.post(
+        api.erp, "/v1/paper/labels", order=ORDER, seller="acme", reason="a parcel"
+    )
+
+    refused(api, answer, status)
+    told = [event for event in api.door.events() if event[0] == "api.request.answered"]
+    assert [event[1] for event in told] == ["failure"]
 
 
 def test_a_label_put_in_the_place_of_another_does_not_open(api: ApiShop) -> None:

@@ -16,7 +16,7 @@ from strongroom.api.models import LabelRequest, PrintRequest, SlipRequest
 from strongroom.audit.log import AuditLog
 from strongroom.crypto.message import seal_message
 from strongroom.crypto.token import number_in
-from strongroom.errors import Malformed, NotFound
+from strongroom.errors import Malformed, NotFound, Unavailable
 from strongroom.paper import Ask, Line, Paper, Printed
 from strongroom.paper.forms import FORMS
 from strongroom.terms import SellerId
@@ -138,8 +138,8 @@ class _Printing:
             try:
                 with recorded_by_vault(exchange):
                     yield printed
-            except Malformed:
-                # Its form showed only after it was opened: that is recorded, and counts.
+            except (Malformed, Unavailable):
+                # Its form, or that it can't be drawn, showed only after it was opened: that is recorded.
                 exchange.at_door = True
                 raise
             count(printed[0].record)
