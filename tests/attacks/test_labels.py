@@ -23,7 +23,7 @@ from tests.vault.conftest import CITY, CONSOLE, LINE_1, NAME, NOW, World, order
 from strongroom.api import ApiLimits
 from strongroom.db import schema
 from strongroom.gateway.documents.links import LINK_PATH
-from strongroom.gateway.documents.whole import document_id
+from strongroom.gateway.documents.whole import Volume, document_id
 from strongroom.paper import pages
 from strongroom.policy.retention import Progress
 from strongroom.simulator import Fault, FaultKind
@@ -275,6 +275,31 @@ def test_a_long_document_holds_nobody_else_up(shop: Shop, monkeypatch: pytest.Mo
 
     assert fetch(shop.door, path).status == 200
     assert wrote == [False]
+
+
+def test_documents_without_end_do_not_fill_the_disk(shop: Shop) -> None:
+    shop.door.gateway._documents._volume = Volume(len(PDF) + 100)
+    document = shop.simulator.plant_document("acme", PDF)
+
+    def kept() -> Any:
+        answer = shop.door.get(shop.app, INVOICES + document, host=HOST)
+        url = answer.json["invoicesDocument"]["invoicesDocumentUrl"]
+        return fetch(shop.door, url.partition(HOST)[2])
+
+    assert kept().status == 200
+    refusal = kept()
+
+    assert refusal.status == 429
+    assert 0 < int(refusal.headers["retry-after"]) <= 86_400
+    (last,) = shop.door.audit.tail(1)
+    assert (last.outcome, last.body["reason"]) == ("denied", "volume_limited")
+
+
+def test_the_day_of_what_is_kept_is_each_selling_partners_own() -> None:
+    volume = Volume(100)
+    assert [volume.take(SellerId(1), size, NOW) for size in (60, 60, 40)] == [0, 43_200, 0]
+    assert volume.take(SellerId(2), 100, NOW) == 0
+    assert volume.take(SellerId(1), 100, NOW + timedelta(hours=12)) == 0
 
 
 def test_two_documents_of_one_path_are_not_one_record() -> None:

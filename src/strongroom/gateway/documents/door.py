@@ -38,6 +38,7 @@ from strongroom.gateway.documents.restoring import Restorer, Written, form_of
 from strongroom.gateway.documents.whole import (
     CONTENT_TYPE,
     SLOT,
+    Volume,
     answer_of,
     sighting_of,
 )
@@ -94,6 +95,7 @@ class DocumentDoor:
         self._feed_places = FeedPlaces.load()
         self._restoring = asyncio.Semaphore(1)
         """One feed of the process is rewritten at a time: it is in memory twice meanwhile."""
+        self._volume = Volume(limits.whole_bytes_per_day)
         self._storing = asyncio.Semaphore(1)
         """One whole document of the process is stored at a time, likewise."""
         self._under_way: Counter[SellerId] = Counter()
@@ -206,6 +208,7 @@ class DocumentDoor:
                 self._fetcher.get(seller, link.url) as response,
             ):
                 content = await read_whole(response, self._limits.whole_bytes)
+            self._refuse_too_many(link.seller, len(content))
             async with self._storing:
                 # Megabytes take a second to seal and to write, which everybody else would wait for.
                 answer = await asyncio.to_thread(self._stored, exchange, link, content)
@@ -216,6 +219,17 @@ class DocumentDoor:
             raise _refusal(exc) from exc
         exchange.recorded = True
         await _Sending(exchange, receive, send).finish(CONTENT_TYPE, answer)
+
+    def _refuse_too_many(self, seller: SellerId, size: int) -> None:
+        """Count a document. Raises: Refusal where the day has no room for it."""
+        wait = self._volume.take(seller, size, self._clock())
+        if wait:
+            answer = answers.amazon_error(
+                429,
+                "No more documents of this selling partner are kept today.",
+                headers=((b"retry-after", str(wait).encode()),),
+            )
+            raise Refusal(answer, Reason.VOLUME_LIMITED)
 
     def _stored(self, exchange: Exchange, link: Link, content: bytes) -> bytes:
         """Put a whole document into the vault; return the answer with its token. Raises: StrongroomError."""

@@ -5,6 +5,7 @@ of file it is. Handing it out is `paper`'s. Nothing is written to a file.
 """
 
 import base64
+from datetime import UTC, date, datetime, time, timedelta
 from hashlib import sha256
 from typing import Final
 from urllib.parse import urlsplit
@@ -13,6 +14,7 @@ import orjson
 
 from strongroom.policy.kinds import KEPT
 from strongroom.policy.sighting import Sighting
+from strongroom.terms import SellerId
 
 SLOT: Final = "sealed:0.content"
 CONTENT_TYPE: Final = "application/json"
@@ -21,6 +23,25 @@ _KIND: Final = "document"
 _SIGNATURE: Final = frozenset({"awsaccesskeyid", "expires", "key-pair-id", "policy", "signature"})
 _SIGNED_BY_AMAZON: Final = "x-amz-"
 _REF_DIGITS: Final = 40
+
+
+class Volume:
+    """Bytes kept whole of each selling partner since midnight UTC; a document that is fetched again counts again."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._days: dict[SellerId, tuple[date, int]] = {}
+
+    def take(self, seller: SellerId, size: int, now: datetime) -> int:
+        """Count a document and return 0, or count nothing and return in how many seconds there is room again."""
+        today = now.astimezone(UTC).date()
+        day, used = self._days.get(seller, (today, 0))
+        used = size + (used if day == today else 0)
+        if used > self._most:
+            midnight = datetime.combine(today + timedelta(days=1), time(), UTC)
+            return max(int((midnight - now).total_seconds()), 1)
+        self._days[seller] = today, used
+        return 0
 
 
 def document_id(url: str) -> str:
