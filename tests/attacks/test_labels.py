@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import gzip
+import threading
 import zlib
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -12,19 +13,22 @@ from typing import Any
 import orjson
 import pytest
 import sqlalchemy as sa
-from tests.api.conftest import ORDER, Door, Response, open_shop
+from tests.api.conftest import ORDER, VALUES, WHY, Door, Response, open_shop
 from tests.api.conftest import Shop as ApiShop
 from tests.api.test_printing import LABEL, PDF, printed, with_label
 from tests.gateway.conftest import Shop
 from tests.support.downloads import HOST, fetch
-from tests.vault.conftest import CONSOLE, NAME, NOW, World, order
+from tests.vault.conftest import CITY, CONSOLE, LINE_1, NAME, NOW, World, order
 
 from strongroom.api import ApiLimits
 from strongroom.db import schema
 from strongroom.gateway.documents.links import LINK_PATH
+from strongroom.gateway.documents.whole import Volume, document_id
+from strongroom.paper import pages
 from strongroom.policy.retention import Progress
 from strongroom.simulator import Fault, FaultKind
 from strongroom.terms import Action, Category, Purpose, SellerId
+from strongroom.vault import Vault, large
 
 pytestmark = pytest.mark.clause("1.3", "2.3", "2.4")
 
@@ -109,6 +113,39 @@ def test_after_its_day_a_label_is_gone_and_so_are_its_bytes(api: ApiShop) -> Non
     refused(api, ask(api, token), 410)
 
 
+def test_a_hundred_times_the_same_label_is_no_answer_of_gigabytes(api: ApiShop) -> None:
+    token, name = with_label(api), api.tokens[NAME]
+
+    answer = api.door.post(api.erp, "/v1/reveal/batch", tokens=[token] * 99 + [name], **WHY)
+
+    assert answer.status == 200
+    *refusals, last = answer.json["results"]
+    assert {one["problem"]["type"] for one in refusals} == {"urn:strongroom:problem:too-long"}
+    assert "/v1/documents" in refusals[0]["problem"]["detail"]
+    assert last["value"]["value"] == VALUES[NAME]
+    assert base64.b64encode(PDF)[:20] not in answer.body
+
+
+def test_an_order_with_many_long_labels_is_no_answer_without_end(
+    api: ApiShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_label(api)
+    asked = {"order": ORDER, "seller": "acme", **WHY}
+    assert api.door.post(api.erp, "/v1/orders/reveal", **asked).status == 200
+
+    monkeypatch.setattr(large, "MOST_TOGETHER", len(PDF))
+    answer = api.door.post(api.erp, "/v1/orders/reveal", **asked)
+
+    assert (answer.status, answer.kind) == (400, "too-long")
+    # What was opened and did not leave is told as that.
+    assert [one[:2] for one in api.door.events()[-2:]] == [
+        ("vault.record.revealed", "success"),
+        ("api.request.answered", "failure"),
+    ]
+    some = api.door.post(api.erp, "/v1/orders/reveal", categories=["name"], **asked)
+    assert [one["value"] for one in some.json["values"]] == [VALUES[NAME]]
+
+
 def test_a_label_that_is_a_page_of_script_is_only_bytes(api: ApiShop) -> None:
     """It claims nothing: no browser shows it, and none runs it."""
     answer = ask(api, with_label(api, b"<html><script>alert(1)</script>" + bytes(30_000)))
@@ -125,6 +162,61 @@ def test_a_label_that_is_a_bomb_is_not_unpacked(api: ApiShop) -> None:
     bomb = b"".join(packer.compress(bytes(2**20)) for _ in range(64)) + packer.flush()
 
     refused(api, ask(api, with_label(api, bomb)), 400)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        gzip.compress(PDF) + b"and a page that is not packed",
+        gzip.compress(PDF) + gzip.compress(SECRET)[:-9],
+        gzip.compress(PDF) + gzip.compress(b"") * 5000,
+    ],
+    ids=["loose", "cut", "many"],
+)
+def test_half_a_label_is_not_handed_out_as_the_whole(api: ApiShop, content: bytes) -> None:
+    refused(api, ask(api, with_label(api, content)), 400)
+
+
+def test_a_label_packed_in_two_parts_is_both(api: ApiShop) -> None:
+    answer = ask(api, with_label(api, gzip.compress(PDF) + gzip.compress(SECRET)))
+
+    assert answer.body == PDF + SECRET
+
+
+def test_one_app_that_draws_without_pause_is_slowed(api: ApiShop) -> None:
+    with_label(api)
+    api.door.restart(drawing_burst=2, drawings_per_second=1)
+    asked = {"order": ORDER, "seller": "acme", "reason": "a parcel"}
+
+    statuses = [api.door.post(api.erp, "/v1/paper/labels", **asked).status for _ in range(3)]
+
+    assert statuses == [200, 200, 429]
+    assert len(printed(api)) == 2
+    assert api.door.post(api.other, "/v1/paper/labels", **asked).status == 403
+    api.door.now += timedelta(seconds=1)
+    assert api.door.post(api.erp, "/v1/paper/labels", **asked).status == 200
+
+
+@pytest.mark.parametrize(("fault", "status"), [("too long", 400), ("not drawn", 503)])
+def test_an_address_that_was_opened_and_not_printed_is_told_as_not_left(
+    api: ApiShop, monkeypatch: pytest.MonkeyPatch, fault: str, status: int
+) -> None:
+    lines = "a street " * 500 if fault == "too long" else "Hauptstraße 5"
+    api.door.world.put(order(ORDER, {NAME: "Jürgen Groß", LINE_1: lines, CITY: "Köln"}))
+    if fault == "not drawn":
+
+        def draw(*_given: Any) -> None:
+            raise KeyError("Hauptstraße 5")
+
+        monkeypatch.setattr(pages, "draw_label", draw)
+
+    answer = api.door.post(
+        api.erp, "/v1/paper/labels", order=ORDER, seller="acme", reason="a parcel"
+    )
+
+    refused(api, answer, status)
+    told = [event for event in api.door.events() if event[0] == "api.request.answered"]
+    assert [event[1] for event in told] == ["failure"]
 
 
 def test_a_label_put_in_the_place_of_another_does_not_open(api: ApiShop) -> None:
@@ -165,6 +257,62 @@ def test_a_label_of_fifty_megabytes_is_refused_and_kept_nowhere(shop: Shop) -> N
     assert SECRET not in got.body
     with shop.door.database.read() as tx:
         assert tx.execute(sa.select(schema.record_value)).all() == []
+
+
+def test_a_long_document_holds_nobody_else_up(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sealing and writing megabytes is not for the one thread that serves everybody."""
+    wrote: list[bool] = []
+    put = Vault.put
+
+    def watched(self: Vault, *given: Any, **named: Any) -> Any:
+        wrote.append(threading.current_thread() is threading.main_thread())
+        return put(self, *given, **named)
+
+    document = shop.simulator.plant_document("acme", PDF + bytes(2**20))
+    answer = shop.door.get(shop.app, INVOICES + document, host=HOST)
+    path = answer.json["invoicesDocument"]["invoicesDocumentUrl"].partition(HOST)[2]
+    monkeypatch.setattr(Vault, "put", watched)
+
+    assert fetch(shop.door, path).status == 200
+    assert wrote == [False]
+
+
+def test_documents_without_end_do_not_fill_the_disk(shop: Shop) -> None:
+    shop.door.gateway._documents._volume = Volume(len(PDF) + 100)
+    document = shop.simulator.plant_document("acme", PDF)
+
+    def kept() -> Any:
+        answer = shop.door.get(shop.app, INVOICES + document, host=HOST)
+        url = answer.json["invoicesDocument"]["invoicesDocumentUrl"]
+        return fetch(shop.door, url.partition(HOST)[2])
+
+    assert kept().status == 200
+    refusal = kept()
+
+    assert refusal.status == 429
+    assert 0 < int(refusal.headers["retry-after"]) <= 86_400
+    (last,) = shop.door.audit.tail(1)
+    assert (last.outcome, last.body["reason"]) == ("denied", "volume_limited")
+
+
+def test_the_day_of_what_is_kept_is_each_selling_partners_own() -> None:
+    volume = Volume(100)
+    assert [volume.take(SellerId(1), size, NOW) for size in (60, 60, 40)] == [0, 43_200, 0]
+    assert volume.take(SellerId(2), 100, NOW) == 0
+    assert volume.take(SellerId(1), 100, NOW + timedelta(hours=12)) == 0
+
+
+def test_two_documents_of_one_path_are_not_one_record() -> None:
+    """Else one buyer's token would open the other's label."""
+    base = "https://bucket.s3.amazonaws.com/label"
+    signed = "X-Amz-Signature={0}&X-Amz-Date={0}&Expires={0}&Signature={0}&Key-Pair-Id=k&Policy={0}"
+    first = document_id(f"{base}?shipment=1&{signed.format('a')}")
+
+    assert document_id(f"{base}?shipment=2&{signed.format('a')}") != first
+    assert document_id(f"{base}?{signed.format('a')}") != first
+    # Signed anew it is the same, and keeps its day.
+    assert document_id(f"{base}?{signed.format('b')}&shipment=1") == first
+    assert document_id(f"{base}?{signed.format('a')}") == document_id(base)
 
 
 @pytest.mark.parametrize(

@@ -252,3 +252,33 @@ def _ask_and_go(home: Path, request: Request) -> None:
             "now": None,
         }
         connection.sendall(json.dumps(line).encode() + b"\n")
+
+
+def test_an_address_that_a_command_opened_and_could_not_print_is_told_as_not_left(
+    home: Offline,
+) -> None:
+    who = grant(home)
+    system = open_system(home.path, environ={})
+    try:
+        facts = SightedFacts(Progress.UNSHIPPED, int(system.clock().timestamp()), 0, 0)
+        long = {8: "Anna Schmidt", 9: "a street " * 500}
+        sighting = Sighting("order", "902-1000001-0000002", long, facts)
+        system.vault.put(
+            SellerId(1), [sighting], caller=SYSTEM, op="ordersV0.getOrder", now=system.clock()
+        )
+    finally:
+        system.close()
+    home.command(
+        *("grant", "add", "--principal", "erp", "--action", "reveal", "--purpose", "fulfilment"),
+        *("--categories", "address", "--seller", "acme", "--days", "30"),
+    )
+
+    code, _result, _error = home.attempt(
+        *("label", "print", "--order", "902-1000001-0000002", "--seller", "acme"),
+        *("--out", str(home.path.parent / "label.pdf"), *who),
+    )
+
+    assert code != 0
+    (told,) = events(home, "egress.delivered")
+    assert (told["outcome"], told["op"]) == ("failure", "command.label.print")
+    assert reconciled(home) == Reconciled(1, 0, 1)

@@ -10,9 +10,11 @@ import sqlalchemy as sa
 from strongroom.db import schema
 from strongroom.errors import Gone, Malformed, Tampered
 from strongroom.policy.retention import Progress
-from strongroom.terms import Category, Purpose, SellerId
+from strongroom.policy.sighting import Sighting
+from strongroom.terms import Action, Category, Purpose, SellerId
 from strongroom.vault import large
-from tests.vault.conftest import APP, CITY, NAME, NOW, World, order
+from strongroom.vault.arrivals import Arrivals
+from tests.vault.conftest import APP, CITY, COPY_LIFETIME, EMAIL, NAME, NOW, World, order
 
 LABEL = "shipment:s1.label"
 OTHER = "shipment:s2.label"
@@ -182,3 +184,117 @@ def test_what_is_too_long_is_not_kept(world: World, monkeypatch: pytest.MonkeyPa
 
     assert "JVBERi0" not in str(caught.value)
     assert stored(world) == []
+
+
+def put_many(world: World, *sightings: Sighting) -> list[str]:
+    placed = world.vault.put(SellerId(1), sightings, caller=APP, op="test.operation", now=NOW)
+    return [place.token(LABEL) for place in placed]
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "beside"),
+    [
+        (SHOWN, SHOWN + "AAAA", 1),
+        ("\0x", "\0y", 1),
+        (SHOWN, "^XA^XZ", 0),
+        ("^XA^XZ", SHOWN, 1),
+    ],
+)
+@pytest.mark.parametrize("known", [False, True])
+def test_of_an_order_shown_twice_in_one_document_the_last_label_stands(
+    world: World, first: str, last: str, beside: int, *, known: bool
+) -> None:
+    world.grant()
+    if known:
+        put(world, s1=SHOWN + "BBBB")
+
+    token, _same = put_many(world, order(slots={LABEL: first}), order(slots={LABEL: last}))
+
+    assert world.read(token) == last
+    assert len(stored(world)) == beside
+
+
+@pytest.mark.clause("2.1")
+@pytest.mark.parametrize("known", [False, True])
+def test_a_label_of_an_order_cancelled_in_the_same_document_is_not_kept(
+    world: World, *, known: bool
+) -> None:
+    if known:
+        put(world, s1=SHOWN)
+
+    put_many(
+        world,
+        order(slots={LABEL: SHOWN + "AAAA"}),
+        order(slots={LABEL: SHOWN}, status=Progress.CANCELLED),
+    )
+
+    assert stored(world) == []
+
+
+def test_an_order_that_dies_and_lives_again_in_one_document_keeps_what_came_last(
+    world: World,
+) -> None:
+    world.grant()
+    put(world, s1=SHOWN)
+
+    *_, token = put_many(
+        world,
+        order(slots={LABEL: SHOWN}, status=Progress.CANCELLED),
+        order(slots={LABEL: SHOWN + "AAAA"}),
+    )
+
+    assert world.read(token) == SHOWN + "AAAA"
+    assert len(stored(world)) == 1
+
+
+def test_an_address_that_changes_twice_in_one_document_is_found_by_the_last(world: World) -> None:
+    world.grant(action=Action.SEARCH)
+    seen = [order(slots={EMAIL: f"{name}@example.com"}) for name in ("jo", "al", "jo")]
+    world.put(*seen)
+
+    found = {
+        name: world.vault.find(
+            APP,
+            purpose=Purpose.FULFILMENT,
+            now=NOW,
+            sellers=[SellerId(1)],
+            email=f"{name}@example.com",
+        )
+        for name in ("jo", "al")
+    }
+
+    assert [len(found["jo"]), len(found["al"])] == [1, 0]
+
+
+@pytest.mark.clause("2.1")
+def test_a_value_whose_record_holds_nothing_goes_with_the_next_sweep(world: World) -> None:
+    put(world, s1=SHOWN)
+    with world.database.write() as tx:
+        tx.execute(schema.record_key.delete())
+
+    world.vault.sweep(NOW)
+
+    assert stored(world) == []
+
+
+def test_a_label_that_an_app_held_is_confirmed_and_kept_once(world: World) -> None:
+    world.grant()
+    secret = world.keystore.secret
+    arrivals = Arrivals(
+        world.database,
+        world.keystore,
+        world.vault,
+        environment=world.environment,
+        token_key=secret("token", NOW),
+        subject_key=secret("subject", NOW),
+        copy_lifetime=COPY_LIFETIME,
+    )
+
+    brought = [
+        arrivals.bring(APP, SellerId(1), [order(slots={LABEL: label})], NOW)[0].tokens
+        for label in (SHOWN, SHOWN, SHOWN + "AAAA")
+    ]
+
+    assert brought[0] == brought[1]
+    assert [world.read(found[LABEL]) for found in brought[1:]] == [SHOWN, SHOWN + "AAAA"]
+    assert len(stored(world)) == 2

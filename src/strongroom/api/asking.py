@@ -18,6 +18,7 @@ from strongroom.errors import (
     Tampered,
     Unavailable,
 )
+from strongroom.vault import TooLong
 
 JSON: Final = "application/json"
 JOSE: Final = "application/jose"
@@ -28,6 +29,10 @@ def recorded_by_vault(exchange: Exchange) -> Iterator[None]:
     """Note that the vault records what it decides; a form it does not take, or cannot keep, it does not record."""
     try:
         yield
+    except TooLong:
+        # It shows only once the record is open.
+        exchange.recorded = exchange.at_door = True
+        raise
     except (Malformed, Unavailable):
         raise
     except StrongroomError as exc:

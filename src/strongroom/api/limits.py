@@ -28,6 +28,9 @@ class ApiLimits:
     burst: int = 200
     records_per_day: int = 10_000
     request_bytes: int = 64 * 1024
+    drawings_per_second: float = 2
+    """Pages with letters of the East take a second of a core each; `drawing_burst` of them may come together."""
+    drawing_burst: int = 60
     relay_bytes: int = 1024 * 1024
     """A request that goes on to a destination of the relay: an invoice with its lines is longer than a question."""
 
@@ -37,9 +40,25 @@ class VolumeSpent(Throttled):
 
 
 @dataclass(slots=True)
-class _Use:
+class _Bucket:
     tokens: float
     refilled_at: datetime
+
+    def take(self, rate: float, burst: float, now: datetime) -> float:
+        """Take one; return 0, or in how many seconds there is one."""
+        passed = max((now - self.refilled_at).total_seconds(), 0.0)
+        self.refilled_at = now
+        self.tokens = min(self.tokens + passed * rate, burst)
+        if self.tokens < 1:
+            return (1 - self.tokens) / rate
+        self.tokens -= 1
+        return 0.0
+
+
+@dataclass(slots=True)
+class _Use:
+    requests: _Bucket
+    drawings: _Bucket
     day: datetime | None = None
     records: set[int] = field(default_factory=set)
     orders: dict[str, int] = field(default_factory=dict)
@@ -61,14 +80,19 @@ class Allowances:
         """Count one request. Raises: Throttled with when to come back."""
         limits = self._limits
         with self._lock:
-            use = self._use(principal, now)
-            passed = max((now - use.refilled_at).total_seconds(), 0.0)
-            use.refilled_at = now
-            use.tokens = min(use.tokens + passed * limits.requests_per_second, limits.burst)
-            if use.tokens < 1:
-                wait = (1 - use.tokens) / limits.requests_per_second
-                raise Throttled("too many requests", retry_after=wait)
-            use.tokens -= 1
+            requests = self._use(principal, now).requests
+            wait = requests.take(limits.requests_per_second, limits.burst, now)
+        if wait:
+            raise Throttled("too many requests", retry_after=wait)
+
+    def draw(self, principal: PrincipalId, now: datetime) -> None:
+        """Count one page that is drawn. Raises: Throttled with when to come back."""
+        limits = self._limits
+        with self._lock:
+            drawings = self._use(principal, now).drawings
+            wait = drawings.take(limits.drawings_per_second, limits.drawing_burst, now)
+        if wait:
+            raise Throttled("too many pages are drawn", retry_after=wait)
 
     @contextmanager
     def reveal(
@@ -133,5 +157,7 @@ class Allowances:
     def _use(self, principal: PrincipalId, now: datetime) -> _Use:
         use = self._uses.get(principal)
         if use is None:
-            use = self._uses[principal] = _Use(self._limits.burst, now)
+            use = self._uses[principal] = _Use(
+                _Bucket(self._limits.burst, now), _Bucket(self._limits.drawing_burst, now)
+            )
         return use

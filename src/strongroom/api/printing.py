@@ -16,7 +16,7 @@ from strongroom.api.models import LabelRequest, PrintRequest, SlipRequest
 from strongroom.audit.log import AuditLog
 from strongroom.crypto.message import seal_message
 from strongroom.crypto.token import number_in
-from strongroom.errors import Malformed, NotFound
+from strongroom.errors import Malformed, NotFound, Unavailable
 from strongroom.paper import Ask, Line, Paper, Printed
 from strongroom.paper.forms import FORMS
 from strongroom.terms import SellerId
@@ -95,6 +95,7 @@ class _Printing:
         """Make a packing slip: address and gift messages of the vault, items of the caller."""
         exchange = exchange_of(request, "api.paper.slips")
         refuse_unsealed(exchange)
+        self._allowances.draw(exchange.caller.principal, exchange.now)
         seller = self._seller(asked.seller)
         lines = [(line.item, Line(line.sku, line.quantity, line.title)) for line in asked.lines]
         with self._counted(exchange, order=self._order(seller, asked.order)) as printed:
@@ -115,6 +116,7 @@ class _Printing:
         """Make an address label."""
         exchange = exchange_of(request, "api.paper.labels")
         refuse_unsealed(exchange)
+        self._allowances.draw(exchange.caller.principal, exchange.now)
         seller = self._seller(asked.seller)
         with self._counted(exchange, order=self._order(seller, asked.order)) as printed:
             ask = self._ask(exchange, asked.reason)
@@ -136,8 +138,8 @@ class _Printing:
             try:
                 with recorded_by_vault(exchange):
                     yield printed
-            except Malformed:
-                # Its form showed only after it was opened: that is recorded, and counts.
+            except (Malformed, Unavailable):
+                # Its form, or that it can't be drawn, showed only after it was opened: that is recorded.
                 exchange.at_door = True
                 raise
             count(printed[0].record)

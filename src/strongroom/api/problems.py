@@ -28,6 +28,7 @@ from strongroom.errors import (
 )
 from strongroom.policy.grants import NotGranted
 from strongroom.relay import Failed
+from strongroom.vault import TooLong
 from strongroom.web import status_of
 
 MEDIA_TYPE: Final = "application/problem+json"
@@ -37,6 +38,11 @@ _BEARER: Final = (b"www-authenticate", b'Bearer realm="strongroom"')
 
 _DETAILS: Final[dict[type[StrongroomError], tuple[str, str, Reason]]] = {
     Malformed: ("malformed", "the request has the wrong form", Reason.MALFORMED_REQUEST),
+    TooLong: (
+        "too-long",
+        "too long for an answer with other values: ask for it alone, or for the file at /v1/documents",
+        Reason.MALFORMED_REQUEST,
+    ),
     Unauthenticated: (
         "unauthenticated",
         "the access token is missing, wrong or expired",

@@ -145,7 +145,7 @@ class _Routes:
         return answer(exchange, self._reveal(exchange, asked.token, asked))
 
     def reveal_batch(self, request: Request, asked: BatchRequest) -> Response:
-        """Open up to a hundred tokens; one that is refused does not hold up the others."""
+        """Open up to a hundred tokens; one that is refused does not hold up the others. Labels are not opened here."""
         exchange = exchange_of(request, "api.reveal.batch")
         refuse_unsealed(exchange)
         results: list[dict[str, Any]] = []
@@ -153,7 +153,8 @@ class _Routes:
         for token in asked.tokens:
             exchange.recorded = False
             try:
-                results.append({"token": token, "value": self._reveal(exchange, token, asked)})
+                value = self._reveal(exchange, token, asked, alone=False)
+                results.append({"token": token, "value": value})
             except Unavailable:
                 # What is not recorded is not answered, and the next one would fare no better.
                 raise
@@ -359,7 +360,12 @@ class _Routes:
         return self._allowances.reveal(principal, now, number=number)
 
     def _reveal(
-        self, exchange: Exchange, token: str, asked: RevealRequest | BatchRequest
+        self,
+        exchange: Exchange,
+        token: str,
+        asked: RevealRequest | BatchRequest,
+        *,
+        alone: bool = True,
     ) -> dict[str, Any]:
         number = number_in(token)
         with (
@@ -373,6 +379,7 @@ class _Routes:
                 token,
                 purpose=asked.purpose,
                 now=exchange.now,
+                alone=alone,
                 req=exchange.request_id,
                 why=self._reason(asked.reason),
             )

@@ -18,7 +18,7 @@ from typing import Any, Final, TypeVar
 
 from strongroom.app import System
 from strongroom.audit import Event, EventType, Outcome, Reason
-from strongroom.errors import Malformed, NotFound, Tampered
+from strongroom.errors import Denied, Malformed, Tampered
 from strongroom.operations.witnessed import WITNESSED
 from strongroom.request import TOLERANT, VERIFY, Json, Progress, Request, instant
 from strongroom.terms import SYSTEM, Caller, RecordNumber, SellerId
@@ -116,8 +116,10 @@ def begin(
     try:
         with quorum:
             return operation.function(call, **request.arguments), leaving
-    except (NotFound, Tampered):
-        # The door may have recorded a record as read whose value then was not there, or did not open.
+    except Denied:
+        raise  # before anything was opened, and the door has recorded it
+    except Exception:
+        # The door may have recorded a record as read whose value then was not there, did not open or was of no use.
         leaving.tell(left=False)
         raise
 

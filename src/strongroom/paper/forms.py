@@ -34,6 +34,9 @@ FORMS: Final = (*dict.fromkeys(kind for _mark, kind, _suffix in _BEGINS), UNKNOW
 """Every content type that a document is handed out with."""
 
 _GZIP: Final = b"\x1f\x8b"
+_MOST_MEMBERS: Final = 100
+"""Each is a copy of all that follows it: of a million tiny ones no end would come."""
+
 _WINDOW: Final = zlib.MAX_WBITS | 16
 _DATA_URL: Final = re.compile(r"data:[\w.+/-]*(?:;[\w=.+-]+)*;base64,", re.ASCII)
 _BASE64: Final = re.compile(r"[A-Za-z0-9+/]+={0,2}", re.ASCII)
@@ -67,6 +70,14 @@ def file_of(value: Scalar) -> File:
     return File(content, content_type, suffix, _pages(content, content_type))
 
 
+def kind_of(content: bytes) -> str:
+    """Return the content type of a document's bytes, packed or not; of what does not unpack, the unknown one."""
+    try:
+        return _form(_unpacked(content) if content.startswith(_GZIP) else content)[0]
+    except Malformed:
+        return UNKNOWN
+
+
 def _decoded(value: str) -> bytes:
     told = _DATA_URL.match(value.lstrip())
     text = value.lstrip()[told.end() :] if told else value
@@ -81,16 +92,25 @@ def _decoded(value: str) -> bytes:
 
 
 def _unpacked(content: bytes) -> bytes:
-    unpacker = zlib.decompressobj(_WINDOW)
-    try:
-        found = unpacker.decompress(content, LARGEST + 1)
-    except zlib.error:
-        raise Malformed("the document does not unpack") from None
-    if len(found) > LARGEST:
-        raise Malformed(f"the document has more than {LARGEST} bytes unpacked")
-    if not unpacker.eof:
-        raise Malformed("the document does not unpack: it is cut")
-    return found
+    found, size = [], 0
+    # Several members are one file (RFC 1952, 2.2): the first alone would be half a document that looks whole.
+    for _member in range(_MOST_MEMBERS):
+        if not content.startswith(_GZIP):
+            raise Malformed("something follows the document's packing")
+        unpacker = zlib.decompressobj(_WINDOW)
+        try:
+            found.append(unpacker.decompress(content, LARGEST + 1 - size))
+        except zlib.error:
+            raise Malformed("the document does not unpack") from None
+        size += len(found[-1])
+        if size > LARGEST:
+            raise Malformed(f"the document has more than {LARGEST} bytes unpacked")
+        if not unpacker.eof:
+            raise Malformed("the document does not unpack: it is cut")
+        content = unpacker.unused_data
+        if not content:
+            return b"".join(found)
+    raise Malformed(f"the document is packed in more than {_MOST_MEMBERS} members")
 
 
 def _form(content: bytes) -> tuple[str, str]:

@@ -19,7 +19,7 @@ from strongroom.terms import Caller, Category, Purpose, RecordNumber, SellerId
 from strongroom.vault import Revealed, Vault
 
 MOST_LINES: Final = 500
-MOST_AT_ONCE: Final = 4
+MOST_AT_ONCE: Final = 2
 """Pages being drawn: one with letters of the East takes a second of a core."""
 
 _ADDRESS: Final = frozenset({Category.NAME, Category.ADDRESS})

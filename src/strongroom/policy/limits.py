@@ -57,6 +57,10 @@ APP_SECRET_OVERLAP: Final = timedelta(days=7)
 CERTIFICATES_AT_ONCE: Final = 2
 """Our own: client certificates of one app or node that work; as many as its secrets, so that the next one can come."""
 
+WHOLE_BYTES_PER_DAY: Final = 4 * 1024**3
+"""Our own: bytes of labels, invoices and the like that are kept of one selling partner in a day, in each process. It is
+some tens of thousands of labels; without an end, an app could fill the disk that the log needs [2.6]."""
+
 RESTRICTED_TOKEN_LIFETIME: Final = timedelta(hours=1)
 """As Amazon's Restricted Data Tokens."""
 

@@ -4,6 +4,7 @@ from strongroom.vault.batch import Placed
 from strongroom.vault.documents import DocumentStore, KnownDocument, SeenDocument
 from strongroom.vault.grants import GrantRow, GrantStore, Wish
 from strongroom.vault.keystore import Keystore, PeriodKey, PeriodKind, PeriodRow
+from strongroom.vault.large import TooLong
 from strongroom.vault.openable import Openable, count_openable
 from strongroom.vault.recent import Overtaken
 from strongroom.vault.sellers import LwaCredentials, Seller, SellerStore
@@ -31,6 +32,7 @@ __all__ = [
     "Seller",
     "SellerStore",
     "SweepReport",
+    "TooLong",
     "Vault",
     "Wish",
     "count_openable",

@@ -20,7 +20,7 @@ from strongroom.policy.catalogue.slots import FIRST_DYNAMIC, FIXED, SlotSpec, sp
 from strongroom.policy.retention import DAY, DeliveryFacts, Progress, learn
 from strongroom.policy.sighting import Sighting, SlotKey
 from strongroom.terms import Caller, Environment, Scalar, SellerId
-from strongroom.vault import store
+from strongroom.vault import large, store
 from strongroom.vault.batch import (
     Placed,
     RecordBox,
@@ -163,16 +163,17 @@ class Arrivals:
         found: list[dict[SlotKey, SlotKey]] = []
         for one in sightings:
             held = known[one.subject]
-            others = {slot for slot, value in one.slots.items() if held.get(slot, value) != value}
+            shown = {slot: large.kept(value) for slot, value in one.slots.items()}
+            others = {slot for slot, value in shown.items() if held.get(slot, value) != value}
             # Half of one address and half of another is neither.
             torn = {group for slot in others if (group := _spec(slot).group)}
             others |= {s for s in one.slots if _spec(s).group in torn and s not in held}
             found.append({slot: _own_slot(key, one, slot) for slot in others})
-            held.update({s: value for s, value in one.slots.items() if s not in others})
+            held.update({s: value for s, value in shown.items() if s not in others})
         return found
 
     def _held(self, seller: SellerId, sightings: Sequence[Sighting]) -> list[dict[SlotKey, Scalar]]:
-        """Return of each sighting what its record holds now, by slot; it stays inside this room."""
+        """Return of each sighting what its record holds now, by slot, of long values the references."""
         key, rows = self._rows(seller, sightings)
         box = RecordBox(
             RecordSealer(self._environment, seller),
@@ -219,7 +220,7 @@ def _confirmed(
     return {
         slot: record.token(own.get(slot, slot))
         for slot, value in one.slots.items()
-        if record.gone or held.get(own.get(slot, slot)) == value
+        if record.gone or held.get(own.get(slot, slot)) == large.kept(value)
     }
 
 

@@ -300,7 +300,7 @@ class Batch:
             row.due_at = None if day is None else day * DAY
             if slots:
                 self._seal_new(row, sighting.subject, slots, names, day)
-            self.changes.new_keys.append(row)
+            self.changes.new_keys[row.number] = row
             self.touched.append(number)
         self.changes.new.append(row)
         return row, names
@@ -356,8 +356,7 @@ class Batch:
             None,
             None,
         )
-        self.changes.records.append(row)
-        self.changes.dead_keys.append(row.number)
+        self.changes.bury(row)
         self.touched.append(row.number)
 
     def rekey(self, row: Row, period: PeriodKey, day: int | None) -> None:
@@ -368,7 +367,7 @@ class Batch:
         self._leave_period(row, day)
         self._box.wrap(row, dek, period)
         row.due_at = None if day is None else day * DAY
-        self.changes.tags.extend(tags_of(row, period, slots))
+        self.changes.tag(tags_of(row, period, slots))
         self.changes.keys.append(row)
 
     def period_for(self, day: int | None) -> PeriodKey:
@@ -429,7 +428,7 @@ class Batch:
         if record_changed:
             self.changes.records.append(row)
         if newborn:
-            self.changes.new_keys.append(row)
+            self.changes.new_keys[row.number] = row
         elif key_changed:
             self.changes.keys.append(row)
         if record_changed or key_changed:
@@ -474,12 +473,10 @@ class Batch:
         if changed:
             self._box.seal(row, dek, merged)
             new = {n: v for n, v in beside.items() if merged.get(n) != old.get(n)}
-            self.changes.values.extend(self._box.seal_values(row, dek, new))
-            self.changes.dead_values.extend(
-                (row.number, n)
-                for n, v in old.items()
-                if merged.get(n) != v and large.is_reference(v)
-            )
+            for n, v in old.items():
+                if merged.get(n) != v and large.is_reference(v):
+                    self.changes.drop(row.number, n)
+            self.changes.keep(self._box.seal_values(row, dek, new))
         return changed, moved
 
     def _merged(
@@ -507,8 +504,8 @@ class Batch:
         complete = {SUBJECT_ID: subject_id, **slots}
         if names:
             complete[SLOT_NAMES] = _with_names(None, names)
-        self.changes.values.extend(self._box.seal_new(row, period, complete))
-        self.changes.tags.extend(tags_of(row, period, complete))
+        self.changes.keep(self._box.seal_new(row, period, complete))
+        self.changes.tag(tags_of(row, period, complete))
 
     def _numbered(
         self, row: Row, slots: Mapping[SlotKey, Scalar]
@@ -545,11 +542,11 @@ class Batch:
     ) -> None:
         before = self._tags_now(row, old)
         after = tags_of(row, period, new)
-        self.changes.dead_tags.extend(before - after)
-        self.changes.tags.extend(after - before)
+        self.changes.untag(before - after)
+        self.changes.tag(after - before)
 
     def _drop_tags(self, row: Row, slots: Mapping[int, Scalar]) -> None:
-        self.changes.dead_tags.extend(self._tags_now(row, slots))
+        self.changes.untag(self._tags_now(row, slots))
 
     def _tags_now(self, row: Row, slots: Mapping[int, Scalar]) -> set[Tag]:
         period = self._keystore.find_period(row.period) if row.period is not None else None

@@ -9,7 +9,7 @@ Pure, except for the nonces. Byte-exact in `docs/formats/record.md`.
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final, TypeGuard
 
 from strongroom.crypto import envelope
@@ -23,6 +23,9 @@ LARGE: Final = 16 * 1024
 
 LARGEST: Final = 24 * 1024 * 1024
 """A text of more bytes is not kept."""
+
+MOST_TOGETHER: Final = 4 * 1024 * 1024
+"""Bytes of long values that one answer may have beside other values: a small question must not fill the memory."""
 
 _WITHIN: Final = frozenset({0, OVERFLOW})
 """The subject's id and the slots' names, which the record can't be read without."""
@@ -63,10 +66,34 @@ def reference(value: str) -> str:
     return f"{_MARK}sha256:{hashlib.sha256(content).hexdigest()}:{len(content)}"
 
 
+def kept(value: Scalar) -> Scalar:
+    """Return what a slot of an opened record holds for a value: a reference for a long one. Raises: Malformed."""
+    return reference(value) if _is_beside(value) else value
+
+
 def is_reference(value: Scalar | None) -> TypeGuard[str]:
     """Say whether a slot of an opened record refers to a value beside it."""
     # A value of that form is itself kept beside its record, so none can pose as a reference.
     return isinstance(value, str) and _REFERENCE(value) is not None
+
+
+class TooLong(Malformed):
+    """A long value is asked for together with others; alone it is answered."""
+
+
+def refuse_long(values: Iterable[Scalar | None], most: int) -> None:
+    """Refuse to open values of an opened record that have more bytes together, told by their references.
+
+    Raises:
+        TooLong: they have.
+
+    """
+    found = (_REFERENCE(value) for value in values if is_reference(value))
+    if sum(int(reference[2]) for reference in found if reference) > most:
+        raise TooLong(
+            "the values are too long for one answer",
+            hint="ask for each by its own token, and for documents as files",
+        )
 
 
 class ValueSealer:

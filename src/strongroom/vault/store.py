@@ -194,41 +194,71 @@ class SealedValue(NamedTuple):
 
 @dataclass(slots=True)
 class Changes:
-    """What one batch writes, gathered so that each table gets one statement."""
+    """What one batch writes, gathered so that each table gets one statement.
+
+    A document may show a record many times: of what it says of one place the last counts, and what is dead stays so.
+    """
 
     new: list[Row] = field(default_factory=list)
     records: list[Row] = field(default_factory=list)
     keys: list[Row] = field(default_factory=list)
-    new_keys: list[Row] = field(default_factory=list)
+    new_keys: dict[RecordNumber, Row] = field(default_factory=dict)
     dead_keys: list[RecordNumber] = field(default_factory=list)
-    tags: list[Tag] = field(default_factory=list)
+    tags: dict[Tag, None] = field(default_factory=dict)
     dead_tags: list[Tag] = field(default_factory=list)
-    values: list[SealedValue] = field(default_factory=list)
+    values: dict[tuple[RecordNumber, int], SealedValue] = field(default_factory=dict)
     dead_values: list[tuple[RecordNumber, int]] = field(default_factory=list)
     replace_by: dict[PeriodId, int] = field(default_factory=dict)
 
+    def keep(self, values: Iterable[SealedValue]) -> None:
+        """Put long values beside their records, each in the place of what was there."""
+        self.values.update(((value.number, value.slot), value) for value in values)
+
+    def drop(self, number: RecordNumber, slot: int) -> None:
+        """Remove the long value of a slot."""
+        self.values.pop((number, slot), None)
+        self.dead_values.append((number, slot))
+
+    def tag(self, tags: Iterable[Tag]) -> None:
+        """Add search tags."""
+        self.tags.update(dict.fromkeys(tags))
+
+    def untag(self, tags: Iterable[Tag]) -> None:
+        """Remove search tags."""
+        for dead in tags:
+            self.tags.pop(dead, None)
+            self.dead_tags.append(dead)
+
+    def bury(self, row: Row) -> None:
+        """Write an emptied record, and remove its key and what lies beside it."""
+        self.records.append(row)
+        self.dead_keys.append(row.number)
+        self.new_keys.pop(row.number, None)
+        self.values = {place: v for place, v in self.values.items() if place[0] != row.number}
+
     def write(self, tx: Transaction) -> None:
         """Write everything gathered, in the caller's transaction."""
+        for chunk in _chunks(self.dead_keys):
+            # First: a record may have come to life again after it.
+            tx.execute(schema.record_key.delete().where(_k.record_number.in_(chunk)))
+            tx.execute(schema.record_value.delete().where(_v.record_number.in_(chunk)))
         if self.new:
             _NEW_RECORDS.run(tx, _record_values(self.new))
         if self.records:
             _CHANGED_RECORDS.run(tx, _record_changes(self.records))
         if self.new_keys:
-            _NEW_KEYS.run(tx, _key_values(self.new_keys))
+            _NEW_KEYS.run(tx, _key_values(self.new_keys.values()))
         if self.keys:
             _CHANGED_KEYS.run(tx, _key_changes(self.keys))
-        for chunk in _chunks(self.dead_keys):
-            tx.execute(schema.record_key.delete().where(_k.record_number.in_(chunk)))
-            tx.execute(schema.record_value.delete().where(_v.record_number.in_(chunk)))
-        for number, slot in [*self.dead_values, *((v.number, v.slot) for v in self.values)]:
+        for number, slot in [*self.dead_values, *self.values]:
             tx.execute(_DELETE_VALUE, {"b_number": number, "b_slot": slot})
-        for value in self.values:
+        for value in self.values.values():
             # One statement each: a value may have megabytes.
             tx.execute(schema.record_value.insert().values(tuple(value)))
         if self.dead_tags:
             _DEAD_TAGS.run(tx, self.dead_tags)
         if self.tags:
-            _NEW_TAGS.run(tx, self.tags)
+            _NEW_TAGS.run(tx, list(self.tags))
         for period, instant in self.replace_by.items():
             ask_replacement(tx, period, instant)
 
@@ -323,6 +353,12 @@ def purge(tx: Transaction, numbers: Sequence[RecordNumber]) -> None:
         )
         tx.execute(schema.record_key.delete().where(_k.record_number.in_(chunk)))
         tx.execute(schema.record_value.delete().where(_v.record_number.in_(chunk)))
+
+
+def delete_ownerless(tx: Transaction) -> None:
+    """Remove long values whose record holds nothing any more: nothing opens them, and nothing else would look here."""
+    held = sa.exists().where(_k.record_number == _v.record_number)
+    tx.execute(schema.record_value.delete().where(~held))
 
 
 def delete_tags(tx: Transaction, period: PeriodId) -> None:

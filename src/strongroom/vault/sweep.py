@@ -77,6 +77,8 @@ class Sweeper:
                 self._replace(period, now, tell)
         for period in self._keystore.periods(live=False):
             self._purge(period, now, tell)
+        with self._database.write(alone=True) as tx:
+            store.delete_ownerless(tx)
         self._keystore.prove_clean()
         self._database.truncate_wal()
         self._finish(now)

@@ -213,15 +213,18 @@ class Vault:
         action: Action = Action.REVEAL,
         seller: SellerId | None = None,
         refuses: Callable[[SellerId, Category], DenyReason | None] | None = None,
+        alone: bool = True,
         req: str | None = None,
         why: str | None = None,
     ) -> Revealed:
         """Return the latest value behind a token; `seller` refuses any other selling partner's, `refuses` still more.
 
-        `req` names the request in the log, `why` is the pseudonym of a stated reason; likewise below.
+        `alone`: nothing else is in the answer, so it may be long. `req` names the request in the log, `why` is the
+        pseudonym of a stated reason; likewise below.
 
         Raises:
             Malformed: it is not a token.
+            TooLong: it is a long value, and not asked for alone. Recorded as revealed.
             Denied: no grant covers it, or the token was not made here. Recorded.
             Gone: its day has come, or it was erased. Recorded.
             NotFound: the record has no such value (any more). Recorded.
@@ -270,6 +273,8 @@ class Vault:
             raise NotFound(f"no value is known for token {parsed.token}")
         self._enforce(caller, decision, f"token {parsed.token}", row, now)
         slots = self._opener.open(caller, row, now)
+        if not alone:
+            large.refuse_long([slots.get(parsed.slot)], 0)
         value = self._opener.whole(caller, row, parsed.slot, slots.get(parsed.slot), now)
         if value is None:
             raise NotFound(
@@ -295,6 +300,7 @@ class Vault:
 
         Raises:
             Denied: no grant covers any of the categories (or one of those asked for by name). Recorded.
+            TooLong: they have more bytes than one answer may have. Recorded as revealed.
             Gone, NotFound: as `reveal`.
 
         """
@@ -337,10 +343,16 @@ class Vault:
             raise NotFound("no such order is known for this seller")
         self._enforce(caller, decision, "this order", row, now)
         slots = self._opener.open(caller, row, now, order)
-        for number, value in slots.items():
-            spec = slot_spec(row, number)
-            if large.is_reference(value) and spec is not None and spec.category in covered:
-                slots[number] = self._opener.whole(caller, row, number, value, now) or ""
+        long = {
+            number: value
+            for number, value in slots.items()
+            if large.is_reference(value)
+            and (spec := slot_spec(row, number)) is not None
+            and spec.category in covered
+        }
+        large.refuse_long(long.values(), large.MOST_TOGETHER)
+        for number, value in long.items():
+            slots[number] = self._opener.whole(caller, row, number, value, now) or ""
         return [found for found in self._values(row, slots, purpose) if found.category in covered]
 
     def find(  # noqa: PLR0913 - as `reveal`

@@ -38,15 +38,15 @@ from strongroom.gateway.documents.restoring import Restorer, Written, form_of
 from strongroom.gateway.documents.whole import (
     CONTENT_TYPE,
     SLOT,
+    Volume,
     answer_of,
-    kind_of,
     sighting_of,
 )
 from strongroom.gateway.exchange import Exchange
 from strongroom.gateway.lwa import Doorman
 from strongroom.gateway.outgoing import misplaced, purpose_of
 from strongroom.leaks.markers import Markers
-from strongroom.paper.forms import UNKNOWN
+from strongroom.paper.forms import UNKNOWN, kind_of
 from strongroom.policy.catalogue.feeds import FeedPlaces
 from strongroom.policy.catalogue.reports import Reports
 from strongroom.terms import Action, Category, Purpose, RecordNumber, Scalar, SellerId
@@ -95,6 +95,9 @@ class DocumentDoor:
         self._feed_places = FeedPlaces.load()
         self._restoring = asyncio.Semaphore(1)
         """One feed of the process is rewritten at a time: it is in memory twice meanwhile."""
+        self._volume = Volume(limits.whole_bytes_per_day)
+        self._storing = asyncio.Semaphore(1)
+        """One whole document of the process is stored at a time, likewise."""
         self._under_way: Counter[SellerId] = Counter()
 
     async def close(self) -> None:
@@ -205,24 +208,10 @@ class DocumentDoor:
                 self._fetcher.get(seller, link.url) as response,
             ):
                 content = await read_whole(response, self._limits.whole_bytes)
-            form = kind_of(content)
-            if form == UNKNOWN and not link.whole:
-                # It should have been text, and is nothing that anybody prints either.
-                raise Sealed("the document has no form that is known")  # noqa: TRY301 - ends as any
-            now = self._clock()
-            seen = sighting_of(
-                f"{link.op}/{link.document}", content, link.seen_at, int(now.timestamp())
-            )
-            (placed,) = self._vault.put(
-                link.seller,
-                [seen],
-                caller=exchange.caller,
-                op=link.op,
-                now=now,
-                req=exchange.request_id,
-                src_ip=exchange.src_ip,
-            )
-            answer = answer_of(placed.token(SLOT), form, content)
+            self._refuse_too_many(link.seller, len(content))
+            async with self._storing:
+                # Megabytes take a second to seal and to write, which everybody else would wait for.
+                answer = await asyncio.to_thread(self._stored, exchange, link, content)
             self._tell(
                 exchange, EventType.GATEWAY_DOCUMENT_SERVED, None, None, n=1, size=len(content)
             )
@@ -230,6 +219,37 @@ class DocumentDoor:
             raise _refusal(exc) from exc
         exchange.recorded = True
         await _Sending(exchange, receive, send).finish(CONTENT_TYPE, answer)
+
+    def _refuse_too_many(self, seller: SellerId, size: int) -> None:
+        """Count a document. Raises: Refusal where the day has no room for it."""
+        wait = self._volume.take(seller, size, self._clock())
+        if wait:
+            answer = answers.amazon_error(
+                429,
+                "No more documents of this selling partner are kept today.",
+                headers=((b"retry-after", str(wait).encode()),),
+            )
+            raise Refusal(answer, Reason.VOLUME_LIMITED)
+
+    def _stored(self, exchange: Exchange, link: Link, content: bytes) -> bytes:
+        """Put a whole document into the vault; return the answer with its token. Raises: StrongroomError."""
+        form = kind_of(content)
+        if form == UNKNOWN and not link.whole:
+            # It should have been text, and is nothing that anybody prints either.
+            raise Sealed("the document has no form that is known")
+        now = self._clock()
+        document = f"{link.op}/{link.document}"
+        seen = sighting_of(document, content, link.seen_at, int(now.timestamp()))
+        (placed,) = self._vault.put(
+            link.seller,
+            [seen],
+            caller=exchange.caller,
+            op=link.op,
+            now=now,
+            req=exchange.request_id,
+            src_ip=exchange.src_ip,
+        )
+        return answer_of(placed.token(SLOT), form, content)
 
     async def _pass(
         self, exchange: Exchange, document: Document, pages: Iterator[Page], sending: "_Sending"

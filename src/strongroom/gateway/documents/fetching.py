@@ -21,6 +21,7 @@ from yarl import URL
 from strongroom.audit.entry import Reason
 from strongroom.gateway.answers import Refusal, upstream_failed
 from strongroom.outbound import client_context, is_https_url
+from strongroom.policy.limits import WHOLE_BYTES_PER_DAY
 from strongroom.vault.sellers import Seller
 
 HOSTS: Final = (".amazonaws.com", ".amazonaws.com.cn", ".cloudfront.net", ".amazon.com")
@@ -41,6 +42,7 @@ class DocumentLimits:
     """A feed is held in memory until it is complete: Amazon's storage takes none without its length."""
     whole_bytes: int = 16 * 1024 * 1024
     """A label or an invoice, as it comes; it is in memory some times over until it is stored."""
+    whole_bytes_per_day: int = WHOLE_BYTES_PER_DAY
     at_once: int = 4
     """Documents under way, for each selling partner."""
 
