@@ -43,7 +43,7 @@ from strongroom.terms import (
     RecordNumber,
     SellerId,
 )
-from strongroom.vault import LwaCredentials, Seller
+from strongroom.vault import Held, LwaCredentials, Seller
 
 pytestmark = pytest.mark.clause("2.4", "2.6")
 
@@ -64,7 +64,10 @@ HOLDERS: dict[str, Any] = {
         None,
         None,
         LwaCredentials(MARK, MARK, MARK),
+        Held(7, PrincipalId(2), PrincipalId(1), 0, MARK),
+        MARK.encode(),
     ),
+    "held": Held(7, PrincipalId(2), PrincipalId(1), 0, MARK),
     "mint": Mint(KEY, Environment.TEST),
     "record tokens": Mint(KEY, Environment.TEST).record(RecordNumber(1)),
     "ticket box": TicketBox(KEY, "access", Environment.TEST),

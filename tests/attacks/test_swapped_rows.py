@@ -14,9 +14,10 @@ from tests.vault.conftest import APP, EMAIL, LINE_1, NAME, NOW, World, order
 from strongroom.crypto.envelope import new_key
 from strongroom.db import schema
 from strongroom.db.engine import Database
-from strongroom.errors import Gone, Misconfigured, Tampered, Unavailable
+from strongroom.errors import Gone, Misconfigured, NotFound, Tampered, Unavailable
+from strongroom.policy.grants import NotGranted
 from strongroom.policy.retention import Progress
-from strongroom.terms import Action, Environment, Purpose, SellerId
+from strongroom.terms import Action, Category, Environment, Purpose, SellerId
 
 pytestmark = pytest.mark.clause("2.4", "2.6")
 
@@ -339,3 +340,65 @@ def test_a_reader_that_holds_the_keystore_open_does_not_hide_that_keys_were_dest
     assert world.events().count(destroyed) == 1
     world.vault.sweep(later)
     assert world.events().count(destroyed) == 1
+
+
+LABEL, GIFT, SECOND = "shipment:s1.label", "item:1.gift_message", "item:2.gift_message"
+
+
+def rename(world: World, old: str, new: str) -> None:
+    """Change the names that stand beside every record."""
+    with world.database.write() as tx:
+        names = schema.record.c.slot_names
+        tx.execute(schema.record.update().values(slot_names=sa.func.replace(names, old, new)))
+
+
+@pytest.mark.clause("1.3")
+@pytest.mark.parametrize("long", [1, 20_000])
+def test_a_slot_under_another_name_does_not_open(sqlite_world: World, long: int) -> None:
+    """A label is renamed to a gift message beside the record: a grant for free text would read it."""
+    world = sqlite_world
+    world.grant(categories=frozenset({Category.FREE_TEXT}))
+    (placed,) = world.vault.put(
+        SellerId(1),
+        [order(A, {LABEL: "Groß " * long, GIFT: "Hi"})],
+        caller=APP,
+        op="test",
+        now=NOW,
+    )
+    label, gift = placed.token(LABEL), placed.token(GIFT)
+    with pytest.raises(NotGranted):
+        world.read(label)
+    assert world.read(gift) == "Hi"
+    rename(world, "shipment:", "item:")
+    rename(world, ".label", ".gift_message")
+    refused(world, label)
+    with pytest.raises(Tampered):
+        world.vault.reveal_order(APP, SellerId(1), A, purpose=Purpose.FULFILMENT, now=NOW)
+    assert world.events()[-1] == TAMPERED
+    with pytest.raises(Tampered):
+        world.vault.describe(APP, placed.number, now=NOW)
+    assert world.events()[-1] == TAMPERED
+
+
+def test_a_slot_without_its_name_inside_or_beside_does_not_open(world: World) -> None:
+    (token,) = world.put(order(A, {GIFT: "Groß"}))
+    assert world.read(token) == "Groß"
+    with world.database.write() as tx:
+        tx.execute(schema.record.update().values(slot_names=""))
+    with pytest.raises(NotFound):
+        world.read(token)
+    with pytest.raises(Tampered):
+        world.vault.reveal_order(APP, SellerId(1), A, purpose=Purpose.FULFILMENT, now=NOW)
+
+
+def test_swapped_names_seal_no_value_under_another_name(world: World) -> None:
+    """The next view would write its name over the sealed one; one that is behind would not even change the value."""
+    world.put(order(A, {GIFT: "Groß", SECOND: "Ångström"}))
+    with world.database.write() as tx:
+        names = tx.execute(sa.select(schema.record.c.slot_names)).scalar_one()
+        swapped = " ".join(reversed(names.split(" ")))
+        assert swapped != names
+        tx.execute(schema.record.update().values(slot_names=swapped))
+    world.reopen()
+    with pytest.raises(Tampered):
+        world.put(order(A, {GIFT: "Groß"}))

@@ -55,8 +55,10 @@ def test_two_people_add_a_channel_and_a_feed(
     assert (asked["state"], asked["format"]) == ("pending", "native")
     code, _, error = home.attempt("feed", "test", "disk")
     assert (code, error["error"]["kind"]) == (1, "Conflict")
-    assert home.attempt("feed", "approve", "disk")[0] == 1, "who asked does not approve"
-    assert home.command("feed", "approve", "disk", *proof)["state"] == "active"
+    approve = ("feed", "approve", "disk", "--terms")
+    assert home.attempt(*approve, asked["terms"])[0] == 1, "who asked does not approve"
+    (listed,) = home.command("feed", "list")["feeds"]
+    assert home.command(*approve, listed["terms"], *proof)["state"] == "active"
     sent = home.command("feed", "test", "disk")["sent"]
     assert json.loads(target.read_text())["seq"] == sent
     home.command("feed", "pause", "disk")
@@ -64,6 +66,31 @@ def test_two_people_add_a_channel_and_a_feed(
     home.command("feed", "resume", "disk")
     home.command("feed", "remove", "disk")
     assert home.command("feed", "reject", "disk", *proof)["state"] == "active"
+
+
+@pytest.mark.clause("1.3")
+def test_an_approval_of_a_feed_or_channel_holds_for_the_terms_that_were_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever asked thinks again after boris has looked: another collector under the same name."""
+    monkeypatch.delenv("STRONGROOM_HOME", raising=False)
+    home = Offline.make(tmp_path / "made", one_person=False)
+    boris = file(tmp_path / "boris.json", json.dumps(home.command("user", "add", "boris")))
+    proof = ("--as", "boris", "--credential-file", boris)
+    for one in home.command("grant", "add", *audit_grant())["grants"]:
+        home.command("grant", "approve", str(one["id"]), *proof)
+    for noun, rows in ((("feed",), "feeds"), (("alarm", "channel"), "channels")):
+        add = (*noun, "add", "out", "--webhook")
+        home.command(*add, "https://collector.example/log")
+        (shown,) = home.command(*noun, "list")[rows]
+        home.command(*noun, "reject", "out", *proof)
+        other = home.command(*add, "https://mark.example/log")["terms"]
+        assert other != shown["terms"]
+        code, _, error = home.attempt(*noun, "approve", "out", "--terms", shown["terms"], *proof)
+        assert (code, error["error"]["kind"]) == (1, "Conflict")
+        assert " ".join(noun) + " list" in error["error"]["hint"]
+        assert home.attempt(*noun, "approve", "out", *proof)[0] == 2, "no terms, no approval"
+        assert home.command(*noun, "approve", "out", "--terms", other, *proof)["state"] == "active"
 
 
 @pytest.mark.clause("1.4", "2.5")

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from strongroom.accounts.consents import NewConsent
+from strongroom.gateway import try_credentials
 from strongroom.simulator import Fault, Simulator
 from strongroom.terms import SellerId
 from strongroom.vault import LwaCredentials
@@ -81,15 +82,21 @@ def test_a_client_without_a_place_for_the_state_takes_it_before_the_code(
 
 
 def test_a_seller_renews_its_consent(make_door: MakeDoor, simulator: Simulator) -> None:
-    """The client secret stays, the app's token before ends, and what other apps have goes on working."""
+    """Once a person approves it: the client secret stays, the app's token before ends, other apps go on working."""
     door = make_door()
     account = simulator.seller("acme")
     seller = door.add_seller(simulator, account)
     app, other = door.add_app("erp", seller), door.add_app("wms", seller)
     assert door.get(other, SEARCH).status == 200
-    answer = bring(door, app, simulator.consent("acme"), opened(door, app, seller).state)
-    assert answer.status == 200
+    consent = opened(door, app, seller)
+    assert bring(door, app, simulator.consent("acme"), consent.state).status == 200
+    assert door.sellers.get(seller).credentials.refresh_token == account.refresh_token
+    assert door.get(other, SEARCH).status == 200
+    candidate = door.sellers.held(seller, consent.id, door.clock())
+    try_credentials(candidate)
+    door.sellers.approve(CONSOLE, candidate, consent.id, door.clock(), one_person=True)
     after = door.sellers.get(seller).credentials
+    assert door.sellers.get(seller).held is None
     assert after.client_secret == account.client_secret
     assert after.refresh_token != account.refresh_token
     old = door.call("POST", "/auth/o2/token", {"content-type": "application/json"}, app.form)

@@ -10,7 +10,8 @@ import sqlalchemy as sa
 from strongroom.db import schema
 from strongroom.errors import Conflict, Malformed, NotFound
 from strongroom.policy.secrets import SecretAge, SecretState
-from strongroom.terms import SellerId
+from strongroom.terms import PrincipalId, SellerId
+from strongroom.vault import Held
 from strongroom.vault.secrets import SystemSecrets
 from tests.vault.conftest import CONSOLE, NOW, World
 
@@ -125,6 +126,34 @@ def test_a_client_secret_never_comes_back(world: World) -> None:
         sellers.rotate(CONSOLE, sellers.succeed(SellerId(1), "secret", None), secrets, NOW)
     # Another selling partner's is its own affair.
     sellers.rotate(CONSOLE, sellers.succeed(SellerId(2), "second", None), secrets, NOW)
+
+
+def test_a_rotation_puts_no_older_refresh_token_back_over_a_consent(world: World) -> None:
+    """The credentials were read before Amazon was asked; a consent took effect meanwhile."""
+    secrets, sellers = secrets_of(world), world.sellers
+    wanted = sellers.succeed(SellerId(1), "second", None)
+    brought = Held(7, PrincipalId(2), PrincipalId(1), int(NOW.timestamp()), "renewed")
+    with world.database.write() as tx:
+        world.audit.append(tx, sellers.consent(tx, CONSOLE, SellerId(1), brought), now=NOW)
+    sellers.forget(SellerId(1))
+    shown = sellers.held(SellerId(1), 7, NOW)
+    sellers.approve(CONSOLE, shown, 7, NOW, one_person=True)
+    with pytest.raises(Conflict, match="another rotation or consent"):
+        sellers.rotate(CONSOLE, wanted, secrets, NOW)
+    assert sellers.get(SellerId(1)).credentials.refresh_token == "renewed"
+    assert sellers.get(SellerId(1)).credentials.client_secret == "secret"
+    assert age(secrets, "lwa:acme").since == NOW
+    # A rotation in between stands against an approval as well, and what is held outlives a rotation.
+    with world.database.write() as tx:
+        world.audit.append(tx, sellers.consent(tx, CONSOLE, SellerId(1), brought), now=NOW)
+    sellers.forget(SellerId(1))
+    shown = sellers.held(SellerId(1), 7, NOW)
+    sellers.rotate(CONSOLE, sellers.succeed(SellerId(1), "second", None), secrets, NOW)
+    with pytest.raises(Conflict, match="another rotation or consent"):
+        sellers.approve(CONSOLE, shown, 7, NOW, one_person=True)
+    shown = sellers.held(SellerId(1), 7, NOW)
+    after = sellers.approve(CONSOLE, shown, 7, NOW, one_person=True).credentials
+    assert (after.client_secret, after.refresh_token) == ("second", "renewed")
 
 
 def test_empty_credentials_and_strangers_are_refused(world: World) -> None:

@@ -16,14 +16,15 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from strongroom.accounts.changes import changing
-from strongroom.accounts.entries import living
+from strongroom.accounts.changes import Changes, changing
+from strongroom.accounts.entries import hold, living
 from strongroom.accounts.shown import message
 from strongroom.audit import AuditLog, Event, EventType, ObjKind, Outcome, Reason
 from strongroom.audit.entry import micros
 from strongroom.crypto.derive import derive
 from strongroom.db import schema
 from strongroom.db.engine import Database
+from strongroom.db.suspensions import suspended
 from strongroom.errors import Denied, Unauthenticated
 from strongroom.policy.leaving import has_ended
 from strongroom.policy.limits import CONSENT_LIFETIME
@@ -49,6 +50,14 @@ class ConsentRefused(Unauthenticated):
         self.reason = reason
 
 
+class ConsentBarred(Denied):
+    """Who brought or opened a consent may no longer: it gives nothing. For the gateway to record."""
+
+    def __init__(self, reason: Reason) -> None:
+        super().__init__("the consent's app or the person who opened it may not do this any more")
+        self.reason = reason
+
+
 @dataclass(frozen=True, slots=True)
 class NewConsent:
     """A consent just opened, with the state that is shown this once."""
@@ -64,6 +73,7 @@ class Consent:
 
     id: int
     seller: SellerId
+    opened_by: PrincipalId
 
 
 class Consents:
@@ -117,7 +127,7 @@ class Consents:
                 .values(
                     principal_id=principal,
                     seller_id=seller,
-                    digest=self._digest(state, principal, seller, expires_at),
+                    digest=self._digest(state, principal, seller, caller.principal, expires_at),
                     created_by=caller.principal,
                     created_at=now,
                     expires_at=expires_at,
@@ -160,7 +170,24 @@ class Consents:
                 change.record(EventType.CONSENT_USED, ObjKind.CONSENT, row.id, seller=seller)
         if not used:
             raise self._refuse(caller, Reason.REPLAYED, row.id, seller, now)
-        return Consent(row.id, seller)
+        return Consent(row.id, seller, PrincipalId(row.created_by))
+
+    def admit(self, change: Changes, app: Caller, consent: Consent) -> None:
+        """Say once more, in the change that a consent makes, that its app and its person stand.
+
+        Raises:
+            ConsentBarred: one of them has ended or is suspended.
+
+        """
+        wanted = (app.principal, consent.opened_by)
+        for principal in sorted(wanted):
+            hold(change.tx, principal)
+        query = sa.select(_people.c.ended_at).where(_people.c.id.in_(wanted))
+        rows = change.tx.execute(query).all()
+        if len(rows) != len({*wanted}) or any(has_ended(row.ended_at, change.now) for row in rows):
+            raise ConsentBarred(Reason.PRINCIPAL_ENDED)
+        if not suspended(change.tx, change.now).keys().isdisjoint(wanted):
+            raise ConsentBarred(Reason.SUSPENDED)
 
     # -- private ---------------------------------------------------------------------------------------------------
 
@@ -173,10 +200,12 @@ class Consents:
     ) -> Reason | None:
         if row is None or len(state) != STATE_CHARACTERS or row.principal_id != app:
             return Reason.WRONG_CREDENTIAL
-        issued = self._digest(state, app, SellerId(row.seller_id), row.expires_at)
+        issued = self._digest(
+            state, app, SellerId(row.seller_id), PrincipalId(row.created_by), row.expires_at
+        )
         if not hmac.compare_digest(issued, bytes(row.digest)):
             return Reason.TAMPERED
-        if row.used_at is not None:
+        if row.used_at is not None or self._was_used(row.id):
             return Reason.REPLAYED
         if row.ended_at is not None:
             return Reason.REVOKED
@@ -208,9 +237,24 @@ class Consents:
     def _place(self, state: str) -> bytes:
         return hmac.digest(self._key, message("place", state), "sha256")[:_PLACE_BYTES]
 
+    def _was_used(self, id_: int) -> bool:
+        """Say whether the log knows that a consent was used: a row is easier to edit."""
+        return any(
+            entry.outcome == Outcome.SUCCESS.value
+            and entry.body.get("obj") == {"kind": ObjKind.CONSENT.value, "ref": str(id_)}
+            for entry in self._audit.of_types([EventType.CONSENT_USED])
+        )
+
     def _digest(
-        self, state: str, app: PrincipalId, seller: SellerId, expires_at: datetime
+        self,
+        state: str,
+        app: PrincipalId,
+        seller: SellerId,
+        opened_by: PrincipalId,
+        expires_at: datetime,
     ) -> bytes:
-        """Return what is stored: the row's place, and what holds it to its app, its seller and its end."""
-        bound = message("bound", state, str(app), str(seller), str(micros(expires_at)))
+        """Return what is stored: the row's place, and what holds it to its app, seller, person and end."""
+        bound = message(
+            "bound", state, str(app), str(seller), str(opened_by), str(micros(expires_at))
+        )
         return self._place(state) + hmac.digest(self._key, bound, "sha256")[:_PLACE_BYTES]

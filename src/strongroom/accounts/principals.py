@@ -20,7 +20,7 @@ import sqlalchemy as sa
 
 from strongroom.accounts import entries, names
 from strongroom.accounts.changes import Changes, changing
-from strongroom.accounts.consents import Consents
+from strongroom.accounts.consents import Consent, Consents
 from strongroom.accounts.credentials import Credentials, dead, revoke_credentials
 from strongroom.accounts.digests import Digests
 from strongroom.accounts.kept import end_kept, kept
@@ -53,7 +53,7 @@ from strongroom.audit import (
     Reason,
 )
 from strongroom.db import schema
-from strongroom.db.engine import Database
+from strongroom.db.engine import Database, Transaction
 from strongroom.errors import Conflict, Malformed, NotFound, Unauthenticated
 from strongroom.policy.leaving import has_ended
 from strongroom.policy.limits import APP_SECRET_OVERLAP
@@ -345,29 +345,22 @@ class Accounts:
             Conflict: the app has ended.
 
         """
-        # 48 bytes are 64 characters of base 64 without padding.
-        refresh_token = "Atzr|" + base64.urlsafe_b64encode(self._entropy(48)).decode()
         with self.changes(caller, now) as change:
-            principal = entries.living(change, app, PrincipalKind.APP)
-            for authorization in living_authorizations(change.tx, principal.id):
-                if authorization.seller == seller_id:
-                    self._revoke(change, authorization)
-            id_: int = change.tx.execute(
-                _authorizations.insert()
-                .values(
-                    principal_id=principal.id,
-                    seller_id=seller_id,
-                    refresh_hash=self._digests.of_refresh_token(
-                        refresh_token, principal.id, seller_id
-                    ),
-                    created_at=now,
-                )
-                .returning(_authorizations.c.id)
-            ).scalar_one()
-            change.record(
-                EventType.AUTHORIZATION_ISSUED, ObjKind.AUTHORIZATION, id_, seller=seller_id
-            )
-        return NewAuthorization(id_, seller_id, refresh_token)
+            return self._authorize(change, app, seller_id)
+
+    def consented(
+        self, caller: Caller, consent: Consent, keep: Callable[[Transaction], Event], now: datetime
+    ) -> NewAuthorization:
+        """Let an app act for the selling partner whose consent it used, and `keep` what it brought: both or neither.
+
+        Raises:
+            ConsentBarred: the app, or who opened the consent, has ended or is suspended since.
+
+        """
+        with self.changes(caller, now) as change:
+            self.consents.admit(change, caller, consent)
+            change.events.append(keep(change.tx))
+            return self._authorize(change, caller.name, consent.seller)
 
     def authorizations(self, app: str) -> list[Authorization]:
         """Return the living authorizations of an app. Raises: NotFound."""
@@ -525,6 +518,27 @@ class Accounts:
         return found
 
     # -- private ---------------------------------------------------------------------------------
+
+    def _authorize(self, change: Changes, app: str, seller_id: SellerId) -> NewAuthorization:
+        # 48 bytes are 64 characters of base 64 without padding.
+        refresh_token = "Atzr|" + base64.urlsafe_b64encode(self._entropy(48)).decode()
+        principal = entries.living(change, app, PrincipalKind.APP)
+        for authorization in living_authorizations(change.tx, principal.id):
+            if authorization.seller == seller_id:
+                self._revoke(change, authorization)
+        digest = self._digests.of_refresh_token(refresh_token, principal.id, seller_id)
+        id_: int = change.tx.execute(
+            _authorizations.insert()
+            .values(
+                principal_id=principal.id,
+                seller_id=seller_id,
+                refresh_hash=digest,
+                created_at=change.now,
+            )
+            .returning(_authorizations.c.id)
+        ).scalar_one()
+        change.record(EventType.AUTHORIZATION_ISSUED, ObjKind.AUTHORIZATION, id_, seller=seller_id)
+        return NewAuthorization(id_, seller_id, refresh_token)
 
     def _revoke(self, change: Changes, authorization: Authorization) -> None:
         change.tx.execute(

@@ -191,6 +191,13 @@ CATALOGUE: Final[Mapping[EventType, Described]] = {
         "1.3", "an app may bring a selling partner's authorization code, once", "obj seller"
     ),
     EventType.CONSENT_USED: Described("1.3", "it brought one, or tried to", "obj seller"),
+    EventType.CONSENT_HELD: Described(
+        "1.3", "what it brought waits beside the refresh token in force", "obj seller"
+    ),
+    EventType.CONSENT_APPROVED: Described(
+        "1.3", "a person let it take effect, or tried to", "obj seller"
+    ),
+    EventType.CONSENT_REJECTED: Described("1.3", "a person refused it", "obj seller"),
     EventType.GRANT_REQUESTED: Described("1.3", "access was asked for", "obj purpose pii chg req"),
     EventType.GRANT_APPROVED: Described(
         "1.3", "a second person approved it", "obj purpose pii chg req"

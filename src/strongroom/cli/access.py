@@ -142,6 +142,32 @@ def consent_open(
     session.say(opened)
 
 
+@verb(consent, "approve", example="strongroom consent approve acme --consent 7")
+def consent_approve(
+    session: Session,
+    *,
+    seller: Name,
+    number: Annotated[
+        int, typer.Option("--consent", metavar="N", help="Its number in `seller show`.")
+    ],
+) -> None:
+    """Let the refresh token that a consent brought replace the one in force; another person than who opened it."""
+    session.say(session.call("consent.approve", seller=seller, consent=number))
+
+
+@verb(consent, "reject", example="strongroom consent reject acme --consent 7")
+def consent_reject(
+    session: Session,
+    *,
+    seller: Name,
+    number: Annotated[
+        int, typer.Option("--consent", metavar="N", help="Its number in `seller show`.")
+    ],
+) -> None:
+    """Drop the refresh token that a consent brought; the one in force stays."""
+    session.say(session.call("consent.reject", seller=seller, consent=number))
+
+
 @verb(app, "key", example="strongroom app key erp --public-key-file erp.pub.pem")
 def app_key(
     session: Session,

@@ -173,4 +173,5 @@ decisions(
     remove="Ask for a channel's end; it is used until another person approves that.",
     approve="Approve what another person asked for: a channel, or its end.",
     reject="Refuse what was asked for; a channel whose end was asked for stays.",
+    terms=True,
 )

@@ -137,34 +137,6 @@ def destination_disclosures(
     session.say(found, table(found["disclosures"], _TOLD))
 
 
-@verb(
-    destination,
-    "approve",
-    example="strongroom destination approve parcels --terms 3f2a90c417be55d1"
-    " --as boris --credential-file boris.json",
-)
-def destination_approve(
-    session: Session,
-    name: Name,
-    *,
-    terms: Annotated[
-        str, typer.Option(help="As `show` prints them: what you read is what counts.")
-    ],
-    as_name: AsOption = None,
-    credential_file: CredentialOption = None,
-) -> None:
-    """Approve what another person asked for: a destination, or its end."""
-    session.say(
-        session.call(
-            "destination.approve",
-            as_name=as_name,
-            credential_file=credential_file,
-            name=name,
-            terms=terms,
-        )
-    )
-
-
 decisions(
     destination,
     "destination",
@@ -172,5 +144,7 @@ decisions(
     argument="name",
     example="parcels",
     remove="Ask for a destination's end; it is used until another person approves that.",
+    approve="Approve what another person asked for: a destination, or its end.",
     reject="Refuse what was asked for; a destination whose end was asked for stays.",
+    terms=True,
 )

@@ -165,4 +165,5 @@ decisions(
     remove="Ask for a feed's end; it goes on until another person approves that.",
     approve="Approve what another person asked for: a feed, or its end.",
     reject="Refuse what was asked for; a feed whose end was asked for stays.",
+    terms=True,
 )

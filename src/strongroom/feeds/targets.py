@@ -46,6 +46,13 @@ class Role(StrEnum):
 
 MAX_OF_ROLE: Final = {Role.CHANNEL: 16, Role.FEED: 16, Role.PARTY: 64}
 
+_SHOWS: Final = {
+    Role.CHANNEL: "alarm channel list",
+    Role.FEED: "feed list",
+    Role.PARTY: "destination show {}",
+}
+"""The command that shows what is asked for, with its terms."""
+
 _OBJECT: Final = {
     Role.CHANNEL: (ObjKind.CHANNEL, EventType.ALARM_CHANGED),
     Role.FEED: (ObjKind.FEED, EventType.ALARM_CHANGED),
@@ -270,7 +277,7 @@ class Targets:
             if terms is not None and terms.lower() != self.terms(target):
                 raise Conflict(
                     f"{role} {target.name} is not what was shown under these terms",
-                    hint=f"read `strongroom {role} show {target.name}` again",
+                    hint=f"read `strongroom {_SHOWS[role].format(target.name)}` again",
                 )
             asked = self._asked_for(target.id)
             sound = asked.get(what) == (self._seal(target), asker)

@@ -6,7 +6,7 @@ The selling partners' real tokens are never part of an answer.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, Never
@@ -15,9 +15,10 @@ from urllib.parse import parse_qsl
 import orjson
 
 from strongroom.accounts import ANONYMOUS, Accounts, ClientGuard, Networks, Suspended
-from strongroom.accounts.consents import STATE_CHARACTERS, ConsentRefused
-from strongroom.audit.entry import EventType, Outcome, Reason
+from strongroom.accounts.consents import STATE_CHARACTERS, Consent, ConsentRefused
+from strongroom.audit.entry import Event, EventType, Outcome, Reason
 from strongroom.crypto.ticket import TicketBox, TicketKind
+from strongroom.db.engine import Transaction
 from strongroom.errors import Throttled, Unauthenticated
 from strongroom.gateway.answers import (
     Answer,
@@ -87,7 +88,7 @@ class Code:
     """An authorization code that an app may bring, to be exchanged at Amazon once."""
 
     caller: Caller
-    seller: SellerId
+    consent: Consent
     code: str = field(repr=False)
     redirect_uri: str = field(repr=False)
 
@@ -184,11 +185,14 @@ class Doorman:
             ) from None
         return self._issued(caller, found.seller, found.id, refresh_token, now)
 
-    def consented(self, asked: Code, now: datetime) -> Issued:
-        """Let an app act for the selling partner whose code it brought, and answer it with tokens of ours."""
-        made = self._accounts.authorize(
-            asked.caller.name, asked.seller, caller=asked.caller, now=now
-        )
+    def consented(self, asked: Code, keep: Callable[[Transaction], Event], now: datetime) -> Issued:
+        """Let an app act for the selling partner whose code it brought, and answer it with tokens of ours.
+
+        Raises:
+            ConsentBarred: the app, or who opened the consent, has ended or is suspended since.
+
+        """
+        made = self._accounts.consented(asked.caller, asked.consent, keep, now)
         return self._issued(asked.caller, made.seller, made.id, made.refresh_token, now)
 
     def _code(self, form: Mapping[str, object], caller: Caller, now: datetime) -> Code:
@@ -207,7 +211,7 @@ class Doorman:
             raise FailedCheck(
                 lwa_error(400, "invalid_grant", "The request has an invalid grant parameter : code")
             ) from None
-        return Code(caller, consent.seller, code, uri)
+        return Code(caller, consent, code, uri)
 
     def _issued(
         self,

@@ -8,7 +8,7 @@ missing role makes Amazon refuse all of them.
 import asyncio
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from http import HTTPStatus
 from typing import Any, Final
@@ -237,9 +237,11 @@ def says_expired(reply: Reply) -> bool:
     return reply.status == HTTPStatus.FORBIDDEN and _EXPIRED.search(reply.body) is not None
 
 
-async def fetch_access(line: Line) -> _Permit:
-    """Return a new access token for a line's selling partner. Raises: Refusal."""
+async def fetch_access(line: Line, refresh_token: str | None = None) -> _Permit:
+    """Return a new access token for a line's selling partner, or by another refresh token. Raises: Refusal."""
     credentials = line.seller.credentials
+    if refresh_token is not None:
+        credentials = replace(credentials, refresh_token=refresh_token)
     if not credentials.refresh_token:
         raise upstream_failed(
             502, "The selling partner has not consented yet.", Reason.WRONG_CREDENTIAL

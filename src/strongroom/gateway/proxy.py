@@ -12,6 +12,7 @@ import uuid
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -21,10 +22,11 @@ from strongroom import web
 from strongroom.accounts import ANONYMOUS, Accounts, ClientGuard, Networks
 from strongroom.audit.entry import Event, EventType, ObjKind, Outcome, Reason
 from strongroom.audit.log import AuditLog
+from strongroom.db.engine import Transaction
 from strongroom.errors import StrongroomError, Throttled
 from strongroom.gateway import answers, transform
 from strongroom.gateway.answers import Answer, Refusal
-from strongroom.gateway.consent import exchange_code
+from strongroom.gateway.consent import as_lwa, compare_account, exchange_code
 from strongroom.gateway.documents.door import DocumentDoor, is_link
 from strongroom.gateway.documents.fetching import DocumentLimits
 from strongroom.gateway.documents.links import Links
@@ -56,7 +58,7 @@ from strongroom.leaks.markers import Markers
 from strongroom.policy.catalogue import Catalogue, Match, Operation
 from strongroom.policy.sighting import Sighting
 from strongroom.terms import Environment, PrincipalId, SellerId
-from strongroom.vault import Overtaken, SellerStore, Vault
+from strongroom.vault import Held, Overtaken, SellerStore, Vault
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -275,14 +277,27 @@ class Gateway:
 
     async def _consented(self, exchange: Exchange, asked: Code) -> Issued:
         """Exchange a code at Amazon, keep what comes back, and answer the app with tokens of ours."""
-        exchange.caller, exchange.seller = asked.caller, asked.seller
-        line = await self._lines.line(asked.seller)
-        token = await exchange_code(line, asked, Deadline(self._limits.total_seconds))
-        # Nothing is awaited from here on: whoever hangs up now changes nothing any more.
-        now = self._clock()
-        self._sellers.consent(asked.caller, asked.seller, token, now)
-        self._permits.forget(asked.seller)
-        return self._doorman.consented(asked, now)
+        seller = asked.consent.seller
+        exchange.caller, exchange.seller = asked.caller, seller
+        with as_lwa(asked):
+            line = await self._lines.line(seller)
+            deadline = Deadline(self._limits.total_seconds)
+            token = await exchange_code(line, asked, deadline)
+            await compare_account(line, asked, token, deadline)
+            # Nothing is awaited from here on: whoever hangs up now changes nothing any more.
+            now = self._clock()
+            keep = partial(self._keep, asked, token, now)
+            issued = self._doorman.consented(asked, keep, now)
+        self._sellers.forget(seller)
+        self._permits.forget(seller)
+        return issued
+
+    def _keep(self, asked: Code, token: str, now: datetime, tx: Transaction) -> Event:
+        """Keep what a consent brought, as part of what it makes."""
+        consent, app = asked.consent, asked.caller
+        at = int(now.timestamp())
+        held = Held(consent.id, app.principal, consent.opened_by, at, token)
+        return self._sellers.consent(tx, app, consent.seller, held)
 
     async def _restrict(self, exchange: Exchange, bearer: Pass) -> Answer:
         """Answer createRestrictedDataToken, after Amazon gave what the resources need."""

@@ -72,9 +72,9 @@ def _channel_list(call: Call) -> Json:
 
 
 @operation("channel.approve")
-def _channel_approve(call: Call, *, name: str) -> Json:
+def _channel_approve(call: Call, *, name: str, terms: str) -> Json:
     targets = call.system.targets
-    return _shown(call, targets.approve(Role.CHANNEL, name, call.caller, call.now))
+    return _shown(call, targets.approve(Role.CHANNEL, name, call.caller, call.now, terms=terms))
 
 
 @operation("channel.reject")
@@ -142,6 +142,7 @@ def about(call: Call, target: Target) -> Json:
         "kind": kind_of(target.destination),
         "place": place_of(target.destination),
         "state": target.state,
+        "terms": call.system.targets.terms(target),
         "requested_by": _name(call, target.requested_by),
         "requested_at": iso(target.requested_at),
         "approved_by": _name(call, target.approved_by),

@@ -109,7 +109,6 @@ def _shown(call: Call, target: Target) -> Json:
     names = call.system.sellers.names()
     return {
         **about(call, target),
-        "terms": call.system.targets.terms(target),
         "host": party.host,
         "port": party.port,
         "prefix": party.prefix,

@@ -70,9 +70,9 @@ def _feed_list(call: Call) -> Json:
 
 
 @operation("feed.approve")
-def _feed_approve(call: Call, *, name: str) -> Json:
+def _feed_approve(call: Call, *, name: str, terms: str) -> Json:
     targets = call.system.targets
-    return _shown(call, targets.approve(Role.FEED, name, call.caller, call.now))
+    return _shown(call, targets.approve(Role.FEED, name, call.caller, call.now, terms=terms))
 
 
 @operation("feed.reject")

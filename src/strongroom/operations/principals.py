@@ -7,6 +7,7 @@ import orjson
 from strongroom.accounts import NewPerson, Principal
 from strongroom.crypto.message import parse_public_key
 from strongroom.errors import Malformed
+from strongroom.gateway import try_credentials
 from strongroom.operations.registry import Call, iso, operation
 from strongroom.request import Json, instant
 from strongroom.terms import PrincipalKind
@@ -53,7 +54,7 @@ def _seller_list(call: Call) -> Json:
 
 @operation("seller.show")
 def _seller_show(call: Call, *, name: str) -> Json:
-    return _seller(call.system.sellers.by_name(name))
+    return _with_held(call, call.system.sellers.by_name(name))
 
 
 # -- apps and people -------------------------------------------------------------------------------
@@ -103,6 +104,24 @@ def _consent_open(call: Call, *, app: str, seller: str) -> Json:
         "state": opened.state,
         "expires_at": opened.expires_at.isoformat(),
     }
+
+
+@operation("consent.approve")
+def _consent_approve(call: Call, *, seller: str, consent: int) -> Json:
+    sellers = call.system.sellers
+    candidate = sellers.held(sellers.by_name(seller).id, consent, call.now)
+    # Before anything is changed, and outside of any transaction.
+    try_credentials(candidate)
+    one_person = call.system.grants.one_person
+    after = sellers.approve(call.caller, candidate, consent, call.now, one_person=one_person)
+    return _with_held(call, after)
+
+
+@operation("consent.reject")
+def _consent_reject(call: Call, *, seller: str, consent: int) -> Json:
+    sellers = call.system.sellers
+    partner = sellers.by_name(seller)
+    return _with_held(call, sellers.reject(call.caller, partner.id, consent, call.now))
 
 
 @operation("app.list")
@@ -203,6 +222,22 @@ def _new_person(made: NewPerson) -> Json:
         **_principal(made.person),
         "client_id": made.client_id,
         "client_secret": made.client_secret,
+    }
+
+
+def _with_held(call: Call, seller: Seller) -> Json:
+    """Return a selling partner with what a consent brought and nobody has approved yet; never a token."""
+    held = seller.held
+    if held is None or held.ends_at <= call.now:
+        return {**_seller(seller), "held": None}
+    return {
+        **_seller(seller),
+        "held": {
+            "consent": held.consent,
+            "app": call.system.accounts.name_of(held.app),
+            "opened_by": call.system.accounts.name_of(held.opened_by),
+            "ends_at": iso(held.ends_at),
+        },
     }
 
 

@@ -23,6 +23,7 @@ WITNESSED: Final = frozenset(
         "app.certificate",
         "app.key",
         "app.rotate",
+        "consent.approve",
         "node.add",
         "node.certificate",
         "node.rotate",

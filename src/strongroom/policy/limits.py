@@ -179,6 +179,9 @@ LINK_LIFETIME: Final = timedelta(hours=24)
 CONSENT_LIFETIME: Final = timedelta(minutes=10)
 """Our own: how long a person has from opening a consent to the app's bringing the code; Amazon's codes live five."""
 
+HELD_CONSENT_LIFETIME: Final = timedelta(days=7)
+"""Our own: how long a refresh token that a consent brought waits for a person's approval; then it ends [1.3, 2.5]."""
+
 LOGIN_STEP_LIFETIME: Final = timedelta(minutes=10)
 """Our own: how long a sign-on may take from the password to the second factor."""
 

@@ -7,7 +7,7 @@ from strongroom.vault.keystore import Keystore, PeriodKey, PeriodKind, PeriodRow
 from strongroom.vault.large import TooLong
 from strongroom.vault.openable import Openable, count_openable
 from strongroom.vault.recent import Overtaken
-from strongroom.vault.sellers import LwaCredentials, Seller, SellerStore
+from strongroom.vault.sellers import Held, LwaCredentials, Seller, SellerStore
 from strongroom.vault.sweep import SweepReport
 from strongroom.vault.vault import Vault
 from strongroom.vault.views import Described, Found, Revealed
@@ -18,6 +18,7 @@ __all__ = [
     "Found",
     "GrantRow",
     "GrantStore",
+    "Held",
     "Keystore",
     "KnownDocument",
     "LwaCredentials",

@@ -25,11 +25,11 @@ from strongroom.vault.batch import (
     Placed,
     RecordBox,
     day_of,
-    names_of,
     refuse_other_subject,
 )
 from strongroom.vault.keystore import Keystore
 from strongroom.vault.large import ValueSealer
+from strongroom.vault.naming import names_of
 from strongroom.vault.store import RecordState, Row
 from strongroom.vault.vault import Vault
 

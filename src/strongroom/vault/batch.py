@@ -9,8 +9,6 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final, cast
 
-import orjson
-
 from strongroom.crypto import envelope
 from strongroom.crypto.index import NORMALIZERS, SubjectKey, subject_ref, tag
 from strongroom.crypto.token import RecordTokens
@@ -20,8 +18,6 @@ from strongroom.policy.catalogue.slots import (
     FIXED,
     LAST_DYNAMIC,
     OVERFLOW,
-    SlotSpec,
-    spec_of,
 )
 from strongroom.policy.retention import (
     DAY,
@@ -37,14 +33,12 @@ from strongroom.policy.sighting import OLDEST, Sighting, SlotKey
 from strongroom.terms import PeriodId, RecordNumber, Scalar, SellerId
 from strongroom.vault import large
 from strongroom.vault.keystore import Keystore, PeriodKey, PeriodKind
+from strongroom.vault.naming import SLOT_NAMES, with_names
 from strongroom.vault.recent import Overtaken, Recognised, View
 from strongroom.vault.store import Changes, RecordState, Row, SealedValue, Tag
 
 SUBJECT_ID: Final = 0
 """The slot that holds the subject's own id inside the sealed record; no token is ever made of it."""
-
-SLOT_NAMES: Final = OVERFLOW
-"""The slot that holds, sealed, the names of the record's dynamic slots by number; no token reveals it."""
 
 _SEARCHED: Final = {n: spec.search for n, spec in FIXED.items() if spec.search is not None}
 
@@ -184,24 +178,6 @@ class RecordBox:
         """Wrap the DEK under a period key."""
         row.period = period.id
         row.wrapped = self._sealer.wrap(period.cipher, row.number, period.id, dek)
-
-
-def slot_spec(row: Row, number: int) -> SlotSpec | None:
-    """Return what a record's slot means; None where the record never had it."""
-    if number < FIRST_DYNAMIC:
-        return FIXED.get(number)
-    index = number - FIRST_DYNAMIC
-    return spec_of(row.names[index]) if index < len(row.names) else None
-
-
-def names_of(slots: Mapping[int, Scalar]) -> dict[int, str]:
-    """Return the whole names of an opened record's dynamic slots, by number."""
-    sealed = slots.get(SLOT_NAMES)
-    return (
-        {int(number): name for number, name in orjson.loads(sealed).items()}
-        if isinstance(sealed, str)
-        else {}
-    )
 
 
 def refuse_other_subject(row: Row, slots: Mapping[int, Scalar], subject: str) -> None:
@@ -456,13 +432,13 @@ class Batch:
         dek = self._box.dek(row)
         old = self._box.open(row, dek)
         refuse_other_subject(row, old, subject_id)
-        merged = self._merged(old, slots, names, stale=stale)
+        merged = self._merged(row, old, slots, names, stale=stale)
         beside: dict[int, str] = {}
         if merged != old:
             # What lies beside the record is there as a reference: that may be the whole difference.
             slots, beside = large.split(slots)
             if beside:
-                merged = self._merged(old, slots, names, stale=stale)
+                merged = self._merged(row, old, slots, names, stale=stale)
         changed = merged != old
         if moved or changed:
             self._retag(row, old, merged, period)
@@ -481,6 +457,7 @@ class Batch:
 
     def _merged(
         self,
+        row: Row,
         old: dict[int, Scalar],
         slots: Mapping[int, Scalar],
         names: Mapping[str, int],
@@ -489,7 +466,7 @@ class Batch:
     ) -> dict[int, Scalar]:
         merged = {**slots, **old} if stale else _latest(old, slots)
         if names:
-            merged[SLOT_NAMES] = _with_names(old.get(SLOT_NAMES), names)
+            merged[SLOT_NAMES] = with_names(row, old, names)
         return merged
 
     def _seal_new(
@@ -503,7 +480,7 @@ class Batch:
         period = self.period_for(day)
         complete = {SUBJECT_ID: subject_id, **slots}
         if names:
-            complete[SLOT_NAMES] = _with_names(None, names)
+            complete[SLOT_NAMES] = with_names(row, {}, names)
         self.changes.keep(self._box.seal_new(row, period, complete))
         self.changes.tag(tags_of(row, period, complete))
 
@@ -582,13 +559,6 @@ def _latest(old: dict[int, Scalar], new: Mapping[int, Scalar]) -> dict[int, Scal
         if first_line in new and first_line in old and new[first_line] != old[first_line]:
             old = {number: value for number, value in old.items() if number not in members}
     return {**old, **new}
-
-
-def _with_names(sealed: Scalar | None, names: Mapping[str, int]) -> str:
-    """Return the sealed text of slot names with these added: a JSON object from number to name."""
-    known = names_of({} if sealed is None else {SLOT_NAMES: sealed})
-    known.update({number: name for name, number in names.items() if number != OVERFLOW})
-    return orjson.dumps(known, option=orjson.OPT_NON_STR_KEYS).decode()
 
 
 def _unique(ids: Iterable[PeriodId]) -> list[PeriodId]:

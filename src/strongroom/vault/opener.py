@@ -16,6 +16,7 @@ from strongroom.vault import large, store
 from strongroom.vault.batch import RecordBox, refuse_other_subject
 from strongroom.vault.events import tampered_event
 from strongroom.vault.keystore import Keystore, PeriodKind
+from strongroom.vault.naming import refuse_other_names
 from strongroom.vault.store import RecordState, Row
 
 
@@ -64,6 +65,8 @@ class Opener:
         box = self._box(row.seller)
         with self._telling(caller, row, now):
             slots = box.open(row, box.dek(row)) if row.blob is not None else {}
+            # Who may read what was decided by names beside the record.
+            refuse_other_names(row, slots, box.outside_name)
             if subject is not None and slots:
                 refuse_other_subject(row, slots, subject)
         return slots

@@ -6,21 +6,23 @@ The real LWA client secret and refresh token never leave this home but toward Am
 import re
 import ssl
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import urlsplit
 
 import orjson
 import sqlalchemy as sa
 
-from strongroom.audit.entry import Change, Event, EventType, Field, ObjKind, Outcome
+from strongroom.audit.entry import Change, Event, EventType, Field, ObjKind, Outcome, Reason
 from strongroom.audit.log import AuditLog
 from strongroom.crypto import envelope
 from strongroom.crypto.derive import aad
 from strongroom.db import schema
-from strongroom.db.engine import Database
-from strongroom.errors import Conflict, Malformed, NotFound
-from strongroom.terms import SYSTEM, Caller, Environment, SellerId
+from strongroom.db.engine import Database, Transaction
+from strongroom.db.suspensions import suspended
+from strongroom.errors import Conflict, Denied, Malformed, NotFound
+from strongroom.policy.limits import HELD_CONSENT_LIFETIME
+from strongroom.terms import SYSTEM, Caller, Environment, PrincipalId, PrincipalKind, SellerId
 from strongroom.vault.secrets import SystemSecrets, lwa_name
 
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}", re.IGNORECASE)
@@ -51,6 +53,29 @@ class LwaCredentials:
 
 
 @dataclass(frozen=True, slots=True)
+class Held:
+    """A refresh token that a consent brought for a selling partner that has one: without effect until it is approved.
+
+    `consent` names it: the consent's number, used once.
+    """
+
+    consent: int
+    app: PrincipalId
+    opened_by: PrincipalId
+    at: int
+    """Seconds since 1970."""
+    refresh_token: str = field(repr=False)
+
+    def __reduce__(self) -> str | tuple[object, ...]:
+        raise TypeError("credentials cannot be pickled")
+
+    @property
+    def ends_at(self) -> datetime:
+        """When it ends by itself."""
+        return datetime.fromtimestamp(self.at, UTC) + HELD_CONSENT_LIFETIME
+
+
+@dataclass(frozen=True, slots=True)
 class Seller:
     """One selling partner. `rdt_elements` are the data elements its roles were seen to allow; None: not yet known."""
 
@@ -63,6 +88,14 @@ class Seller:
     upstream_ca: str | None = field(repr=False)
     rdt_elements: frozenset[str] | None
     credentials: LwaCredentials = field(repr=False)
+    held: Held | None = None
+    sealed: bytes = field(repr=False, default=b"")
+    """Its credentials as they were stored when they were read."""
+
+    def with_refresh_token(self, refresh_token: str) -> "Seller":
+        """Return the entry as it would be with another refresh token."""
+        after = replace(self.credentials, refresh_token=refresh_token)
+        return replace(self, credentials=after)
 
 
 class SellerStore:
@@ -131,7 +164,9 @@ class SellerStore:
             tx.execute(
                 schema.seller.update()
                 .where(schema.seller.c.id == id_)
-                .values(secrets=envelope.seal(self._key, _packed(credentials), context=context))
+                .values(
+                    secrets=envelope.seal(self._key, _packed(credentials, None), context=context)
+                )
             )
             event = Event(
                 EventType.SELLER_ADDED,
@@ -202,7 +237,7 @@ class SellerStore:
                 .values(rdt_elements=",".join(sorted(elements)))
             )
             self._audit.append(tx, event, now=now)
-        self._forget(id_)
+        self.forget(id_)
 
     def succeed(self, id_: SellerId, client_secret: str, refresh_token: str | None) -> Seller:
         """Return what a selling partner's entry would be with these credentials, to be tried before `rotate`.
@@ -237,78 +272,139 @@ class SellerStore:
 
         """
         id_, value = seller.id, seller.credentials.client_secret.encode()
-        before = self.get(id_).credentials.client_secret.encode()
         secrets.refuse_known(lwa_name(id_), value)
-        context = self._context(
-            id_, seller.name, seller.endpoint, seller.lwa_url, seller.upstream_ca
-        )
-        sealed = envelope.seal(self._key, _packed(seller.credentials), context=context)
         with self._database.write() as tx:
-            changed = tx.execute(
-                schema.seller.update()
-                .where(
-                    schema.seller.c.id == id_,
-                    schema.seller.c.name == seller.name,
-                    schema.seller.c.endpoint == seller.endpoint,
-                    schema.seller.c.lwa_url == seller.lwa_url,
-                )
-                .values(secrets=sealed)
-            )
-            if changed.rowcount != 1:
-                raise Conflict("the seller's entry changed meanwhile", hint="try again")
-            event = Event(
-                EventType.SELLER_CHANGED,
-                Outcome.SUCCESS,
-                caller,
-                obj_kind=ObjKind.SELLER,
-                obj_ref=str(id_),
-                changes=(Change(Field.CREDENTIALS),),
-                seller=id_,
-            )
+            before = self._stored(tx, id_).credentials.client_secret.encode()
+            self._replace(tx, seller)
+            event = _changed(caller, id_)
             rotated = secrets.change_in(tx, caller, lwa_name(id_), value, now, before=before)
             self._audit.append(tx, event, rotated, now=now)
-        self._forget(id_)
+        self.forget(id_)
         return self.get(id_)
 
-    def consent(self, caller: Caller, id_: SellerId, refresh_token: str, now: datetime) -> None:
-        """Put the refresh token that a selling partner's consent gave in place of the one before; the rest stays.
+    def consent(self, tx: Transaction, caller: Caller, id_: SellerId, brought: Held) -> Event:
+        """Keep what a consent brought, in the caller's transaction, and return its event; call `forget` after.
+
+        A selling partner that waits for its first consent has it at once. Of one that has a refresh token the new one
+        is held beside it, in place of another that was: whose account it opens nobody has said yet.
 
         Raises:
             NotFound: no such number.
 
         """
-        event = Event(
-            EventType.SELLER_CHANGED,
-            Outcome.SUCCESS,
-            caller,
-            obj_kind=ObjKind.SELLER,
-            obj_ref=str(id_),
-            changes=(Change(Field.CREDENTIALS),),
-            seller=id_,
-        )
-        with self._database.write() as tx:
-            row = tx.execute(
-                sa.select(schema.seller).where(schema.seller.c.id == id_).with_for_update()
-            ).first()
-            if row is None:
-                raise NotFound(f"there is no seller {id_}")
-            # As it is now: its client secret may have been rotated while Amazon was asked.
-            seller = self._open(row)
-            after = replace(seller.credentials, refresh_token=refresh_token)
-            context = self._context(
-                id_, seller.name, seller.endpoint, seller.lwa_url, seller.upstream_ca
-            )
-            tx.execute(
-                schema.seller.update()
-                .where(schema.seller.c.id == id_)
-                .values(secrets=envelope.seal(self._key, _packed(after), context=context))
-            )
-            self._audit.append(tx, event, now=now)
-        self._forget(id_)
+        # As it is now: its client secret may have been rotated while Amazon was asked.
+        seller = self._stored(tx, id_)
+        if not seller.credentials.refresh_token:
+            self._replace(tx, seller.with_refresh_token(brought.refresh_token))
+            return _changed(caller, id_)
+        self._replace(tx, replace(seller, held=brought))
+        return _of_consent(EventType.CONSENT_HELD, caller, id_, brought)
 
-    def _forget(self, id_: SellerId) -> None:
+    def held(self, id_: SellerId, consent: int, now: datetime) -> Seller:
+        """Return what a selling partner's entry would be with the token that this consent brought, to be tried.
+
+        Raises:
+            NotFound: no such number.
+            Conflict: the consent holds nothing for it (any more).
+
+        """
+        seller = self.get(id_)
+        return seller.with_refresh_token(_held(seller, consent, now).refresh_token)
+
+    def approve(
+        self, caller: Caller, seller: Seller, consent: int, now: datetime, *, one_person: bool
+    ) -> Seller:
+        """Put the token that `held` gave in place of the one before; whoever calls Amazon next uses it.
+
+        Raises:
+            NotFound: no such number.
+            Conflict: the consent holds nothing for it (any more), or the entry changed meanwhile.
+            Denied: no person approves, who opened the consent does in a home of more than one, or a suspended one.
+                Recorded.
+
+        """
+        with self._database.write() as tx:
+            held = _held(self._stored(tx, seller.id), consent, now)
+            allowed = (
+                caller.kind is PrincipalKind.PERSON
+                and (one_person or caller.principal != held.opened_by)
+                and caller.principal not in suspended(tx, now)
+            )
+            event = _of_consent(
+                EventType.CONSENT_APPROVED, caller, seller.id, held, allowed=allowed
+            )
+            if allowed:
+                after = replace(seller.with_refresh_token(held.refresh_token), held=None)
+                self._replace(tx, after)
+                self._audit.append(tx, event, _changed(caller, seller.id), now=now)
+            else:
+                self._audit.append(tx, event, now=now)
+        if not allowed:
+            raise Denied(
+                "another person than who opened the consent approves what it brought",
+                hint="nothing was changed",
+            )
+        self.forget(seller.id)
+        return self.get(seller.id)
+
+    def reject(self, caller: Caller, id_: SellerId, consent: int, now: datetime) -> Seller:
+        """Drop the token that a consent brought; the one in force stays.
+
+        Raises:
+            NotFound: no such number.
+            Conflict: the consent holds nothing for it (any more).
+            Denied: no person rejects it. Recorded.
+
+        """
+        allowed = caller.kind is PrincipalKind.PERSON
+        with self._database.write() as tx:
+            seller = self._stored(tx, id_)
+            held = _held(seller, consent, now)
+            if allowed:
+                self._replace(tx, replace(seller, held=None))
+            event = _of_consent(EventType.CONSENT_REJECTED, caller, id_, held, allowed=allowed)
+            self._audit.append(tx, event, now=now)
+        if not allowed:
+            raise Denied("people reject what a consent brought, programs do not")
+        self.forget(id_)
+        return self.get(id_)
+
+    def forget(self, id_: SellerId) -> None:
+        """Read a selling partner again at the next question."""
         self._changes += 1
         self._known.pop(id_, None)
+
+    def _stored(self, tx: Transaction, id_: SellerId) -> Seller:
+        """Return an entry as it is now, held until the transaction ends. Raises: NotFound."""
+        query = sa.select(schema.seller).where(schema.seller.c.id == id_).with_for_update()
+        row = tx.execute(query).first()
+        if row is None:
+            raise NotFound(f"there is no seller {id_}")
+        return self._open(row)
+
+    def _replace(self, tx: Transaction, seller: Seller) -> None:
+        """Store the credentials of an entry that nobody has changed since it was read. Raises: Conflict."""
+        columns = schema.seller.c
+        context = self._context(
+            seller.id, seller.name, seller.endpoint, seller.lwa_url, seller.upstream_ca
+        )
+        content = _packed(seller.credentials, seller.held)
+        changed = tx.execute(
+            schema.seller.update()
+            .where(
+                columns.id == seller.id,
+                columns.name == seller.name,
+                columns.endpoint == seller.endpoint,
+                columns.lwa_url == seller.lwa_url,
+                columns.secrets == seller.sealed,
+            )
+            .values(secrets=envelope.seal(self._key, content, context=context))
+        )
+        if changed.rowcount != 1:
+            raise Conflict(
+                "the seller's credentials were changed by another rotation or consent meanwhile",
+                hint="nothing was changed; look at `strongroom seller show`, then try again",
+            )
 
     def _context(
         self, id_: SellerId, name: str, endpoint: str, lwa_url: str, upstream_ca: str | None
@@ -330,7 +426,7 @@ class SellerStore:
         opened = envelope.open_(
             self._key, row.secrets, context=context, name=f"the entry of seller {id_}"
         )
-        secrets = orjson.loads(opened)
+        client_id, client_secret, refresh_token, *held = orjson.loads(opened)
         return Seller(
             id_,
             row.name,
@@ -342,13 +438,57 @@ class SellerStore:
             None
             if row.rdt_elements is None
             else frozenset(filter(None, row.rdt_elements.split(","))),
-            LwaCredentials(*secrets),
+            LwaCredentials(client_id, client_secret, refresh_token),
+            Held(*held[0]) if held else None,
+            bytes(row.secrets),
         )
 
 
-def _packed(credentials: LwaCredentials) -> bytes:
-    return orjson.dumps(
-        [credentials.client_id, credentials.client_secret, credentials.refresh_token]
+def _packed(credentials: LwaCredentials, held: Held | None) -> bytes:
+    content: list[object] = [
+        credentials.client_id,
+        credentials.client_secret,
+        credentials.refresh_token,
+    ]
+    if held is not None:
+        content.append([held.consent, held.app, held.opened_by, held.at, held.refresh_token])
+    return orjson.dumps(content)
+
+
+def _held(seller: Seller, consent: int, now: datetime) -> Held:
+    """Return what a consent holds for a selling partner. Raises: Conflict."""
+    held = seller.held
+    if held is None or held.consent != consent or held.ends_at <= now:
+        raise Conflict(
+            f"consent {consent} holds nothing for seller {seller.name}",
+            hint=f"`strongroom seller show {seller.name}` shows what is held",
+        )
+    return held
+
+
+def _changed(caller: Caller, id_: SellerId) -> Event:
+    return Event(
+        EventType.SELLER_CHANGED,
+        Outcome.SUCCESS,
+        caller,
+        obj_kind=ObjKind.SELLER,
+        obj_ref=str(id_),
+        changes=(Change(Field.CREDENTIALS),),
+        seller=id_,
+    )
+
+
+def _of_consent(
+    type_: EventType, caller: Caller, id_: SellerId, held: Held, *, allowed: bool = True
+) -> Event:
+    return Event(
+        type_,
+        Outcome.SUCCESS if allowed else Outcome.DENIED,
+        caller,
+        reason=None if allowed else Reason.NOT_AUTHORIZED,
+        obj_kind=ObjKind.CONSENT,
+        obj_ref=str(held.consent),
+        seller=id_,
     )
 
 

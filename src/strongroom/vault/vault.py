@@ -37,8 +37,6 @@ from strongroom.vault.batch import (
     Batch,
     Placed,
     RecordBox,
-    names_of,
-    slot_spec,
 )
 from strongroom.vault.canaries import Canaries
 from strongroom.vault.deciding import as_one, choose, choose_each, choose_for_search
@@ -55,6 +53,7 @@ from strongroom.vault.events import (
 from strongroom.vault.flock import MOST_GUESTS, Guest
 from strongroom.vault.grants import GrantStore
 from strongroom.vault.keystore import Keystore
+from strongroom.vault.naming import names_of, slot_spec
 from strongroom.vault.numbers import Numbers, Taken
 from strongroom.vault.opener import Opener
 from strongroom.vault.recent import RecentChanges, Recognised

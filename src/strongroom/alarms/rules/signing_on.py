@@ -26,6 +26,7 @@ _SENSITIVE: Final = frozenset(
         EventType.CREDENTIAL_ISSUED,
         EventType.AUTHORIZATION_ISSUED,
         EventType.CONSENT_OPENED,
+        EventType.CONSENT_APPROVED,
         EventType.CERTIFICATE_REGISTERED,
         EventType.FACTOR_ADDED,
         EventType.FACTOR_REMOVED,
