@@ -22,6 +22,7 @@ from tests.sync.conftest import (
 )
 
 from strongroom.db import schema
+from strongroom.errors import Malformed
 from strongroom.gateway.notices import LARGEST_BYTES, Notices, NotPassed
 from strongroom.simulator import Fault, FaultKind, Simulator
 from strongroom.sync import State, Wanted
@@ -95,6 +96,28 @@ def test_a_first_message_that_lies_about_its_selling_partner_is_corrected_by_sta
     monkeypatch.setattr(taking, "MOST_SUBSCRIPTIONS", 2)
     emptying.send(order_change(ORDER, merchant="A1ACME", subscription="aaaaaaaa-0002"))
     assert "refused.wrong_seller" in emptying.run().counts
+
+
+@pytest.mark.clause("1.3")
+def test_that_one_partner_alone_is_admitted_does_not_make_a_shared_queue_theirs(
+    emptying: Emptying,
+) -> None:
+    """One app for two partners, of whom one's grant has ended; and a schedule, for an app that has lost one."""
+    pulling = emptying.pulling
+    accounts = pulling.door.accounts
+    accounts.authorize("erp", pulling.other.seller, caller=CONSOLE, now=NOW)
+    emptying.send(order_change(ORDER, merchant="A2GLOBEX", subscription="bbbbbbbb-0001"))
+    both = (pulling.app.seller, pulling.other.seller)
+    for sellers in (both, ()):
+        run = emptying.run(sellers=sellers)
+        assert (run.seller, run.counts) == ("acme", {"refused.wrong_seller": 1})
+        emptying.send(order_change(ORDER, merchant="A2GLOBEX", subscription="bbbbbbbb-0001"))
+    emptying.merchant = "A1ACME"
+    with pytest.raises(Malformed, match="one selling partner's"):
+        emptying.run(sellers=())
+    with pulling.door.database.read() as tx:
+        assert not tx.execute(schema.sync_subscription.select()).all()
+        assert not tx.execute(schema.record_key.select()).all()
 
 
 @pytest.mark.clause("1.3")
