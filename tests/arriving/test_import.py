@@ -363,6 +363,28 @@ def test_a_csv_of_another_encoding_keeps_its_form(home: Offline, tmp_path: Path)
     assert (code, error["error"]["message"]) == (1, "the new file is there already")
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig", "utf-16-le", "iso2022_jp"])
+def test_an_encoding_with_a_mark_has_it_once(home: Offline, tmp_path: Path, encoding: str) -> None:
+    number = {"utf-16": 440, "utf-8-sig": 441, "utf-16-le": 442, "iso2022_jp": 443}[encoding]
+    rows = "".join(
+        f"{shops.order_id(number)},{machine_clock().date()},{name},山田\r\n" for name in "ab"
+    )
+    text = f"order_id,bought,name,shop\r\n{rows}"
+    source = tmp_path / "orders.csv"
+    source.write_bytes(text.encode(encoding))
+    path = mapping(
+        tmp_path, {"file": str(source), "encoding": encoding},
+        fields={"name": "recipient.name"}, order={"purchased": "bought"},
+    )  # fmt: skip
+    assert home.command("import", path)["replaced"] == 2
+    written = (tmp_path / "orders.tokens.csv").read_bytes()
+    again = written.decode(encoding)
+    assert again.encode(encoding) == written
+    assert "\ufeff" not in again
+    assert again.count("\r\n") == 3
+    assert [row["shop"] for row in csv.DictReader(io.StringIO(again))] == ["山田"] * 2
+
+
 @pytest.mark.parametrize("form", ["json", "jsonl"])
 def test_json_is_read_by_its_members(home: Offline, tmp_path: Path, form: str) -> None:
     number = {"json": 410, "jsonl": 411}[form]

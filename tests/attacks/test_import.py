@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.support import postgres
 from tests.support import shop as shops
 from tests.support.home import COMMAND
 from tests.support.offline import Offline
@@ -24,7 +25,7 @@ from strongroom.arriving.mapping import File, Table, parse
 from strongroom.arriving.run import Import
 from strongroom.arriving.tables import TableSource
 from strongroom.crypto.token import looks_like_token
-from strongroom.errors import Denied
+from strongroom.errors import Conflict, Denied
 from strongroom.leaks.outside import conninfo
 from strongroom.opening import open_system
 from strongroom.operations import run
@@ -161,6 +162,58 @@ def test_no_value_gives_way_to_a_token_that_opens_nothing(system: System, tmp_pa
     assert {one.gift for one in replaced} <= held(system, order)
 
 
+def test_a_trigger_that_changes_a_token_is_noticed_and_nothing_is_written(
+    system: System, tmp_path: Path
+) -> None:
+    url = f"sqlite:///{tmp_path / 'shop.db'}"
+    sales = [sale(5200), sale(5201), sale(5202)]
+    with shop(url, *sales) as made:
+        made.execute(
+            "CREATE TRIGGER t AFTER UPDATE OF phone ON sales WHEN NEW.id = 5201 "
+            "BEGIN UPDATE sales SET phone = lower(NEW.phone) WHERE id = NEW.id; END"
+        )
+        importing, source = bring(system, mapping(tmp_path, table_of(url)))
+        with pytest.raises(Conflict, match="row 2: the table makes something else of a token"):
+            importing.run(vacuum=False)
+        source.close()
+        assert made.rows() == [one.row() for one in sales]
+    assert set(sales[1].values) <= held(system, sales[1].order_id)
+
+
+@pytest.mark.parametrize(
+    "trigger",
+    [
+        "CREATE TRIGGER t BEFORE UPDATE",
+        "CREATE CONSTRAINT TRIGGER t AFTER UPDATE",
+    ],
+)
+def test_a_trigger_of_postgresql_is_noticed_whenever_it_runs(
+    system: System, postgres_cluster: postgres.Cluster, tmp_path: Path, trigger: str
+) -> None:
+    """Before a row is written, and at the very end of a transaction."""
+    deferred = "INITIALLY DEFERRED" if "CONSTRAINT" in trigger else ""
+    body = (
+        "UPDATE sales SET phone = left(phone, 9) WHERE id = NEW.id AND length(phone) > 9"
+        if deferred
+        else "NEW.phone := left(NEW.phone, 9)"
+    )
+    one = sale(5210)
+    with postgres_cluster.database(postgres.EMPTY) as url, shop(url, one) as made:
+        made.execute(
+            f"CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS "
+            f"$$BEGIN {body}; RETURN NEW; END$$"
+        )
+        made.execute(
+            f"{trigger} ON sales {'DEFERRABLE' if deferred else ''} {deferred} "
+            f"FOR EACH ROW EXECUTE FUNCTION f()"
+        )
+        importing, source = bring(system, mapping(tmp_path, table_of(url)))
+        with pytest.raises(Conflict, match="row 1: the table makes something else of a token"):
+            importing.run(vacuum=False)
+        source.close()
+        assert made.rows() == [one.row()]
+
+
 def test_a_token_nobody_made_is_left_and_told(system: System, tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'shop.db'}"
     with shop(url, sale(6100, phone="ST0123456789ABCDEFGH")) as made:
@@ -276,6 +329,92 @@ def test_a_planted_link_does_not_lead_the_new_file_elsewhere(home: Offline, tmp_
     (tmp_path / "o.tokens.jsonl").symlink_to(tmp_path / "nowhere")
     assert home.attempt("import", path)[0] == 1
     assert not os.path.lexists(tmp_path / "nowhere")
+
+
+def exported(directory: Path, *rows: str) -> dict[str, Any]:
+    """Write rows of JSON as they are, and return the source."""
+    path = directory / "o.jsonl"
+    path.write_text("".join(f"{row}\n" for row in rows), encoding="utf-8")
+    return {"file": str(path)}
+
+
+def begun(number: int) -> str:
+    """The beginning of an order's object."""
+    one = sale(number)
+    return f'{{"order_id": "{one.order_id}", "bought_at": "{one.bought_at}"'
+
+
+BY_NAME = {"fields": {"name": "recipient.name"}, "order": {"purchased": "bought_at"}}
+
+
+def test_a_number_is_kept_digit_by_digit(home: Offline, tmp_path: Path) -> None:
+    """A parcel's number has more digits than a computer's; one that is replaced is in the vault as it was written."""
+    long = "9400111899223197428490"
+    row = f'{begun(6410)}, "name": {long}, "tracking": {long}, "price": 12.10, "n": [1E5, -0.0]}}'
+    home.command("import", mapping(tmp_path, exported(tmp_path, row), **BY_NAME))
+    written = (tmp_path / "o.tokens.jsonl").read_text()
+    assert f'"tracking":{long},"price":12.10,"n":[1E5,-0.0]}}' in written
+    assert written.count(long) == 1
+    opened = open_system(home.path, environ={})
+    try:
+        assert held(opened, shops.order_id(6410)) == {long}
+    finally:
+        opened.close()
+
+
+@pytest.mark.parametrize("form", ["jsonl", "json"])
+@pytest.mark.parametrize(
+    "twice",
+    ['"name": "Erika", "name": "Berta"', '"ship": {"to": [{"a": 1, "a": "Erika"}]}'],
+)
+def test_of_two_members_of_one_name_neither_is_dropped(
+    home: Offline, tmp_path: Path, twice: str, form: str
+) -> None:
+    rows = [f'{begun(6420)}, "name": "Anna"}}', f"{begun(6421)}, {twice}}}"]
+    source = exported(tmp_path, *rows)
+    if form == "json":
+        source = {"file": str(tmp_path / "o.json")}
+        (tmp_path / "o.json").write_text(f"[{','.join(rows)}]")
+    code, _, error = home.attempt("import", mapping(tmp_path, source, **BY_NAME))
+    assert (code, error["error"]["message"]) == (2, "row 2 has two members of one name")
+    assert not list(tmp_path.glob("o.tokens*"))
+
+
+def test_what_is_no_one_value_is_not_in_the_new_file(home: Offline, tmp_path: Path) -> None:
+    """Some exports have an object where others have a text: it is left out and told, never passed on."""
+    rows = [
+        f'{begun(6430)}, "name": "Anna Amsel"}}',
+        f'{begun(6431)}, "name": {{"first": "Erika", "last": "Muster"}}}}',
+        f'{begun(6432)}, "name": ["Erika Muster"]}}',
+        '{"order_id": ["902-0006433-0006433"], "name": "Erika Muster"}',
+        f'{begun(6434)}, "name": null, "note": "Regal 4"}}',
+        f'{begun(6435)}, "name": {{}}}}',
+    ]
+    path = mapping(tmp_path, exported(tmp_path, *rows), head='others = "stay"', **BY_NAME)
+    dry = home.attempt("import", path, "--dry-run")
+    code, result, _ = home.attempt("import", path)
+    left = {"no_one_value": {"rows": 3, "first": [2, 3, 4]}}
+    assert (code, result["left"], dry[1]["left"]) == (1, left, left)
+    written = (tmp_path / "o.tokens.jsonl").read_text()
+    assert len(written.splitlines()) == 3
+    assert not any(name in written for name in ("Anna", "Erika", "Muster"))
+
+
+@pytest.mark.parametrize("ship", ['"Erika Muster, Ahornallee 3"', '[{"name": "Erika Muster"}]'])
+def test_a_holder_that_is_none_is_not_in_the_new_file(
+    home: Offline, tmp_path: Path, ship: str
+) -> None:
+    """`ship.name` is mapped, and in some rows `ship` is a text or a list of parcels."""
+    rows = [
+        f'{begun(6440)}, "ship": {{"name": "Anna Amsel"}}}}',
+        f'{begun(6441)}, "ship": {ship}}}',
+        f'{begun(6442)}, "ship": null}}',
+    ]
+    fields = {"ship.name": "recipient.name"}
+    path = mapping(tmp_path, exported(tmp_path, *rows), **BY_NAME | {"fields": fields})
+    code, result, _ = home.attempt("import", path)
+    assert (code, result["left"]) == (1, {"no_one_value": {"rows": 1, "first": [2]}})
+    assert "Erika" not in (tmp_path / "o.tokens.jsonl").read_text()
 
 
 def test_names_in_the_place_of_columns_are_not_told(home: Offline, tmp_path: Path) -> None:

@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from tests.gateway.conftest import CONSOLE, NOW, MakeDoor
+from tests.support.offline import Offline
 from tests.support.queues import Queues, serving
 from tests.sync.conftest import (
     BEGINNING,
@@ -22,7 +24,11 @@ from tests.sync.conftest import (
 )
 
 from strongroom.db import schema
+from strongroom.errors import Denied, Malformed
 from strongroom.gateway.notices import LARGEST_BYTES, Notices, NotPassed
+from strongroom.opening import open_system
+from strongroom.operations import run
+from strongroom.request import Json, Request
 from strongroom.simulator import Fault, FaultKind, Simulator
 from strongroom.sync import State, Wanted
 from strongroom.sync import notifications as taking
@@ -95,6 +101,43 @@ def test_a_first_message_that_lies_about_its_selling_partner_is_corrected_by_sta
     monkeypatch.setattr(taking, "MOST_SUBSCRIPTIONS", 2)
     emptying.send(order_change(ORDER, merchant="A1ACME", subscription="aaaaaaaa-0002"))
     assert "refused.wrong_seller" in emptying.run().counts
+
+
+@pytest.mark.clause("1.3")
+def test_that_one_partner_alone_is_admitted_does_not_make_a_shared_queue_theirs(
+    emptying: Emptying,
+) -> None:
+    """One app for two partners, of whom one's grant has ended; and a schedule, for an app that has lost one."""
+    pulling = emptying.pulling
+    accounts = pulling.door.accounts
+    accounts.authorize("erp", pulling.other.seller, caller=CONSOLE, now=NOW)
+    emptying.send(order_change(ORDER, merchant="A2GLOBEX", subscription="bbbbbbbb-0001"))
+    both = (pulling.app.seller, pulling.other.seller)
+    for sellers in (both, ()):
+        run = emptying.run(sellers=sellers)
+        assert (run.seller, run.counts) == ("acme", {"refused.wrong_seller": 1})
+        emptying.send(order_change(ORDER, merchant="A2GLOBEX", subscription="bbbbbbbb-0001"))
+    emptying.merchant = "A1ACME"
+    with pytest.raises(Malformed, match="one selling partner's"):
+        emptying.run(sellers=())
+    with pulling.door.database.read() as tx:
+        assert not tx.execute(schema.sync_subscription.select()).all()
+        assert not tx.execute(schema.record_key.select()).all()
+
+
+@pytest.mark.clause("2.1")
+def test_a_forged_cancellation_destroys_nothing(emptying: Emptying) -> None:
+    """Whoever can put a message into the queue would else take a buyer's address from under a parcel."""
+    pulling = emptying.pulling
+    pulling.orders(since=BEGINNING)
+    with pulling.door.database.read() as tx:
+        held = tx.execute(sa.select(sa.func.count(schema.record.c.blob))).scalar_one()
+    for order in pulling.simulator.order_ids("acme")[:40]:
+        emptying.send(order_change(order, summary={"OrderStatus": "Canceled"}))
+    assert emptying.run().counts == {"delivered": 40}
+    with pulling.door.database.read() as tx:
+        left = tx.execute(sa.select(sa.func.count(schema.record.c.blob))).scalar_one()
+    assert left >= held > 0
 
 
 @pytest.mark.clause("1.3")
@@ -206,6 +249,47 @@ def test_no_other_program_starts_a_sync_as_an_app(pulling: Pulling) -> None:
     run = pulling.orders(caller=other, since=BEGINNING)
     assert (run.state, run.seen) == (State.REFUSED, 0)
     assert pulling.events("sync.started") == [("sync.started", "denied", "not_authorized")]
+
+
+QUEUE = "https://sqs.eu-west-1.amazonaws.com/123456789012/acme"
+
+
+@pytest.mark.clause("1.3")
+def test_only_the_console_names_a_queue_that_the_settings_do_not(tmp_path: Path) -> None:
+    """An app may start its own sync; what a queue says counts as Amazon's word, and is not the app's to choose."""
+    home = Offline.make(tmp_path / "made")
+    issued = home.command("app", "add", "choosing", "--owner", "ada")
+    system = open_system(home.path, environ={"STRONGROOM_SYNC__QUEUE": QUEUE})
+
+    def ask(secret: str | None = issued["client_secret"], **changes: Any) -> None:
+        wish = {"app": "choosing", "queue": QUEUE, "sealed_only": True} | changes
+        request = Request(
+            "sync.notifications", wish, None if secret is None else "choosing", secret
+        )
+        run(system, request, "root")
+
+    try:
+        # Those of the settings, and anybody's at the console, go on to whom the app is authorized for.
+        for allowed in ({}, {"secret": None, "queue": f"{QUEUE}-2", "merchant": "A1ACME"}):
+            with pytest.raises(Denied, match="for no selling partner"):
+                ask(**allowed)
+        before = len(list(system.audit.events()))
+        forbidden: tuple[Json, ...] = (
+            {"queue": f"{QUEUE}-2"},
+            {"endpoint": "https://203.0.113.9"},
+            {"ca": "-----BEGIN CERTIFICATE-----"},
+            {"region": "us-east-1"},
+            {"merchant": "A9LIAR"},
+            {"sealed_only": False, "to_queue": f"{QUEUE}-2"},
+        )
+        for changes in forbidden:
+            with pytest.raises(Denied, match="only the console names another queue"):
+                ask(**changes)
+        told = [event.body for event in system.audit.events()][before:]
+        refused = [one for one in told if one["type"] == "sync.started"]
+        assert [one["outcome"] for one in refused] == ["denied"] * len(forbidden)
+    finally:
+        system.close()
 
 
 @pytest.mark.clause("1.3")

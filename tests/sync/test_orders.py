@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from http import HTTPStatus
 from pathlib import Path
 
 import pytest
@@ -97,6 +98,59 @@ def test_a_place_in_the_list_that_has_expired_begins_the_window_again(pulling: P
     pulling.door.clock.advance(hours=25)
     run = pulling.orders()
     assert (run.state, run.restarted, run.seen) == (State.DONE, True, 130)
+
+
+def test_a_place_in_the_list_that_amazon_keeps_refusing_ends_the_run(pulling: Pulling) -> None:
+    """It answers each first page and refuses each second one: the window is begun anew once, and then it fails."""
+    simulator = pulling.simulator
+    body = b'{"errors":[{"code":"InvalidInput","message":"no"}]}'
+    refusal = Fault(
+        FaultKind.BODY, operation="searchOrders", body=body, content_type="application/json",
+        status=400,
+    )  # fmt: skip
+
+    def turn(_done: int, _total: int | None) -> None:
+        simulator.clear_faults()
+        if simulator.requests[-1].status == HTTPStatus.OK:
+            simulator.add_fault(refusal)
+
+    pulling.sync.steps_left = 50
+    (run,) = pulling.sync.orders(pulling.wanted(since=BEGINNING), CONSOLE, turn)
+    simulator.clear_faults()
+    assert (run.state, run.restarted, run.pages) == (State.FAILED, True, 2)
+    pulling.sync.steps_left = None
+    assert pulling.orders().state is State.DONE
+
+
+def test_a_later_since_skips_nothing(pulling: Pulling) -> None:
+    """The next run without one begins where the last one without one ended."""
+    checkpoints, seller = pulling.sync.checkpoints, pulling.app.seller
+    yesterday = NOW - timedelta(days=1)
+    # Nothing is covered yet, and a first pull would go further back.
+    assert pulling.orders(since=yesterday).state is State.DONE
+    assert checkpoints.of(seller, ORDERS) == Checkpoint()
+    for covered in (NOW - timedelta(days=25), yesterday):
+        checkpoints.put(seller, ORDERS, Checkpoint(covered), NOW)
+        assert pulling.orders(since=yesterday).state is State.DONE
+        moved = covered if covered < yesterday else NOW - SETTLING
+        assert checkpoints.of(seller, ORDERS) == Checkpoint(moved)
+
+
+def test_a_later_since_does_not_drop_a_window_under_way(pulling: Pulling) -> None:
+    pulling.sync.steps_left = 2
+    pulling.orders(since=BEGINNING)
+    pulling.sync.steps_left = None
+    place = pulling.sync.checkpoints.of(pulling.app.seller, ORDERS)
+    run = pulling.orders(since=NOW - timedelta(days=1))
+    assert (run.state, run.fault) == (
+        State.FAILED,
+        (
+            "a window from 2024-01-01T00:00:00Z on is under way: "
+            "run it to its end first, without --since"
+        ),
+    )
+    assert pulling.sync.checkpoints.of(pulling.app.seller, ORDERS) == place
+    assert pulling.orders(since=BEGINNING).seen == 130
 
 
 def test_a_spent_usage_plan_is_waited_for_as_long_as_it_says(pulling: Pulling) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -96,7 +97,7 @@ def test_a_document_that_breaks_off_leaves_no_file_and_comes_again(
 
 @pytest.mark.parametrize(
     ("status", "state", "note"),
-    [("CANCELLED", State.DONE, "it has no rows"), ("FATAL", State.FAILED, "could not make")],
+    [("CANCELLED", State.DONE, "twice: it has no rows"), ("FATAL", State.FAILED, "could not make")],
 )
 def test_a_report_that_amazon_does_not_make_ends_the_window_or_the_run(
     pulling: Pulling, status: str, state: State, note: str
@@ -113,6 +114,30 @@ def test_a_report_that_amazon_does_not_make_ends_the_window_or_the_run(
     place = pulling.sync.checkpoints.of(pulling.app.seller, STREAM)
     assert not place.under_way
     assert (place.covered_until is None) == (status == "FATAL")
+
+
+@pytest.mark.clause("2.1")
+def test_a_report_that_was_cancelled_is_asked_for_once_more(
+    pulling: Pulling, tmp_path: Path
+) -> None:
+    """Whoever has the selling partner's account cancels one: its rows come all the same."""
+    body = b'{"reportId":"1","reportType":"X","processingStatus":"CANCELLED"}'
+    fault = Fault(
+        FaultKind.BODY, operation="getReport", body=body, content_type="application/json", count=1
+    )
+    pulling.simulator.add_fault(fault)
+    before = len(pulling.simulator.requests)
+    run = pull(pulling, out=str(tmp_path / "out"))
+    assert (run.state, run.seen, run.notes) == (State.DONE, 1, [])
+    assert asked(pulling, "createReport", before) == 2
+    assert len(list((tmp_path / "out").iterdir())) == 1
+
+
+def test_a_later_since_leaves_what_is_covered_where_it_was(pulling: Pulling) -> None:
+    place = Checkpoint(NOW - timedelta(days=25))
+    pulling.sync.checkpoints.put(pulling.app.seller, STREAM, place, NOW)
+    assert pull(pulling, since=NOW - timedelta(days=1)).state is State.DONE
+    assert pulling.sync.checkpoints.of(pulling.app.seller, STREAM) == place
 
 
 def test_a_report_that_is_not_ready_is_waited_for(pulling: Pulling) -> None:

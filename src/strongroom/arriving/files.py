@@ -4,9 +4,11 @@ The new file never holds a value that was to be replaced: a row that keeps one i
 file alone. It appears under its name when it is whole, and never in place of another.
 """
 
+import codecs
 import contextlib
 import csv
 import io
+import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -65,7 +67,7 @@ class FileSource:
         self._kept: set[int] = set()
         self._tokens: dict[int, Mapping[str, str]] = {}
         try:
-            self._form = _form(self._raw, file)
+            self._form = _form(self._raw, file, [plan.order, *plan.fields])
             self._refuse_missing(final=file.format is Format.CSV)
             if not dry:
                 self._part = _new(self._part_path)
@@ -167,7 +169,9 @@ class _Csv:
         start = raw.read(64 * 1024)
         raw.seek(len(self._mark))
         self._encoding = encoding
-        self._end = "\r\n" if b"\r\n" in start else "\n"
+        self._end = "\r\n" if "\r\n" in start.decode(encoding, "replace") else "\n"
+        # One for the whole file: some encodings begin with a mark, or go on in the state that a line left.
+        self._encoder = codecs.getincrementalencoder(encoding)()
         self._delimiter = file.delimiter
         csv.field_size_limit(_LONGEST_CELL)
         text = io.TextIOWrapper(io.BufferedReader(_Open(raw)), encoding, newline="")
@@ -206,32 +210,35 @@ class _Csv:
         return self._line([tokens.get(name, str(row.raw[name])) for name in self.names])
 
     def end(self) -> bytes:
-        return b""
+        return self._encoder.encode("", final=True)
 
     def _line(self, cells: Sequence[str]) -> bytes:
         out = io.StringIO()
         csv.writer(out, delimiter=self._delimiter, lineterminator=self._end).writerow(cells)
-        return out.getvalue().encode(self._encoding)
+        return self._encoder.encode(out.getvalue())
 
 
 class _Json:
     """Objects, in one list or one on each line; a column is the members that lead to a value."""
 
-    def __init__(self, raw: BinaryIO, *, lines: bool) -> None:
+    def __init__(self, raw: BinaryIO, columns: Sequence[str], *, lines: bool) -> None:
         self._raw = raw
+        self._columns = columns
         self._lines = lines
         self._first = True
         self.names: list[str] = []
 
     def rows(self) -> Iterator[Row]:
         for number, document in enumerate(self._documents(), 1):
-            if not isinstance(document, dict):
+            if not isinstance(document, dict | _Twice):
                 raise Malformed(f"row {number} is no object")
             found: dict[str, tuple[Any, Any]] = {}
             texts: dict[str, str] = {}
             _flatten(document, "", found, texts, number)
             raw: dict[str, object] = {**found, "": document}
-            yield Row(number, (number,), {k: v for k, v in texts.items() if v}, raw)
+            cells = {k: v for k, v in texts.items() if v}
+            apart = frozenset(one for one in self._columns if _is_apart(one, found, cells))
+            yield Row(number, (number,), cells, raw, apart)
 
     def _documents(self) -> Iterator[object]:
         if not self._lines:
@@ -260,7 +267,7 @@ class _Json:
         for column, token in tokens.items():
             holder, name = cast("tuple[Any, Any]", row.raw[column])
             holder[name] = token
-        data = orjson.dumps(row.raw[""])
+        data = orjson.dumps(row.raw[""], _as_written)
         if self._lines:
             return data + b"\n"
         head, self._first = (b"\n" if self._first else b",\n"), False
@@ -285,20 +292,48 @@ class _Open(io.RawIOBase):
         return len(data)
 
 
-def _form(raw: BinaryIO, file: File) -> "_Csv | _Json":
+class _Number:
+    """A number as it is written: none is read, so none is rounded."""
+
+    __slots__ = ("text",)
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+
+class _Twice:
+    """An object with two members of one name, of which a reader would keep one."""
+
+
+def _form(raw: BinaryIO, file: File, columns: Sequence[str]) -> "_Csv | _Json":
     if file.format is Format.CSV:
         return _Csv(raw, file)
     if file.encoding not in ("", "utf-8"):
         raise Malformed("JSON is UTF-8")
-    return _Json(raw, lines=file.format is Format.LINES)
+    return _Json(raw, columns, lines=file.format is Format.LINES)
 
 
 def _loaded(data: bytes, what: str) -> object:
+    """Return a document, its numbers as they are written and `_Twice` where an object is ambiguous."""
     try:
-        found: object = orjson.loads(data)
-    except orjson.JSONDecodeError:
+        orjson.loads(data)  # strict: no constants, no half characters
+        found: object = json.loads(
+            data.decode(), parse_int=_Number, parse_float=_Number, object_pairs_hook=_members
+        )
+    except (ValueError, RecursionError):
         raise Malformed(f"{what} is not valid JSON") from None
     return found
+
+
+def _members(pairs: list[tuple[str, object]]) -> dict[str, object] | _Twice:
+    members = dict(pairs)
+    return members if len(members) == len(pairs) else _Twice()
+
+
+def _as_written(number: object) -> orjson.Fragment:
+    if not isinstance(number, _Number):
+        raise TypeError
+    return orjson.Fragment(number.text)
 
 
 def _flatten(
@@ -311,18 +346,39 @@ def _flatten(
     """Note where each scalar stands, by the members that lead to it; those of one list share a name."""
     if path.count(".") + path.count("[") > _DEEPEST:
         raise Malformed(f"row {number} has too many levels")
+    if isinstance(value, _Twice):
+        raise Malformed(f"row {number} has two members of one name")
     members = value.items() if isinstance(value, dict) else enumerate(value)
     for name, member in members:
         here = f"{path}[]" if isinstance(name, int) else f"{path}.{name}".removeprefix(".")
-        if isinstance(member, dict | list):
+        if isinstance(member, dict | list | _Twice):
             _flatten(member, here, found, texts, number)
             continue
         if here in found and not here.endswith("[]") and "[]." not in here:
             raise Malformed(f"row {number} has two members of one name")
-        text = "" if member is None else member if isinstance(member, str) else str(member)
+        text = "" if member is None else _text(member)
         found.setdefault(here, (value, name))
         # Told apart by lines: what looks like somebody's number must not grow together.
         texts[here] = f"{texts[here]}\n{text}" if texts.get(here) else text
+
+
+def _text(member: object) -> str:
+    if isinstance(member, _Number):
+        return member.text
+    return member if isinstance(member, str) else str(member)
+
+
+def _is_apart(column: str, found: Mapping[str, object], cells: Mapping[str, str]) -> bool:
+    """Say whether no one value stands in a column's place: an object, a list, or a holder that has no members."""
+    if column in found:
+        return False
+    if any(name.startswith((f"{column}.", f"{column}[")) for name in found):
+        return True
+    holders = [column[:place] for place, letter in enumerate(column) if letter == "."]
+    return any(
+        holder in cells or any(name.startswith(f"{holder}[") for name in cells)
+        for holder in holders
+    )
 
 
 def _new(path: Path) -> BinaryIO:

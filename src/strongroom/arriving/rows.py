@@ -41,6 +41,8 @@ class Row:
     cells: Cells = field(repr=False)
     raw: Mapping[str, object] = field(repr=False)
     """What stood where a token is to be written, as the source had it."""
+    apart: frozenset[str] = frozenset()
+    """Columns in whose place something stands that is no one value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,13 @@ class Reader:
             if (value := row.cells.get(column))
             and not (target.spec.clear and value in COUNTRY_CODES)
         }
+
+    def is_apart(self, row: Row) -> bool:
+        """Say whether something of a row can be neither taken in nor replaced, as it is no one value."""
+        order = row.cells.get(self._mapping.order, "").strip()
+        if self._mapping.others_stay and not is_order(order):
+            return self._mapping.order in row.apart
+        return bool(row.apart)
 
     def _idents(self, cells: Cells) -> dict[str, str]:
         named = self._mapping.facts

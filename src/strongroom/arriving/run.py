@@ -125,6 +125,9 @@ class Import:
         part: list[Wanted] = []
         size = 0
         for row in rows:
+            if self._reader.is_apart(row):
+                self._leave("no_one_value", row)
+                continue
             wanted = self._reader.wanted(row)
             if wanted is None:
                 if not self._plan.others_stay and self._reader.values(row):

@@ -92,12 +92,15 @@ class TableSource:
     def write(self, changes: Sequence[tuple[Row, Mapping[str, str]]]) -> list[Row]:
         """Write tokens, in one transaction; return the rows that are no longer what was read.
 
+        What is written is read again before it is durable: a trigger of the table's may have made something else of it.
+
         Raises:
-            Conflict: a constraint of the table refuses a token.
+            Conflict: a constraint of the table refuses a token, or a trigger changes one; nothing of it is written.
             Unavailable: the database fails.
 
         """
         overtaken = []
+        written: list[tuple[Row, Mapping[str, str]]] = []
         number = 0
         try:
             with self._engine.begin() as connection:
@@ -108,6 +111,12 @@ class TableSource:
                         values |= {f"n{n}": token, f"o{n}": row.raw[column]}
                     if connection.execute(self._update(tuple(tokens)), values).rowcount != 1:
                         overtaken.append(row)
+                    else:
+                        written.append((row, tokens))
+                if self._path is None:
+                    connection.execute(sa.text("SET CONSTRAINTS ALL IMMEDIATE"))
+                for row, tokens in written:
+                    self._refuse_changed(connection, row, tokens)
         except IntegrityError:
             # Its message repeats the row.
             raise Conflict(
@@ -117,6 +126,19 @@ class TableSource:
         except SQLAlchemyError as exc:
             raise _failed(exc) from None
         return overtaken
+
+    def _refuse_changed(
+        self, connection: sa.Connection, row: Row, tokens: Mapping[str, str]
+    ) -> None:
+        """Raises: Conflict where a row does not have the tokens that were written to it."""
+        query = sa.select(*(self._table.c[name] for name in tokens)).where(*self._is(row.key))
+        found = connection.execute(query).first()
+        # Some types of column fill a text up with blanks.
+        if found is None or [_text(one).rstrip(" ") for one in found] != list(tokens.values()):
+            raise Conflict(
+                f"row {row.number}: the table makes something else of a token",
+                hint="drop its trigger, or exempt the import; nothing is lost, and it goes on where it was",
+            )
 
     def leave_out(self, row: Row) -> None:
         """Do nothing: what is not replaced stays in the table."""

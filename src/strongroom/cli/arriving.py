@@ -21,6 +21,7 @@ _SQLITE: Final = "sqlite:"
 _WHY: Final = {
     "changed": "changed while they were read; run again",
     "no_amazon_order": 'have no Amazon order\'s id; others = "stay" where they belong elsewhere',
+    "no_one_value": "have an object or a list where the mapping names a column",
     "not_stored": "have more values than a record holds",
     "past_due": "are past their day; --past-due erase destroys their values",
     "too_long": "have values that are too long",

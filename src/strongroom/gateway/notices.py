@@ -1,7 +1,8 @@
 """Amazon's notifications on their way through the vault: personal data sealed, deliveries learnt, tokens in place.
 
 The same plans, records and events as for an answer of the API. A notification tells what was true when it was sent, so
-one that waited in a queue never says that an order is open today [2.1]. What is no notification that the catalogue
+one that waited in a queue never says that an order is open today [2.1]; and whoever can write into the queue tells it,
+so that "cancelled" destroys nothing before the Orders API says so. What is no notification that the catalogue
 knows is refused; nothing of it is in the refusal.
 """
 
@@ -22,7 +23,7 @@ from strongroom.gateway.extraction import Json
 from strongroom.gateway.facts import seconds
 from strongroom.gateway.upstream import too_many_containers
 from strongroom.policy.catalogue import Catalogue, Operation
-from strongroom.policy.retention import DAY, dated
+from strongroom.policy.retention import DAY, dated, unconfirmed
 from strongroom.policy.sighting import OLDEST, Sighting
 from strongroom.terms import Caller, SellerId
 from strongroom.vault import Vault
@@ -163,7 +164,7 @@ def _as_of(sighting: Sighting, said_at: int, now: datetime) -> Sighting:
     """Return a sighting that counts as old as its notification is."""
     present = int(now.timestamp())
     sighting.as_of = min(said_at, present) or OLDEST
-    sighting.facts = dated(sighting.facts, fresh=present - sighting.as_of < DAY)
+    sighting.facts = dated(unconfirmed(sighting.facts), fresh=present - sighting.as_of < DAY)
     return sighting
 
 

@@ -3,12 +3,15 @@
 import re
 from typing import Final
 
-from strongroom.errors import Malformed
+from strongroom.audit import Event, EventType, Outcome, Reason
+from strongroom.errors import Denied, Malformed
 from strongroom.operations.registry import Call, operation, sellers_of
 from strongroom.request import Json, instant
 from strongroom.sync import Run, Wanted
+from strongroom.sync.notifications import STREAM
 from strongroom.sync.queue import Place
 from strongroom.sync.reports import check_options, check_type
+from strongroom.terms import AuthMethod
 
 _MERCHANT: Final = re.compile(r"[A-Z0-9]{5,32}")
 
@@ -63,6 +66,7 @@ def _sync_notifications(  # noqa: PLR0913 - what the command takes
     ways = (out is not None, to_queue is not None, sealed_only)
     if sum(ways) != 1:
         raise Malformed("where do they go?", hint="give --out, --to-queue or --sealed-only")
+    _refuse_unset(call, queue, to_queue, region, (endpoint, ca, merchant))
     wanted = _wanted(call, app, sellers, None, out)
     place = Place.parse(queue, region=region, endpoint=endpoint, ca=ca)
     to = None
@@ -73,6 +77,32 @@ def _sync_notifications(  # noqa: PLR0913 - what the command takes
         raise Malformed("Amazon's id of a selling partner is of letters and digits")
     runs = sync.notifications(wanted, place, to, call.caller, call.progress, merchant=merchant)
     return _told(wanted, runs)
+
+
+def _refuse_unset(
+    call: Call, queue: str, to: str | None, region: str | None, others: tuple[str | None, ...]
+) -> None:
+    """Raises: Denied where somebody names a queue that the settings do not, or says whose one is, not at the console.
+
+    What stands in a queue is taken for Amazon's word, so that whoever chooses it could say anything of anybody's order;
+    and it is asked with this machine's credentials.
+    """
+    if call.caller.auth is AuthMethod.CONSOLE:
+        return
+    said = call.system.settings.sync
+    named = (queue, to or "", region or said.region)
+    allowed = {(said.queue, way, said.region) for way in ("", said.notifications_to)}
+    if named in allowed and not any(others):
+        return
+    event = Event(
+        EventType.SYNC_STARTED,
+        Outcome.DENIED,
+        call.caller,
+        reason=Reason.NOT_AUTHORIZED,
+        op=f"sync.{STREAM}",
+    )
+    call.system.audit.record(event, now=call.now)
+    raise Denied("only the console names another queue than the settings do", hint="set sync.queue")
 
 
 def _wanted(

@@ -102,6 +102,12 @@ def dated(seen: SightedFacts, *, fresh: bool) -> SightedFacts:
     return seen if fresh or seen.status not in _OPEN else seen._replace(status=Progress.UNKNOWN)
 
 
+def unconfirmed(seen: SightedFacts) -> SightedFacts:
+    """Return what a message tells that anybody may have put there: nothing is destroyed because it says "cancelled"."""
+    ends = seen.status is Progress.CANCELLED
+    return seen._replace(status=Progress.UNKNOWN) if ends else seen
+
+
 def is_undated(seen: SightedFacts) -> bool:
     """Say whether a view tells too little to date an order by: no status, or an end without any date."""
     if seen.status is Progress.UNKNOWN:

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from strongroom.db import schema
 from strongroom.db.engine import Database, Transaction
+from strongroom.errors import Conflict
 from strongroom.terms import SellerId
 
 REMEMBERED: Final = timedelta(days=15)
@@ -37,6 +38,27 @@ class Checkpoint:
     def under_way(self) -> bool:
         """Whether a window was begun and not ended."""
         return self.until is not None
+
+    def ended(self, first: timedelta) -> "Checkpoint":
+        """Return the place once its window is there to its end.
+
+        What is covered moves only where the window joins on to it, so that nothing in between is skipped by the next;
+        where nothing is covered yet, a window of the length of a `first` one does.
+        """
+        if self.since is None or self.until is None:
+            return Checkpoint(self.covered_until)
+        covered = self.covered_until
+        if self.since > (self.until - first if covered is None else covered):
+            return Checkpoint(covered)
+        return Checkpoint(self.until if covered is None else max(covered, self.until))
+
+    def refuse_narrower(self, since: datetime) -> None:
+        """Raises: Conflict where a window that begins at `since` would drop the beginning of the one under way."""
+        if self.since is not None and self.under_way and since > self.since:
+            raise Conflict(
+                f"a window from {self.since:%Y-%m-%dT%H:%M:%SZ} on is under way: "
+                "run it to its end first, without --since"
+            )
 
 
 @dataclass(frozen=True, slots=True)

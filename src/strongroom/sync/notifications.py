@@ -87,8 +87,10 @@ class NotificationPull:
     clock: Callable[[], datetime]
     pause: Pause
     run: Run
+    named: SellerId | None = None
+    """The one selling partner that somebody named: only then is the queue theirs, and anything learnt [1.3]."""
     merchant: str | None = None
-    """Amazon's id of the one selling partner, as its HMAC, where somebody stated it."""
+    """Amazon's id of that partner, as its HMAC, where somebody stated it."""
     taken: dict[SellerId, int] = field(default_factory=dict)
     """Delivered, by selling partner."""
     _left: set[str] = field(default_factory=set)
@@ -154,9 +156,9 @@ class NotificationPull:
             merchant = self.audit.pseudonym("merchant", notice.merchant)
         if known is not None:
             seller = known.seller
-        elif len(self.admitted) == 1:
-            # Who names one selling partner says that the queue is theirs.
-            seller = next(iter(self.admitted))
+        elif self.named is not None:
+            # Who names one selling partner says that the queue is theirs. That one alone is admitted says nothing.
+            seller = self.named
             if self.checkpoints.subscribed(seller) >= MOST_SUBSCRIPTIONS:
                 raise wrong
         else:
@@ -183,7 +185,8 @@ class NotificationPull:
             seller=found.seller,
         )
         with self.database.write() as tx:
-            self.checkpoints.adopt(tx, found, now)
+            if self.named is not None:
+                self.checkpoints.adopt(tx, found, now)
             self.checkpoints.passed(tx, found.seller, notice.id, now)
             self.audit.append(tx, event, now=now)
         self.taken[found.seller] = self.taken.get(found.seller, 0) + 1

@@ -32,6 +32,8 @@ OPEN_FOR: Final = timedelta(days=90)
 SETTLING: Final = timedelta(minutes=3)
 """Windows end so long before the present: Amazon's two minutes, and one in which clocks may differ."""
 
+FIRST_WINDOW: Final = FIRST_PULL - SETTLING
+
 _OVERLAP: Final = timedelta(seconds=1)
 _PER_PAGE: Final = "100"
 _MOST_PAGES: Final = 50_000
@@ -57,6 +59,8 @@ class OrdersPull:
         if known.under_way and since is None:
             self.run.resumed = True
             return known
+        if since is not None:
+            known.refuse_narrower(since)
         until = now - SETTLING
         if self.open_only:
             since = now - OPEN_FOR
@@ -74,13 +78,14 @@ class OrdersPull:
 
         Raises:
             Unavailable: the answer is not one.
+            Malformed: Amazon refuses a place in its list again, after the window was begun anew.
             StrongroomError: as the asker.
 
         """
         try:
             found = self.asker.get(PATH, **self._query(place))
         except Malformed:
-            if place.cursor is None:
+            if place.cursor is None or self.run.restarted:
                 raise
             # Amazon's places in lists live for a day, and ours are bound to the app that asked.
             self.run.restarted = True
@@ -96,8 +101,8 @@ class OrdersPull:
         if cursor is not None and place.pages >= _MOST_PAGES:
             raise Unavailable("the list does not end")
         if cursor is None:
-            covered = place.covered_until if self.open_only else place.until
-            return self._keep(Checkpoint(covered), now)
+            ended = Checkpoint(place.covered_until) if self.open_only else place.ended(FIRST_WINDOW)
+            return self._keep(ended, now)
         return self._keep(replace(place, cursor=cursor, pages=place.pages + 1), now)
 
     def _keep(self, place: Checkpoint, now: datetime) -> Checkpoint:

@@ -15,7 +15,7 @@ from strongroom.gateway.facts import seconds
 from strongroom.sync.asking import Asker
 from strongroom.sync.checkpoints import Checkpoint, Checkpoints
 from strongroom.sync.files import Folder
-from strongroom.sync.orders import FIRST_PULL, SETTLING
+from strongroom.sync.orders import FIRST_PULL, FIRST_WINDOW, SETTLING
 from strongroom.sync.told import Run
 from strongroom.vault.sellers import Seller
 
@@ -51,6 +51,8 @@ class ReportPull:
             if known.report is None:
                 return self._keep(replace(known, report=self._made(known)), now)
             return known
+        if since is not None:
+            known.refuse_narrower(since)
         until = now - SETTLING
         since = since or known.covered_until or now - FIRST_PULL
         if since >= until:
@@ -58,11 +60,19 @@ class ReportPull:
         return self._keep(Checkpoint(known.covered_until, since, until), now)
 
     def make(self, place: Checkpoint, now: datetime) -> Checkpoint:
-        """Have the report made, if it is not yet, and wait until it is there; an empty one has no report."""
-        if place.report is None:
-            place = self._keep(replace(place, report=self._asked(place)), now)
-        report = self._awaited(place, now)
-        return place if report else self._keep(Checkpoint(place.until), now)
+        """Have the report made, if it is not yet, and wait until it is there; an empty one has no report.
+
+        Amazon cancels what has no rows, and what anybody with the selling partner's account cancels: one that was
+        cancelled is asked for once more before it counts as empty.
+        """
+        for _ in range(2):
+            if place.report is None:
+                place = self._keep(replace(place, report=self._asked(place)), now)
+            if self._awaited(place, now):
+                return place
+            place = self._keep(replace(place, report=None), now)
+        self.run.notes.append("Amazon cancelled the report twice: it has no rows")
+        return self._keep(place.ended(FIRST_WINDOW), now)
 
     def take(self, place: Checkpoint, now: datetime) -> Checkpoint:
         """Take its document through the vault, to a file where one is wanted."""
@@ -77,7 +87,7 @@ class ReportPull:
             self.asker.fetch(address, _nowhere if file is None else file.write)
         self.run.pages += 1
         self.run.seen += 1
-        return self._keep(Checkpoint(place.until), now)
+        return self._keep(place.ended(FIRST_WINDOW), now)
 
     def _keep(self, place: Checkpoint, now: datetime) -> Checkpoint:
         self.checkpoints.put(self.seller.id, self.run.stream, place, now)
@@ -109,7 +119,7 @@ class ReportPull:
         return None
 
     def _awaited(self, place: Checkpoint, now: datetime) -> bool:
-        """Wait for the report; False where Amazon has no rows for it.
+        """Wait for the report; False where it was cancelled.
 
         Raises:
             Unavailable: Amazon could not make it; the next run asks anew.
@@ -123,7 +133,6 @@ class ReportPull:
                 case "DONE":
                     return True
                 case "CANCELLED":
-                    self.run.notes.append("Amazon cancelled the report: it has no rows")
                     return False
                 case "FATAL":
                     self._keep(replace(place, report=None, since=None, until=None), now)

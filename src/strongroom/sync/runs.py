@@ -164,7 +164,9 @@ class Sync:
             raise Malformed("the queue can't be delivered to itself")
         delivery = self._delivery(wanted, to)
         app, sellers = self._whom(wanted)
-        if merchant is not None and len(sellers) != 1:
+        # Named, not left over: whom the app is authorized for or admitted to says nothing of whose the queue is.
+        named = sellers[0] if len(wanted.sellers) == 1 else None
+        if merchant is not None and named is None:
             raise Malformed("an id of Amazon's is one selling partner's", hint="give --seller")
         req, op = str(uuid.uuid4()), f"{_OP}{STREAM}"
         admitted: dict[SellerId, Admitted] = {}
@@ -190,14 +192,15 @@ class Sync:
             self.clock,
             self.pause,
             run,
+            named,
             None if merchant is None else self.audit.pseudonym("merchant", merchant),
         )
         error: StrongroomError | None = None
         try:
             # One run for each queue: two would show each other's messages again.
             with self._alone(SellerId(0), place.url):
-                if pull.merchant is not None:
-                    self.checkpoints.state(sellers[0], pull.merchant)
+                if pull.merchant is not None and named is not None:
+                    self.checkpoints.state(named, pull.merchant)
                 pull.empty(wait_seconds, lambda: progress(run.seen, None))
         except StrongroomError as exc:
             error = exc
