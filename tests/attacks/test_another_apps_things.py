@@ -61,6 +61,9 @@ OPEN = {("POST", "/v1/token"), ("GET", "/v1/health")}
 ELSEWHERE = {("POST", "/v1/relay/{destination}/{path}")}
 """What goes on to a third party, which `test_relay.py` has."""
 
+PRINTED = {("POST", f"/v1/{path}") for path in ("documents", "paper/slips", "paper/labels")}
+"""What answers with a file, which `test_labels.py` has."""
+
 
 @pytest.fixture
 def api(make_world: Callable[[str], World]) -> Iterator[Shop]:
@@ -102,7 +105,7 @@ def test_every_route_is_among_those_that_are_attacked(api: Shop) -> None:
         for path, operations in document["paths"].items()
         for method in operations
     }
-    assert served == BY_NAME.keys() | OWN | OPEN | ELSEWHERE
+    assert served == BY_NAME.keys() | OWN | OPEN | ELSEWHERE | PRINTED
 
 
 @pytest.mark.parametrize("route", BY_NAME, ids=lambda route: route[1])

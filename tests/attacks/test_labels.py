@@ -15,7 +15,7 @@ import pytest
 import sqlalchemy as sa
 from tests.api.conftest import ORDER, VALUES, WHY, Door, Response, open_shop
 from tests.api.conftest import Shop as ApiShop
-from tests.api.test_printing import LABEL, PDF, printed, with_label
+from tests.api.test_printing import LABEL, LINES, PDF, printed, with_label
 from tests.gateway.conftest import Shop
 from tests.support.downloads import HOST, fetch
 from tests.vault.conftest import CITY, CONSOLE, LINE_1, NAME, NOW, World, order
@@ -61,6 +61,19 @@ def refused(shop: ApiShop, answer: Response, status: int) -> None:
 def test_an_app_without_a_grant_gets_no_label(api: ApiShop) -> None:
     refused(api, ask(api, with_label(api), api.other), 403)
     assert ("vault.record.revealed", "denied", "no_grant") in api.door.events()
+
+
+@pytest.mark.parametrize("path", ["/v1/paper/slips", "/v1/paper/labels"])
+def test_an_app_without_a_grant_prints_no_order_and_learns_of_none(api: ApiShop, path: str) -> None:
+    more = {"lines": LINES} if path.endswith("slips") else {}
+    answers = []
+    for order in (ORDER, "902-0000000-0000000"):
+        answer = api.door.post(
+            api.other, path, order=order, seller="acme", reason="a parcel", **more
+        )
+        refused(api, answer, 403)
+        answers.append(answer.body)
+    assert answers[0] == answers[1]
 
 
 @pytest.mark.parametrize("purpose", ["tax", "invoicing", "incident"])

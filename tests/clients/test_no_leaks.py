@@ -14,7 +14,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -33,8 +33,12 @@ from tests.support.client import (
 from tests.support.home import COMMAND, App, Home
 from tests.support.tokens import tokens_in
 
+from strongroom.errors import Denied
 from strongroom.leaks import Needles, search_tree
+from strongroom.policy.catalogue.slots import spec_of
+from strongroom.policy.purposes import may_serve
 from strongroom.simulator import Fault, FaultKind, Simulator, SimulatorConfig
+from strongroom.terms import Purpose
 
 pytestmark = [pytest.mark.clause("2.4", "2.6"), pytest.mark.timeout(240)]
 
@@ -107,10 +111,18 @@ def _pull_everything(story: Story, client: Client) -> None:
     truth = story.simulator.truth(recent[-1].order_id)
     asked = {"purpose": "fulfilment", "email": truth["buyer.email"]}
     (found,) = story.home.ask("find", as_=story.app, **asked)["records"]
-    for token in found["tokens"].values():
-        story.home.ask(
-            "reveal.token", as_=story.app, token=token, purpose="fulfilment", reason="a test asks"
-        )
+    for slot, token in found["tokens"].items():
+        spec = spec_of(slot)
+        # A purpose that the value does not serve is refused, and a refusal may say nothing either.
+        allowed = may_serve(Purpose.FULFILMENT, spec.category, spec.subject)
+        with nullcontext() if allowed else pytest.raises(Denied):
+            story.home.ask(
+                "reveal.token",
+                as_=story.app,
+                token=token,
+                purpose="fulfilment",
+                reason="a test asks",
+            )
     story.received += client.received
 
 
