@@ -67,9 +67,9 @@ def test_an_app_without_a_grant_gets_no_label(api: ApiShop) -> None:
 def test_an_app_without_a_grant_prints_no_order_and_learns_of_none(api: ApiShop, path: str) -> None:
     more = {"lines": LINES} if path.endswith("slips") else {}
     answers = []
-    for order in (ORDER, "902-0000000-0000000"):
+    for named in (ORDER, "902-0000000-0000000"):
         answer = api.door.post(
-            api.other, path, order=order, seller="acme", reason="a parcel", **more
+            api.other, path, order=named, seller="acme", reason="a parcel", **more
         )
         refused(api, answer, 403)
         answers.append(answer.body)
