@@ -142,7 +142,9 @@ def test_without_its_witnesses_an_operation_is_not_begun(
         ):
             pytest.fail("it was begun")
         assert time.monotonic() - began < SECONDS + 2
-    told = [(e.type, e.body.get("reason")) for e in bound.log.events()][-2:]
+    told = [(e.type, e.body.get("reason")) for e in bound.log.events()][-3:]
+    # What the witness itself did is told by whoever asked it, a moment before or after.
+    told = [one for one in told if one != ("log.anchor.failed", "unreachable")][-2:]
     assert told == [("operation.announced", None), ("log.anchor.failed", "unreached_quorum")]
 
 

@@ -59,7 +59,12 @@ _query = st.lists(
     max_size=4,
 ).map("&".join)
 _json = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=6) | st.just(MARK),
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**53), 2**53)
+    | st.floats()
+    | st.text(max_size=6)
+    | st.just(MARK),
     lambda inner: (
         st.lists(inner, max_size=4)
         | st.dictionaries(
@@ -163,13 +168,14 @@ def test_any_answer_of_amazons_is_sealed_or_refused(shop: Shop, view: str) -> No
             bad = orjson.loads(orjson.dumps(document))
             if isinstance(holder, dict):
                 holder[key] = bad
-            else:
+            elif any(isinstance(one, dict) for one in holder):
+                # A list of words, as of programs, is business as usual.
                 holder.append(bad)
         shop.simulator.clear_faults()
         shop.simulator.add_fault(Fault("body", body=orjson.dumps(spoiled)))
         before = shop.door.count()
         got = shop.door.get(shop.app, target, token)
-        assert got.status in (200, 502)
+        assert got.status in (200, 502, 504)
         assert MARK not in said(shop, got, before)
 
     answer()

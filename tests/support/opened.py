@@ -10,9 +10,12 @@ from datetime import datetime, timedelta
 from strongroom.app import System
 from strongroom.errors import Gone, NotFound
 from strongroom.opening import open_system
-from strongroom.terms import Caller, Purpose, Scalar, SellerId
+from strongroom.terms import Action, Caller, Category, Purpose, Scalar, SellerId
 from strongroom.vault import Revealed
 from tests.support.home import App, Home
+
+_PURPOSE = Purpose.SUBJECT_REQUEST
+"""It reaches every value, whatever that serves."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,7 @@ class Opened:
         """
         try:
             return self.system.vault.reveal_order(
-                self.caller, self.seller, order_id, purpose=Purpose.FULFILMENT, now=self.now
+                self.caller, self.seller, order_id, purpose=_PURPOSE, now=self.now
             )
         except Gone:
             return None
@@ -49,9 +52,7 @@ class Opened:
 
     def value(self, token: str) -> Scalar:
         """Return the value of one token. Raises: Gone, NotFound, Denied."""
-        revealed = self.system.vault.reveal(
-            self.caller, token, purpose=Purpose.FULFILMENT, now=self.now
-        )
+        revealed = self.system.vault.reveal(self.caller, token, purpose=_PURPOSE, now=self.now)
         return revealed.value.unwrap()
 
 
@@ -64,6 +65,16 @@ def opened(home: Home, app: App, *, now: datetime | None = None) -> Iterator[Ope
     try:
         instant = at or system.clock()
         caller = system.accounts.check_client(app.client_id, app.client_secret, instant)
+        system.grants.add(
+            system.accounts.console("ada", instant),
+            principal=caller.principal,
+            action=Action.REVEAL,
+            purpose=_PURPOSE,
+            categories=frozenset(Category),
+            sellers=None,
+            lifetime=timedelta(days=1),
+            now=instant,
+        )
         yield Opened(system, caller, system.sellers.by_name(app.seller).id, instant)
     finally:
         system.close()
