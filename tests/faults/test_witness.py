@@ -144,8 +144,12 @@ def test_without_its_witnesses_an_operation_is_not_begun(
         assert time.monotonic() - began < SECONDS + 2
     told = [(e.type, e.body.get("reason")) for e in bound.log.events()][-3:]
     # What the witness itself did is told by whoever asked it, a moment before or after.
-    told = [one for one in told if one != ("log.anchor.failed", "unreachable")][-2:]
-    assert told == [("operation.announced", None), ("log.anchor.failed", "unreached_quorum")]
+    silent_one = ("log.anchor.failed", "unreachable")
+    assert told.count(silent_one) <= 1
+    assert [one for one in told if one != silent_one][-2:] == [
+        ("operation.announced", None),
+        ("log.anchor.failed", "unreached_quorum"),
+    ]
 
 
 def test_what_was_done_while_the_witnesses_went_away_is_recorded_and_its_answer_withheld(

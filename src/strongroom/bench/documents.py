@@ -48,6 +48,8 @@ def measure(stage: Stage, *, rounds: int, rows: int) -> list[Row]:
     """Return the rows of a report: `rounds` of so many `rows` for each contestant."""
     with stage.system() as system:
         reports = _Reports(system, rows)
+        # First: what other rounds left free would hold some of it.
+        peak = reports.peak_megabytes()
         times = take_turns(
             {
                 "plain": lambda: reports.seal(searchable=False),
@@ -58,7 +60,6 @@ def measure(stage: Stage, *, rounds: int, rows: int) -> list[Row]:
             rounds,
             1,
         )
-        peak = reports.peak_megabytes()
     work = "a report's rows with 12 personal columns sealed and tokenized"
     splitting = rows / times["split"].best
     found = [
