@@ -67,11 +67,9 @@ class Writing:
 
     def end(self, seconds: float = 60) -> None:
         """Wait for its end and read what it still said."""
-        assert self.process.stdout is not None
-        self.process.wait(seconds)
-        rest = self.process.stdout.read().decode().split("\n")
-        self.lines += rest[:-1]
-        self.process.stdout.close()
+        # Read while waiting: what it says may be more than the pipe holds, and it would wait for a reader.
+        rest, _ = self.process.communicate(timeout=seconds)
+        self.lines += rest.decode().split("\n")[:-1]
         self.code = self.process.returncode
 
 

@@ -66,7 +66,8 @@ def test_a_full_disk_refuses_and_serving_goes_on_when_there_is_room(
 ) -> None:
     home.start(wrapper=[*under(home.path, "ENOSPC", "pwrite64", "45..50"), str(COMMAND)])
     answers = ask_until_it_ends(home, 160)
-    assert home.stop() == 0
+    # Each thread's calls are counted apart: for the one that stops serving the disk may be full only now.
+    assert home.stop() == 0 or b"is there room on its disk?" in home.outputs[-1]
     tally.add(acknowledged=sum(answers), lost=max(0, sum(answers) - checked(home)))
     assert False in answers
     assert answers[-1]

@@ -250,10 +250,10 @@ def test_a_server_that_is_cut_off_acknowledges_nothing_and_goes_on_when_it_is_ba
         writing = load(place, 60)
         server.signal_all(signal.SIGSTOP)
         time.sleep(LONGEST_SECONDS + 2)
-        server.signal_all(signal.SIGCONT)
-        before = len(writing.acknowledged)
         while not writing.said("refused"):
             writing.read(1)
+        server.signal_all(signal.SIGCONT)
+        before = len(writing.acknowledged)
         while len(writing.acknowledged) < before + 200:
             writing.read(1)
         end(writing)

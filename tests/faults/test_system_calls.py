@@ -69,14 +69,27 @@ def test_what_was_acknowledged_survives_any_failing_call(
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("when", [3, 20, 60])
+@pytest.mark.parametrize("when", [20, 60])
 def test_a_disk_that_stays_full_is_refused_and_nothing_is_lost(
     tmp_path: Path, tally: Tally, when: int
 ) -> None:
     place = Place.sqlite(tmp_path)
     prepare(place)
-    writing = start(place, each=15, wrapper=under(tmp_path, "ENOSPC", "pwrite64", f"{when}+"))
+    writing = start(place, each=when, wrapper=under(tmp_path, "ENOSPC", "pwrite64", f"{when}+"))
     writing.end()
     tally.add(acknowledged=len(writing.acknowledged), lost=lost(place, writing.acknowledged))
     assert writing.said("refused")
     assert writing.code == 0
+
+
+@pytest.mark.long
+def test_a_disk_that_is_full_before_the_log_opens_keeps_it_shut(
+    tmp_path: Path, tally: Tally
+) -> None:
+    place = Place.sqlite(tmp_path)
+    prepare(place)
+    writing = start(place, wrapper=under(tmp_path, "ENOSPC", "pwrite64", "1+"))
+    writing.end()
+    assert writing.lines == []
+    assert writing.code == 1
+    tally.add(lost=lost(place, []))

@@ -11,7 +11,9 @@ told that it is durable before that, and nobody in this process is handed before
 (docs/adr/0185-turns-at-the-head.md).
 """
 
+import select
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -20,6 +22,7 @@ from typing import Any, Final
 import psycopg
 import sqlalchemy as sa
 from psycopg.pq import TransactionStatus
+from psycopg.pq.abc import PGconn
 from sqlalchemy import Connection
 
 from strongroom.db.group import named, undone
@@ -48,7 +51,7 @@ _COMMIT_EARLY: Final = f"SET LOCAL synchronous_commit = off; COMMIT; {_WAIT}"
 _SAID: Final = ["SET", "COMMIT", "SELECT 1"]
 _FLUSH: Final = sa.text(_WAIT)
 _LOOK_SECONDS: Final = 1.0
-_IN_THE_WAY: Final = sa.text("SELECT pg_backend_pid() = ANY (pg_blocking_pids(:pid))")
+_IN_THE_WAY: Final = b"SELECT pg_backend_pid() = ANY (pg_blocking_pids($1))"
 
 
 class Turns:
@@ -61,8 +64,12 @@ class Turns:
         self._is_taken = False
         self._holder = 0
 
-    def take(self, is_in_the_way: Callable[[], bool] = lambda: False) -> None:
-        """Wait for this thread's turn. `is_in_the_way`: asked each second, whether it cannot come while we wait.
+    def take(self, is_in_the_way: Callable[[float], bool] = lambda _seconds: False) -> None:
+        """Wait for this thread's turn.
+
+        Args:
+            is_in_the_way: Asked each second, whether the turn cannot come while we wait; with the seconds that are
+                left for the answer, which raises `Unavailable` where none came.
 
         Raises:
             Unavailable: it did not come in time, or cannot.
@@ -96,22 +103,22 @@ class Turns:
         if self._holder == threading.get_ident():
             raise RuntimeError("another write of this thread is open")
 
-    def _wait(self, place: threading.Lock, is_in_the_way: Callable[[], bool]) -> None:
+    def _wait(self, place: threading.Lock, is_in_the_way: Callable[[float], bool]) -> None:
+        # Not in seconds of ours: a server that is stopped does not answer whether we are in the way either.
+        deadline = time.monotonic() + self._longest_seconds
         left = self._longest_seconds
         try:
             while not (has_come := place.acquire(timeout=min(left, _LOOK_SECONDS))):
-                left -= _LOOK_SECONDS
-                if left <= 0 or is_in_the_way():
+                left = deadline - time.monotonic()
+                if left <= 0 or is_in_the_way(left):
                     break
+                left = max(0.0, deadline - time.monotonic())
         except BaseException:
             if not self._leave(place):
                 self.give()
             raise
         if not has_come and self._leave(place):
-            raise Unavailable(
-                "database: a transaction that others wait for does not end",
-                hint="try again; is the database's server slow, or stopped?",
-            )
+            raise _held_up()
 
     def _leave(self, place: threading.Lock) -> bool:
         """Go without a turn; False where it has come in this very moment."""
@@ -120,6 +127,13 @@ class Turns:
                 return False
             self._queue.remove(place)
             return True
+
+
+def _held_up() -> Unavailable:
+    return Unavailable(
+        "database: a transaction that others wait for does not end",
+        hint="try again; is the database's server slow, or stopped?",
+    )
 
 
 class _Unit:
@@ -144,10 +158,15 @@ class _Unit:
         self.has_turn = False
         return self._units.turns.give()
 
-    def _is_in_the_way(self) -> bool:
+    def _is_in_the_way(self, seconds: float) -> bool:
         """Tell whether who has the turn waits for a row that this transaction has locked."""
-        asked = {"pid": self._units.holder_pid}
-        return bool(self._connection.execute(_IN_THE_WAY, asked).scalar())
+        asked = [str(self._units.holder_pid).encode()]
+        said = _answer(_driver(self._connection).pgconn, _IN_THE_WAY, asked, seconds)
+        if said is None:
+            # Its answer may still come, and would be taken for another's.
+            self._connection.invalidate()
+            raise _held_up()
+        return said == b"t"
 
 
 class _Flush:
@@ -270,6 +289,29 @@ class RowUnits:
 
 def _driver(connection: Connection) -> "psycopg.Connection[Any]":
     return connection.connection.driver_connection  # type: ignore[return-value]
+
+
+def _answer(
+    server: PGconn, question: bytes, parameters: list[bytes], seconds: float
+) -> bytes | None:
+    """Return the one value that answers a question; None where no answer came in time.
+
+    The driver itself waits without end.
+    """
+    deadline = time.monotonic() + seconds
+    server.send_query_params(question, parameters)
+    server.flush()  # a question of so few bytes goes out whole
+    poll = select.poll()
+    poll.register(server.socket, select.POLLIN)
+    said = None
+    while True:
+        while server.is_busy():
+            if not poll.poll(max(0.0, deadline - time.monotonic()) * 1000):
+                return None
+            server.consume_input()
+        if (result := server.get_result()) is None:
+            return said
+        said = result.get_value(0, 0)
 
 
 def take_turn(tx: Connection) -> None:
