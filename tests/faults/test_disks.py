@@ -89,7 +89,7 @@ def test_at_the_limit_of_a_files_size_writing_ends_and_nothing_is_lost(
     place = Place.sqlite(tmp_path)
     prepare(place)
     limit = (tmp_path / "vault.db").stat().st_size + 400_000
-    writing = start(place, wrapper=["prlimit", f"--fsize={limit}"])
+    writing = start(place, each=1000, wrapper=["prlimit", f"--fsize={limit}"])
     writing.end()
     tally.add(acknowledged=len(writing.acknowledged), lost=lost(place, writing.acknowledged))
     assert writing.code == STOPPED
