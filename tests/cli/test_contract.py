@@ -84,7 +84,7 @@ class InProcess(Home):
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
     """A home that is served, with one selling partner."""
     with Home.make(tmp_path_factory.mktemp("served")) as home:
-        home.start()
+        home.start(wrapper=[str(COMMAND)])
         add_seller(home)
         home.read_log()
         yield home
@@ -534,7 +534,7 @@ except OSError:
 
 def test_a_clean_stop_leaves_a_published_log_and_no_socket(tmp_path: Path) -> None:
     home = Home.make(tmp_path)
-    home.start()
+    home.start(wrapper=[str(COMMAND)])
     home.read_log()
     home.run("user", "add", "boris")
     deadline = time.monotonic() + 20

@@ -28,10 +28,13 @@ def test_a_late_answer_does_not_take_back_a_change(shop: Shop, view: str) -> Non
     with shop.client(seller) as slow, shop.client(seller) as quick:
         slow.view(view, order_id)
         quick.view(view, order_id)
-        shop.simulator.add_fault(Fault(FaultKind.SLOW, seconds=1.0, count=1))
+        shop.simulator.add_fault(Fault(FaultKind.SLOW, seconds=2.0, count=1))
+        before = len(shop.simulator.requests)
         late = threading.Thread(target=slow.view, args=(view, order_id))
         late.start()
-        time.sleep(0.4)
+        while len(shop.simulator.requests) == before:
+            assert late.is_alive()
+            time.sleep(0.01)
         shop.simulator.update_order(order_id, {"recipient.name": f"Newest by {view}"})
         assert quick.view(view, order_id).status == 200
         late.join()

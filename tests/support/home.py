@@ -28,6 +28,7 @@ from strongroom.control import os_user
 from strongroom.home import layout
 from strongroom.request import Request
 from strongroom.simulator import SellerAccount, Simulator
+from tests.support import nursery
 from tests.support.offline import audit_grant
 
 COMMAND = Path(sys.executable).parent / "strongroom"
@@ -120,14 +121,10 @@ class Home:
 
     def try_run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run one command with --json, whatever comes of it."""
-        return subprocess.run(
-            [str(COMMAND), *arguments, "--json"],
-            check=False,
-            capture_output=True,
-            text=True,
-            env=self.environment(),
-            timeout=_COMMAND_SECONDS,
-        )
+        command = [*arguments, "--json"]
+        child = nursery.start(command, self.environment(), Path.cwd())
+        out, err = child.communicate(_COMMAND_SECONDS)
+        return subprocess.CompletedProcess(command, child.wait(), out.decode(), err.decode())
 
     def environment(self) -> dict[str, str]:
         """Return the variables that commands of this home run under; ports are picked freely."""
@@ -282,13 +279,14 @@ class Home:
     ) -> None:
         """Serve the home; returns when its listeners are ready.
 
-        `wrapper` is run in place of the command and gets its arguments; `extra` are more variables.
+        `wrapper` is run in place of the command and gets its arguments; `extra` are more variables. Without a wrapper
+        it is a process whose modules are read already (`nursery.py`).
         """
         if self._serving is not None:
             raise AssertionError("the home is served already")
         at = [] if self.now is None else ["--now", self.now.isoformat()]
-        command = [*(wrapper or [str(COMMAND)]), "serve", *([face] if face else []), *at, "--json"]
-        serving = _Serving(command, self.environment() | dict(extra or {}), self.work)
+        command = ["serve", *([face] if face else []), *at, "--json"]
+        serving = _Serving(wrapper, command, self.environment() | dict(extra or {}), self.work)
         self._serving = serving
         try:
             serving.wait_until_ready()
@@ -361,14 +359,24 @@ class Home:
 class _Serving:
     """One process of `serve` and what it prints."""
 
-    def __init__(self, command: Sequence[str], environment: Mapping[str, str], work: Path) -> None:
-        self.process = subprocess.Popen(
-            command,
-            cwd=work,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=dict(environment),
+    def __init__(
+        self,
+        wrapper: Sequence[str] | None,
+        arguments: Sequence[str],
+        environment: Mapping[str, str],
+        work: Path,
+    ) -> None:
+        self.process = (
+            nursery.start(arguments, environment, work)
+            if wrapper is None
+            else subprocess.Popen(
+                [*wrapper, *arguments],
+                cwd=work,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env=dict(environment),
+            )
         )
         assert self.process.stdout is not None
         assert self.process.stderr is not None
