@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -64,6 +65,36 @@ class Writing:
     def resume(self) -> None:
         """Let it go on."""
         self.process.send_signal(signal.SIGCONT)
+
+    def read_for(self, seconds: float) -> None:
+        """Read what it says for so long, or to its end."""
+        assert self.process.stdout is not None
+        deadline = time.monotonic() + seconds
+        while self.process.poll() is None and (left := deadline - time.monotonic()) > 0:
+            if select.select([self.process.stdout], [], [], left)[0]:
+                self.read(1)
+
+    def end_after_fault(self, directory: Path, seconds: float, *, ends: bool) -> bool:
+        """Let it write until a fault of `under` has struck, so long at most; then end it. Say whether it has.
+
+        `ends`: it is to end by itself then.
+        """
+        deadline = time.monotonic() + seconds
+        while not was_injected(directory) and self.process.poll() is None:
+            if time.monotonic() > deadline:
+                break
+            self.read_for(0.1)
+        self.read_for(0.5)
+        if not (ends and was_injected(directory)):
+            self.process.terminate()
+        self.end()
+        # The tracer is another process, and writes what it saw a moment later.
+        deadline = time.monotonic() + 2
+        while not was_injected(directory) and self.code not in (-signal.SIGKILL, -signal.SIGTERM):
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.02)
+        return was_injected(directory) or self.code == -signal.SIGKILL
 
     def end(self, seconds: float = 60) -> None:
         """Wait for its end and read what it still said."""
@@ -159,6 +190,12 @@ def is_unit(ref: str) -> bool:
     return boot not in {"boot-0", "after"} and int(number) % 2 == 1
 
 
+def was_injected(directory: Path) -> bool:
+    """Tell whether a call under `under` has met its fault by now."""
+    calls = directory / "calls"
+    return calls.exists() and b"(INJECTED)" in calls.read_bytes()
+
+
 def under(directory: Path, fault: str, call: str, when: str) -> list[str]:
     """Return what runs a command so that the calls on the log's files fail as told; each thread's are counted apart."""
     strace = shutil.which("strace")
@@ -173,10 +210,11 @@ def under(directory: Path, fault: str, call: str, when: str) -> list[str]:
         strace,
         "-D",
         "-f",
-        "--seccomp-bpf",  # else every call of the process stops, not only those asked for
+        # Without, every call of the process stops, not only those asked for; with, no signal is ever sent.
+        *(() if fault == "SIGKILL" else ("--seccomp-bpf",)),
         "-qq",
         "-o",
-        "/dev/null",
+        str(directory / "calls"),
         *named,
         "-e",
         f"trace={call}",
