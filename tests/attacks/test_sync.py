@@ -28,6 +28,7 @@ from strongroom.errors import Denied, Malformed
 from strongroom.gateway.notices import LARGEST_BYTES, Notices, NotPassed
 from strongroom.opening import open_system
 from strongroom.operations import run
+from strongroom.policy.retention import Progress
 from strongroom.request import Json, Request
 from strongroom.simulator import Fault, FaultKind, Simulator
 from strongroom.sync import State, Wanted
@@ -138,6 +139,35 @@ def test_a_forged_cancellation_destroys_nothing(emptying: Emptying) -> None:
     with pulling.door.database.read() as tx:
         left = tx.execute(sa.select(sa.func.count(schema.record.c.blob))).scalar_one()
     assert left >= held > 0
+
+
+@pytest.mark.clause("2.1")
+@pytest.mark.parametrize("at", ["9999-12-31T23:59:59Z", "2026-03-10T12:10:00Z"])
+def test_a_forged_change_in_the_future_makes_no_later_answer_look_old(
+    emptying: Emptying, at: str
+) -> None:
+    """Else one message would keep an order open for ever: nothing that Amazon says of it would count any more."""
+    pulling = emptying.pulling
+    shipped = next(
+        order
+        for order in pulling.simulator.orders("acme")
+        if order.status == "Shipped" and (NOW - order.created_at) < timedelta(days=20)
+    )
+    told = order_change(shipped.order_id)
+    told["Payload"]["OrderChangeNotification"]["OrderChangeTrigger"] = {"TimeOfOrderChange": at}
+    emptying.send(told)
+    assert emptying.run().counts == {"delivered": 1}
+    present = int(NOW.timestamp())
+    with pulling.door.database.read() as tx:
+        (record,) = tx.execute(schema.record.select()).all()
+        (fact,) = tx.execute(schema.delivery_fact.select()).all()
+    assert record.source_updated <= present
+    assert fact.said_at <= present
+    assert pulling.orders(since=NOW - timedelta(days=25)).state is State.DONE
+    with pulling.door.database.read() as tx:
+        query = schema.record_key.select().where(schema.record_key.c.record_number == record.number)
+        key = tx.execute(query).one()
+    assert key.status in (Progress.SHIPPED, Progress.DELIVERED, Progress.UNDELIVERED)
 
 
 @pytest.mark.clause("1.3")
