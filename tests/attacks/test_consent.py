@@ -110,6 +110,30 @@ def test_a_state_ends_after_minutes_and_with_the_next_one(
     assert second.expires_at - door.clock() <= timedelta(0)
 
 
+@pytest.mark.parametrize("cleared", ["ended_at", "row"])
+def test_a_consent_that_another_replaced_is_not_brought_back_by_an_edit(
+    waiting: tuple[Door, SellerId, App], simulator: Simulator, cleared: str
+) -> None:
+    """The row says that it never ended, or the one that replaced it is gone; the log knows of that one."""
+    door, seller, app = waiting
+    first, second = opened(door, app, seller), opened(door, app, seller)
+    with door.database.write() as tx:
+        tx.execute(sa.update(schema.consent).values(ended_at=None))
+        if cleared == "row":
+            tx.execute(sa.delete(schema.consent).where(schema.consent.c.id == second.id))
+    assert end(door, app, simulator.consent("acme"), first.state) == REFUSED
+    assert door.events()[-1]["reason"] == "revoked"
+
+
+def test_another_apps_later_consent_ends_nothing(
+    waiting: tuple[Door, SellerId, App], simulator: Simulator
+) -> None:
+    door, seller, app = waiting
+    state = opened(door, app, seller).state
+    opened(door, door.add_app("other", seller), seller)
+    assert bring(door, app, simulator.consent("acme"), state).status == 200
+
+
 def test_only_a_person_opens(waiting: tuple[Door, SellerId, App]) -> None:
     door, seller, app = waiting
     as_app = Caller(app.principal, PrincipalKind.APP, "erp", AuthMethod.CREDENTIAL)

@@ -28,10 +28,13 @@ from strongroom.errors import Denied, Malformed
 from strongroom.gateway.notices import LARGEST_BYTES, Notices, NotPassed
 from strongroom.opening import open_system
 from strongroom.operations import run
+from strongroom.policy.retention import Progress
 from strongroom.request import Json, Request
 from strongroom.simulator import Fault, FaultKind, Simulator
 from strongroom.sync import State, Wanted
 from strongroom.sync import notifications as taking
+from strongroom.sync.queue import Place
+from strongroom.sync.subscribing import Way
 from strongroom.terms import AuthMethod, Caller, PrincipalKind
 
 ORDER = "902-1845936-5435065"
@@ -138,6 +141,35 @@ def test_a_forged_cancellation_destroys_nothing(emptying: Emptying) -> None:
     with pulling.door.database.read() as tx:
         left = tx.execute(sa.select(sa.func.count(schema.record.c.blob))).scalar_one()
     assert left >= held > 0
+
+
+@pytest.mark.clause("2.1")
+@pytest.mark.parametrize("at", ["9999-12-31T23:59:59Z", "2026-03-10T12:10:00Z"])
+def test_a_forged_change_in_the_future_makes_no_later_answer_look_old(
+    emptying: Emptying, at: str
+) -> None:
+    """Else one message would keep an order open for ever: nothing that Amazon says of it would count any more."""
+    pulling = emptying.pulling
+    shipped = next(
+        order
+        for order in pulling.simulator.orders("acme")
+        if order.status == "Shipped" and (NOW - order.created_at) < timedelta(days=20)
+    )
+    told = order_change(shipped.order_id)
+    told["Payload"]["OrderChangeNotification"]["OrderChangeTrigger"] = {"TimeOfOrderChange": at}
+    emptying.send(told)
+    assert emptying.run().counts == {"delivered": 1}
+    present = int(NOW.timestamp())
+    with pulling.door.database.read() as tx:
+        (record,) = tx.execute(schema.record.select()).all()
+        (fact,) = tx.execute(schema.delivery_fact.select()).all()
+    assert record.source_updated <= present
+    assert fact.said_at <= present
+    assert pulling.orders(since=NOW - timedelta(days=25)).state is State.DONE
+    with pulling.door.database.read() as tx:
+        query = schema.record_key.select().where(schema.record_key.c.record_number == record.number)
+        key = tx.execute(query).one()
+    assert key.status in (Progress.SHIPPED, Progress.DELIVERED, Progress.UNDELIVERED)
 
 
 @pytest.mark.clause("1.3")
@@ -290,6 +322,70 @@ def test_only_the_console_names_a_queue_that_the_settings_do_not(tmp_path: Path)
         assert [one["outcome"] for one in refused] == ["denied"] * len(forbidden)
     finally:
         system.close()
+
+
+@pytest.mark.clause("1.3")
+@pytest.mark.parametrize("way", ["look", "subscribe", "unsubscribe"])
+def test_only_the_console_says_where_amazon_sends_notifications(tmp_path: Path, way: str) -> None:
+    """Not even for the queue of the settings: who unsubscribes keeps the vault from hearing of deliveries."""
+    home = Offline.make(tmp_path / "made")
+    issued = home.command("app", "add", "choosing", "--owner", "ada")
+    system = open_system(home.path, environ={"STRONGROOM_SYNC__QUEUE": QUEUE})
+    wish = {"app": "choosing", "queue": QUEUE, "way": way}
+    try:
+        request = Request("sync.subscriptions", wish, "choosing", issued["client_secret"])
+        with pytest.raises(Denied, match="only the console subscribes"):
+            run(system, request, "root")
+        told = list(system.audit.events())[-1].body
+        assert (told["type"], told["outcome"]) == ("sync.started", "denied")
+        assert told["op"] == "sync.subscriptions"
+        # At the console it goes on to whom the app is authorized for.
+        with pytest.raises(Denied, match="for no selling partner"):
+            run(system, Request("sync.subscriptions", wish, None, None), "root")
+    finally:
+        system.close()
+
+
+@pytest.mark.clause("1.3", "2.6")
+@pytest.mark.parametrize(
+    ("answer", "states"),
+    [
+        (b"{}", []),
+        (b'{"payload": []}', []),
+        (b'{"payload": {"subscriptionId": "../../x"}}', []),
+        (b'{"payload": {"subscriptionId": "aaaaaaaa-0001"}}', ["made", "refused"]),
+    ],
+)
+def test_an_amazon_that_lies_about_subscriptions_gives_no_partner_anothers(
+    pulling: Pulling, answer: bytes, states: list[str]
+) -> None:
+    """One subscription is named to two partners: the second does not get what comes by it; no text is repeated."""
+    place = Place.parse("https://sqs.eu-central-1.amazonaws.com/123456789012/lied-about")
+    faults = (
+        Fault(FaultKind.ERROR, operation="notifications.getSubscription", status=404),
+        Fault(
+            FaultKind.BODY,
+            operation="notifications.createSubscription",
+            status=200,
+            body=answer,
+            content_type="application/json",
+        ),
+    )
+    for fault in faults:
+        pulling.simulator.add_fault(fault)
+    told, found = [], []
+    for app in (pulling.app, pulling.other):
+        runs, subscribed = pulling.sync.subscriptions(
+            pulling.wanted(app), place, (), Way.SUBSCRIBE, CONSOLE, lambda *_: None
+        )
+        told += runs
+        found += [one.state for one in subscribed]
+    assert found == states
+    assert not told[-1].ok
+    with pulling.door.database.read() as tx:
+        rows = tx.execute(schema.sync_subscription.select()).all()
+    assert [row.seller_id for row in rows] == ([pulling.app.seller] if states else [])
+    assert "../../x" not in str(told)
 
 
 @pytest.mark.clause("1.3")

@@ -10,6 +10,7 @@ from strongroom.gateway.facts import (
     READERS,
     easy_ship,
     mcf_order,
+    mcf_order_2026,
     mcf_package,
     order_2026,
     order_change,
@@ -17,6 +18,7 @@ from strongroom.gateway.facts import (
     seconds,
     shipping_tracking,
     since,
+    tracked,
 )
 from strongroom.policy.catalogue import Catalogue
 from strongroom.policy.kinds import KEPT
@@ -237,6 +239,45 @@ def shipment(status, at):
 def test_what_an_order_of_mcf_says(status, shipments, expected):
     result = {"fulfillmentOrder": {"fulfillmentOrderStatus": status}}
     assert mcf_order({**result, "fulfillmentShipments": shipments}) == expected
+    # The later version says the same in other words.
+    renamed = [
+        {"status": s["fulfillmentShipmentStatus"], "shipTime": s["shippingDate"]}
+        if isinstance(s, dict)
+        else s
+        for s in shipments or ()
+    ]
+    order = {"status": status, "shipments": None if shipments is None else renamed}
+    assert mcf_order_2026(order) == expected
+
+
+@pytest.mark.clause("2.1")
+def test_an_order_of_mcf_whose_shipments_were_not_asked_for_says_nothing_of_them():
+    assert mcf_order_2026({"status": "COMPLETE"}) == SightedFacts()
+    left = [shipment("SHIPPED", "2026-08-01T12:00:00Z")]
+    partly = {"fulfillmentOrder": {"fulfillmentOrderStatus": "COMPLETE_PARTIAL"}}
+    told = mcf_order({**partly, "fulfillmentShipments": left})
+    assert told == SightedFacts(Progress.SHIPPED, 0, NOON)
+
+
+@pytest.mark.clause("2.1")
+def test_a_milestone_of_delivery_counts_from_the_first_and_a_prediction_does_not():
+    def milestone(code, at, **more):
+        return {"status": {"code": code, "description": "", **more}, "occurredAt": at}
+
+    history = [
+        milestone("DELIVERED", "2026-08-02T12:00:00Z"),
+        milestone("CUSTOMER_PICKUP_COMPLETED", "2026-08-01T12:00:00Z"),
+        milestone("DELIVERED", "2026-07-01T12:00:00Z", subCode="PREDICTED"),
+        milestone("DELIVERED", "2026-07-02T12:00:00Z", subCode="REVERTED"),
+        milestone("OUT_FOR_DELIVERY", "2026-07-31T12:00:00Z"),
+        milestone("DELIVERED", "soon"),
+        "x",
+        {"status": 5},
+    ]
+    assert tracked({"milestoneHistory": history}) == SightedFacts(Progress.DELIVERED, 0, NOON)
+    assert tracked({"milestoneHistory": history[2:]}) == SightedFacts()
+    for broken in ({}, {"milestoneHistory": {}}, {"latestMilestone": history[0]}):
+        assert tracked(broken) == SightedFacts()
 
 
 @pytest.mark.clause("2.1")

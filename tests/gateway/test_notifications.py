@@ -67,3 +67,32 @@ def test_the_tracking_number_of_a_parcel_has_the_slot_it_has_in_the_order():
     (seen,) = plan.extract({"payload": order}, call).sightings
     assert (notified.kind, notified.id, notified.slots) == (seen.kind, seen.id, seen.slots)
     assert list(notified.slots.values()) == ["1Z999"]
+
+
+@pytest.mark.clause("4")
+@pytest.mark.parametrize("begin", [str.upper, str.lower])
+def test_a_notification_whose_schema_is_not_whole_passes_with_every_string_tokenized(begin):
+    """Amazon's schema of it refers to definitions that are not there: nothing of its payload is believed."""
+
+    def named(name):
+        return begin(name[0]) + name[1:]
+
+    about = {named("SubscriptionId"): "s-1", named("NotificationId"): "n-1"}
+    tracked = {
+        "trackingNumber": "1Z999",
+        "milestones": [{"location": {"address": {"city": "Ulm"}}, "occurredAt": "2026-03-10"}],
+        "attempts": 2,
+        "isLast": True,
+    }
+    document = {
+        named("NotificationType"): "SHIPMENT_TRACKING_MILESTONE_CHANGED",
+        named("NotificationMetadata"): about,
+        named("Payload"): {"shipmentTrackingMilestoneChanged": tracked},
+    }
+    id_ = "ShipmentTrackingMilestoneChangedNotification.SHIPMENT_TRACKING_MILESTONE_CHANGED"
+    changed, sightings = tokenized(id_, document)
+    assert changed[named("NotificationMetadata")] == about
+    text = str(changed[named("Payload")])
+    assert not [value for value in ("1Z999", "Ulm", "2026-03-10") if value in text]
+    slots = [value for sighting in sightings for value in sighting.slots.values()]
+    assert {"1Z999", "Ulm", "2026-03-10"} <= set(slots)

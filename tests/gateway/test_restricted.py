@@ -151,3 +151,23 @@ def test_a_restricted_token_cannot_ask_for_another(shop: Shop) -> None:
         {"restrictedResources": [{"method": "GET", "path": f"{ORDERS}/1/address"}]},
     )
     assert answer.status == 403
+
+
+@pytest.mark.clause("1.3", "2.5")
+def test_no_app_gets_the_applications_own_token(shop: Shop) -> None:
+    """With it an app could lead notifications past the vault: its call goes with the selling partner's token."""
+    form = {
+        "grant_type": "client_credentials",
+        "scope": "sellingpartnerapi::notifications",
+        "client_id": shop.app.client_id,
+        "client_secret": shop.app.client_secret,
+    }
+    asked = shop.door.call("POST", "/auth/o2/token", {"content-type": "application/json"}, form)
+    assert (asked.status, asked.json["error"]) == (400, "invalid_scope")
+    path = "/notifications/v1/destinations"
+    assert shop.door.get(shop.app, path).status == 403
+    assert shop.door.get(shop.app, path, strongroom_inside="1").status == 403
+    received = [
+        r for r in shop.simulator.requests if r.operation == "notifications.getDestinations"
+    ]
+    assert {r.seller for r in received} == {"acme"}

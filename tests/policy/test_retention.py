@@ -19,6 +19,7 @@ from strongroom.policy.retention import (
     DeliveryFacts,
     Progress,
     SightedFacts,
+    believable,
     disposal_day,
     learn,
     pending_ends,
@@ -146,3 +147,13 @@ def test_learning_the_same_again_changes_nothing(view: SightedFacts, now: int) -
     once = learn(DeliveryFacts(), view, now)
 
     assert learn(once, view, now) == once
+
+
+@pytest.mark.clause("2.1")
+@given(sightings, instants)
+def test_an_update_that_lies_in_the_future_is_not_believed(view: SightedFacts, now: int) -> None:
+    """Answers that come after it would look old; a clock may be five minutes ahead."""
+    kept = believable(view, now)
+
+    assert kept.updated_at == (view.updated_at if view.updated_at <= now + 300 else 0)
+    assert kept._replace(updated_at=0) == view._replace(updated_at=0)

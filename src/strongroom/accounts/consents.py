@@ -207,7 +207,7 @@ class Consents:
             return Reason.TAMPERED
         if row.used_at is not None or self._was_used(row.id):
             return Reason.REPLAYED
-        if row.ended_at is not None:
+        if row.ended_at is not None or self._was_replaced(row.id, app, SellerId(row.seller_id)):
             return Reason.REVOKED
         if row.expires_at <= now:
             return Reason.EXPIRED_CREDENTIAL
@@ -244,6 +244,18 @@ class Consents:
             and entry.body.get("obj") == {"kind": ObjKind.CONSENT.value, "ref": str(id_)}
             for entry in self._audit.of_types([EventType.CONSENT_USED])
         )
+
+    def _was_replaced(self, id_: int, app: PrincipalId, seller: SellerId) -> bool:
+        """Say whether the log knows of a later consent of the same app; one whose row is gone counts as such."""
+        later = [
+            int(entry.body["obj"]["ref"])
+            for entry in self._audit.of_types([EventType.CONSENT_OPENED])
+            if entry.outcome == Outcome.SUCCESS.value and entry.body.get("seller") == seller
+        ]
+        query = sa.select(_table.c.id).where(_table.c.principal_id != app)
+        with self._database.read() as tx:
+            others = {row.id for row in tx.execute(query)}
+        return any(one > id_ and one not in others for one in later)
 
     def _digest(
         self,

@@ -40,6 +40,7 @@ OutOption = Annotated[
     typer.Option("--out", metavar="DIR", help="Write what came there, with tokens in it."),
 ]
 
+_SUBSCRIBED = ("seller", "type", "version", "state", "subscription")
 _COLUMNS = ("seller", "stream", "state", "seen", "pages", "resumed", "fault")
 
 
@@ -150,10 +151,50 @@ def sync_notifications(  # noqa: PLR0913 - its options
             metavar="ID", help="Amazon's id of the partner, in place of the first message's."
         ),
     ] = None,
+    subscribe: Annotated[
+        bool, typer.Option("--subscribe", help="Have Amazon send to this queue; takes none out.")
+    ] = False,
+    unsubscribe: Annotated[
+        bool, typer.Option("--unsubscribe", help="Have Amazon send no more to this queue.")
+    ] = False,
+    subscribed: Annotated[
+        bool, typer.Option("--subscribed", help="Show what is subscribed to this queue.")
+    ] = False,
+    types: Annotated[
+        str | None,
+        typer.Option(
+            "--type", metavar="TYPE,…", help="Of these three: which types; else ORDER_CHANGE."
+        ),
+    ] = None,
     as_name: AsOption = None,
     credential_file: CredentialOption = None,
 ) -> None:
     """Empty a queue of notifications: sealed, delivered with tokens, and only then deleted."""
+    ways = {"subscribe": subscribe, "unsubscribe": unsubscribe, "look": subscribed}
+    chosen = [way for way, is_chosen in ways.items() if is_chosen]
+    if len(chosen) > 1 or (types is not None and not chosen):
+        raise typer.BadParameter("one of --subscribe, --unsubscribe and --subscribed is wanted")
+    if chosen:
+        taking = (out, to_queue, endpoint, ca, merchant)
+        if sealed_only or any(option is not None for option in taking):
+            raise typer.BadParameter(f"--{chosen[0]} takes nothing out of the queue")
+        found = session.call(
+            "sync.subscriptions",
+            as_name=as_name,
+            credential_file=credential_file,
+            queue=queue,
+            way=chosen[0],
+            app=app,
+            sellers=_sellers(seller),
+            types=None if types is None else split(types),
+            region=region,
+        )
+        session.say(found, table(found["subscriptions"], _SUBSCRIBED))
+        for run in found["runs"]:
+            if run["fault"]:
+                session.warn(f"{run['seller']}: {run['fault']}")
+        _end(session, found)
+        return
     found = session.call(
         "sync.notifications",
         as_name=as_name,
@@ -182,6 +223,10 @@ def _whole(path: Path | None) -> str | None:
 
 def _say(session: Session, found: Json) -> None:
     session.say(found, table(found["runs"], _COLUMNS))
+    _end(session, found)
+
+
+def _end(session: Session, found: Json) -> None:
     for run in found["runs"]:
         for note in run["notes"]:
             session.warn(f"{run['seller']}: {note}")

@@ -3,9 +3,13 @@
 import re
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from strongroom.accounts import ANONYMOUS
 from strongroom.terms import Caller, SellerId
+
+INSIDE: Final = "strongroom.inside"
+"""In the scope of a call that this home makes itself; no server puts it there."""
 
 _HOST = re.compile(r"(?:[A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?").fullmatch
 
@@ -28,6 +32,8 @@ class Exchange:
     seller: SellerId | None = None
     op: str | None = None
     recorded: bool = False
+    inside: bool = False
+    """Whether this home's own work asks, and not an app."""
 
     @property
     def base(self) -> str:

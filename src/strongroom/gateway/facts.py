@@ -64,10 +64,15 @@ _NEVER: Final = "CANCELLED"
 
 # An order of ours or Amazon's that nobody will deliver: nothing remains to be done with an address.
 _MCF_ENDED: Final = frozenset({"CANCELLED", "UNFULFILLABLE", "INVALID"})
-_MCF_COMPLETE: Final = frozenset({"COMPLETE", "COMPLETEPARTIALLED", "COMPLETE_PARTIALLED"})
+_MCF_COMPLETE: Final = frozenset(
+    {"COMPLETE", "COMPLETEPARTIALLED", "COMPLETE_PARTIALLED", "COMPLETE_PARTIAL"}
+)
 _MCF_ARRIVED: Final = frozenset({"EVENT_301", "EVENT_804"})
 """Delivered; picked up from a locker."""
 _ARRIVALS: Final = frozenset({"Delivered"})
+_MILESTONES: Final = frozenset({"DELIVERED", "CUSTOMER_PICKUP_COMPLETED"})
+_NOT_SO: Final = frozenset({"PREDICTED", "REVERTED"})
+"""What a milestone says of itself that did not come to pass."""
 _AT_ONCE: Final = 1
 """The second after 1970 began: due since then."""
 
@@ -137,18 +142,16 @@ def mcf_order(result: Object) -> SightedFacts:
     An order that is not complete has parcels to come, and says nothing. Arrival dates are estimates.
     """
     order, shipments = result.get("fulfillmentOrder"), result.get("fulfillmentShipments")
-    status = _word(_inner(order, "fulfillmentOrderStatus")).upper()
-    if status in _MCF_ENDED:
-        return SightedFacts(Progress.CANCELLED)
-    if status not in _MCF_COMPLETE or type(shipments) is not list:
-        return _NOTHING
-    left = (
-        seconds(_inner(shipment, "shippingDate"))
-        for shipment in shipments
-        # The date of one that is pending is an estimate.
-        if _word(_inner(shipment, "fulfillmentShipmentStatus")).upper() == "SHIPPED"
-    )
-    return SightedFacts(Progress.SHIPPED, 0, max(left, default=0))
+    status = _inner(order, "fulfillmentOrderStatus")
+    return _left(status, shipments, "fulfillmentShipmentStatus", "shippingDate")
+
+
+def mcf_order_2026(order: Object) -> SightedFacts:
+    """Return the facts of a fulfilment order of MCF 2026-07-04, as `mcf_order` does.
+
+    Its shipments come where they were asked for.
+    """
+    return _left(order.get("status"), order.get("shipments"), "status", "shipTime")
 
 
 def mcf_notified(order: Object) -> SightedFacts:
@@ -169,6 +172,37 @@ def shipping_tracking(result: Object) -> SightedFacts:
         return _NOTHING
     forward = [e for e in history if _inner(e, "shipmentType") != "RETURNS"]
     return _arrival({"eventHistory": forward}, "eventHistory", "eventCode", "eventTime", _ARRIVALS)
+
+
+def tracked(detail: Object) -> SightedFacts:
+    """Return the facts of a parcel of the Tracking API, by its milestones; of several arrivals the first."""
+    history = detail.get("milestoneHistory")
+    if type(history) is not list:
+        return _NOTHING
+    told = (
+        seconds(_inner(milestone, "occurredAt"))
+        for milestone in history
+        if _word(_inner(status := _inner(milestone, "status"), "code")) in _MILESTONES
+        and _word(_inner(status, "subCode")) not in _NOT_SO
+    )
+    first = min((moment for moment in told if moment), default=0)
+    return SightedFacts(Progress.DELIVERED, 0, first) if first else _NOTHING
+
+
+def _left(said: Json, shipments: Json, status: str, at: str) -> SightedFacts:
+    """Return what an order of MCF that says `said` tells of its last parcel, or that there will be none."""
+    word = _word(said).upper()
+    if word in _MCF_ENDED:
+        return SightedFacts(Progress.CANCELLED)
+    if word not in _MCF_COMPLETE or type(shipments) is not list:
+        return _NOTHING
+    left = (
+        seconds(_inner(shipment, at))
+        for shipment in shipments
+        # The date of one that is pending is an estimate.
+        if _word(_inner(shipment, status)).upper() == "SHIPPED"
+    )
+    return SightedFacts(Progress.SHIPPED, 0, max(left, default=0))
 
 
 def _arrival(view: Object, list_: str, code: str, at: str, arrived: frozenset[str]) -> SightedFacts:
@@ -231,8 +265,10 @@ READERS: Final[Mapping[str, Callable[[Object], SightedFacts]]] = {
     "order_change": order_change,
     "easy_ship": easy_ship,
     "mcf_order": mcf_order,
+    "mcf_order_2026": mcf_order_2026,
     "mcf_notified": mcf_notified,
     "mcf_package": mcf_package,
     "shipping_tracking": shipping_tracking,
+    "tracked": tracked,
 }
 """By the name a model file gives."""

@@ -15,6 +15,7 @@ from typing import Any, Final, TypeVar
 import orjson
 
 from strongroom.errors import Unavailable
+from strongroom.gateway.exchange import INSIDE
 from strongroom.gateway.proxy import Gateway
 from strongroom.terms import PrincipalId, SellerId
 
@@ -152,6 +153,7 @@ class Line:
             "query_string": query.encode("ascii"),
             "headers": headers,
             "client": (_ADDRESS, 0),
+            INSIDE: True,
         }
         heard = _Hearing(body, take)
         await self._gateway(scope, heard.receive, heard.send)

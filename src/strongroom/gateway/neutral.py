@@ -3,11 +3,14 @@
 import re
 from typing import Any, Final
 
+import orjson
+
 from strongroom.gateway.extraction import Json
 
 MAX_ERRORS: Final = 20
 """Errors of one answer that are passed on; clients read the first."""
 
+_MAX_ERROR_BYTES: Final = 256 * 1024
 _CODE: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}").fullmatch
 
 _SENTENCES: Final = {
@@ -48,6 +51,16 @@ _STANDARD: Final = frozenset(
         "Your request has been throttled.",
     }
 )
+
+
+def error_document(body: bytes) -> Json:
+    """Return an error's body as far as it can be read; only its codes are of use."""
+    if len(body) > _MAX_ERROR_BYTES:
+        return None
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return None
 
 
 def neutral_errors(body: Json, status: int) -> dict[str, Any]:

@@ -72,6 +72,11 @@ class Notices:
         self._known = _by_type(Catalogue.notifications())
         self._plans: dict[str, transform.Plan] = {}
 
+    @property
+    def types(self) -> frozenset[str]:
+        """Return the types whose schema is known."""
+        return frozenset(self._known)
+
     def read(self, body: bytes) -> Notice:
         """Return the notification of a message. Raises: NotPassed."""
         if len(body) > LARGEST_BYTES or too_many_containers(body, _MOST_CONTAINERS):

@@ -7,7 +7,7 @@ missing role makes Amazon refuse all of them.
 
 import asyncio
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from http import HTTPStatus
@@ -33,6 +33,9 @@ _REFUSED_SECONDS: Final = 600.0
 
 _TOKEN: Final = re.compile(r"[!-~]{1,4096}")
 _EXPIRED: Final = re.compile(rb"access token you provided (has expired|is revoked)", re.IGNORECASE)
+_NOTIFICATIONS: Final = "sellingpartnerapi::notifications"
+"""The one scope that is asked for without a selling partner's grant."""
+
 _FORM: Final = "application/x-www-form-urlencoded;charset=UTF-8"
 
 
@@ -57,6 +60,7 @@ class _Wallet:
 
     line: Line
     access: _Permit | None = None
+    grantless: _Permit | None = None
     restricted: dict[tuple[str, frozenset[str]], _Permit] = field(default_factory=dict)
     refused: dict[str, float] = field(default_factory=dict)
     """Element, or operation id, and until when it is not asked for."""
@@ -142,11 +146,23 @@ class Permits:
         except RoleMissing:
             raise _no_role() from None
 
+    async def grantless(self, line: Line) -> str:
+        """Return the application's own token for notifications, which is no selling partner's. Raises: Refusal."""
+        wallet = self._wallet(line)
+        known = wallet.grantless
+        # Not under the lock: two that ask at once cost one call too many, not a wrong answer.
+        if known is None or known.ends_at <= _now():
+            form = {"grant_type": "client_credentials", "scope": _NOTIFICATIONS}
+            known = wallet.grantless = await _fetch(line, form)
+        return known.token
+
     def forget_access(self, line: Line, token: str) -> None:
         """Drop an access token that Amazon calls expired, unless somebody has renewed it already."""
         wallet = self._wallet(line)
         if wallet.access is not None and wallet.access.token == token:
             wallet.access = None
+        if wallet.grantless is not None and wallet.grantless.token == token:
+            wallet.grantless = None
 
     def forget_restricted(
         self, line: Line, operation: Operation, elements: frozenset[str], token: str
@@ -246,16 +262,21 @@ async def fetch_access(line: Line, refresh_token: str | None = None) -> _Permit:
         raise upstream_failed(
             502, "The selling partner has not consented yet.", Reason.WRONG_CREDENTIAL
         )
-    form = urlencode(
-        {
-            "grant_type": "refresh_token",
-            "refresh_token": credentials.refresh_token,
-            "client_id": credentials.client_id,
-            "client_secret": credentials.client_secret,
-        }
-    )
+    form = {"grant_type": "refresh_token", "refresh_token": credentials.refresh_token}
+    return await _fetch(line, form)
+
+
+async def _fetch(line: Line, form: Mapping[str, str]) -> _Permit:
+    """Return the access token that Login with Amazon gives for a form and the application's secret. Raises: Refusal."""
+    credentials = line.seller.credentials
+    whole = {
+        **form,
+        "client_id": credentials.client_id,
+        "client_secret": credentials.client_secret,
+    }
     headers = {"content-type": _FORM}
-    reply = await line.send("POST", line.seller.lwa_url, headers=headers, body=form.encode())
+    body = urlencode(whole).encode()
+    reply = await line.send("POST", line.seller.lwa_url, headers=headers, body=body)
     if reply.status in (400, 401, 403):
         raise upstream_failed(
             502,

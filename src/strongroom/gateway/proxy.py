@@ -30,8 +30,7 @@ from strongroom.gateway.consent import as_lwa, compare_account, exchange_code
 from strongroom.gateway.documents.door import DocumentDoor, is_link
 from strongroom.gateway.documents.fetching import DocumentLimits
 from strongroom.gateway.documents.links import Links
-from strongroom.gateway.exchange import Exchange
-from strongroom.gateway.extraction import Json
+from strongroom.gateway.exchange import INSIDE, Exchange
 from strongroom.gateway.lwa import (
     Code,
     Doorman,
@@ -41,6 +40,7 @@ from strongroom.gateway.lwa import (
     elements_for,
     parse_resources,
 )
+from strongroom.gateway.neutral import error_document
 from strongroom.gateway.outgoing import (
     Asking,
     Outgoing,
@@ -71,7 +71,6 @@ _BODY_SECONDS: Final = 10.0
 
 _ONCE: Final = (b"x-amz-access-token", b"x-strongroom-purpose", b"content-length")
 
-_MAX_ERROR_BYTES: Final = 256 * 1024
 _MAX_ADDRESSES: Final = 1024
 
 _UNRECORDED: Final = answers.amazon_error(
@@ -189,6 +188,7 @@ class Gateway:
             version=scope.get("http_version", "1.1"),
             address=client[0] if client else "",
             src_ip=self._pseudonym(client[0]) if client else None,
+            inside=INSIDE in scope,
         )
 
     def _pseudonym(self, address: str) -> str:
@@ -361,7 +361,13 @@ class Gateway:
             line = await self._lines.line(bearer.seller)
             for last in (False, True):
                 asked_at = self._clock()
-                reply = await self._call(line, operation, sent, elements=elements)
+                reply = await self._call(
+                    line,
+                    operation,
+                    sent,
+                    elements=elements,
+                    grantless=operation.grantless and exchange.inside,
+                )
                 self._tell_delivered(exchange, asking, Outcome.SUCCESS)
                 if not (reply.succeeded and reply.body and operation.has_response):
                     break
@@ -410,12 +416,15 @@ class Gateway:
         sent: Sent,
         *,
         elements: frozenset[str] | None = None,
+        grantless: bool = False,
     ) -> Reply:
         """Return Amazon's answer; a token that Amazon calls expired is renewed once."""
         headers = dict(sent.headers)
         url = line.endpoint + sent.path + (f"?{sent.query}" if sent.query else "")
         for last in (False, True):
-            if elements is None:
+            if grantless:
+                token = await self._permits.grantless(line)
+            elif elements is None:
                 token = await self._permits.access(line)
             else:
                 token, shown = await self._permits.restricted(line, operation, elements, sent.path)
@@ -495,7 +504,7 @@ class Gateway:
         headers = answers.passed_headers(reply.headers)
         request_id = answers.request_id_of(reply.headers)
         if reply.failed:
-            body = orjson.dumps(transform.neutral_errors(_error_document(reply.body), status))
+            body = orjson.dumps(transform.neutral_errors(error_document(reply.body), status))
             answer = Answer(status, body, (_JSON, *headers), request_id)
         else:
             # What no model describes does not pass.
@@ -578,16 +587,6 @@ async def _read_body(exchange: Exchange, receive: Receive, limit: int) -> bytes:
         raise Refusal(
             answers.amazon_error(408, "The request took too long."), Reason.MALFORMED_REQUEST
         ) from None
-
-
-def _error_document(body: bytes) -> Json:
-    """Return an error's body as far as it can be read; only its codes are of use."""
-    if len(body) > _MAX_ERROR_BYTES:
-        return None
-    try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return None
 
 
 def _too_large() -> Refusal:

@@ -11,6 +11,7 @@ from strongroom.sync import Run, Wanted
 from strongroom.sync.notifications import STREAM
 from strongroom.sync.queue import Place
 from strongroom.sync.reports import check_options, check_type
+from strongroom.sync.subscribing import SUBSCRIPTIONS, Way
 from strongroom.terms import AuthMethod
 
 _MERCHANT: Final = re.compile(r"[A-Z0-9]{5,32}")
@@ -79,6 +80,43 @@ def _sync_notifications(  # noqa: PLR0913 - what the command takes
     return _told(wanted, runs)
 
 
+@operation("sync.subscriptions")
+def _sync_subscriptions(
+    call: Call,
+    *,
+    queue: str,
+    way: str,
+    app: str | None = None,
+    sellers: list[str] | None = None,
+    types: list[str] | None = None,
+    region: str | None = None,
+) -> Json:
+    if call.caller.auth is not AuthMethod.CONSOLE:
+        # Where Amazon sends notifications, and whether it goes on, is nobody else's to say.
+        _refused(call, SUBSCRIPTIONS)
+        raise Denied("only the console subscribes and unsubscribes")
+    try:
+        asked = Way(way)
+    except ValueError:
+        raise Malformed("it is to look, to subscribe or to unsubscribe") from None
+    wanted = _wanted(call, app, sellers, None, None)
+    place = Place.parse(queue, region=region)
+    runs, found = call.system.sync.subscriptions(
+        wanted, place, tuple(types or ()), asked, call.caller, call.progress
+    )
+    shown = [
+        {
+            "seller": one.seller,
+            "type": one.kind.type,
+            "version": one.kind.version,
+            "state": one.state,
+            "subscription": one.subscription,
+        }
+        for one in found
+    ]
+    return {**_told(wanted, runs), "subscriptions": shown}
+
+
 def _refuse_unset(
     call: Call, queue: str, to: str | None, region: str | None, others: tuple[str | None, ...]
 ) -> None:
@@ -94,15 +132,19 @@ def _refuse_unset(
     allowed = {(said.queue, way, said.region) for way in ("", said.notifications_to)}
     if named in allowed and not any(others):
         return
+    _refused(call, STREAM)
+    raise Denied("only the console names another queue than the settings do", hint="set sync.queue")
+
+
+def _refused(call: Call, stream: str) -> None:
     event = Event(
         EventType.SYNC_STARTED,
         Outcome.DENIED,
         call.caller,
         reason=Reason.NOT_AUTHORIZED,
-        op=f"sync.{STREAM}",
+        op=f"sync.{stream}",
     )
     call.system.audit.record(event, now=call.now)
-    raise Denied("only the console names another queue than the settings do", hint="set sync.queue")
 
 
 def _wanted(

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from strongroom.errors import Malformed
+from strongroom.policy import whole
 from strongroom.terms import Scalar
 
 LARGEST: Final = 32 * 1024 * 1024
@@ -19,18 +20,7 @@ LARGEST: Final = 32 * 1024 * 1024
 
 UNKNOWN: Final = "application/octet-stream"
 
-_PDF: Final = "application/pdf"
-_ZPL: Final = "application/zpl"
-_BEGINS: Final = (
-    (b"%PDF-", _PDF, "pdf"),
-    (b"\x89PNG\r\n\x1a\n", "image/png", "png"),
-    (b"\xff\xd8\xff", "image/jpeg", "jpg"),
-    (b"GIF8", "image/gif", "gif"),
-    (b"^XA", _ZPL, "zpl"),
-    (b"CT~~", _ZPL, "zpl"),
-    (b"PK\x03\x04", "application/zip", "zip"),
-)
-FORMS: Final = (*dict.fromkeys(kind for _mark, kind, _suffix in _BEGINS), UNKNOWN)
+FORMS: Final = (*dict.fromkeys(form.content_type for form in whole.FORMS), UNKNOWN)
 """Every content type that a document is handed out with."""
 
 _GZIP: Final = b"\x1f\x8b"
@@ -116,14 +106,14 @@ def _unpacked(content: bytes) -> bytes:
 def _form(content: bytes) -> tuple[str, str]:
     begin = content.lstrip()[:16]
     return next(
-        ((kind, suffix) for mark, kind, suffix in _BEGINS if begin.startswith(mark)),
+        ((form.content_type, form.suffix) for form in whole.FORMS if begin.startswith(form.mark)),
         (UNKNOWN, "bin"),
     )
 
 
 def _pages(content: bytes, content_type: str) -> int | None:
-    if content_type == _PDF:
+    if content_type == whole.PDF:
         return len(_PAGE.findall(content)) or None
-    if content_type == _ZPL:
+    if content_type == whole.ZPL:
         return content.count(b"^XA") or None
     return 1 if content_type.startswith("image/") else None

@@ -34,6 +34,9 @@ class Progress(IntEnum):
     """No order: counted from when it was last seen."""
 
 
+_CLOCKS_DIFFER: Final = 300
+"""Seconds by which Amazon's clock may be ahead of ours."""
+
 _PENDING_SECONDS: Final = int(PENDING_WINDOW.total_seconds())
 # A tuple: finding a member by identity is quicker than by its hash.
 _FIRST_SEEN: Final = Progress.FIRST_SEEN
@@ -106,6 +109,11 @@ def unconfirmed(seen: SightedFacts) -> SightedFacts:
     """Return what a message tells that anybody may have put there: nothing is destroyed because it says "cancelled"."""
     ends = seen.status is Progress.CANCELLED
     return seen._replace(status=Progress.UNKNOWN) if ends else seen
+
+
+def believable(seen: SightedFacts, now: int) -> SightedFacts:
+    """Return what a document told, without an update that lies in the future: all that came after it would look old."""
+    return seen if seen.updated_at <= now + _CLOCKS_DIFFER else seen._replace(updated_at=0)
 
 
 def is_undated(seen: SightedFacts) -> bool:

@@ -15,21 +15,12 @@ from strongroom.errors import Malformed
 from strongroom.feeds.parties import Answers
 from strongroom.leaks.shapes import Kind as ShapeKind
 from strongroom.leaks.shapes import shapes
+from strongroom.policy.whole import LABELS, TEXT_MARKS, ZPL_MARKS
 from strongroom.relay.bodies import Digits, Kind, rewrite
 from strongroom.relay.echoes import Echoes
 
-LABELS: Final = {
-    "application/pdf": (b"%PDF-",),
-    "image/png": (b"\x89PNG\r\n\x1a\n",),
-    "image/gif": (b"GIF8",),
-    "image/jpeg": (b"\xff\xd8\xff",),
-    "application/zpl": (b"^XA", b"CT~~"),
-    "application/x-zpl": (b"^XA", b"CT~~"),
-    "x-application/zpl": (b"^XA", b"CT~~"),
-    "text/zpl": (b"^XA", b"CT~~"),
-}
-"""Types of documents that are kept whole, each with how one begins."""
-
+_ZPL: Final = tuple(mark.decode() for mark in ZPL_MARKS)
+_TEXTS: Final = tuple(mark.decode() for mark in TEXT_MARKS)
 MOST_FRESH: Final = 400
 _LONGEST_TEXT: Final = 16 * 1024
 """A longer text is a document, whatever it says."""
@@ -168,7 +159,8 @@ def _has_shape(text: str) -> bool:
 
 def writes_labels(echoes: Echoes) -> bool:
     """Tell whether the app wrote what begins like a label: what comes back so may be its own text, with values."""
-    return any(mark in text for text in echoes.own for mark in ("^XA", "CT~~", "data:")) or any(
+    marks = (*_ZPL, "data:")
+    return any(mark in text for text in echoes.own for mark in marks) or any(
         map(_is_label, echoes.own)
     )
 
@@ -198,7 +190,7 @@ def _says_whose(name: str) -> bool:
 
 def _is_label(text: str) -> bool:
     """Tell whether a text is a label: plain, as a data URL, or in Base64."""
-    if text.lstrip().startswith(("^XA", "CT~~", "%PDF-")) or _DATA_URL.fullmatch(text.lstrip()):
+    if text.lstrip().startswith(_TEXTS) or _DATA_URL.fullmatch(text.lstrip()):
         return True
     packed = _packed(text)
     if len(packed) < _HEAD * 2:

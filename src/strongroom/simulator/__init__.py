@@ -1,7 +1,8 @@
 """A pretend SP-API over TLS for the demo and the tests; it shares nothing with the rest.
 
-It serves Amazon's token endpoint, the Tokens, Orders v0, Orders 2026-01-01 and Sellers
-operations over synthetic orders, with usage plans and faults that can be switched on.
+It serves Amazon's token endpoint and over synthetic orders the operations of Tokens, Orders, Sellers, Reports, Feeds,
+labels (Merchant Fulfillment, Shipping v2, Easy Ship, Vendor Direct Fulfillment), Fulfillment Outbound, Messaging and
+Notifications that real flows need, with usage plans and faults that can be switched on.
 """
 
 from strongroom.simulator.config import (
@@ -14,6 +15,7 @@ from strongroom.simulator.config import (
     SimulatorConfig,
 )
 from strongroom.simulator.marking import Marker
+from strongroom.simulator.notices import Told
 from strongroom.simulator.orders import Order
 from strongroom.simulator.runner import run
 from strongroom.simulator.simulator import Simulator
@@ -29,5 +31,6 @@ __all__ = [
     "SellerAccount",
     "Simulator",
     "SimulatorConfig",
+    "Told",
     "run",
 ]

@@ -30,9 +30,10 @@ LIFETIME = timedelta(hours=1)
 MOST_RESOURCES = 50
 CODE_LIFETIME = timedelta(minutes=5)
 
+NOTIFICATIONS: Final = "sellingpartnerapi::notifications"
 _SCOPES = frozenset(
     {
-        "sellingpartnerapi::notifications",
+        NOTIFICATIONS,
         "sellingpartnerapi::migration",
         "sellingpartnerapi::client_credential:rotation",
     }
@@ -55,6 +56,7 @@ _ELSEWHERE = (
     ("GET", template_pattern("/mfn/v0/shipments/{shipmentId}")),
     ("DELETE", template_pattern("/mfn/v0/shipments/{shipmentId}")),
     ("POST", template_pattern("/mfn/v0/shipments")),
+    ("POST", template_pattern("/easyShip/2022-03-23/packages/bulk")),
     ("GET", re.compile(r"/reports/2021-06-30/documents/[^/{}]+")),
 )
 _METHODS = frozenset({"GET", "PUT", "POST", "DELETE"})
@@ -75,11 +77,13 @@ class Resource:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Whom a token stands for; `resources` is set for an RDT, `account` unset if grantless."""
+    """Whom a token stands for; `resources` is set for an RDT; a grantless one is its application's."""
 
-    account: SellerAccount | None
+    account: SellerAccount
     expires_at: datetime
     resources: tuple[Resource, ...] | None = None
+    scopes: frozenset[str] = frozenset()
+    """Of a grantless token, whose `account` is any of its application's."""
 
 
 class TokenOffice:
@@ -119,7 +123,7 @@ class TokenOffice:
                 raise LwaError(
                     400, "invalid_scope", "The requested scope is invalid, unknown, or malformed"
                 )
-            return self._access_token(None), None
+            return self._access_token(mine[0], frozenset(scope.split())), None
         if grant_type == "authorization_code":
             return self._redeem(form, mine)
         refresh = _required(form, "refresh_token")
@@ -148,7 +152,8 @@ class TokenOffice:
     ) -> tuple[SellerAccount, frozenset[str]]:
         """Return the seller and the data elements the caller may see. Raises: SpApiError 403."""
         account = caller.account
-        if account is None:
+        needed = frozenset({NOTIFICATIONS}) if operation.grantless else frozenset[str]()
+        if not needed <= caller.scopes or bool(needed) != bool(caller.scopes):
             raise unauthorized()
         if caller.resources is None:
             if operation.restricted:
@@ -202,9 +207,9 @@ class TokenOffice:
         self._refreshed[refresh] = account
         return {**self._access_token(account), "refresh_token": refresh}, account
 
-    def _access_token(self, account: SellerAccount | None) -> Json:
+    def _access_token(self, account: SellerAccount, scopes: frozenset[str] = frozenset()) -> Json:
         token = "Atza|" + self._text()
-        self._callers[token] = Caller(account, self._clock() + LIFETIME)
+        self._callers[token] = Caller(account, self._clock() + LIFETIME, None, scopes)
         return {
             "access_token": token,
             "token_type": "bearer",
@@ -242,7 +247,12 @@ def _parse_resource(entry: object) -> Resource:
         raise invalid_input("Invalid dataElements in restrictedResources")
     found = find_operation(method, path)
     operation = found[0].id if found else ""
-    known = operation in _WITH_ELEMENTS or operation in _OPERATION_ROLES
+    known = (
+        operation in _WITH_ELEMENTS
+        or operation in _OPERATION_ROLES
+        # A vendor's paths are restricted one by one and all together.
+        or (operation.startswith("vendor") and found is not None and found[0].restricted)
+    )
     if not known and not any(m == method and p.fullmatch(path) for m, p in _ELSEWHERE):
         raise invalid_input("Application do not have access to some or all requested resource")
     if bool(elements) != (operation in _WITH_ELEMENTS):

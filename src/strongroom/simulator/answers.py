@@ -20,8 +20,11 @@ from strongroom.simulator.config import (
     MARKETPLACE_US,
     SellerAccount,
 )
+from strongroom.simulator.easy_ship import EasyShip
 from strongroom.simulator.errors import invalid_input, not_found, unauthorized
-from strongroom.simulator.operations import Operation
+from strongroom.simulator.messages import Messages
+from strongroom.simulator.notices import Notices
+from strongroom.simulator.operations import MESSAGES, Operation
 from strongroom.simulator.orders import Item, Order, Outline
 from strongroom.simulator.outbound import Outbound
 from strongroom.simulator.parcels import Parcels
@@ -36,6 +39,7 @@ from strongroom.simulator.queries import (
 )
 from strongroom.simulator.reports import Cabinet
 from strongroom.simulator.shapes import Json, instant, present
+from strongroom.simulator.vendor import Vendor
 
 ITEMS_PER_PAGE = 10
 
@@ -52,11 +56,24 @@ class Call:
     """A permitted request: by whom, for what, with which data elements."""
 
     operation: Operation
-    account: SellerAccount
+    account: SellerAccount  # of a grantless call, any of the application's
     elements: frozenset[str]
     path: Mapping[str, str]
     query: Mapping[str, str]
     document: object  # the parsed body, if any
+
+
+@dataclass(frozen=True, slots=True)
+class Rooms:
+    """What answers the calls that are about more than orders."""
+
+    cabinet: Cabinet
+    parcels: Parcels
+    outbound: Outbound
+    messages: Messages
+    easy_ship: EasyShip
+    vendor: Vendor
+    notices: Notices
 
 
 class Answers:
@@ -67,12 +84,11 @@ class Answers:
         book: OrderBook,
         office: TokenOffice,
         pages: PageTokens,
-        cabinet: Cabinet,
-        parcels: Parcels,
-        outbound: Outbound,
+        rooms: Rooms,
         clock: Callable[[], datetime],
     ) -> None:
         """Read orders from `book`, issue restricted tokens at `office`."""
+        cabinet = rooms.cabinet
         self._book = book
         self._office = office
         self._pages = pages
@@ -108,8 +124,12 @@ class Answers:
             "InvoicesApiModel_2024-06-19.getInvoicesDocument": lambda c: cabinet.get_invoices(
                 c.account, c.path["invoicesDocumentId"]
             ),
-            **_of_parcels(parcels),
-            **_of_outbound(outbound),
+            **_of_parcels(rooms.parcels),
+            **_of_outbound(rooms.outbound),
+            **_of_messages(rooms.messages),
+            **_of_easy_ship(rooms.easy_ship),
+            **_of_vendor(rooms.vendor),
+            **_of_notices(rooms.notices),
         }
 
     def answer(self, call: Call) -> Json:
@@ -283,6 +303,86 @@ def _of_outbound(outbound: Outbound) -> dict[str, Callable[[Call], Json]]:
         f"{model}.listAllFulfillmentOrders": lambda c: outbound.list(c.account),
         f"{model}.getFulfillmentOrder": lambda c: outbound.get(
             c.account, c.path["sellerFulfillmentOrderId"]
+        ),
+    }
+
+
+def _of_messages(messages: Messages) -> dict[str, Callable[[Call], Json]]:
+    def sending(action: str) -> Callable[[Call], Json]:
+        return lambda c: messages.send(c.account, c.path["amazonOrderId"], action, c.document)
+
+    return {
+        "messaging.getMessagingActionsForOrder": lambda c: messages.get_actions(
+            c.account, c.path["amazonOrderId"]
+        ),
+        "messaging.GetAttributes": lambda c: messages.get_attributes(
+            c.account, c.path["amazonOrderId"]
+        ),
+        **{f"messaging.{name}": sending(action) for name, action in MESSAGES.items()},
+    }
+
+
+def _of_easy_ship(easy_ship: EasyShip) -> dict[str, Callable[[Call], Json]]:
+    model = "easyShip_2022-03-23"
+    return {
+        f"{model}.listHandoverSlots": lambda c: easy_ship.list_slots(c.account, c.document),
+        f"{model}.getScheduledPackage": lambda c: easy_ship.get(c.account, c.query),
+        f"{model}.createScheduledPackage": lambda c: easy_ship.create(c.account, c.document),
+        f"{model}.updateScheduledPackages": lambda c: easy_ship.update(c.account, c.document),
+        f"{model}.createScheduledPackageBulk": lambda c: easy_ship.create_bulk(
+            c.account, c.document
+        ),
+    }
+
+
+def _of_vendor(vendor: Vendor) -> dict[str, Callable[[Call], Json]]:
+    orders = "vendorDirectFulfillmentOrders_2021-12-28"
+    shipping = "vendorDirectFulfillmentShipping_2021-12-28"
+    number = "purchaseOrderNumber"
+    return {
+        f"{orders}.getOrders": lambda c: vendor.get_orders(c.account, c.query),
+        f"{orders}.getOrder": lambda c: vendor.get_order(c.account, c.path[number]),
+        f"{orders}.submitAcknowledgement": lambda c: vendor.acknowledge(c.account, c.document),
+        f"{shipping}.getShippingLabels": lambda c: vendor.get_labels(c.account, c.query),
+        f"{shipping}.submitShippingLabelRequest": lambda c: vendor.request_labels(
+            c.account, c.document
+        ),
+        f"{shipping}.getShippingLabel": lambda c: vendor.get_label(c.account, c.path[number]),
+        f"{shipping}.createShippingLabels": lambda c: vendor.create_labels(
+            c.account, c.path[number], c.document
+        ),
+        f"{shipping}.getPackingSlip": lambda c: vendor.get_slip(c.account, c.path[number]),
+        f"{shipping}.submitShipmentConfirmations": lambda c: vendor.confirm(c.account, c.document),
+        "vendorDirectFulfillmentTransactions_2021-12-28.getTransactionStatus": lambda c: (
+            vendor.get_transaction(c.account, c.path["transactionId"])
+        ),
+    }
+
+
+def _of_notices(notices: Notices) -> dict[str, Callable[[Call], Json]]:
+    type_, id_ = "notificationType", "subscriptionId"
+    return {
+        "notifications.createDestination": lambda c: notices.create_destination(
+            c.account, c.document
+        ),
+        "notifications.getDestinations": lambda c: notices.get_destinations(c.account),
+        "notifications.getDestination": lambda c: notices.get_destination(
+            c.account, c.path["destinationId"]
+        ),
+        "notifications.deleteDestination": lambda c: notices.delete_destination(
+            c.account, c.path["destinationId"]
+        ),
+        "notifications.createSubscription": lambda c: notices.subscribe(
+            c.account, c.path[type_], c.document
+        ),
+        "notifications.getSubscription": lambda c: notices.get_subscription(
+            c.account, c.path[type_], c.query
+        ),
+        "notifications.getSubscriptionById": lambda c: notices.get_subscription_by_id(
+            c.account, c.path[type_], c.path[id_]
+        ),
+        "notifications.deleteSubscriptionById": lambda c: notices.unsubscribe(
+            c.account, c.path[type_], c.path[id_]
         ),
     }
 

@@ -12,7 +12,7 @@ import random
 import threading
 from bisect import bisect_left, bisect_right
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Final, Literal
 
@@ -46,6 +46,8 @@ class OrderBook:
         """Make the outlines of all orders as of the clock's present instant."""
         self._config = config
         self._lock = threading.RLock()
+        self.changed: Callable[[str], None] = _nobody
+        """Hears the id of each order that is changed."""
         self._changes: dict[str, dict[str, str | float]] = {}
         self._retired: list[Marker] = []
         self._cache: OrderedDict[str, Order] = OrderedDict()
@@ -139,6 +141,7 @@ class OrderBook:
             if delivered_at is not None:
                 heapq.heappush(self._under_way, (delivered_at, order_id))
             self._forget(outline)
+        self.changed(order_id)
 
     def truth(self, order_id: str) -> dict[str, str | float]:
         """Return every personal value Amazon would show of the order. Raises: KeyError."""
@@ -207,6 +210,10 @@ class OrderBook:
             **{slot: str(v) for slot, v in changes if len(str(v)) >= MARKER_CHARACTERS},
         }
         return [Marker(text, outline.order_id, slot) for slot, text in marks.items()]
+
+
+def _nobody(_order_id: str) -> None:
+    """Hear nothing."""
 
 
 def _shows_personal_data(outline: Outline) -> bool:

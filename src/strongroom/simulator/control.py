@@ -1,7 +1,8 @@
 """The simulator's own HTTP endpoints under `/_control/`, for tests in another process.
 
 `POST` and `DELETE /_control/faults`; `GET /_control/markers`, `/_control/orders`,
-`/_control/requests`, `/_control/truth/{orderId}`; `POST /_control/orders/{orderId}`.
+`/_control/requests`, `/_control/truth/{orderId}`; `POST /_control/orders/{orderId}`;
+`POST /_control/notifications`: takes what was told since the last time.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from strongroom.simulator.book import OrderBook
 from strongroom.simulator.config import Fault, ReceivedRequest
 from strongroom.simulator.faults import FaultBoard
 from strongroom.simulator.marking import Marker
+from strongroom.simulator.notices import Notices
 from strongroom.simulator.orders import STATUSES
 from strongroom.simulator.shapes import Json, instant
 
@@ -28,11 +30,16 @@ class Control:
     """Answers control requests."""
 
     def __init__(
-        self, book: OrderBook, board: FaultBoard, received: Callable[[], list[ReceivedRequest]]
+        self,
+        book: OrderBook,
+        board: FaultBoard,
+        notices: Notices,
+        received: Callable[[], list[ReceivedRequest]],
     ) -> None:
         """Act on these parts."""
         self._book = book
         self._board = board
+        self._notices = notices
         self._received = received
 
     def answer(self, method: str, path: str, body: bytes) -> _Answer:
@@ -55,6 +62,10 @@ class Control:
             case ("DELETE", "faults"):
                 self._board.clear()
                 return 200, {}
+            case ("POST", "notifications"):
+                told = self._notices.take()
+                rows = [{"arn": one.arn, "notification": one.notification} for one in told]
+                return 200, {"notifications": rows}
             case ("POST", "orders", order_id):
                 return self._update(order_id, orjson.loads(body))
         raise KeyError("/".join(parts))

@@ -20,6 +20,25 @@ _MFN = "/mfn/v0"
 _SHIPPING = "/shipping/v2/shipments"
 _MCF = "/fba/outbound/2020-07-01/fulfillmentOrders"
 _OUTBOUND = "fulfillmentOutbound_2020-07-01"
+_MESSAGING = "/messaging/v1/orders/{amazonOrderId}"
+_EASY_SHIP = "/easyShip/2022-03-23"
+_VENDOR = "/vendor/directFulfillment"
+_VENDOR_ORDERS = "vendorDirectFulfillmentOrders_2021-12-28"
+_VENDOR_SHIPPING = "vendorDirectFulfillmentShipping_2021-12-28"
+_VENDOR_TRANSACTIONS = "vendorDirectFulfillmentTransactions_2021-12-28"
+_NOTICES = "/notifications/v1"
+MESSAGES = {
+    "confirmCustomizationDetails": "confirmCustomizationDetails",
+    "createConfirmDeliveryDetails": "confirmDeliveryDetails",
+    "createLegalDisclosure": "legalDisclosure",
+    "createConfirmOrderDetails": "confirmOrderDetails",
+    "createConfirmServiceDetails": "confirmServiceDetails",
+    "CreateWarranty": "warranty",
+    "createDigitalAccessKey": "digitalAccessKey",
+    "createUnexpectedProblem": "unexpectedProblem",
+    "sendInvoice": "invoice",
+}
+"""Operations that send a message, and how their paths end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +52,7 @@ class Operation:
     rate: float
     burst: float
     restricted: bool = False  # an access token alone is refused
+    grantless: bool = False  # an application's own token, no seller's
 
     @property
     def id(self) -> str:
@@ -163,6 +183,121 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(_OUTBOUND, "createFulfillmentOrder", "POST", _MCF, 2, 30),
     Operation(_OUTBOUND, "listAllFulfillmentOrders", "GET", _MCF, 2, 30),
     Operation(_OUTBOUND, "getFulfillmentOrder", "GET", _MCF + "/{sellerFulfillmentOrderId}", 2, 30),
+    Operation("messaging", "getMessagingActionsForOrder", "GET", _MESSAGING, 1, 5),
+    Operation("messaging", "GetAttributes", "GET", _MESSAGING + "/attributes", 1, 5),
+    *(
+        Operation("messaging", name, "POST", f"{_MESSAGING}/messages/{action}", 1, 5)
+        for name, action in MESSAGES.items()
+    ),
+    Operation("easyShip_2022-03-23", "listHandoverSlots", "POST", _EASY_SHIP + "/timeSlot", 1, 5),
+    Operation("easyShip_2022-03-23", "getScheduledPackage", "GET", _EASY_SHIP + "/package", 1, 5),
+    Operation(
+        "easyShip_2022-03-23", "createScheduledPackage", "POST", _EASY_SHIP + "/package", 1, 5
+    ),
+    Operation(
+        "easyShip_2022-03-23", "updateScheduledPackages", "PATCH", _EASY_SHIP + "/package", 1, 5
+    ),
+    Operation(
+        "easyShip_2022-03-23",
+        "createScheduledPackageBulk",
+        "POST",
+        _EASY_SHIP + "/packages/bulk",
+        1,
+        5,
+        restricted=True,
+    ),
+    *(
+        Operation(model, name, method, _VENDOR + path, 10, 10, restricted=restricted)
+        for model, name, method, path, restricted in (
+            (_VENDOR_ORDERS, "getOrders", "GET", "/orders/2021-12-28/purchaseOrders", True),
+            (
+                _VENDOR_ORDERS,
+                "getOrder",
+                "GET",
+                "/orders/2021-12-28/purchaseOrders/{purchaseOrderNumber}",
+                True,
+            ),
+            (
+                _VENDOR_ORDERS,
+                "submitAcknowledgement",
+                "POST",
+                "/orders/2021-12-28/acknowledgements",
+                False,
+            ),
+            (
+                _VENDOR_SHIPPING,
+                "getShippingLabels",
+                "GET",
+                "/shipping/2021-12-28/shippingLabels",
+                True,
+            ),
+            (
+                _VENDOR_SHIPPING,
+                "submitShippingLabelRequest",
+                "POST",
+                "/shipping/2021-12-28/shippingLabels",
+                False,
+            ),
+            (
+                _VENDOR_SHIPPING,
+                "getShippingLabel",
+                "GET",
+                "/shipping/2021-12-28/shippingLabels/{purchaseOrderNumber}",
+                True,
+            ),
+            (
+                _VENDOR_SHIPPING,
+                "createShippingLabels",
+                "POST",
+                "/shipping/2021-12-28/shippingLabels/{purchaseOrderNumber}",
+                True,
+            ),
+            (
+                _VENDOR_SHIPPING,
+                "getPackingSlip",
+                "GET",
+                "/shipping/2021-12-28/packingSlips/{purchaseOrderNumber}",
+                True,
+            ),
+            (
+                _VENDOR_SHIPPING,
+                "submitShipmentConfirmations",
+                "POST",
+                "/shipping/2021-12-28/shipmentConfirmations",
+                False,
+            ),
+            (
+                _VENDOR_TRANSACTIONS,
+                "getTransactionStatus",
+                "GET",
+                "/transactions/2021-12-28/transactions/{transactionId}",
+                False,
+            ),
+        )
+    ),
+    *(
+        Operation("notifications", name, method, _NOTICES + path, 1, 5, grantless=grantless)
+        for name, method, path, grantless in (
+            ("createDestination", "POST", "/destinations", True),
+            ("getDestinations", "GET", "/destinations", True),
+            ("getDestination", "GET", "/destinations/{destinationId}", True),
+            ("deleteDestination", "DELETE", "/destinations/{destinationId}", True),
+            ("createSubscription", "POST", "/subscriptions/{notificationType}", False),
+            ("getSubscription", "GET", "/subscriptions/{notificationType}", False),
+            (
+                "getSubscriptionById",
+                "GET",
+                "/subscriptions/{notificationType}/{subscriptionId}",
+                True,
+            ),
+            (
+                "deleteSubscriptionById",
+                "DELETE",
+                "/subscriptions/{notificationType}/{subscriptionId}",
+                True,
+            ),
+        )
+    ),
 )
 
 

@@ -1,18 +1,11 @@
-"""Labels bought: Merchant Fulfillment v0 and Shipping v2, with the people of the order or of the request on them.
-
-A label is a small but whole PDF, ZPL or PNG file; the PDF carries as many bytes of picture as a carrier's logo, so that
-its size is that of a real one.
-"""
+"""Labels bought: Merchant Fulfillment v0 and Shipping v2, with the people of the order or of the request on them."""
 
 from __future__ import annotations
 
-import base64
 import gzip
 import hashlib
 import random
-import struct
 import threading
-import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -21,10 +14,10 @@ from typing import Any, Final
 from strongroom.simulator.book import OrderBook
 from strongroom.simulator.config import SellerAccount
 from strongroom.simulator.errors import invalid_input, not_found
+from strongroom.simulator.labels import encoded, label
 from strongroom.simulator.orders import Order, Slots
 from strongroom.simulator.shapes import Json, instant, present
 
-_LOGO_BYTES: Final = 48 * 1024
 _SERVICE: Final = "SIM-STANDARD"
 _RATE: Final = {"CurrencyCode": "EUR", "Amount": 4.9}
 _FORMATS: Final = {"PDF": "application/pdf", "ZPL203": "application/zpl", "PNG": "image/png"}
@@ -177,7 +170,7 @@ class Parcels:
                         {
                             "type": "LABEL",
                             "format": specified.get("format", "PDF"),
-                            "contents": _text(self._label(form, lines)),
+                            "contents": encoded(label(form, lines)),
                         }
                     ],
                 }
@@ -238,7 +231,7 @@ class Parcels:
 
     def _shown(self, shipment: _Shipment, order: Order) -> Json:
         to = _address(order.slots, "recipient", order.country_code)
-        label = self._label(shipment.format, [order.order_id, *map(str, to.values())])
+        printed = label(shipment.format, [order.order_id, *map(str, to.values())])
         return present(
             {
                 "ShipmentId": shipment.id,
@@ -258,9 +251,9 @@ class Parcels:
                 "Label": {
                     "Dimensions": {"Length": 6, "Width": 4, "Unit": "inches"},
                     "FileContents": {
-                        "Contents": _text(gzip.compress(label, mtime=0)),
+                        "Contents": encoded(gzip.compress(printed, mtime=0)),
                         "FileType": _FORMATS[shipment.format],
-                        "Checksum": _text(hashlib.md5(label, usedforsecurity=False).digest()),
+                        "Checksum": encoded(hashlib.md5(printed, usedforsecurity=False).digest()),
                     },
                     "LabelFormat": shipment.format,
                 },
@@ -276,14 +269,6 @@ class Parcels:
     def _tracking(self) -> str:
         return f"SIM{self._rng.randrange(10**12):012d}"
 
-    def _label(self, form: str, lines: list[str]) -> bytes:
-        if form == "ZPL203":
-            fields = "".join(
-                f"^FO40,{40 + 40 * n}^A0N,32^FD{line}^FS" for n, line in enumerate(lines)
-            )
-            return f"^XA^CI28{fields}^XZ".encode()
-        return _png(lines) if form == "PNG" else _pdf(lines)
-
 
 def _details(request: object) -> Mapping[str, Any]:
     details = request.get("ShipmentRequestDetails") if isinstance(request, dict) else None
@@ -297,50 +282,3 @@ def _address(slots: Slots, whose: str, country: str) -> Json:
     # Amazon's model wants both of everybody.
     wanted = {"Email": slots.get("buyer.email", "none@example.com"), "Phone": found["Phone"] or "0"}
     return present({**found, **wanted, "CountryCode": country})
-
-
-def _text(content: bytes) -> str:
-    return base64.b64encode(content).decode("ascii")
-
-
-def _pdf(lines: list[str]) -> bytes:
-    """Return a page with these lines, beside a logo that is as large as a real one."""
-    escaped = [line.replace("\\", r"\\").replace("(", r"\(").replace(")", r"\)") for line in lines]
-    text = "BT /F1 12 Tf 20 400 Td 16 TL " + " ".join(f"({line}) Tj T*" for line in escaped) + " ET"
-    page = text.encode("latin-1", "replace")
-    # The same bytes for the same lines, whenever the label is asked for.
-    logo = random.Random("logo").randbytes(_LOGO_BYTES)  # noqa: S311 - a picture
-    objects = (
-        b"<< /Type /Catalog /Pages 2 0 R >>",
-        b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
-        b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 288 432] /Contents 4 0 R /Resources 6 0 R >>",
-        b"<< /Length %d >>\nstream\n%b\nendstream" % (len(page), page),
-        b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
-        b"<< /Font << /F1 5 0 R >> >>",
-        b"<< /Length %d >>\nstream\n%b\nendstream" % (len(logo), logo),
-    )
-    made, places = b"%PDF-1.4\n", []
-    for number, content in enumerate(objects, 1):
-        places.append(len(made))
-        made += b"%d 0 obj\n%b\nendobj\n" % (number, content)
-    table = b"".join(b"%010d 00000 n \n" % place for place in places)
-    trailer = b"trailer << /Size %d /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n"
-    head = b"xref\n0 %d\n0000000000 65535 f \n" % (len(objects) + 1)
-    return made + head + table + trailer % (len(objects) + 1, len(made))
-
-
-def _png(lines: list[str]) -> bytes:
-    """Return a white point that says these lines in its text."""
-
-    def chunk(name: bytes, data: bytes) -> bytes:
-        return (
-            struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
-        )
-
-    return (
-        b"\x89PNG\r\n\x1a\n"
-        + chunk(b"IHDR", struct.pack(">IIBBBBB", 1, 1, 8, 0, 0, 0, 0))
-        + chunk(b"tEXt", b"Comment\0" + " ".join(lines).encode("latin-1", "replace"))
-        + chunk(b"IDAT", zlib.compress(b"\0\xff"))
-        + chunk(b"IEND", b"")
-    )

@@ -86,6 +86,11 @@ class Cabinet:
             self._file(seller, report_type, document, ())
             return document
 
+    def file(self, content: bytes, content_type: str) -> str:
+        """Keep a file that is no report's, and return the address it is fetched from."""
+        with self._lock:
+            return self._link(self._keep(StoredDocument(content, content_type)), upload=False)
+
     def uploaded(self, document: str) -> bytes:
         """Return what was uploaded under a feed document's id. Raises: KeyError."""
         with self._lock:

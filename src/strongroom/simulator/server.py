@@ -23,7 +23,7 @@ from aiohttp import web
 
 from strongroom.simulator import faults as faulty
 from strongroom.simulator.access import TokenOffice
-from strongroom.simulator.answers import Answers, Call
+from strongroom.simulator.answers import Answers, Call, Rooms
 from strongroom.simulator.book import OrderBook
 from strongroom.simulator.config import (
     Fault,
@@ -33,6 +33,7 @@ from strongroom.simulator.config import (
     SimulatorConfig,
 )
 from strongroom.simulator.control import Control
+from strongroom.simulator.easy_ship import EasyShip
 from strongroom.simulator.errors import (
     LwaError,
     SpApiError,
@@ -41,12 +42,15 @@ from strongroom.simulator.errors import (
     unauthorized,
 )
 from strongroom.simulator.faults import TOKEN_OPERATION, FaultBoard
-from strongroom.simulator.operations import UsagePlans, find_operation
+from strongroom.simulator.messages import Messages
+from strongroom.simulator.notices import Notices
+from strongroom.simulator.operations import MESSAGES, UsagePlans, find_operation
 from strongroom.simulator.outbound import Outbound
 from strongroom.simulator.parcels import Parcels
 from strongroom.simulator.queries import PageTokens
 from strongroom.simulator.reports import DOCUMENT_PATH, Cabinet
 from strongroom.simulator.shapes import Json
+from strongroom.simulator.vendor import Vendor
 
 TOKEN_PATH = "/auth/o2/token"  # noqa: S105 - a path
 DOCUMENT_OPERATION = "document"
@@ -55,7 +59,12 @@ DOCUMENT_OPERATION = "document"
 _STATUSES: Final = {
     "reports_2021-06-30.createReport": 202,
     "feeds_2021-06-30.createFeedDocument": 201,
+    **{f"messaging.{name}": 201 for name in MESSAGES},
+    "vendorDirectFulfillmentOrders_2021-12-28.submitAcknowledgement": 202,
+    "vendorDirectFulfillmentShipping_2021-12-28.submitShippingLabelRequest": 202,
+    "vendorDirectFulfillmentShipping_2021-12-28.submitShipmentConfirmations": 202,
 }
+_WITH_BODY: Final = frozenset({"POST", "PATCH"})
 _JSON = "application/json"
 _MOST_BYTES = 16 * 1024 * 1024
 _DRIPS = 20
@@ -84,22 +93,28 @@ class Server:
         self.board = FaultBoard(config.seed)
         self._clock: Callable[[], datetime] = config.clock
         self._book = book
+        self._accounts = accounts
         self._office = TokenOffice(accounts, config.seed, config.clock)
         self._plans = UsagePlans(config.throttle, config.clock)
         self.cabinet = Cabinet(book, config.clock)
-        self._answers = Answers(
-            book,
-            self._office,
-            PageTokens(config.seed, config.clock),
+        self.messages = Messages(book)
+        self.notices = Notices(config.seed, config.clock)
+        rooms = Rooms(
             self.cabinet,
             Parcels(book, config.seed, config.clock),
             Outbound(config.clock),
-            config.clock,
+            self.messages,
+            EasyShip(book, self.cabinet, config.seed, config.clock),
+            Vendor(book, config.seed, config.clock),
+            self.notices,
         )
+        book.changed = self._tell_of
+        pages = PageTokens(config.seed, config.clock)
+        self._answers = Answers(book, self._office, pages, rooms, config.clock)
         self._rng = random.Random(f"{config.seed}/requests")  # noqa: S311 - request ids
         self._lock = threading.Lock()
         self._received: deque[ReceivedRequest] = deque(maxlen=config.capture)
-        self._control = Control(book, self.board, self.received)
+        self._control = Control(book, self.board, self.notices, self.received)
 
     def application(self) -> web.Application:
         """Return the aiohttp application: one handler for everything."""
@@ -162,6 +177,15 @@ class Server:
         content, content_type = faulty.change_bytes(hits, content, content_type)
         return status, content, content_type
 
+    def _tell_of(self, order_id: str) -> None:
+        """Have Amazon notify of an order that changed."""
+        order = self._book.find(order_id)
+        account = next(
+            (one for one in self._accounts if order and one.name == order.outline.seller), None
+        )
+        if order is not None and account is not None:
+            self.notices.order_changed(account, order)
+
     def consent(self, account: SellerAccount, redirect_uri: str) -> str:
         """Return the code of a consent."""
         return self._office.consent(account, redirect_uri)
@@ -179,7 +203,7 @@ class Server:
     def _answer(self, request: web.Request, body: bytes, exchange: _Exchange) -> Json:
         found = find_operation(request.method, request.path)
         caller = self._office.authenticate(request.headers.get("x-amz-access-token"))
-        exchange.seller = caller.account.name if caller.account else ""
+        exchange.seller = "" if caller.scopes else caller.account.name
         if found is None:
             raise unauthorized()
         operation, path = found
@@ -194,7 +218,7 @@ class Server:
         query: dict[str, str] = {}
         for name, value in request.rel_url.query.items():
             query[name] = f"{query[name]},{value}" if name in query else value
-        document = _read_json(body) if request.method == "POST" else None
+        document = _read_json(body) if request.method in _WITH_BODY else None
         return self._answers.answer(Call(operation, account, elements, path, query, document))
 
     def _echo(self, path: str, seller: str) -> str:

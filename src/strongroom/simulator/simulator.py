@@ -24,8 +24,10 @@ from strongroom.simulator.config import (
     complete_accounts,
 )
 from strongroom.simulator.marking import Marker
+from strongroom.simulator.notices import Told
 from strongroom.simulator.orders import Order, Status
 from strongroom.simulator.server import TOKEN_PATH, Server
+from strongroom.simulator.shapes import Json
 
 _START_SECONDS = 30
 
@@ -189,6 +191,14 @@ class Simulator:
     def uploaded(self, document: str) -> bytes:
         """Return what was uploaded under a feed document's id. Raises: KeyError."""
         return self._server.cabinet.uploaded(document)
+
+    def messages(self, order_id: str) -> list[Json]:
+        """Return the messages that were sent to an order's buyer, oldest first."""
+        return self._server.messages.sent(order_id)
+
+    def notifications(self) -> list[Told]:
+        """Take what Amazon would send to queues since the last time, oldest first."""
+        return self._server.notices.take()
 
     def add_fault(self, fault: Fault) -> Fault:
         """Put a fault in force; returns it with the text it will plant, if any."""

@@ -5,11 +5,12 @@ What an answer says goes on as it came, with tokens in it; no error repeats any 
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import quote, urlencode
 
-from strongroom.errors import Denied, Malformed, NotFound, Throttled, Unavailable
+from strongroom.errors import Conflict, Denied, Malformed, NotFound, Throttled, Unavailable
 from strongroom.gateway.inside import Heard, Line, Standing
 
 TRIES: Final = 5
@@ -49,6 +50,11 @@ class Asker:
             repeatable=False,
         )
 
+    def delete(self, path: str) -> None:
+        """Have something deleted; what is gone already counts as done. Raises: as `_settled`."""
+        with suppress(NotFound):
+            self._settled(lambda: self._line.ask(self._standing, "DELETE", path), repeatable=True)
+
     def fetch(self, address: str, take: Callable[[bytes], object]) -> None:
         """Hand a document to `take`; what it was handed counts only if this returns.
 
@@ -77,7 +83,7 @@ class Asker:
 
         Raises:
             Stopped: somebody ended the sync.
-            Denied, Malformed, NotFound: Amazon or the gateway refuses.
+            Conflict, Denied, Malformed, NotFound: Amazon or the gateway refuses.
             Throttled, Unavailable: all the waiting did not help.
 
         """
@@ -108,13 +114,15 @@ def _backoff(before: int) -> float:
     return min(_FIRST_SECONDS * float(2**before), _LONGEST_SECONDS)
 
 
-def _fault(heard: Heard) -> Denied | Malformed | NotFound | Throttled | Unavailable:
+def _fault(heard: Heard) -> Conflict | Denied | Malformed | NotFound | Throttled | Unavailable:
     status = heard.status
     match status:
         case HTTPStatus.UNAUTHORIZED | HTTPStatus.FORBIDDEN:
             return Denied(f"the call was refused with status {status}")
         case HTTPStatus.NOT_FOUND:
             return NotFound("Amazon does not know what was asked for")
+        case HTTPStatus.CONFLICT:
+            return Conflict("Amazon has this already, or something that stands in its way")
         case HTTPStatus.TOO_MANY_REQUESTS:
             return Throttled("Amazon's usage plan stays spent")
     if status < HTTPStatus.INTERNAL_SERVER_ERROR:

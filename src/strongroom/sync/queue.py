@@ -75,6 +75,17 @@ class Place:
             raise Malformed("an endpoint is https://HOST")
         return cls(url, found, (endpoint or f"https://{parts.netloc}").rstrip("/"), ca)
 
+    @property
+    def name(self) -> str:
+        """Return the queue's name."""
+        return self.url.rpartition("/")[2]
+
+    @property
+    def arn(self) -> str:
+        """Return the queue's name among all of Amazon's things."""
+        account, name = urlsplit(self.url).path.strip("/").split("/")
+        return f"arn:aws:sqs:{self.region}:{account}:{name}"
+
 
 @dataclass(frozen=True, slots=True)
 class Message:

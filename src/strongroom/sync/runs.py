@@ -34,6 +34,14 @@ from strongroom.sync.notifications import (
 from strongroom.sync.orders import OPEN_ORDERS, ORDERS, OrdersPull
 from strongroom.sync.queue import HIDDEN_SECONDS, Keys, Place, Queue, keys_of_this_machine
 from strongroom.sync.reports import ReportPull
+from strongroom.sync.subscribing import (
+    SUBSCRIPTIONS,
+    USUAL,
+    Kind,
+    Subscribed,
+    Subscribing,
+    Way,
+)
 from strongroom.sync.told import Run, State, Stopped, reason_of
 from strongroom.terms import SYSTEM, Caller, SellerId
 from strongroom.vault import SellerStore, Vault
@@ -208,6 +216,44 @@ class Sync:
         for seller, each in admitted.items():
             self._ended(run, each, op, req, error, n=pull.taken.get(seller, 0))
         return [run, *runs]
+
+    def subscriptions(
+        self,
+        wanted: Wanted,
+        place: Place,
+        types: tuple[str, ...],
+        way: Way,
+        starter: Caller,
+        progress: Progress,
+    ) -> tuple[list[Run], list[Subscribed]]:
+        """Look at the subscriptions of types to a queue, make or end them; return each run and what there is.
+
+        Raises:
+            Malformed: a type without a schema, or a queue that Amazon can't send to.
+            NotFound, Denied: as `orders`.
+
+        """
+        if place.url.endswith(".fifo"):
+            raise Malformed("Amazon sends notifications to no FIFO queue")
+        known = self.notices().types
+        kinds = tuple(Kind.parse(text, known) for text in types or USUAL)
+        found: list[Subscribed] = []
+
+        def pull(asker: Asker, admitted: Admitted, run: Run, tell: Callable[[], None]) -> None:
+            one = Subscribing(
+                asker,
+                self.checkpoints,
+                self.database,
+                admitted.standing.seller,
+                place,
+                kinds,
+                run,
+                self.clock,
+                found,
+            )
+            one.go(way, tell)
+
+        return self._each(wanted, starter, SUBSCRIPTIONS, progress, pull), found
 
     def scheduled(self, app: str) -> None:
         """Pull changed orders for all selling partners of an app, and once a day look at those still open.

@@ -23,6 +23,7 @@ from strongroom.policy.retention import (
     DAY,
     DeliveryFacts,
     Progress,
+    believable,
     disposal_day,
     learn,
     pending_ends,
@@ -252,6 +253,7 @@ class Batch:
         self, number: RecordNumber, ref: bytes, sighting: Sighting
     ) -> tuple[Row, dict[str, int]]:
         """Make a new record of a sighting; one past its day becomes a number and nothing else."""
+        sighting.facts = believable(sighting.facts, self._seconds)
         facts = learn(DeliveryFacts(), sighting.facts, self._seconds)
         row = Row(
             number,
@@ -288,6 +290,7 @@ class Batch:
             Overtaken: it is late, has no date to tell by, and would change a value.
 
         """
+        sighting.facts = believable(sighting.facts, self._seconds)
         view = None if self._recognised is None else self._recognised.view(sighting)
         if view is not None and self._is_known(row, view):
             return self._numbered(row, sighting.slots)[1]

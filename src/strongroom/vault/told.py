@@ -23,6 +23,8 @@ ORIGINS: Final = frozenset(
         "easyShip_2022-03-23.updateScheduledPackages",
         "fulfillmentOutbound_2020-07-01.getFulfillmentOrder",
         "fulfillmentOutbound_2020-07-01.getPackageTrackingDetails",
+        "fulfillmentOutbound_2026-07-04.getOrder",
+        "fulfillmentOutbound_2026-07-04.listOrders",
         "shippingV2.getTracking",
     }
 )
@@ -40,7 +42,8 @@ def keep(
     if origin not in ORIGINS:
         return
     for number, sighting in told:
-        said_at = _said_at(sighting.facts)
+        # What is still to come is a promise or an error, and would postpone: it counts as now.
+        said_at = min(_said_at(sighting.facts), int(now.timestamp()))
         if sighting.facts.status is Progress.UNKNOWN and not said_at:
             continue
         here = (_table.c.record_number == number, _table.c.origin == origin)

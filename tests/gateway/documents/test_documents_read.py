@@ -242,6 +242,50 @@ def test_figures_of_a_known_report_pass_with_their_types():
     assert [sighting.slots.values() for sighting in got.sightings if sighting.slots]
 
 
+@pytest.mark.clause("2.1", "2.2")
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("first", [True, False])
+def test_what_stands_beside_the_only_order_of_an_object_is_that_orders(size: int, first: bool):
+    """Its erasure and its day reach them; the order's id may come last."""
+    lists = {
+        "items": [
+            {"orderItemId": "1", "giftMessageText": "hi"},
+            {"orderItemId": "2", "giftMessageText": "ho"},
+        ],
+        "address": {"recipientName": "Zoë"},
+    }
+    document = {"orderId": ORDER, **lists} if first else {**lists, "orderId": ORDER}
+    got = run(orjson.dumps(document), None, Said("application/json"), size)
+    (sighting,) = got.sightings
+    assert (sighting.kind, sighting.id) == ("order", ORDER)
+    assert sighting.slots == {
+        8: "Zoë",
+        "item:1.gift_message": "hi",
+        "item:2.gift_message": "ho",
+    }
+    written = orjson.loads(got.output)
+    assert written["orderId"] == ORDER
+    assert len({item["giftMessageText"] for item in written["items"]} & {"hi", "ho"}) == 0
+
+
+@pytest.mark.clause("2.2")
+@pytest.mark.parametrize(
+    "document",
+    [
+        # Another order in a list; the only one in a list; none that is one; more than a record holds.
+        {"orderId": ORDER, "rows": [{"orderId": OTHER}, {"recipientName": "Zoë"}]},
+        {"rows": [{"orderId": ORDER}, {"recipientName": "Zoë"}]},
+        [{"orderId": ORDER}, {"recipientName": "Zoë"}],
+        {"orderId": "no order", "rows": [{"recipientName": "Zoë"}]},
+        {"orderId": ORDER, "rows": [{"recipientName": f"Zoë {n}"} for n in range(900)]},
+    ],
+)
+def test_nobodys_data_is_kept_under_an_order_that_may_be_somebody_elses(document):
+    got = run(orjson.dumps(document), None, Said("application/json"))
+    holders = {s.kind for s in got.sightings if any("Zo" in str(v) for v in s.slots.values())}
+    assert holders == {"document"}
+
+
 @pytest.mark.parametrize("size", SIZES)
 def test_json_lines_are_records(size: int):
     lines = [{"orderId": ORDER, "buyerName": "Zo"}, {"orderId": OTHER, "sku": "A", "age": 4}]

@@ -16,18 +16,15 @@ from strongroom.gateway.documents.packing import Packer, Unpacker
 from strongroom.gateway.documents.page import Origin, Page, Reader
 from strongroom.gateway.documents.tables import TableReader
 from strongroom.gateway.extraction import Placed
+from strongroom.policy import whole
 
 _FIRST_BYTES: Final = 4096
 """So much is at hand before anything is decided."""
 
+_MARK_BYTES: Final = 4
 _BINARY: Final = (
-    b"%PDF",
-    b"PK\x03\x04",
-    b"\x89PNG",
-    b"\xff\xd8\xff",
-    b"GIF8",
+    *(form.mark[:_MARK_BYTES] for form in whole.FORMS),
     b"\x1f\x8b",
-    b"^XA",
     b"\xd0\xcf\x11\xe0",
 )
 """First bytes of what nothing can be replaced in: PDF, spreadsheets, images, labels, gzip in gzip."""

@@ -69,8 +69,7 @@ class Sighter:
         self._number += 1
         rules = [self._rule(leaf.names) for leaf in leaves]
         said = list(zip(leaves, rules, strict=True))
-        orders = {str(leaf.value) for leaf, rule in said if rule and rule.role is Role.ORDER}
-        named = list(orders)
+        named = list(self.orders(leaves))
         order = named[0] if len(named) == 1 else ""
         if is_order(order):
             sighting = Sighting("order", order, {}, self._facts(said), self._origin.as_of)
@@ -81,6 +80,11 @@ class Sighter:
         if not sighting.slots:
             found.sighting = None
         return found
+
+    def orders(self, leaves: Sequence[Leaf]) -> set[str]:
+        """Return what these leaves name as their orders."""
+        rules = ((leaf, self._rule(leaf.names)) for leaf in leaves)
+        return {str(leaf.value) for leaf, rule in rules if rule and rule.role is Role.ORDER}
 
     def _place(
         self,

@@ -13,7 +13,14 @@ import orjson
 
 from strongroom.errors import Malformed
 from strongroom.gateway.documents.leaves import SAFE_NAME, Leaf, Names, Sighter
-from strongroom.gateway.documents.page import MAX_CHARACTERS, PAGE_RECORDS, Origin, Page
+from strongroom.gateway.documents.page import (
+    MAX_CHARACTERS,
+    MAX_COLUMNS,
+    PAGE_RECORDS,
+    Origin,
+    Page,
+)
+from strongroom.gateway.documents.rows import is_order
 from strongroom.gateway.documents.tables import Lines
 from strongroom.gateway.extraction import Drift, Json, Placed
 from strongroom.policy.sighting import Sighting
@@ -33,6 +40,8 @@ class _Piece:
     value: Json = None
     names: Names = ()
     present: bool = True
+    listed: bool = False
+    """Whether it is one of many in a list."""
     leaves: list[tuple[Leaf, Json, str | int]] = field(default_factory=list)
     dropped: list[tuple[Json, str | int]] = field(default_factory=list)
 
@@ -43,17 +52,22 @@ class Pieces:
     def __init__(self, origin: Origin) -> None:
         self._origin = origin
         self._sighter = Sighter(origin)
+        self._objects = 0
 
-    def page(self, pieces: list[_Piece]) -> Page:
-        """Return a page of these pieces."""
+    def page(self, pieces: list[_Piece], *, whole: bool = False) -> Page:
+        """Return a page of these pieces; `whole`: they are all that the document has."""
         sightings: list[Sighting] = []
         owners: list[int] = []
         drift: list[Drift] = []
         for piece in pieces:
             drift += self._gather(piece)
-            found = self._sighter.sight([leaf for leaf, _holder, _key in piece.leaves])
+        records = [[piece] for piece in pieces]
+        if whole and self._is_of_one_order(pieces):
+            records = [pieces]
+        for record in records:
+            found = self._sighter.sight([leaf for piece in record for leaf, *_ in piece.leaves])
             drift += found.drift
-            owners.append(-1 if found.sighting is None else len(sightings))
+            owners += [-1 if found.sighting is None else len(sightings)] * len(record)
             if found.sighting is not None:
                 sightings.append(found.sighting)
 
@@ -64,6 +78,17 @@ class Pieces:
 
         return Page(sightings, render, sum(piece.present for piece in pieces), drift)
 
+    def _is_of_one_order(self, pieces: list[_Piece]) -> bool:
+        """Tell whether a document names one order and no other, beside its lists: what stands in those is its, too."""
+        if sum(len(piece.leaves) for piece in pieces) > MAX_COLUMNS:
+            return False
+        named, beside = set[str](), set[str]()
+        for piece in pieces:
+            found = self._sighter.orders([leaf for leaf, *_ in piece.leaves])
+            named |= found
+            beside |= set() if piece.listed else found
+        return len(named) == 1 and named == beside and all(map(is_order, named))
+
     def _gather(self, piece: _Piece) -> list[Drift]:
         """Find the leaves of a piece, in a holder so that a bare value has a place as well."""
         drift: list[Drift] = []
@@ -72,17 +97,17 @@ class Pieces:
         holder = [piece.value]
         piece.value = holder
         stack: list[tuple[Json, str | int, Names, int, tuple[int, ...]]]
-        stack, objects = [(holder, 0, piece.names, 0, ())], 0
+        stack = [(holder, 0, piece.names, 0, ())]
         while stack:
             place, key, names, depth, within = stack.pop()
             value = place[key]
             if depth > MAX_DEPTH:
                 raise Malformed("the document is nested too deeply")
             if isinstance(value, dict):
-                objects += 1
+                self._objects += 1
                 for name in reversed(list(value)):
                     if SAFE_NAME(name):
-                        inside = (*within, objects)
+                        inside = (*within, self._objects)
                         stack.append((value, name, (*names, name), depth + 1, inside))
                     else:
                         piece.dropped.append((value, name))
@@ -161,6 +186,7 @@ class ObjectReader:
         self._scanned = 0
         self._depth = 0
         self._inside = False
+        self._paged = False
 
     def feed(self, text: str) -> Iterator[Page]:
         """Yield the pages of the values that are complete."""
@@ -169,6 +195,7 @@ class ObjectReader:
         self._text += text
         while self._step():
             if len(self._ready) >= PAGE_RECORDS:
+                self._paged = True
                 yield self._page()
         if len(self._text) > MAX_CHARACTERS:
             raise Malformed("a value of the document is longer than any report's")
@@ -187,7 +214,7 @@ class ObjectReader:
         if self._before:
             pieces.append(_Piece("".join(self._before), present=False))
             self._before = []
-        return self._pieces.page(pieces)
+        return self._pieces.page(pieces, whole=not self._paged)
 
     def _step(self) -> bool:
         """Take one thing off the text; return whether there was one."""
@@ -210,7 +237,9 @@ class ObjectReader:
             if whole is None:
                 return False
             names = (self._key,) if self._key else ()
-            self._ready.append(_Piece("".join(self._before), parsed(whole), names))
+            piece = _Piece("".join(self._before), parsed(whole), names)
+            piece.listed = self._stack[-1:] == ["["]
+            self._ready.append(piece)
             self._before = []
             self._expect = "comma or end" if self._stack else "nothing"
         return True

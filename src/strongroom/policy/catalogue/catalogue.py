@@ -25,6 +25,7 @@ _OPERATION_KEYS: Final = frozenset(
         "method",
         "path",
         "closed",
+        "grantless",
         "read_only",
         "restricted",
         "rdt_elements",
@@ -127,6 +128,8 @@ class Operation:
     """The `dataElements` such a token may name."""
     closed: bool
     """No app may call it; what it does is Strongroom's own business."""
+    grantless: bool
+    """Amazon takes the application's own token for it, which no app gets; Strongroom's own work does."""
     unclassified: bool
     """An operator allows it, and the catalogue knows nothing of what it carries."""
     read_only: bool
@@ -296,6 +299,7 @@ def _operation(model: str, name: str, entry: Mapping[str, Any], documents: _Docu
         restricted=entry.get("restricted", False),
         rdt_elements=frozenset(entry.get("rdt_elements", ())),
         closed=entry.get("closed", False),
+        grantless=entry.get("grantless", False),
         unclassified=False,
         read_only=entry.get("read_only", entry["method"] == "GET"),
         parameters=_parameters(where, entry.get("parameters", {})),
