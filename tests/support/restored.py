@@ -125,7 +125,7 @@ class Shop:
         """Store orders as an app's call would, and return a token of each."""
         facts = SightedFacts(
             status if shipped is None else Progress.SHIPPED,
-            int((now - timedelta(days=1)).timestamp()),
+            int(((shipped or now) - timedelta(days=1)).timestamp()),
             int(shipped.timestamp()) if shipped else 0,
             int(now.timestamp()),
         )
