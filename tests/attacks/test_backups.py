@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from tests.support.restored import NOW, PASSPHRASE, Shop
 
 from strongroom.backups import PlaceKind
 from strongroom.backups.sealed import read_sealed, write_sealed
@@ -23,7 +24,6 @@ from strongroom.restoring import inspect
 from strongroom.restoring.restoring import fill
 from strongroom.terms import Environment
 from strongroom.vault import Keystore, count_openable
-from tests.support.restored import NOW, PASSPHRASE, Shop
 
 pytestmark = pytest.mark.clause("2.4")
 

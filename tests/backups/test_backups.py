@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from tests.support.restored import ADA, NOW, Shop
 
 from strongroom.audit import EventType
 from strongroom.backups import PlaceKind
@@ -16,7 +17,6 @@ from strongroom.errors import Conflict, Denied, Malformed, NotFound, Tampered, U
 from strongroom.policy.backups import Kept, drill_is_late, is_due, is_late, surplus
 from strongroom.restoring import drill
 from strongroom.terms import AuthMethod, Caller, PrincipalId, PrincipalKind
-from tests.support.restored import ADA, NOW, Shop
 
 pytestmark = pytest.mark.clause("2.1")
 

@@ -12,11 +12,11 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from tests.support import dying_backup
+from tests.support.restored import NOW, PASSPHRASE, Shop, readable
 
 from strongroom.errors import Misconfigured
 from strongroom.restoring import inspect
-from tests.support import dying_backup
-from tests.support.restored import NOW, PASSPHRASE, Shop, readable
 
 pytestmark = pytest.mark.clause("2.1")
 

@@ -241,6 +241,13 @@ class Backups:
             gone += [(id_, place.id) for id_ in doomed if self._remove(id_, place, now)]
         return gone
 
+    def forget_local(self, now: datetime) -> None:
+        """Take note that no backup lies in this home: it was restored, and its directory is new."""
+        with self._database.write() as tx:
+            for one in rows.every(tx):
+                if one.removed_at is None:
+                    rows.change(tx, one.id, removed_at=now)
+
     # -- drills and being late -------------------------------------------------------------------
 
     def drills(self) -> list[Drill]:

@@ -5,6 +5,8 @@ disposal. A copy is listed before its first byte is written and until its file i
 """
 
 import base64
+import errno
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -26,6 +28,7 @@ from strongroom.terms import SYSTEM, Caller
 from strongroom.vault import Keystore
 
 _TOLD_EVERY: Final = timedelta(days=1)
+_SUFFIX: Final = ".age"
 _rows: Final = schema.keystore_copy
 
 
@@ -173,7 +176,7 @@ class KeystoreCopies:
             if copy.expires_at > now:
                 continue
             try:
-                _unlink(Path(copy.path))
+                _unlink(Path(copy.path), by_itself=True)
             except OSError:
                 alive.append(copy)
                 continue
@@ -212,7 +215,7 @@ class KeystoreCopies:
             values = {"path": "", "sha256": "", "created_at": now}
             query = _rows.insert().values(**values, expires_at=now + self.lifetime)
             id_ = tx.execute(query.returning(_rows.c.id)).scalar_one()
-            path = place / f"keys-{now:%Y%m%dT%H%M%SZ}-{id_:06d}.age"
+            path = place / f"keys-{now:%Y%m%dT%H%M%SZ}-{id_:06d}{_SUFFIX}"
             tx.execute(_rows.update().where(_rows.c.id == id_).values(path=str(path)))
         return self.one(id_)
 
@@ -252,14 +255,17 @@ def _event(
     )
 
 
-def _unlink(path: Path) -> None:
-    """Remove a copy's file and its draft. Raises: OSError: they, or the place they lie in, can't be reached."""
+def _unlink(path: Path, *, by_itself: bool = False) -> None:
+    """Remove a copy's file, its draft and its log. Raises: OSError: they, or their place, can't be reached."""
     if path == Path():
         return  # interrupted before it had a name
     # What is not mounted would otherwise look like a copy that is gone.
     sync(path.parent)
-    path.unlink(missing_ok=True)
-    path.with_name(f".{path.name}.part").unlink(missing_ok=True)
+    if by_itself and path.suffix != _SUFFIX and path.exists():
+        # A keystore that some home may still live from: a person decides.
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+    for name in (path.name, f".{path.name}.part", f"{path.name}-wal", f"{path.name}-shm"):
+        path.with_name(name).unlink(missing_ok=True)
     sync(path.parent)
 
 

@@ -132,6 +132,7 @@ class _Work:
         self._step = step
         self._told = told
         self._resources = resources
+        self._keys_expire_at: datetime | None = None
 
     def run(self) -> dict[str, Any]:
         asked, home, now = self._asked, self._home, self._clock()
@@ -211,7 +212,8 @@ class _Work:
         header = _header(contents)
         if header.kind != "keystore":
             raise Malformed(f"{copy} is no copy of a keystore")
-        if instant(header.expires_at) <= self._clock() and not self._asked.accept_gap:
+        self._keys_expire_at = instant(header.expires_at)
+        if self._keys_expire_at <= self._clock() and not self._asked.accept_gap:
             raise Conflict(
                 f"the keystore copy expired at {header.expires_at}: it should be gone",
                 hint="--accept-gap uses it all the same; what is due is destroyed in it first",
@@ -419,6 +421,7 @@ class _Work:
             )
             after.begin_epoch(system.audit.epoch, events, now)
             self._list_copy(system, now)
+            system.backups.forget_local(now)
         write_durably(home.settings, settings_file.document(document).encode())
         home.restoring.unlink(missing_ok=True)
         return after.epoch
@@ -444,7 +447,10 @@ class _Work:
         copy, old = self._asked.keys_copy, self._asked.keys_home
         path = copy.absolute() if copy is not None else layout(old or Path()).keys_database
         digest = sha256(path.read_bytes()).hexdigest()
-        system.copies.adopt(str(path), digest, now + system.copies.lifetime, now)
+        expires_at = now + system.copies.lifetime
+        if self._keys_expire_at is not None:
+            expires_at = min(expires_at, self._keys_expire_at)
+        system.copies.adopt(str(path), digest, expires_at, now)
 
 
 def _begin(home: Layout, asked: Asked) -> None:
