@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 from tests.support.home import COMMAND, PASSPHRASE, Home
+from tests.support.offline import Offline
 
+from strongroom import logs
 from strongroom.crypto.age import new_identity
 
 pytestmark = pytest.mark.clause("2.1", "2.4")
@@ -78,3 +80,56 @@ def test_a_home_comes_back_from_its_backup_at_the_command_line(tmp_path: Path) -
         code, listed = strongroom(new, "keys", "copies")
         assert code == 0, listed
         assert str(copy["path"]) in [one["path"] for one in listed["copies"]]  # type: ignore[attr-defined]
+
+
+@pytest.fixture
+def _soft(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logs, "harden", lambda **_: None)
+    monkeypatch.delenv("STRONGROOM_HOME", raising=False)
+
+
+@pytest.mark.usefixtures("_soft")
+def test_in_a_home_of_several_two_decide_where_backups_go_and_two_restore(tmp_path: Path) -> None:
+    home = Offline.make(tmp_path / "made", one_person=False)
+    proofs: dict[str, tuple[str, ...]] = {}
+    for name in ("anna", "boris", "clara"):
+        path = tmp_path / name
+        path.write_text(json.dumps(home.command("user", "add", name)))
+        proofs[name] = ("--as", name, "--credential-file", str(path))
+    for name in ("anna", "boris"):
+        told = ("--principal", name, "--role", "operator", "--all-sellers", "--days", "90")
+        (asked,) = home.command("grant", "add", *told)["grants"]
+        home.command("grant", "approve", str(asked["id"]), *proofs["clara"])
+    copies = tmp_path / "copies"
+    copies.mkdir()
+    identities = {}
+    for kind in ("recipient", "recovery"):
+        text, recipient = new_identity()
+        identities[kind] = tmp_path / f"{kind}.identity"
+        identities[kind].write_text(text)
+        asked = home.command("backup", "place", "add", kind, recipient, *proofs["anna"])
+        assert asked["state"] == "pending"
+        approve = ("backup", "place", "approve", str(asked["id"]), "--terms", asked["terms"])
+        assert home.attempt(*approve, *proofs["anna"])[0] == 1
+        assert home.command(*approve, *proofs["boris"])["state"] == "active"
+    asked = home.command("backup", "place", "add", "keys", str(copies), *proofs["anna"])
+    approve = ("backup", "place", "approve", str(asked["id"]), "--terms", asked["terms"])
+    home.command(*approve, *proofs["boris"])
+    taken = home.command("backup", "run")
+    (copy,) = home.command("keys", "copy")["copies"]
+
+    new = Offline(tmp_path / "new")
+    wanted = (
+        "restore", taken["path"], "--identity", str(identities["recipient"]),
+        "--keys", copy["path"], "--keys-identity", str(identities["recovery"]),
+        "--passphrase-file", str(tmp_path / "made" / "passphrase"), "--since", str(home.path),
+    )  # fmt: skip
+
+    def agreeing(name: str) -> tuple[str, ...]:
+        return ("--approver", name, "--approver-credential-file", str(tmp_path / name))
+
+    for people in ((), proofs["anna"], (*proofs["anna"], *agreeing("anna"))):
+        assert new.attempt(*wanted, *people)[2]["error"]["kind"] == "Denied", people
+        assert new.attempt("audit", "verify")[2]["error"]["kind"] == "Misconfigured"
+    assert new.command(*wanted, *proofs["anna"], *agreeing("boris"))["epoch"] == 2
+    assert new.command("audit", "verify")["ok"] is True
