@@ -191,7 +191,7 @@ def test_a_file_that_was_cut_or_changed_is_refused(shop: Shop) -> None:
 def test_lines_that_are_none_of_ours_are_refused(document: bytes) -> None:
     header: dict[str, Any] = {
         "strongroom": 1, "kind": "vault", "id": "1", "home_id": "h", "environment": "test",
-        "taken_at": "", "version": "0", "schema": "0017", "engine": "sqlite",
+        "taken_at": "", "version": "0", "schema": migrate.Schema.VAULT.newest, "engine": "sqlite",
     }  # fmt: skip
     reading = Reading(header=lambda _h: None, table=lambda _n, _c: None, rows=lambda _b: None)
     if not document.startswith((b'{"strongroom"', b"not")):
@@ -204,7 +204,7 @@ def test_lines_that_are_none_of_ours_are_refused(document: bytes) -> None:
 
 def test_rows_of_a_table_that_we_do_not_have_go_nowhere(tmp_path: Path) -> None:
     database = Database(f"sqlite:///{tmp_path / 'x.db'}")
-    migrate.make(database, migrate.Schema.VAULT, "0017")
+    migrate.make(database, migrate.Schema.VAULT, migrate.Schema.VAULT.newest)
     with pytest.raises(Malformed), database.write() as tx:
         Filling(tx, lambda _n: None).table("alembic_version", ["version_num"])
     database.close()

@@ -156,6 +156,20 @@ def test_an_erased_order_that_the_backup_never_knew_is_not_stored_when_it_comes_
     assert again == erased
 
 
+@pytest.mark.clause("1.2")
+def test_nobody_stays_signed_on_through_a_restore(shop: Shop) -> None:
+    """A link that was used, or a session that was ended, after the backup would be good again."""
+    with shop.open(NOW) as system:
+        with system.database.read() as tx:
+            assert tx.execute(sa.select(schema.login_link.c.id)).first() is not None
+        path = system.backups.path_of(shop.backup(system, NOW))
+        copy = shop.copy_keys(system, NOW)
+    shop.restore(NOW + HOUR, path, keys_copy=Path(copy.path), since=(shop.home,))
+    with shop.open(NOW + HOUR, shop.directory / "restored") as system, system.database.read() as tx:
+        for table in (schema.login_link, schema.login_session, schema.login_step):
+            assert tx.execute(sa.select(table.c.id)).first() is None
+
+
 def test_a_dry_run_reads_all_and_writes_nothing(shop: Shop) -> None:
     with shop.open(NOW) as system:
         shop.put(system, NOW, 1, 5)

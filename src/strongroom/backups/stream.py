@@ -111,6 +111,12 @@ def lines(
     yield told({"end": end})
 
 
+def refuse_unsealed(contents: Contents, seal: Sealer) -> None:
+    """Refuse contents that a home's keystore did not seal. Raises: Tampered."""
+    if not hmac.compare_digest(seal(bytes.fromhex(contents.digest)), contents.seal):
+        raise Tampered("the backup was not made by the home that this keystore belongs to")
+
+
 class Reading:
     """Takes the bytes of a file as they come and hands on what is in it; `finish` says that it was whole.
 
@@ -161,10 +167,8 @@ class Reading:
         """
         if not self._ended or self._parts:
             raise Tampered("the backup is not whole: its end is missing")
-        if seal is not None and not hmac.compare_digest(
-            seal(bytes.fromhex(self.contents.digest)), self.contents.seal
-        ):
-            raise Tampered("the backup was not made by the home that this keystore belongs to")
+        if seal is not None:
+            refuse_unsealed(self.contents, seal)
         return self.contents
 
     def _line(self, line: bytes) -> None:

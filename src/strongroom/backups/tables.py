@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from strongroom.backups.stream import Row, Table
 from strongroom.db import schema
 from strongroom.db.engine import Transaction
-from strongroom.errors import Conflict, Malformed
+from strongroom.errors import Malformed
 
 SKIPPED: Final = 1 << 16
 """So many numbers stay unused after a restore: those given out since the backup never mean something else."""
@@ -22,6 +22,7 @@ _LONG_PAGE: Final = 4
 _LONG: Final = frozenset({schema.record_value.name})
 """Tables whose single values may have megabytes."""
 _VERSION: Final = "alembic_version"
+_VISITS: Final = (schema.login_session, schema.login_step, schema.login_link)
 
 
 def tables_of(
@@ -38,11 +39,10 @@ def tables_of(
         yield Table(str(table.name), names, binary, _blocks(tx, table, told))
 
 
-def refuse_filled(tx: Transaction) -> None:
-    """Refuse a database that holds rows already. Raises: Conflict."""
-    for name in sa.inspect(tx).get_table_names():
-        if name != _VERSION and _has_rows(tx, name):
-            raise Conflict("the database holds something already", hint="give an empty one")
+def end_visits(tx: Transaction) -> None:
+    """Remove sessions, steps and links of people: some of them ended since the backup, and nobody knows which [1.2]."""
+    for table in _VISITS:
+        tx.execute(table.delete())
 
 
 class Filling:
@@ -125,11 +125,6 @@ def _blocks(
         for rows in found.partitions(page):
             yield [tuple(row) for row in rows]
             told(len(rows))
-
-
-def _has_rows(tx: Transaction, name: str) -> bool:
-    query = sa.select(sa.literal(1)).select_from(sa.table(name)).limit(1)
-    return tx.execute(query).first() is not None
 
 
 def _has_table(tx: Transaction, name: str) -> bool:

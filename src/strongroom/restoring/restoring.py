@@ -25,8 +25,8 @@ from strongroom import settings as settings_file
 from strongroom.app import Clock, System, wire
 from strongroom.audit import Event, EventType, ObjKind, Outcome, Reason
 from strongroom.backups.sealed import read_sealed
-from strongroom.backups.stream import Contents, Header, Reading, Sealer, sealer
-from strongroom.backups.tables import SKIPPED, Filling, tables_of
+from strongroom.backups.stream import Contents, Header, Reading, Sealer, refuse_unsealed, sealer
+from strongroom.backups.tables import SKIPPED, Filling, end_visits, tables_of
 from strongroom.compliance import administrators
 from strongroom.crypto.age import Identities
 from strongroom.crypto.note import Signer, Verifier
@@ -132,6 +132,7 @@ class _Work:
         self._step = step
         self._told = told
         self._resources = resources
+        self._keys: Contents | None = None
         self._keys_expire_at: datetime | None = None
 
     def run(self) -> dict[str, Any]:
@@ -209,7 +210,7 @@ class _Work:
 
     def _load_copy(self, copy: Path, database: Database) -> Header:
         contents = fill(database, migrate.Schema.KEYSTORE, copy, _keys_identities(self._asked))
-        header = _header(contents)
+        header, self._keys = _header(contents), contents
         if header.kind != "keystore":
             raise Malformed(f"{copy} is no copy of a keystore")
         self._keys_expire_at = instant(header.expires_at)
@@ -265,6 +266,9 @@ class _Work:
         migrate.upgrade(database, migrate.Schema.KEYSTORE)
         keystore = Keystore(database, root, settings.environment, settings.home_id)
         keystore.open()
+        if self._keys is not None:
+            key = keystore.secret(SERVICE_KEY, self._clock())
+            refuse_unsealed(self._keys, sealer(key, settings.home_id, "keystore"))
         return keystore
 
     # -- data ------------------------------------------------------------------------------------
@@ -304,6 +308,8 @@ class _Work:
         if contents.header != header:
             raise Tampered("the backup changed while it was read")
         migrate.upgrade(database, migrate.Schema.VAULT)
+        with database.write() as tx:
+            end_visits(tx)
         return database, contents
 
     # -- since -----------------------------------------------------------------------------------
