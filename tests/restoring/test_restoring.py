@@ -9,12 +9,15 @@ import pytest
 import sqlalchemy as sa
 from tests.support.restored import NOW, Shop, readable
 
+from strongroom.anchors import copies
+from strongroom.anchors.places import Directory
+from strongroom.audit import Event, EventType, ObjKind, Outcome
 from strongroom.db import schema
 from strongroom.errors import Conflict, Tampered
 from strongroom.policy.retention import Progress
 from strongroom.restoring import inspect
 from strongroom.settings import load
-from strongroom.terms import Environment
+from strongroom.terms import SYSTEM, Environment
 from strongroom.vault import count_openable
 from strongroom.vault.store import RecordState
 
@@ -154,6 +157,41 @@ def test_an_erased_order_that_the_backup_never_knew_is_not_stored_when_it_comes_
         (again,) = shop.put(system, NOW + HOUR, 7, 1)
         assert readable(system, [again], NOW + HOUR) == []
     assert again == erased
+
+
+def test_a_copy_of_the_log_explains_what_the_lost_home_no_longer_can(shop: Shop) -> None:
+    """What it says was destroyed is destroyed in the keystore's copy; one that was changed explains nothing."""
+    log = shop.directory / "log"
+    log.mkdir()
+    with shop.open(NOW) as system:
+        shop.put(system, NOW, 1, 5)
+        path = system.backups.path_of(shop.backup(system, NOW))
+        copy = shop.copy_keys(system, NOW)
+        doomed = [period.id for period in system.keystore.periods(live=True)]
+        event = Event(
+            EventType.PERIOD_KEY_DESTROYED,
+            Outcome.SUCCESS,
+            SYSTEM,
+            obj_kind=ObjKind.PERIOD,
+            obj_ref=str(doomed[0]),
+        )
+        system.audit.record(event, now=NOW)
+        note = system.audit.checkpoint(NOW)
+        size = int(note.split("\n")[1])
+        copies.copy(Directory(log), system.audit.prover, note, size)
+    done = shop.restore(NOW + HOUR, path, keys_copy=Path(copy.path), since=(log,))
+    assert (done.explained_to, done.periods_destroyed) == (size, 1)
+    assert done.buried >= 5
+    (last,) = [one for one in (log / "tile" / "entries").rglob("*") if one.is_file()][-1:]
+    last.write_bytes(last.read_bytes()[:-1] + b"!")
+    with pytest.raises(Tampered):
+        shop.restore(
+            NOW + HOUR,
+            path,
+            keys_copy=Path(copy.path),
+            since=(log,),
+            home=shop.directory / "another",
+        )
 
 
 @pytest.mark.clause("1.2")
