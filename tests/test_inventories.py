@@ -250,7 +250,7 @@ def test_every_listener_and_every_place_we_connect_to_is_listed() -> None:
                    "alarm channel add --smtp", "alarm channel add --webhook", "feed add --webhook",
                    "feed add --syslog", "vault.url", "keystore.url", "audit witness add",
                    "audit timestamp add", "audit copy add", "destination add",
-                   "sync notifications --queue"):  # fmt: skip
+                   "sync notifications --queue", "backup place add target"):  # fmt: skip
         assert f"`{wanted}`" in table, wanted
     # Whoever opens a connection of another kind meets this list.
     clients = {
@@ -274,6 +274,8 @@ def test_every_listener_and_every_place_we_connect_to_is_listed() -> None:
         "anchors/places.py",
         "anchors/timestamp.py",
         "anchors/witness.py",
+        "backups/backups.py",
+        "backups/targets.py",
         "desk/oidc.py",
         "feeds/mail.py",
         "feeds/signed.py",

@@ -45,6 +45,7 @@ from strongroom.audit import (
     Reason,
     stored_epoch,
 )
+from strongroom.backups import Backups, KeystoreCopies
 from strongroom.compliance import AccessView, Keeping, LogReaders, Reviews, administrators
 from strongroom.compliance.joining import Joining
 from strongroom.crypto.cosignature import Cosigner
@@ -60,7 +61,7 @@ from strongroom.feeds.pump import Pump
 from strongroom.feeds.targets import Targets
 from strongroom.gateway import Gateway, catalogue_with, create_gateway
 from strongroom.gateway.inside import Inside
-from strongroom.home import Layout, certificates, making
+from strongroom.home import Layout, backing, certificates, making
 from strongroom.paper import Paper
 from strongroom.policy.passwords import profile_named
 from strongroom.relay import Disclosures, Lines, Relay
@@ -139,6 +140,8 @@ class System:
     following: Following
     log_readers: LogReaders
     keeping: Keeping
+    backups: Backups
+    copies: KeystoreCopies
     disclosures: Disclosures
     relay: Relay
     paper: Paper
@@ -148,6 +151,7 @@ class System:
     api_key: bytes = field(repr=False)
     sound: bool
     """False: the log is not what its signer vouched for; it can be verified, and nothing else done."""
+    log_of: Callable[[Database], AuditLog] = field(repr=False)  # as a copy elsewhere holds it
     next_epoch: Callable[[], AuditLog] = field(repr=False)
     """Gives the log as the epoch after all that the signer remembers would have it."""
     _resources: ExitStack = field(repr=False)
@@ -361,6 +365,7 @@ def wire(
     )
 
     disclosures = Disclosures(database, audit)
+    backups, copies = backing.wired(home, settings, keystore, database, audit, now)
 
     def gateway() -> Gateway:
         return create_gateway(
@@ -446,6 +451,8 @@ def wire(
             one_person=settings.one_person,
             anchored=lambda size: audit.is_published(size) and anchors.covers(size),
         ),
+        backups,
+        copies,
         disclosures,
         Relay(vault, targets, disclosures, audit, Lines(), clock),
         Paper(vault, audit),
@@ -462,6 +469,7 @@ def wire(
         ),
         keystore.secret("api-tickets", now),
         sound=True,
+        log_of=lambda other: _Logs(home, settings, keystore, other, clock()).current(),
         next_epoch=log.next,
         _resources=ExitStack(),
     )

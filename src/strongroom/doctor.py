@@ -22,7 +22,8 @@ from strongroom.alarms import DRILL_EVERY, AlarmKind
 from strongroom.app import System, database_urls, machine_clock, passphrase_path
 from strongroom.audit import EventType
 from strongroom.audit.deliveries import last_reconciled
-from strongroom.errors import Conflict, Misconfigured, StrongroomError
+from strongroom.backups import PlaceKind
+from strongroom.errors import Conflict, Misconfigured, StrongroomError, Tampered
 from strongroom.feeds.targets import Role
 from strongroom.home import Layout, certificates, locked, making, too_open
 from strongroom.home.transport import server_context
@@ -110,12 +111,37 @@ def open_checks(system: System, now: datetime) -> list[Check]:
         _channels(system, now),
         _feeds(system),
         _destinations(system),
-        Check(
-            "keys.copies",
-            State.OK,
-            f"copies of the keystore live {system.settings.keystore.copy_lifetime_hours} h at most",
-        ),
+        _copies(system, now),
+        _backups(system, now),
     ]
+
+
+def _copies(system: System, now: datetime) -> Check:
+    faults = system.copies.faults(now)
+    if faults:
+        hint = "mount its place and `strongroom keys destroy-copy`: its keys open what is due"
+        return Check("keys.copies", State.FAILED, "; ".join(faults), hint)
+    hours = system.settings.keystore.copy_lifetime_hours
+    there = len(system.copies.listed())
+    return Check(
+        "keys.copies", State.OK, f"{there} copies of the keystore, each lives {hours} h at most"
+    )
+
+
+def _backups(system: System, now: datetime) -> Check:
+    try:
+        recipients = system.backups.places.of(PlaceKind.RECIPIENT)
+        targets = system.backups.places.of(PlaceKind.TARGET)
+        late = system.backups.late(now)
+    except Tampered as exc:
+        return Check("backup.recent", State.FAILED, exc.message, "find out who wrote it")
+    if late:
+        return Check("backup.recent", State.FAILED, f"late: {', '.join(late)}", "docs/backup.md")
+    if not recipients or not targets:
+        seen = "backups lie in the home alone" if recipients else "backups are sealed to nobody"
+        hint = "strongroom backup place add"
+        return Check("backup.recent", State.WARNING, seen, hint)
+    return Check("backup.recent", State.OK, f"the last one was taken at {system.backups.last()}")
 
 
 # -- without opening -------------------------------------------------------------------------------

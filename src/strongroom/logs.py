@@ -65,6 +65,8 @@ class Task(StrEnum):
     PRUNING = "pruning"
     SYNC = "sync"
     NOTIFICATIONS = "notifications"
+    BACKUPS = "backups"
+    COPIES = "copies"
 
 
 _NAMES: Final = frozenset(happening.value for happening in Happening)

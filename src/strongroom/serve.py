@@ -53,6 +53,8 @@ CERTIFICATE_SECONDS: Final = 2.0
 
 _REASONS: Final = {Tampered: Reason.TAMPERED, Unavailable: Reason.UNAVAILABLE}
 _RENEWAL_EVERY: Final = timedelta(hours=1)
+_BACKUPS_EVERY: Final = timedelta(hours=1)
+_FIRST_BACKUP: Final = timedelta(seconds=5)
 _FIRST_SYNC: Final = timedelta(seconds=2)
 _COLLECTIONS: Final = (50_000, 10, 20)
 """How many more new objects than dropped ones call for a collection, and of each so many the next older ones join."""
@@ -342,6 +344,7 @@ class _Serving:
         """Begin all that is done by the clock, each until the stop."""
         for work in (
             self._sweeps,
+            self._backups,
             self._drifts,
             self._checkpoints,
             self._heartbeats,
@@ -364,6 +367,13 @@ class _Serving:
             hour = now.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
             if await self._stopped_within((hour - now).total_seconds() + 1):
                 return
+
+    async def _backups(self) -> None:
+        """Soon after the start and each hour, take a backup that is due, and send what a target lacks [2.1]."""
+        system, wait = self._system, _FIRST_BACKUP
+        while not await self._stopped_within(wait.total_seconds()):
+            wait = _BACKUPS_EVERY
+            await self._do(logs.Task.BACKUPS, lambda: system.backups.follow(system.clock()))
 
     def _sweep(self) -> None:
         """Destroy what is due, unless the clock that says so cannot be believed."""
@@ -418,6 +428,9 @@ class _Serving:
             await self._do(logs.Task.HEARTBEAT, self._heartbeat)
             await self._do(logs.Task.CLOCK, self._watch_clock)
             await self._do(logs.Task.GUARD, self._settle)
+            await self._do(
+                logs.Task.COPIES, lambda: self._system.copies.expire(self._system.clock())
+            )
 
     def _heartbeat(self) -> None:
         now, strangers = self._system.clock(), self._system.strangers

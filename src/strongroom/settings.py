@@ -221,6 +221,36 @@ class LogSettings(_Section):
     )
 
 
+class BackupSettings(_Section):
+    """How often backups are taken and how many are kept; `strongroom backup place` says who opens them."""
+
+    every_hours: Annotated[int, Field(ge=0, le=7 * 24)] = Field(
+        24,
+        description="how often `serve` takes a backup once a recipient is in effect; 0: never. "
+        "Two such spans without one raise an alarm",
+    )
+    keep: Annotated[int, Field(ge=1, le=10_000)] = Field(
+        35, description="how many backups each place keeps"
+    )
+    keep_days: Annotated[int, Field(ge=1, le=3650)] = Field(
+        35,
+        description="for how long each place keeps one; what is due in it dies with its key anyway [2.1]",
+    )
+    drill_days: Annotated[int, Field(ge=0, le=366)] = Field(
+        90, description="how often a restore is to be tried out with `backup drill`; 0: never"
+    )
+
+    @property
+    def every(self) -> timedelta | None:
+        """How often backups are taken; None: never."""
+        return timedelta(hours=self.every_hours) if self.every_hours else None
+
+    @property
+    def drill_every(self) -> timedelta | None:
+        """How often a restore is to be tried out; None: never."""
+        return timedelta(days=self.drill_days) if self.drill_days else None
+
+
 class VaultSettings(_Section):
     """Where the records are."""
 
@@ -293,6 +323,7 @@ class Settings(BaseSettings):
     oidc: OidcSettings = OidcSettings()
     network: NetworkSettings = NetworkSettings()
     notices: NoticeSettings = NoticeSettings()
+    backup: BackupSettings = BackupSettings()
     vault: VaultSettings = VaultSettings()
     keystore: KeystoreSettings = KeystoreSettings()
 
@@ -358,6 +389,16 @@ def document(settings: Mapping[str, object]) -> str:
         if isinstance(inner, Mapping):
             lines += ["", f"[{section}]", *(f"{name} = {_toml(v)}" for name, v in inner.items())]
     return "\n".join(lines) + "\n"
+
+
+def without_secrets(path: Path) -> str:
+    """Return a home's `strongroom.toml` without the settings that may hold a secret. Raises: Misconfigured."""
+    found = _read_document(path)
+    for name in _FROM_FILES:
+        section, _, inner = name.partition("__")
+        if isinstance(found.get(section), dict):
+            found[section].pop(inner, None)
+    return document(found)
 
 
 class _GivenEnvironment(EnvSettingsSource):

@@ -360,6 +360,21 @@ def _channel_down(now: datetime) -> _Story:
     return story
 
 
+def _backup_missing(now: datetime) -> _Story:
+    """A copy of the keystore that nobody could destroy."""
+    story = _Story(now - _HOUR)
+    story.say(
+        now - _MINUTE,
+        EventType.KEYSTORE_COPY_DESTROYED,
+        SYSTEM,
+        Outcome.FAILURE,
+        reason=Reason.OVERDUE,
+        obj_kind=ObjKind.KEY_COPY,
+        obj_ref="1",
+    )
+    return story
+
+
 _STORIES: Final[dict[AlarmKind, Callable[[datetime], _Story]]] = {
     AlarmKind.UNAUTHORIZED_CALLS: _unauthorized_calls,
     AlarmKind.REQUEST_RATE: _request_rate,
@@ -375,6 +390,7 @@ _STORIES: Final[dict[AlarmKind, Callable[[datetime], _Story]]] = {
     AlarmKind.CLOCK_JUMPED: _clock_jumped,
     AlarmKind.WITNESS_REFUSED: _witness_refused,
     AlarmKind.CHANNEL_DOWN: _channel_down,
+    AlarmKind.BACKUP_MISSING: _backup_missing,
 }
 
 

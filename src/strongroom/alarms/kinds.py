@@ -43,6 +43,8 @@ class AlarmKind(StrEnum):
     """A witness, a timestamping authority or a copy does not take what the log is now [2.6]."""
     CHANNEL_DOWN = "channel_down"
     """A way by which alarms reach people does not work [1.6]."""
+    BACKUP_MISSING = "backup_missing"
+    """A backup or its drill is late or failed, or a copy of the keystore outlives its time [2.1]."""
 
 
 class Severity(StrEnum):

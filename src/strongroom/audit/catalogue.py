@@ -363,6 +363,40 @@ CATALOGUE: Final[Mapping[EventType, Described]] = {
         "it ended; `n` values gave way to tokens, and a failure says that others remain",
         "op obj n seller",
     ),
+    EventType.BACKUP_TAKEN: Described(
+        "2.1",
+        "a backup was taken; `chg` has the hashes of its file and manifest",
+        "obj n bytes chg",
+    ),
+    EventType.BACKUP_STORED: Described(
+        "2.1", "it was put into a place, or could not be; `op` numbers the place", "op obj n bytes"
+    ),
+    EventType.BACKUP_VERIFIED: Described("2.1", "it was held against its hashes", "op obj n bytes"),
+    EventType.BACKUP_REMOVED: Described("2.1", "it was removed from a place", "op obj"),
+    EventType.BACKUP_DRILLED: Described(
+        "2.1",
+        "a restore was tried out; `op` has the seconds it took and the seconds that would be lost",
+        "op obj n",
+    ),
+    EventType.BACKUP_OVERDUE: Described(
+        "2.1", "a backup, or the drill of one, is late; `op` says which", "op obj"
+    ),
+    EventType.BACKUP_CHANGE_REQUESTED: Described(
+        "2.4", "a recipient or a place of backups, or its end, was asked for", "op obj chg"
+    ),
+    EventType.BACKUP_CHANGE_APPROVED: Described("2.4", "a second person approved it", "op obj chg"),
+    EventType.BACKUP_CHANGE_REJECTED: Described("2.4", "a second person refused it", "op obj chg"),
+    EventType.KEYSTORE_COPIED: Described(
+        "2.4", "a sealed copy of the keystore was made; `n` is the second it expires", "obj n chg"
+    ),
+    EventType.KEYSTORE_COPY_DESTROYED: Described(
+        "2.1", "it was destroyed; a failure says that it outlives its time", "op obj"
+    ),
+    EventType.HOME_RESTORED: Described(
+        "2.1",
+        "the home was restored from a backup (`obj`); `n` records were destroyed again on the way",
+        "op obj n chg",
+    ),
 }
 
 _UNDECLARED: Final = {

@@ -190,6 +190,18 @@ class EventType(StrEnum):
     LEAK_FOUND = "leak.found"
     IMPORT_STARTED = "import.started"
     IMPORT_FINISHED = "import.finished"
+    BACKUP_TAKEN = "backup.taken"
+    BACKUP_STORED = "backup.stored"
+    BACKUP_VERIFIED = "backup.verified"
+    BACKUP_REMOVED = "backup.removed"
+    BACKUP_DRILLED = "backup.drilled"
+    BACKUP_OVERDUE = "backup.overdue"
+    BACKUP_CHANGE_REQUESTED = "backup.change.requested"
+    BACKUP_CHANGE_APPROVED = "backup.change.approved"
+    BACKUP_CHANGE_REJECTED = "backup.change.rejected"
+    KEYSTORE_COPIED = "key.copy.made"
+    KEYSTORE_COPY_DESTROYED = "key.copy.destroyed"
+    HOME_RESTORED = "home.restored"
 
 
 class Outcome(StrEnum):
@@ -314,6 +326,8 @@ class ObjKind(StrEnum):
     FEED = "feed"
     CANARY = "canary"
     DESTINATION = "destination"
+    BACKUP = "backup"
+    KEY_COPY = "key_copy"
 
 
 class Field(StrEnum):
@@ -344,6 +358,10 @@ class Field(StrEnum):
     PERIOD = "period"
     SETTING = "setting"
     REASON = "reason"
+    CONTENT = "content"
+    """SHA-256 of a file."""
+    MANIFEST = "manifest"
+    """SHA-256 of a backup's manifest."""
     """The reason that somebody stated, for reading a record; nothing changed by it."""
     KEPT = "kept"
     """SHA-256 of the numbers of the entries that stay below the minimum index."""
@@ -375,6 +393,8 @@ STANDING: Final = frozenset(
         EventType.NETWORK_CHANGE_REQUESTED,
         EventType.NETWORK_CHANGE_APPROVED,
         EventType.NETWORK_CHANGE_REJECTED,
+        EventType.BACKUP_CHANGE_REQUESTED,
+        EventType.BACKUP_CHANGE_APPROVED,
     }
 )
 """What the present state of a home is held against: entries of these types are never pruned."""

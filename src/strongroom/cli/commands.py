@@ -46,6 +46,8 @@ MODULES: Final[Mapping[str, tuple[str, ...]]] = {
     "transport": ("tls",),
     "machines": ("node", "app"),
     "secrets": ("secret", "seller", "keys"),
+    "backups": ("backup", "keys"),
+    "restoring": ("restore",),
     "scan": ("scan",),
     "arriving": ("import",),
     "canaries": ("canary",),

@@ -36,7 +36,7 @@ class Schema(StrEnum):
 
 
 # Stated here so that opening an up-to-date home need not read the migrations; a test compares.
-_NEWEST: Final = {Schema.VAULT: "0012", Schema.KEYSTORE: "0001"}
+_NEWEST: Final = {Schema.VAULT: "0017", Schema.KEYSTORE: "0001"}
 
 
 def revision_of(tx: Transaction) -> str | None:
@@ -63,6 +63,31 @@ def upgrade(database: Database, which: Schema) -> bool:
     return True
 
 
+def make(database: Database, which: Schema, revision: str) -> None:
+    """Make the tables in an empty database as they were at a revision; `upgrade` does the rest.
+
+    Raises:
+        Misconfigured: this version does not know the revision, or the database has tables already.
+
+    """
+    with database.write() as tx:
+        if sa.inspect(tx).get_table_names():
+            raise Misconfigured(
+                f"the database meant for the {which.value} has tables already",
+                hint="give Strongroom an empty one",
+            )
+        if revision not in _known(which):
+            raise Misconfigured(
+                f"the {which.value} is at a revision this version does not know",
+                hint="use the version of Strongroom that made it, or a newer one",
+            )
+        _run(tx, which, revision)
+
+
+def _known(which: Schema) -> set[str]:
+    return {path.name.partition("_")[0] for path in (MIGRATIONS / which.value).glob("*.py")}
+
+
 def _refuse_foreign(tx: Transaction, which: Schema) -> None:
     at = revision_of(tx)
     if at is None and set(sa.inspect(tx).get_table_names()) & which.metadata.tables.keys():
@@ -70,15 +95,14 @@ def _refuse_foreign(tx: Transaction, which: Schema) -> None:
             f"the {which.value} has tables but no revision",
             hint="give Strongroom an empty database, or restore this one from a backup",
         )
-    known = {path.name.partition("_")[0] for path in (MIGRATIONS / which.value).glob("*.py")}
-    if at is not None and at not in known:
+    if at is not None and at not in _known(which):
         raise Misconfigured(
             f"the {which.value} is at a revision this version does not know",
             hint="start the newer version of Strongroom that changed it",
         )
 
 
-def _run(tx: Transaction, which: Schema) -> None:
+def _run(tx: Transaction, which: Schema, revision: str = "head") -> None:
     # Only here: loading Alembic takes a sixth of a second, which every command would wait for.
     from alembic import command  # noqa: PLC0415
     from alembic.config import Config  # noqa: PLC0415
@@ -89,7 +113,7 @@ def _run(tx: Transaction, which: Schema) -> None:
     config.set_main_option("path_separator", "newline")
     config.attributes["connection"] = tx
     config.attributes["metadata"] = which.metadata
-    command.upgrade(config, "head")
+    command.upgrade(config, revision)
 
 
 def _escaped(path: Path) -> str:

@@ -45,6 +45,11 @@ class Layout:
         return self.root / "init.unfinished"
 
     @property
+    def restoring(self) -> Path:
+        """What `restore` was asked for, until all that it has to destroy again is destroyed."""
+        return self.root / "restore.unfinished"
+
+    @property
     def vault_database(self) -> Path:
         """The embedded vault."""
         return self.root / "vault.db"

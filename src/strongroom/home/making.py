@@ -131,12 +131,17 @@ def finish(home: Layout, request: Request) -> None:
 
 
 def refuse_unfinished(home: Layout) -> None:
-    """Refuse a home whose `init` was interrupted.
+    """Refuse a home whose `init` or `restore` was interrupted.
 
     Raises:
         Misconfigured: it was.
 
     """
+    if home.restoring.exists() and not home.settings.exists():
+        raise Misconfigured(
+            f"{home.root} is not restored: what was destroyed since its backup may not be destroyed yet",
+            hint="run the same `strongroom restore` again",
+        )
     if home.unfinished.exists() and not home.settings.exists():
         raise Misconfigured(
             f"{home.root} is not finished: its init was interrupted",

@@ -5,7 +5,7 @@ from strongroom.vault.documents import DocumentStore, KnownDocument, SeenDocumen
 from strongroom.vault.grants import GrantRow, GrantStore, Wish
 from strongroom.vault.keystore import Keystore, PeriodKey, PeriodKind, PeriodRow
 from strongroom.vault.large import TooLong
-from strongroom.vault.openable import Openable, count_openable
+from strongroom.vault.openable import Openable, count_openable, sample_openable
 from strongroom.vault.recent import Overtaken
 from strongroom.vault.sellers import Held, LwaCredentials, Seller, SellerStore
 from strongroom.vault.sweep import SweepReport
@@ -37,4 +37,5 @@ __all__ = [
     "Vault",
     "Wish",
     "count_openable",
+    "sample_openable",
 ]

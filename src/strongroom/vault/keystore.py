@@ -8,7 +8,8 @@ its bytes are looked for in the files before `destroy` says that it is done.
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -351,6 +352,17 @@ class Keystore:
                     f"a destroyed key is still in {name}",
                     hint="is secure_delete off in this SQLite?",
                 )
+
+    @contextmanager
+    def view(self) -> Iterator[Transaction]:
+        """Give one consistent view of the keystore's rows, for a copy of it: every key in them is wrapped."""
+        with self._database.read() as tx:
+            yield tx
+
+    @property
+    def provider(self) -> RootProvider:
+        """What wraps the master key."""
+        return self._provider
 
     def mark_purged(self, id_: PeriodId, now: datetime) -> None:
         """Record that no row refers to a destroyed period any more."""

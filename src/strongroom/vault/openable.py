@@ -41,6 +41,34 @@ def count_openable(database: Database, keystore: Keystore, environment: Environm
     return Openable(len(rows), opened)
 
 
+def sample_openable(
+    database: Database, keystore: Keystore, environment: Environment, most: int
+) -> Openable:
+    """Open up to so many records of a database, which may be a copy, each with the living key that it names.
+
+    What was destroyed since the copy is not counted: nothing opens it, and nothing should.
+    """
+    live = [period.id for period in keystore.periods(live=True)]
+    keys = schema.record_key.c
+    with database.read() as tx:
+        query = (
+            sa.select(keys.record_number)
+            .where(keys.period_id.in_(live))
+            .order_by(keys.record_number.desc())
+            .limit(most)
+        )
+        rows = store.by_numbers(tx, [number for (number,) in tx.execute(query)])
+    rows = [row for row in rows if row.blob is not None]
+    opened = 0
+    for row in rows:
+        period = None if row.period is None else keystore.find_period(row.period)
+        if period is not None:
+            opened += _opens(
+                row, RecordSealer(environment, row.seller), [(period.id, period.cipher)]
+            )
+    return Openable(len(rows), opened)
+
+
 def _opens(
     row: Row, sealer: RecordSealer, ciphers: list[tuple[PeriodId | None, PeriodCipher]]
 ) -> bool:

@@ -21,6 +21,13 @@ from strongroom.db.schema.anchors import (
     anchor_timestamp,
     followed_log,
 )
+from strongroom.db.schema.backups import (
+    backup,
+    backup_copy,
+    backup_drill,
+    backup_place,
+    keystore_copy,
+)
 from strongroom.db.schema.columns import keystore, vault
 from strongroom.db.schema.destinations import disclosure
 from strongroom.db.schema.documents import report_document
@@ -98,6 +105,10 @@ __all__ = [
     "audit_min",
     "audit_tile",
     "authorization",
+    "backup",
+    "backup_copy",
+    "backup_drill",
+    "backup_place",
     "baseline",
     "channel_state",
     "client_certificate",
@@ -114,6 +125,7 @@ __all__ = [
     "investigation",
     "keeping_change",
     "keystore",
+    "keystore_copy",
     "keystore_master",
     "keystore_period",
     "keystore_secret",
