@@ -6,6 +6,7 @@ gets no key [2.1]. This file decides nothing about who may read.
 """
 
 from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from datetime import datetime, timedelta
 from typing import Any, Final, cast
 
@@ -23,6 +24,7 @@ from strongroom.policy.retention import (
     DAY,
     DeliveryFacts,
     Progress,
+    SightedFacts,
     disposal_day,
     learn,
     pending_ends,
@@ -41,7 +43,7 @@ SUBJECT_ID: Final = 0
 """The slot that holds the subject's own id inside the sealed record; no token is ever made of it."""
 
 _SEARCHED: Final = {n: spec.search for n, spec in FIXED.items() if spec.search is not None}
-
+_NO_TAGS: Final[frozenset[Tag]] = frozenset()
 
 _NAME_HASH_BYTES: Final = 8
 _MOST_NAMES: Final = 50_000
@@ -152,7 +154,7 @@ class RecordBox:
         payload, beside = large.payload_of(slots)
         sealed = self._sealer.seal_new(period.cipher, row.number, period.id, payload, row.version)
         row.blob, row.wrapped, row.period = sealed.blob, sealed.wrapped_dek, period.id
-        return self.seal_values(row, sealed.dek, beside)
+        return self.seal_values(row, sealed.dek, beside) if beside else []
 
     def seal(self, row: Row, dek: bytes, slots: dict[int, Scalar]) -> None:
         """Put the values into the row as its next version."""
@@ -205,11 +207,14 @@ def day_of(
     return 0 if unknown else disposal_day(facts, now, copy_lifetime)
 
 
-def tags_of(row: Row, period: PeriodKey, slots: Mapping[int, Scalar]) -> set[Tag]:
+def tags_of(row: Row, period: PeriodKey, slots: Mapping[int, Scalar]) -> AbstractSet[Tag]:
     """Return the search tags of a record's values under a period."""
+    searched = _SEARCHED.keys() & slots
+    if not searched:
+        return _NO_TAGS
     found: set[Tag] = set()
-    for number, kind in _SEARCHED.items():
-        value = slots.get(number)
+    for number in searched:
+        kind, value = _SEARCHED[number], slots[number]
         if isinstance(value, str):
             normal = NORMALIZERS[kind](value)
             if normal:
@@ -241,6 +246,8 @@ class Batch:
         self._views: list[tuple[Row, View]] = []
         self._seconds = int(now.timestamp())
         self._periods: dict[int | None, PeriodKey] = {}
+        self._last_seen: tuple[SightedFacts, bool] | None = None
+        self._last_learnt: tuple[DeliveryFacts, int | None] = DeliveryFacts(), None
 
     def committed(self) -> None:
         """Remember the views that are now part of their records; call it once the transaction is durable."""
@@ -252,7 +259,14 @@ class Batch:
         self, number: RecordNumber, ref: bytes, sighting: Sighting
     ) -> tuple[Row, dict[str, int]]:
         """Make a new record of a sighting; one past its day becomes a number and nothing else."""
-        facts = learn(DeliveryFacts(), sighting.facts, self._seconds)
+        seen, by_date = sighting.facts, sighting.as_of > 0
+        if (seen, by_date) != self._last_seen:
+            # Rows of a report and orders of a page share their facts more often than not.
+            facts = learn(DeliveryFacts(), seen, self._seconds)
+            self._last_seen = seen, by_date
+            self._last_learnt = facts, self._day(facts, by_date=by_date)
+        facts, day = self._last_learnt
+        due = None if day is None else day * DAY
         row = Row(
             number,
             self._seller,
@@ -261,24 +275,23 @@ class Batch:
             0,
             [],
             None,
-            sighting.facts.updated_at,
+            seen.updated_at,
             None,
             None,
-            None,
+            due,
             [],
             facts,
         )
         slots, names = self._numbered(row, sighting.slots)
-        day = self._day(facts, by_date=sighting.as_of > 0)
-        if day is not None and day * DAY <= self._seconds:
-            row.state = RecordState.GONE
-        else:
-            row.due_at = None if day is None else day * DAY
-            if slots:
-                self._seal_new(row, sighting.subject, slots, names, day)
-            self.changes.new_keys[row.number] = row
-            self.touched.append(number)
-        self.changes.new.append(row)
+        changes = self.changes
+        changes.new.append(row)
+        if due is not None and due <= self._seconds:
+            row.state, row.due_at = RecordState.GONE, None
+            return row, names
+        if slots:
+            self._seal_new(row, sighting.subject, slots, names, day)
+        changes.new_keys[number] = row
+        self.touched.append(number)
         return row, names
 
     def merge(self, row: Row, sighting: Sighting, *, late: bool = False) -> dict[str, int]:
@@ -481,8 +494,12 @@ class Batch:
         complete = {SUBJECT_ID: subject_id, **slots}
         if names:
             complete[SLOT_NAMES] = with_names(row, {}, names)
-        self.changes.keep(self._box.seal_new(row, period, complete))
-        self.changes.tag(tags_of(row, period, complete))
+        beside = self._box.seal_new(row, period, complete)
+        if beside:
+            self.changes.keep(beside)
+        tags = tags_of(row, period, slots)
+        if tags:
+            self.changes.tag(tags)
 
     def _numbered(
         self, row: Row, slots: Mapping[SlotKey, Scalar]
@@ -525,9 +542,9 @@ class Batch:
     def _drop_tags(self, row: Row, slots: Mapping[int, Scalar]) -> None:
         self.changes.untag(self._tags_now(row, slots))
 
-    def _tags_now(self, row: Row, slots: Mapping[int, Scalar]) -> set[Tag]:
+    def _tags_now(self, row: Row, slots: Mapping[int, Scalar]) -> AbstractSet[Tag]:
         period = self._keystore.find_period(row.period) if row.period is not None else None
-        return set() if period is None else tags_of(row, period, slots)
+        return _NO_TAGS if period is None else tags_of(row, period, slots)
 
     def _leave_period(self, row: Row, day: int | None) -> None:
         """Remember the period that a record leaves, and ask for new keys where one would outlive the record's day."""
