@@ -5,14 +5,14 @@ latest value wins, and nothing that a view does not show is lost by it. A record
 gets no key [2.1]. This file decides nothing about who may read.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import datetime, timedelta
-from typing import Any, Final, cast
+from typing import Final, cast
 
 from strongroom.crypto import envelope
 from strongroom.crypto.index import NORMALIZERS, SubjectKey, subject_ref, tag
-from strongroom.crypto.token import RecordTokens
+from strongroom.db.engine import Transaction
 from strongroom.errors import Gone, Tampered
 from strongroom.policy.catalogue.slots import (
     FIRST_DYNAMIC,
@@ -64,34 +64,6 @@ def _groups() -> dict[int, frozenset[int]]:
 
 _GROUPS: Final = _groups()
 _ONLY_FIXED: Final = {int}
-
-
-class Placed:
-    """Where a sighting's values went: the tokens that stand for them. `gone`: past its day, nothing was stored."""
-
-    __slots__ = ("_names", "_tokens", "gone", "number")
-
-    def __init__(
-        self, number: RecordNumber, tokens: RecordTokens, names: Mapping[str, int], *, gone: bool
-    ) -> None:
-        self.number = number
-        self.gone = gone
-        self._tokens = tokens
-        self._names = names
-
-    def token(self, key: SlotKey) -> str:
-        """Return the token of a slot of this sighting."""
-        return self._tokens.token(key if isinstance(key, int) else self._names[key])
-
-    def fill(self, holder: dict[str, Any], places: Iterable[tuple[str, SlotKey]]) -> None:
-        """Write tokens into an object of the document, given members and their slots."""
-        names = self._names
-        if names:
-            places = [
-                (member, key if isinstance(key, int) else names[key]) for member, key in places
-            ]
-        # Without names of its own, a sighting has fixed slots only.
-        self._tokens.fill(holder, cast("Iterable[tuple[str, int]]", places))
 
 
 class RecordBox:
@@ -148,13 +120,28 @@ class RecordBox:
             return {}
         return envelope.decode_slots(self._sealer.open(dek, row.number, row.version, row.blob))
 
-    def seal_new(self, row: Row, period: PeriodKey, slots: dict[int, Scalar]) -> list[SealedValue]:
-        """Put the values into the row under a fresh DEK, as its next version; return those that lie beside it."""
-        row.version += 1
-        payload, beside = large.payload_of(slots)
-        sealed = self._sealer.seal_new(period.cipher, row.number, period.id, payload, row.version)
-        row.blob, row.wrapped, row.period = sealed.blob, sealed.wrapped_dek, period.id
-        return self.seal_values(row, sealed.dek, beside) if beside else []
+    def seal_new(
+        self, period: PeriodKey, new: Sequence[tuple[Row, dict[int, Scalar]]]
+    ) -> list[SealedValue]:
+        """Put values into rows, each under a fresh DEK, as their next version; return those that lie beside them."""
+        payloads = [large.payload_of(slots) for _row, slots in new]
+        sealed = self._sealer.seal_all(
+            period.cipher,
+            period.id,
+            [
+                (row.number, row.version + 1, payload)
+                for (row, _slots), (payload, _beside) in zip(new, payloads, strict=True)
+            ],
+        )
+        values: list[SealedValue] = []
+        for (row, _slots), (_payload, beside), (blob, wrapped, dek) in zip(
+            new, payloads, sealed, strict=True
+        ):
+            row.version += 1
+            row.blob, row.wrapped, row.period = blob, wrapped, period.id
+            if beside:
+                values += self.seal_values(row, dek, beside)
+        return values
 
     def seal(self, row: Row, dek: bytes, slots: dict[int, Scalar]) -> None:
         """Put the values into the row as its next version."""
@@ -248,6 +235,12 @@ class Batch:
         self._periods: dict[int | None, PeriodKey] = {}
         self._last_seen: tuple[SightedFacts, bool] | None = None
         self._last_learnt: tuple[DeliveryFacts, int | None] = DeliveryFacts(), None
+        self._unsealed: dict[PeriodId, tuple[PeriodKey, list[tuple[Row, dict[int, Scalar]]]]] = {}
+
+    def write(self, tx: Transaction) -> None:
+        """Write all that was placed, in the caller's transaction."""
+        self._seal_all()
+        self.changes.write(tx)
 
     def committed(self) -> None:
         """Remember the views that are now part of their records; call it once the transaction is durable."""
@@ -258,7 +251,10 @@ class Batch:
     def create(
         self, number: RecordNumber, ref: bytes, sighting: Sighting
     ) -> tuple[Row, dict[str, int]]:
-        """Make a new record of a sighting; one past its day becomes a number and nothing else."""
+        """Make a new record of a sighting; one past its day becomes a number and nothing else.
+
+        New records are sealed together, before anything opens one of them and before they are written.
+        """
         seen, by_date = sighting.facts, sighting.as_of > 0
         if (seen, by_date) != self._last_seen:
             # Rows of a report and orders of a page share their facts more often than not.
@@ -301,6 +297,7 @@ class Batch:
             Overtaken: it is late, has no date to tell by, and would change a value.
 
         """
+        self._seal_all()
         view = None if self._recognised is None else self._recognised.view(sighting)
         if view is not None and self._is_known(row, view):
             return self._numbered(row, sighting.slots)[1]
@@ -409,6 +406,7 @@ class Batch:
             row.due_at = None if day is None else day * DAY
             if slots:
                 self._seal_new(row, sighting.subject, slots, names, day)
+                self._seal_all()
                 record_changed = key_changed = True
         else:
             sealed, moved = self._update(row, sighting.subject, slots, names, day, stale=stale)
@@ -494,12 +492,20 @@ class Batch:
         complete = {SUBJECT_ID: subject_id, **slots}
         if names:
             complete[SLOT_NAMES] = with_names(row, {}, names)
-        beside = self._box.seal_new(row, period, complete)
-        if beside:
-            self.changes.keep(beside)
-        tags = tags_of(row, period, slots)
-        if tags:
-            self.changes.tag(tags)
+        waiting = self._unsealed.get(period.id)
+        if waiting is None:
+            waiting = self._unsealed[period.id] = period, []
+        waiting[1].append((row, complete))
+
+    def _seal_all(self) -> None:
+        """Seal the new records that wait for it."""
+        while self._unsealed:
+            _id, (period, new) = self._unsealed.popitem()
+            self.changes.keep(self._box.seal_new(period, new))
+            for row, slots in new:
+                tags = tags_of(row, period, slots)
+                if tags:
+                    self.changes.tag(tags)
 
     def _numbered(
         self, row: Row, slots: Mapping[SlotKey, Scalar]
