@@ -242,6 +242,24 @@ def test_seal_new_uses_a_key_and_nonces_of_its_own(sealer: RecordSealer) -> None
     assert opened == PAYLOAD
 
 
+@pytest.mark.clause("2.4")
+def test_records_sealed_together_share_no_key_and_no_nonce(
+    sealer: RecordSealer, period: PeriodCipher
+) -> None:
+    """One draw of entropy serves them all; each opens alone, and as no other."""
+    numbers = [RecordNumber(NUMBER + place) for place in range(300)]
+    made = sealer.seal_all(period, PERIOD, [(number, 1, PAYLOAD) for number in numbers])
+
+    for number, (blob, wrapped, dek) in zip(numbers, made, strict=True):
+        assert sealer.unwrap(period, number, PERIOD, wrapped) == dek
+        assert sealer.open(dek, number, 1, blob) == PAYLOAD
+    assert len({dek for _blob, _wrapped, dek in made}) == len(made)
+    assert len({text[1:13] for blob, wrapped, _dek in made for text in (blob, wrapped)}) == 600
+    with pytest.raises(Tampered):
+        sealer.unwrap(period, numbers[1], PERIOD, made[0][1])
+    assert sealer.seal_all(period, PERIOD, []) == []
+
+
 @pytest.mark.clause("2.6")
 def test_nothing_secret_is_printed_or_pickled(sealer: RecordSealer, period: PeriodCipher) -> None:
     made = sealer.seal_new(period, NUMBER, PERIOD, PAYLOAD)

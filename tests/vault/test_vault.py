@@ -88,6 +88,34 @@ def test_a_value_is_read_only_for_what_it_serves(world: World) -> None:
     ] == ["Zo Marsh"]
 
 
+@pytest.mark.clause("2.1", "2.4")
+def test_new_orders_of_one_document_are_each_sealed_for_their_own_day(world: World) -> None:
+    """Between others that are new, one is shown twice and one is past its day."""
+    world.grant()
+    days = [NOW - timedelta(days=age) for age in (1, 1, 60, 5, 1)]
+    ids = [f"902-1000001-000000{place}" for place in (1, 2, 3, 4, 1)]
+    shown = [
+        order(id_, {NAME: f"Person {id_}"}, status=Progress.SHIPPED, purchased=day, shipped=day)
+        for id_, day in zip(ids, days, strict=True)
+    ]
+    shown[4].slots = {NAME: "Another name", CITY: "Köln"}
+
+    placed = world.vault.put(SELLER, shown, caller=APP, op="test", now=NOW)
+
+    assert [one.gone for one in placed] == [False, False, True, False, False]
+    assert placed[0].token(NAME) == placed[4].token(NAME)
+    read = [world.read(placed[place].token(NAME)) for place in (0, 1, 3)]
+    assert read == ["Another name", f"Person {ids[1]}", f"Person {ids[3]}"]
+    assert world.read(placed[4].token(CITY)) == "Köln"
+    with world.database.read() as tx:
+        rows = store.by_numbers(tx, sorted({one.number for one in placed}))
+    periods = {row.number: row.period for row in rows}
+    assert periods[placed[0].number] == periods[placed[1].number]
+    assert len({periods[placed[place].number] for place in (0, 2, 3)}) == 3
+    with pytest.raises(Gone):
+        world.read(placed[2].token(NAME))
+
+
 @pytest.mark.clause("2.6")
 def test_a_reveal_is_recorded_before_it_is_answered(world: World) -> None:
     (token,) = world.put(order())

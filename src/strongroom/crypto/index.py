@@ -23,6 +23,7 @@ PHONE_TAG_DIGITS: Final = 9
 """A phone number is indexed by its last nine digits; see `normalize_phone`."""
 
 _SHORTEST_PHONE_DIGITS: Final = 5
+_NO_DIGITS: Final = bytes(byte for byte in range(128) if not chr(byte).isdigit())
 _FIRST_64_BITS: Final = Struct(">q24x")
 _LENGTH: Final = Struct(">I")
 
@@ -154,6 +155,6 @@ def _significant(number: str) -> str:
 
 def _digits(number: str) -> str:
     if number.isascii():
-        return "".join(filter(str.isdigit, number))
+        return number.encode().translate(None, _NO_DIGITS).decode()
     decimals = (unicodedata.decimal(character, -1) for character in number)
     return "".join(str(value) for value in decimals if value >= 0)

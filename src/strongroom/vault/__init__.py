@@ -1,11 +1,11 @@
 """Personal data at rest: sealed, found without opening, revealed through one door, destroyed on its day."""
 
-from strongroom.vault.batch import Placed
 from strongroom.vault.documents import DocumentStore, KnownDocument, SeenDocument
 from strongroom.vault.grants import GrantRow, GrantStore, Wish
 from strongroom.vault.keystore import Keystore, PeriodKey, PeriodKind, PeriodRow
 from strongroom.vault.large import TooLong
 from strongroom.vault.openable import Openable, count_openable, sample_openable
+from strongroom.vault.placed import Placed
 from strongroom.vault.recent import Overtaken
 from strongroom.vault.sellers import Held, LwaCredentials, Seller, SellerStore
 from strongroom.vault.sweep import SweepReport

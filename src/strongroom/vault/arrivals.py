@@ -22,7 +22,6 @@ from strongroom.policy.sighting import Sighting, SlotKey
 from strongroom.terms import Caller, Environment, Scalar, SellerId
 from strongroom.vault import large, store
 from strongroom.vault.batch import (
-    Placed,
     RecordBox,
     day_of,
     refuse_other_subject,
@@ -30,6 +29,7 @@ from strongroom.vault.batch import (
 from strongroom.vault.keystore import Keystore
 from strongroom.vault.large import ValueSealer
 from strongroom.vault.naming import names_of
+from strongroom.vault.placed import Placed
 from strongroom.vault.store import RecordState, Row
 from strongroom.vault.vault import Vault
 

@@ -5,13 +5,14 @@ latest value wins, and nothing that a view does not show is lost by it. A record
 gets no key [2.1]. This file decides nothing about who may read.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import datetime, timedelta
-from typing import Any, Final, cast
+from typing import Final, cast
 
 from strongroom.crypto import envelope
 from strongroom.crypto.index import NORMALIZERS, SubjectKey, subject_ref, tag
-from strongroom.crypto.token import RecordTokens
+from strongroom.db.engine import Transaction
 from strongroom.errors import Gone, Tampered
 from strongroom.policy.catalogue.slots import (
     FIRST_DYNAMIC,
@@ -23,6 +24,7 @@ from strongroom.policy.retention import (
     DAY,
     DeliveryFacts,
     Progress,
+    SightedFacts,
     believable,
     disposal_day,
     learn,
@@ -42,7 +44,7 @@ SUBJECT_ID: Final = 0
 """The slot that holds the subject's own id inside the sealed record; no token is ever made of it."""
 
 _SEARCHED: Final = {n: spec.search for n, spec in FIXED.items() if spec.search is not None}
-
+_NO_TAGS: Final[frozenset[Tag]] = frozenset()
 
 _NAME_HASH_BYTES: Final = 8
 _MOST_NAMES: Final = 50_000
@@ -63,34 +65,6 @@ def _groups() -> dict[int, frozenset[int]]:
 
 _GROUPS: Final = _groups()
 _ONLY_FIXED: Final = {int}
-
-
-class Placed:
-    """Where a sighting's values went: the tokens that stand for them. `gone`: past its day, nothing was stored."""
-
-    __slots__ = ("_names", "_tokens", "gone", "number")
-
-    def __init__(
-        self, number: RecordNumber, tokens: RecordTokens, names: Mapping[str, int], *, gone: bool
-    ) -> None:
-        self.number = number
-        self.gone = gone
-        self._tokens = tokens
-        self._names = names
-
-    def token(self, key: SlotKey) -> str:
-        """Return the token of a slot of this sighting."""
-        return self._tokens.token(key if isinstance(key, int) else self._names[key])
-
-    def fill(self, holder: dict[str, Any], places: Iterable[tuple[str, SlotKey]]) -> None:
-        """Write tokens into an object of the document, given members and their slots."""
-        names = self._names
-        if names:
-            places = [
-                (member, key if isinstance(key, int) else names[key]) for member, key in places
-            ]
-        # Without names of its own, a sighting has fixed slots only.
-        self._tokens.fill(holder, cast("Iterable[tuple[str, int]]", places))
 
 
 class RecordBox:
@@ -147,13 +121,28 @@ class RecordBox:
             return {}
         return envelope.decode_slots(self._sealer.open(dek, row.number, row.version, row.blob))
 
-    def seal_new(self, row: Row, period: PeriodKey, slots: dict[int, Scalar]) -> list[SealedValue]:
-        """Put the values into the row under a fresh DEK, as its next version; return those that lie beside it."""
-        row.version += 1
-        payload, beside = large.payload_of(slots)
-        sealed = self._sealer.seal_new(period.cipher, row.number, period.id, payload, row.version)
-        row.blob, row.wrapped, row.period = sealed.blob, sealed.wrapped_dek, period.id
-        return self.seal_values(row, sealed.dek, beside)
+    def seal_new(
+        self, period: PeriodKey, new: Sequence[tuple[Row, dict[int, Scalar]]]
+    ) -> list[SealedValue]:
+        """Put values into rows, each under a fresh DEK, as their next version; return those that lie beside them."""
+        payloads = [large.payload_of(slots) for _row, slots in new]
+        sealed = self._sealer.seal_all(
+            period.cipher,
+            period.id,
+            [
+                (row.number, row.version + 1, payload)
+                for (row, _slots), (payload, _beside) in zip(new, payloads, strict=True)
+            ],
+        )
+        values: list[SealedValue] = []
+        for (row, _slots), (_payload, beside), (blob, wrapped, dek) in zip(
+            new, payloads, sealed, strict=True
+        ):
+            row.version += 1
+            row.blob, row.wrapped, row.period = blob, wrapped, period.id
+            if beside:
+                values += self.seal_values(row, dek, beside)
+        return values
 
     def seal(self, row: Row, dek: bytes, slots: dict[int, Scalar]) -> None:
         """Put the values into the row as its next version."""
@@ -206,11 +195,14 @@ def day_of(
     return 0 if unknown else disposal_day(facts, now, copy_lifetime)
 
 
-def tags_of(row: Row, period: PeriodKey, slots: Mapping[int, Scalar]) -> set[Tag]:
+def tags_of(row: Row, period: PeriodKey, slots: Mapping[int, Scalar]) -> AbstractSet[Tag]:
     """Return the search tags of a record's values under a period."""
+    searched = _SEARCHED.keys() & slots
+    if not searched:
+        return _NO_TAGS
     found: set[Tag] = set()
-    for number, kind in _SEARCHED.items():
-        value = slots.get(number)
+    for number in searched:
+        kind, value = _SEARCHED[number], slots[number]
         if isinstance(value, str):
             normal = NORMALIZERS[kind](value)
             if normal:
@@ -242,6 +234,14 @@ class Batch:
         self._views: list[tuple[Row, View]] = []
         self._seconds = int(now.timestamp())
         self._periods: dict[int | None, PeriodKey] = {}
+        self._last_seen: tuple[SightedFacts, bool] | None = None
+        self._last_learnt: tuple[DeliveryFacts, int | None] = DeliveryFacts(), None
+        self._unsealed: dict[PeriodId, tuple[PeriodKey, list[tuple[Row, dict[int, Scalar]]]]] = {}
+
+    def write(self, tx: Transaction) -> None:
+        """Write all that was placed, in the caller's transaction."""
+        self._seal_all()
+        self.changes.write(tx)
 
     def committed(self) -> None:
         """Remember the views that are now part of their records; call it once the transaction is durable."""
@@ -252,9 +252,19 @@ class Batch:
     def create(
         self, number: RecordNumber, ref: bytes, sighting: Sighting
     ) -> tuple[Row, dict[str, int]]:
-        """Make a new record of a sighting; one past its day becomes a number and nothing else."""
-        sighting.facts = believable(sighting.facts, self._seconds)
-        facts = learn(DeliveryFacts(), sighting.facts, self._seconds)
+        """Make a new record of a sighting; one past its day becomes a number and nothing else.
+
+        New records are sealed together, before anything opens one of them and before they are written.
+        """
+        seen = sighting.facts = believable(sighting.facts, self._seconds)
+        by_date = sighting.as_of > 0
+        if (seen, by_date) != self._last_seen:
+            # Rows of a report and orders of a page share their facts more often than not.
+            facts = learn(DeliveryFacts(), seen, self._seconds)
+            self._last_seen = seen, by_date
+            self._last_learnt = facts, self._day(facts, by_date=by_date)
+        facts, day = self._last_learnt
+        due = None if day is None else day * DAY
         row = Row(
             number,
             self._seller,
@@ -263,24 +273,23 @@ class Batch:
             0,
             [],
             None,
-            sighting.facts.updated_at,
+            seen.updated_at,
             None,
             None,
-            None,
+            due,
             [],
             facts,
         )
         slots, names = self._numbered(row, sighting.slots)
-        day = self._day(facts, by_date=sighting.as_of > 0)
-        if day is not None and day * DAY <= self._seconds:
-            row.state = RecordState.GONE
-        else:
-            row.due_at = None if day is None else day * DAY
-            if slots:
-                self._seal_new(row, sighting.subject, slots, names, day)
-            self.changes.new_keys[row.number] = row
-            self.touched.append(number)
-        self.changes.new.append(row)
+        changes = self.changes
+        changes.new.append(row)
+        if due is not None and due <= self._seconds:
+            row.state, row.due_at = RecordState.GONE, None
+            return row, names
+        if slots:
+            self._seal_new(row, sighting.subject, slots, names, day)
+        changes.new_keys[number] = row
+        self.touched.append(number)
         return row, names
 
     def merge(self, row: Row, sighting: Sighting, *, late: bool = False) -> dict[str, int]:
@@ -291,6 +300,7 @@ class Batch:
 
         """
         sighting.facts = believable(sighting.facts, self._seconds)
+        self._seal_all()
         view = None if self._recognised is None else self._recognised.view(sighting)
         if view is not None and self._is_known(row, view):
             return self._numbered(row, sighting.slots)[1]
@@ -399,6 +409,7 @@ class Batch:
             row.due_at = None if day is None else day * DAY
             if slots:
                 self._seal_new(row, sighting.subject, slots, names, day)
+                self._seal_all()
                 record_changed = key_changed = True
         else:
             sealed, moved = self._update(row, sighting.subject, slots, names, day, stale=stale)
@@ -484,8 +495,20 @@ class Batch:
         complete = {SUBJECT_ID: subject_id, **slots}
         if names:
             complete[SLOT_NAMES] = with_names(row, {}, names)
-        self.changes.keep(self._box.seal_new(row, period, complete))
-        self.changes.tag(tags_of(row, period, complete))
+        waiting = self._unsealed.get(period.id)
+        if waiting is None:
+            waiting = self._unsealed[period.id] = period, []
+        waiting[1].append((row, complete))
+
+    def _seal_all(self) -> None:
+        """Seal the new records that wait for it."""
+        while self._unsealed:
+            _id, (period, new) = self._unsealed.popitem()
+            self.changes.keep(self._box.seal_new(period, new))
+            for row, slots in new:
+                tags = tags_of(row, period, slots)
+                if tags:
+                    self.changes.tag(tags)
 
     def _numbered(
         self, row: Row, slots: Mapping[SlotKey, Scalar]
@@ -528,9 +551,9 @@ class Batch:
     def _drop_tags(self, row: Row, slots: Mapping[int, Scalar]) -> None:
         self.changes.untag(self._tags_now(row, slots))
 
-    def _tags_now(self, row: Row, slots: Mapping[int, Scalar]) -> set[Tag]:
+    def _tags_now(self, row: Row, slots: Mapping[int, Scalar]) -> AbstractSet[Tag]:
         period = self._keystore.find_period(row.period) if row.period is not None else None
-        return set() if period is None else tags_of(row, period, slots)
+        return _NO_TAGS if period is None else tags_of(row, period, slots)
 
     def _leave_period(self, row: Row, day: int | None) -> None:
         """Remember the period that a record leaves, and ask for new keys where one would outlive the record's day."""

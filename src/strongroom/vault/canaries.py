@@ -142,10 +142,11 @@ class Canaries:
             flock.follow(refs, sightings)
         if len(sightings) <= 1:
             return []
+        unknown = [place for place, ref in enumerate(refs) if ref not in rows]
         fresh = [
             place
-            for place, (ref, sighting) in enumerate(zip(refs, sightings, strict=True))
-            if ref not in rows and sighting.slots and sighting.kind == "order"
+            for place in unknown
+            if (sighting := sightings[place]).slots and sighting.kind == "order"
         ]
         with self._lock:
             guests = flock.guests(refs, sightings, fresh, int(now.timestamp()))

@@ -110,6 +110,8 @@ class Flock:
 
     def follow(self, refs: Sequence[bytes], sightings: Sequence[Sighting]) -> None:
         """Keep what is new of orders that a canary was made after, for the next document of several orders."""
+        if self.twins.keys().isdisjoint(refs):
+            return
         for ref, sighting in zip(refs, sightings, strict=True):
             twin = self.twins.get(ref)
             if twin is not None and sighting.kind == "order":

@@ -119,13 +119,16 @@ class Inventor:
         What is the selling partner's own stays as it is.
         """
         found: dict[SlotKey, Scalar] = {}
+        # Whoever buys is mostly who receives, and a town goes with its state and postal code: one draw for all.
+        drawn = self._draw(number, f"person/{variant}")
+        texts = _texts(self._country(number), drawn)
         for key, value in like.items():
             spec = FIXED[key] if isinstance(key, int) else spec_of(key)
             own = key if isinstance(key, int) else self._renamed(number, key)
             if spec.subject == "selling_partner":
                 found[own] = value
             else:
-                invented = self._value(number, spec, variant)
+                invented = self._value(number, spec, variant, drawn, texts)
                 found[own] = float(invented) if isinstance(value, float) else invented
         return found
 
@@ -138,19 +141,19 @@ class Inventor:
         drawn = self._draw(number, f"id/{kind}/{ident}")
         return f"{kind}:{ident[0]}{drawn % 10 ** (len(ident) - 1):0{len(ident) - 1}d}.{field}"
 
-    def _value(self, number: int, spec: SlotSpec, variant: int) -> str:
+    def _value(
+        self, number: int, spec: SlotSpec, variant: int, drawn: int, texts: Mapping[str, str]
+    ) -> str:
+        """Return a slot's value; `drawn` is the person and `texts` what they are called and where they live."""
         field = _POSITION.sub("", spec.name.rpartition(".")[2])
-        # Whoever buys is mostly who receives, and a town goes with its state and postal code: one draw for all.
-        drawn = self._draw(number, f"{field if field in _NUMBERED else 'person'}/{variant}")
         if field in _NUMBERED:
-            return f"{drawn % 10**11:011d}"
+            return f"{self._draw(number, f'{field}/{variant}') % 10**11:011d}"
         if spec.category is Category.EMAIL:
             return self.email(number)
         if spec.category is Category.PHONE:
             return self.phone(number)
         if spec.category is Category.GEO:
             return f"{30 + drawn % 20}.{self._draw(number, field) % 10**6:06d}"
-        texts = _texts(self._country(number), drawn)
         if field not in texts and spec.category is Category.ADDRESS:
             field = "address_line_1"
         return texts.get(field) or _of(_PHRASES, drawn // 37)

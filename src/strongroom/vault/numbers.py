@@ -5,6 +5,7 @@ A block is durable before any number of it is used. Numbers that a process took 
 
 import threading
 from collections.abc import Iterator
+from itertools import chain
 
 from strongroom.db.engine import Database
 from strongroom.terms import RecordNumber, SellerId
@@ -54,14 +55,18 @@ class Taken:
 
     def __init__(self, parts: list[range]) -> None:
         self._parts = parts
+        self._used = 0
+        self._numbers = chain.from_iterable(parts)
 
     def __next__(self) -> RecordNumber:
-        number = self._parts[0][0]
-        self._parts[0] = self._parts[0][1:]
-        if not self._parts[0]:
-            del self._parts[0]
+        number = next(self._numbers)
+        self._used += 1
         return RecordNumber(number)
 
     def rest(self) -> list[range]:
         """Return the numbers that are left."""
-        return self._parts
+        left, used = [], self._used
+        for part in self._parts:
+            left.append(part[used:])
+            used = max(used - len(part), 0)
+        return [part for part in left if part]

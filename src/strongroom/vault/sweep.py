@@ -156,7 +156,7 @@ class Sweeper:
                 spoilt = [row for row in rows if not self._moves(place, batch, row)]
                 for row in spoilt:
                     batch.bury(row)
-                batch.changes.write(tx)
+                batch.write(tx)
                 disposed = sum(row.state == RecordState.GONE for row in rows)
                 moved = _rows_event(EventType.RECORD_MOVED, period, len(rows) - disposed)
                 gone = _rows_event(EventType.RECORD_DISPOSED, period, disposed)

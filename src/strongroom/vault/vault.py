@@ -35,7 +35,6 @@ from strongroom.vault import large, store, told
 from strongroom.vault.batch import (
     SUBJECT_ID,
     Batch,
-    Placed,
     RecordBox,
 )
 from strongroom.vault.canaries import Canaries
@@ -56,6 +55,7 @@ from strongroom.vault.keystore import Keystore
 from strongroom.vault.naming import names_of, slot_spec
 from strongroom.vault.numbers import Numbers, Taken
 from strongroom.vault.opener import Opener
+from strongroom.vault.placed import Placed
 from strongroom.vault.recent import RecentChanges, Recognised
 from strongroom.vault.searching import normal_form, one_of, same
 from strongroom.vault.store import RecordState, Row
@@ -153,7 +153,7 @@ class Vault:
                     tokens = self._tokens_of(row.number)
                 gone = row.state != RecordState.LIVE
                 placed.append(Placed(row.number, tokens, names, gone=gone))
-            batch.changes.write(tx)
+            batch.write(tx)
             told.keep(tx, op, zip((p.number for p in placed), sightings, strict=True), now)
             if drift:
                 store.count_drift(tx, op, drift, now)
@@ -185,7 +185,7 @@ class Vault:
                 for guest in guests
                 if guest.ref not in rows
             ]
-            batch.changes.write(tx)
+            batch.write(tx)
             created = period_events(batch, caller, seller)
             planted = self.canaries.planted_event(caller, seller, len(made))
             self._audit.append(tx, *created, planted, now=now)

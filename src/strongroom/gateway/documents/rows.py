@@ -28,6 +28,9 @@ is_business_id: Final = re.compile(r"(?=[A-Z-]*[0-9])[A-Z0-9-]{5,40}").fullmatch
 """What else may stand in an order's column: a shipment, a transfer."""
 
 _EMPTY: Final = [""]
+_NOTHING: Final[tuple[Odd, ...]] = ()
+_SAYING: Final = (Role.PURCHASED, Role.SHIPPED, Role.UPDATED, Role.STATUS)
+_MANY_FACTS: Final = 10_000
 _MANY_WRONG: Final = 1000
 _MANY_LAYOUTS: Final = 1024
 _UNKNOWN_COLUMN: Final = "unknown_leaf"
@@ -40,14 +43,15 @@ def may_pass(name: str) -> bool:
     return not name or bool(is_order(name) or is_business_id(name))
 
 
+_Row = tuple[list[str], Sequence[tuple[int, SlotKey]], Sequence[Odd], int]
+"""Cells, where bare tokens go, where others go, and which sighting they are of; -1 for none."""
+
+
 @dataclass(slots=True)
 class Batch:
     """Rows of one page: what was found in them and where the tokens go."""
 
-    rows: list[list[str]] = field(default_factory=list)
-    places: list[Sequence[tuple[int, SlotKey]]] = field(default_factory=list)
-    odd: list[Sequence[Odd]] = field(default_factory=list)
-    owners: list[int] = field(default_factory=list)
+    rows: list[_Row] = field(default_factory=list)
     sightings: list[Sighting] = field(default_factory=list)
     drift: list[Drift] = field(default_factory=list)
     orders: dict[str, int] = field(default_factory=dict)
@@ -57,19 +61,17 @@ class Batch:
 
     def fill(self, placed: Sequence[Placed]) -> list[list[str]]:
         """Return the rows with tokens in them. Use once."""
-        for cells, places, odd, owner in zip(
-            self.rows, self.places, self.odd, self.owners, strict=True
-        ):
+        for cells, places, odd, owner in self.rows:
             if owner >= 0:
                 record = placed[owner]
                 # A list takes a number where an object takes a name.
                 record.fill(cells, places)  # type: ignore[arg-type]
                 for index, slot, render in odd:
                     cells[index] = render(record.token(slot))
-        return self.rows
+        return [row[0] for row in self.rows]
 
 
-_Layout = tuple[list[tuple[int, SlotKey]], list[int], Callable[[list[str]], Sequence[str]]]
+_Layout = tuple[list[tuple[int, SlotKey]], list[int], Callable[[list[str]], tuple[str, ...]]]
 """Columns with their slots, the slots alone, and what takes their values out of a row."""
 
 
@@ -99,6 +101,7 @@ class Columns:
         self._last: tuple[str, dict[SlotKey, Scalar]] = "", {}
         """The order of the last row, and its values so far."""
         self._roles: dict[Role, int] = {}
+        self._order = -1
         self._sku = -1
         self._fixed: list[tuple[int, int]] = []
         self._layouts: dict[tuple[int, ...], _Layout] = {}
@@ -110,40 +113,39 @@ class Columns:
         taken: set[int] = set()
         for index, name in enumerate(header):
             self._learn(index, name, findings[index], taken)
+        self._order = self._roles.get(Role.ORDER, -1)
         self._full = _layout(self._fixed)
+        self._is_odd = bool(self._others or self._unknown or self._more_orders)
+        self._dated = [(role, self._roles[role]) for role in _SAYING if role in self._roles]
+        self._saying = _picker([index for _role, index in self._dated])
+        self._said: dict[tuple[str, ...], SightedFacts] = {}
 
     def read(self, batch: Batch, cells: list[str]) -> None:
         """Add a row to a batch."""
         self._number += 1
-        if cells == _EMPTY:
-            self._add(batch, cells, None, [])
-            return
-        at = self._roles.get(Role.ORDER, -1)
+        at = self._order
         order = cells[at] if 0 <= at < len(cells) else ""
-        if len(cells) != self.width:
-            self._add_unread(
-                batch, cells, at if len(cells) < self.width and is_order(order) else -1
-            )
-            return
-        if not is_order(order) or self._names_another(cells, order):
-            self._add_anchored(batch, cells, -1 if may_pass(order) else at)
+        ordered = is_order(order) is not None
+        if len(cells) != self.width or not ordered or self._names_another(cells, order):
+            self._add_strange(batch, cells, order, ordered=ordered)
             return
         places: Sequence[tuple[int, SlotKey]]
+        odd: Sequence[Odd]
         places, numbers, pick = self._full
         values = pick(cells)
         if "" in values:
             places, numbers, pick = self._layout(cells)
             values = pick(cells)
         slots: dict[SlotKey, Scalar] = dict(zip(numbers, values))  # noqa: B905 - one for each, and this is the price of a row
-        odd: list[Odd] = []
-        if self._others or self._unknown or self._more_orders:
-            odd = self._odd(batch, cells, slots, order)
-        if order in batch.known or order == self._last[0]:
+        odd = self._odd(batch, cells, slots, order) if self._is_odd else _NOTHING
+        known = batch.known.get(order)
+        if known is not None or order == self._last[0]:
             slots, places, odd = self._apart(batch, order, slots, places, odd)
+            known = batch.known[order]
         owner = -1
         if slots:
-            batch.known.setdefault(order, {}).update(slots)
-            self._last = order, batch.known[order]
+            batch.known[order] = known = slots if known is None else {**known, **slots}
+            self._last = order, known
             said = self._facts(cells)
             owner = batch.orders.get(order, -1)
             if owner >= 0 and batch.sightings[owner].facts == said:
@@ -152,10 +154,18 @@ class Columns:
                 owner = batch.orders[order] = len(batch.sightings)
                 sighting = Sighting("order", order, slots, said, self._origin.as_of)
                 batch.sightings.append(sighting)
-        batch.rows.append(cells)
-        batch.places.append(places)
-        batch.odd.append(odd)
-        batch.owners.append(owner)
+        batch.rows.append((cells, places, odd, owner))
+
+    def _add_strange(self, batch: Batch, cells: list[str], order: str, *, ordered: bool) -> None:
+        """Add a row that is empty, has not the header's columns, or does not speak of one order."""
+        at = self._order
+        if cells == _EMPTY:
+            self._add(batch, cells, None, _NOTHING)
+        elif len(cells) != self.width:
+            is_short = ordered and len(cells) < self.width
+            self._add_unread(batch, cells, at if is_short else -1)
+        else:
+            self._add_anchored(batch, cells, -1 if may_pass(order) else at)
 
     def _apart(
         self,
@@ -163,8 +173,8 @@ class Columns:
         order: str,
         slots: dict[SlotKey, Scalar],
         places: Sequence[tuple[int, SlotKey]],
-        odd: list[Odd],
-    ) -> tuple[dict[SlotKey, Scalar], Sequence[tuple[int, SlotKey]], list[Odd]]:
+        odd: Sequence[Odd],
+    ) -> tuple[dict[SlotKey, Scalar], Sequence[tuple[int, SlotKey]], Sequence[Odd]]:
         """Return a row with slots of its own for what another row of its order says otherwise: neither may be lost."""
         known = batch.known.setdefault(order, {})
         if order == self._last[0] and not known:
@@ -212,15 +222,23 @@ class Columns:
         return known
 
     def _facts(self, cells: list[str]) -> SightedFacts:
-        read, roles = self._instants.read, self._roles
-        at = [
-            read(cells[roles[role]]) if role in roles else 0
-            for role in (Role.PURCHASED, Role.SHIPPED, Role.UPDATED)
-        ]
-        status = self._origin.kind.status
-        if Role.STATUS in roles:
-            status = status_of(cells[roles[Role.STATUS]])
-        return facts(status, *at, fresh=self._origin.fresh)
+        texts = self._saying(cells)
+        found = self._said.get(texts)
+        if found is None:
+            if len(self._said) >= _MANY_FACTS:
+                self._said.clear()
+            found = self._said[texts] = self._read_facts(texts)
+        return found
+
+    def _read_facts(self, texts: tuple[str, ...]) -> SightedFacts:
+        status, at = self._origin.kind.status, dict.fromkeys(_SAYING, 0)
+        for (role, _index), text in zip(self._dated, texts, strict=True):
+            if role is Role.STATUS:
+                status = status_of(text)
+            else:
+                at[role] = self._instants.read(text)
+        instants = (at[Role.PURCHASED], at[Role.SHIPPED], at[Role.UPDATED])
+        return facts(status, *instants, fresh=self._origin.fresh)
 
     def _odd(
         self, batch: Batch, cells: list[str], slots: dict[SlotKey, Scalar], order: str
@@ -266,6 +284,8 @@ class Columns:
 
     def _names_another(self, cells: list[str], order: str) -> bool:
         """Say whether a row speaks of two orders."""
+        if not self._more_orders:
+            return False
         named = [cells[column.index] for column in self._more_orders]
         return any(name != order and is_order(name) for name in named)
 
@@ -330,25 +350,24 @@ class Columns:
         self._add(batch, cells, sighting, odd)
 
     def _add(
-        self, batch: Batch, cells: list[str], sighting: Sighting | None, odd: list[Odd]
+        self, batch: Batch, cells: list[str], sighting: Sighting | None, odd: Sequence[Odd]
     ) -> None:
         owner = -1
         if sighting is not None and sighting.slots:
             owner = len(batch.sightings)
             batch.sightings.append(sighting)
-        batch.rows.append(cells)
-        batch.places.append(())
-        batch.odd.append(odd)
-        batch.owners.append(owner)
+        batch.rows.append((cells, (), odd, owner))
 
 
 def _layout(pairs: Sequence[tuple[int, int]]) -> _Layout:
     places: list[tuple[int, SlotKey]] = list(pairs)
-    numbers = [slot for _index, slot in pairs]
-    indexes = [index for index, _slot in pairs]
+    return places, [slot for _index, slot in pairs], _picker([index for index, _slot in pairs])
+
+
+def _picker(indexes: Sequence[int]) -> Callable[[list[str]], tuple[str, ...]]:
     if len(indexes) < 2:  # noqa: PLR2004 - `itemgetter` gives no tuple of one
-        return places, numbers, lambda cells: [cells[index] for index in indexes]
-    return places, numbers, itemgetter(*indexes)
+        return lambda cells: tuple([cells[index] for index in indexes])
+    return itemgetter(*indexes)
 
 
 def _column_name(header: str, index: int) -> str:
