@@ -70,6 +70,7 @@ from strongroom.terms import SYSTEM, Caller, Environment, PrincipalId
 from strongroom.vault import GrantStore, Keystore, SellerStore, Vault
 from strongroom.vault.arrivals import Arrivals
 from strongroom.vault.clockwatch import ClockWatch
+from strongroom.vault.dates import Dates
 from strongroom.vault.known import Known
 from strongroom.vault.roles import RoleStore
 from strongroom.vault.secrets import SystemSecrets
@@ -121,6 +122,7 @@ class System:
     sellers: SellerStore
     grants: GrantStore
     vault: Vault
+    dates: Dates
     watch: ClockWatch
     known: Known
     arrivals: Arrivals
@@ -406,6 +408,12 @@ def wire(
         sellers,
         grants,
         vault,
+        Dates(
+            database,
+            keystore,
+            subject_key=keystore.secret("subjects", now),
+            copy_lifetime=timedelta(hours=settings.keystore.copy_lifetime_hours),
+        ),
         # A time that was chosen is meant: what it makes due is destroyed.
         ClockWatch(audit, steady_clock if clock is machine_clock else None),
         known,
