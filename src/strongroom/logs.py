@@ -65,6 +65,7 @@ class Task(StrEnum):
     PRUNING = "pruning"
     SYNC = "sync"
     NOTIFICATIONS = "notifications"
+    DATES = "dates"
 
 
 _NAMES: Final = frozenset(happening.value for happening in Happening)
