@@ -415,7 +415,11 @@ def wire(
             copy_lifetime=timedelta(hours=settings.keystore.copy_lifetime_hours),
         ),
         # A time that was chosen is meant: what it makes due is destroyed.
-        ClockWatch(audit, steady_clock if clock is machine_clock else None),
+        ClockWatch(
+            audit,
+            steady_clock if clock is machine_clock else None,
+            one_person=settings.one_person,
+        ),
         known,
         Arrivals(
             database,

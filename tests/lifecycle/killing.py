@@ -180,7 +180,7 @@ def finished(directory: Path, killed_at: int) -> None:
 
 
 def main(root: Path, first: int, every: int) -> None:
-    sweep._CHUNK = CHUNK
+    sweep._CHUNK = sweep._AT_ONCE = CHUNK
     if child(lambda: prepare(root / "prepared")):
         sys.exit("the home was not prepared")
     whole = root / "whole"

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from strongroom.cli.evidence import PERIOD
-from strongroom.cli.session import Session, table, verb
+from strongroom.cli.session import AsOption, CredentialOption, Session, table, verb
 
 retention = typer.Typer(help="What is destroyed when, and why then.", no_args_is_help=True)
 
@@ -25,11 +25,23 @@ def retention_sweep(
     *,
     confirm_clock: Annotated[
         bool,
-        typer.Option("--confirm-clock", help="The clock is right, however far it is ahead."),
+        typer.Option(
+            "--confirm-clock",
+            help="The clock is right, however far it is ahead. Two people say so, one after the other.",
+        ),
     ] = False,
+    as_name: AsOption = None,
+    credential_file: CredentialOption = None,
 ) -> None:
     """Destroy what is due now, and move on what is not yet delivered."""
-    session.say(session.call("retention.sweep", confirm_clock=confirm_clock))
+    session.say(
+        session.call(
+            "retention.sweep",
+            as_name=as_name,
+            credential_file=credential_file,
+            confirm_clock=confirm_clock,
+        )
+    )
 
 
 @verb(retention, "show", example="strongroom retention show 902-3159896-1390916 --seller acme")

@@ -21,12 +21,17 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 @operation("retention.sweep")
 def _retention_sweep(call: Call, *, confirm_clock: bool = False) -> Json:
-    """Destroy what is due; `confirm_clock`: a person looked at the clock, and it is right."""
+    """Destroy what is due; `confirm_clock`: a person looked at the clock, and it is right.
+
+    A clock that is implausibly ahead takes two people's word, unless the home was made for one.
+    """
     system = call.system
     clock = system.clock()
-    if confirm_clock:
-        system.watch.confirm(call.caller, clock)
-    elif system.watch.look(clock) and abs(call.now - clock) < _CHOSEN:
+    withheld = system.watch.look(clock)
+    if confirm_clock and withheld:
+        if not system.watch.confirm(call.caller, clock):
+            return {"asked": True, "clock": clock.isoformat(), "waits_for": "another person"}
+    elif withheld and abs(call.now - clock) < _CHOSEN:
         raise Conflict(
             "the clock is implausibly ahead, so nothing is destroyed by it", hint=CONFIRM
         )

@@ -349,17 +349,27 @@ def numbered(
         yield from ((bytes(ref), RecordNumber(number)) for ref, number in rows)
 
 
-def purge(tx: Transaction, numbers: Sequence[RecordNumber]) -> None:
-    """Empty records whose period key is destroyed: their blobs and wrapped DEKs go, their numbers stay."""
-    for chunk in _chunks(numbers):
-        tx.execute(
-            schema.record.update()
-            .where(_r.number.in_(chunk))
-            .values(state=int(RecordState.GONE), blob=None)
-        )
-        tx.execute(schema.record_key.delete().where(_k.record_number.in_(chunk)))
-        tx.execute(schema.record_value.delete().where(_v.record_number.in_(chunk)))
-        tx.execute(schema.delivery_fact.delete().where(_f.record_number.in_(chunk)))
+def purge(tx: Transaction, period: PeriodId, limit: int) -> int:
+    """Empty up to `limit` records whose period key is destroyed, and return how many there were.
+
+    Their blobs, wrapped DEKs and facts go, their numbers stay.
+    """
+    some = (
+        sa.select(_k.record_number)
+        .where(_k.period_id == period)
+        .order_by(_k.record_number)
+        .limit(limit)
+        .scalar_subquery()
+    )
+    tx.execute(
+        schema.record.update()
+        .where(_r.number.in_(some))
+        .values(state=int(RecordState.GONE), blob=None)
+    )
+    tx.execute(schema.record_value.delete().where(_v.record_number.in_(some)))
+    tx.execute(schema.delivery_fact.delete().where(_f.record_number.in_(some)))
+    # Last: by these rows the others are found.
+    return tx.execute(schema.record_key.delete().where(_k.record_number.in_(some))).rowcount
 
 
 def delete_ownerless(tx: Transaction) -> None:
@@ -368,9 +378,12 @@ def delete_ownerless(tx: Transaction) -> None:
     tx.execute(schema.record_value.delete().where(~held))
 
 
-def delete_tags(tx: Transaction, period: PeriodId) -> None:
-    """Remove every search tag of a period."""
-    tx.execute(schema.search_tag.delete().where(_t.period_id == period))
+def delete_tags(tx: Transaction, period: PeriodId, limit: int) -> int:
+    """Remove up to `limit` search tags of a period, and return how many there were."""
+    table = schema.search_tag
+    place = sa.tuple_(_t.period_id, _t.tag, _t.record_number)
+    some = sa.select(*table.c).where(_t.period_id == period).limit(limit)
+    return tx.execute(table.delete().where(place.in_(some))).rowcount
 
 
 def ask_replacement(tx: Transaction, period: PeriodId, instant: int) -> None:

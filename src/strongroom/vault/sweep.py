@@ -25,6 +25,11 @@ from strongroom.vault.keystore import Keystore, PeriodKey, PeriodKind, PeriodRow
 from strongroom.vault.store import RecordState, Row
 
 _CHUNK: Final = 500
+"""Records moved in one transaction."""
+
+_AT_ONCE: Final = 2_000
+"""Rows of a destroyed period removed in one."""
+
 _Progress = Callable[[int], None]
 
 
@@ -208,18 +213,19 @@ class Sweeper:
 
     def _purge(self, period: PeriodRow, now: datetime, tell: _Progress) -> None:
         """Remove the rows that a destroyed key had locked, in bounded steps."""
-        while True:
+        gone = _AT_ONCE
+        while gone == _AT_ONCE:
             with self._database.write(alone=True) as tx:
-                rows = store.in_period(tx, period.id, _CHUNK)
-                if not rows:
-                    store.delete_tags(tx, period.id)
-                    break
-                store.purge(tx, [row.number for row in rows])
-                self._audit.append(
-                    tx, _rows_event(EventType.RECORD_DISPOSED, period, len(rows)), now=now
-                )
-            self._report.purged += len(rows)
-            tell(len(rows))
+                gone = store.purge(tx, period.id, _AT_ONCE)
+                if gone:
+                    event = _rows_event(EventType.RECORD_DISPOSED, period, gone)
+                    self._audit.append(tx, event, now=now)
+            self._report.purged += gone
+            tell(gone)
+        tags = _AT_ONCE
+        while tags == _AT_ONCE:
+            with self._database.write(alone=True) as tx:
+                tags = store.delete_tags(tx, period.id, _AT_ONCE)
         self._keystore.mark_purged(period.id, now)
 
     def _finish(self, now: datetime) -> None:
