@@ -20,7 +20,10 @@ from strongroom.terms import SYSTEM, Caller, PrincipalKind
 _LOOKED_AT: Final = 5000
 """Of the last entries. Older leaps are known by the event that told of them."""
 
-CONFIRM: Final = "set the clock, or run `strongroom retention sweep --confirm-clock`; where there are several people two of them do"
+CONFIRM: Final = (
+    "set the clock, or run `strongroom retention sweep --confirm-clock`; "
+    "where there are several people two of them do"
+)
 
 ASKED_FOR: Final = timedelta(hours=24)
 """How long one person's word waits for another's."""
