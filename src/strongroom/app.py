@@ -268,14 +268,17 @@ def wire(
     sellers = SellerStore(database, keystore.secret("sellers", now), audit, environment)
     grants = GrantStore(database, audit, one_person=settings.one_person)
     roles = RoleStore(database, audit)
+    subjects = keystore.secret("subjects", now)
+    steady = steady_clock if clock is machine_clock else None
+    copy_lifetime = timedelta(hours=settings.keystore.copy_lifetime_hours)
     vault = Vault(
         database,
         keystore,
         audit,
         environment=environment,
         token_key=keystore.secret("record-tokens", now),
-        subject_key=keystore.secret("subjects", now),
-        copy_lifetime=timedelta(hours=settings.keystore.copy_lifetime_hours),
+        subject_key=subjects,
+        copy_lifetime=copy_lifetime,
     )
 
     known = Known(
@@ -284,7 +287,7 @@ def wire(
         audit,
         environment=environment,
         token_key=keystore.secret("record-tokens", now),
-        subject_key=keystore.secret("subjects", now),
+        subject_key=subjects,
     )
 
     signing_on = keystore.secret("signing-on", now)
@@ -408,18 +411,9 @@ def wire(
         sellers,
         grants,
         vault,
-        Dates(
-            database,
-            keystore,
-            subject_key=keystore.secret("subjects", now),
-            copy_lifetime=timedelta(hours=settings.keystore.copy_lifetime_hours),
-        ),
+        Dates(database, keystore, subject_key=subjects, copy_lifetime=copy_lifetime),
         # A time that was chosen is meant: what it makes due is destroyed.
-        ClockWatch(
-            audit,
-            steady_clock if clock is machine_clock else None,
-            one_person=settings.one_person,
-        ),
+        ClockWatch(audit, steady, one_person=settings.one_person),
         known,
         Arrivals(
             database,
@@ -427,8 +421,8 @@ def wire(
             vault,
             environment=environment,
             token_key=keystore.secret("record-tokens", now),
-            subject_key=keystore.secret("subjects", now),
-            copy_lifetime=timedelta(hours=settings.keystore.copy_lifetime_hours),
+            subject_key=subjects,
+            copy_lifetime=copy_lifetime,
         ),
         Issued(database, keystore.secret("accounts", now), environment),
         roles,
