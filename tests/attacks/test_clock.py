@@ -64,8 +64,7 @@ def test_one_person_alone_does_not_make_a_clock_believed(tmp_path: Path) -> None
     asked = home.command("retention", "sweep", "--confirm-clock")
     assert asked["asked"]
     assert home.attempt("retention", "sweep", "--confirm-clock")[0] == 1
-    swept = [event for event in entries(home) if event["type"] == "retention.sweep.finished"]
-    assert len(swept) == 1
+    assert home.attempt("retention", "sweep")[0] == 1
 
 
 def test_a_time_that_a_test_home_is_told_is_meant(home: Offline) -> None:
