@@ -151,8 +151,7 @@ class Vault:
                     names = batch.merge(row, sighting, late=overtaken(row.number))
                     # Seen again, so probably once more; keeping those of new orders too would scatter the heap.
                     tokens = self._tokens_of(row.number)
-                gone = row.state != RecordState.LIVE
-                placed.append(Placed(row.number, tokens, names, gone=gone))
+                placed.append(Placed(row, tokens, names))
             batch.changes.write(tx)
             pairs = zip(placed, sightings, strict=True)
             told.keep(tx, op, ((p.number, seen) for p, seen in pairs if not p.gone), now)
