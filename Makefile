@@ -17,7 +17,7 @@ ARGS ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test lint format bench faults lock clean postgres rsyslog strace node chromium tls
+.PHONY: help setup demo test lint format bench faults life lock clean postgres rsyslog strace node chromium tls
 
 help: ## Show these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ bench: setup ## Measure this machine; ARGS go to `strongroom bench`
 
 faults: $(STAMP)-dev postgres strace ## Every fault test: broken disks, calls, servers, nodes and answers, kills; ends with the counts
 	@PYTEST_DEBUG_TEMPROOT=$${TMPDIR:-/tmp} $(BIN)/python -m pytest --long tests/faults $(ARGS)
+
+life: $(STAMP)-dev ## The life of 10,000 orders over 120 days, on the live database and on daily copies; ends with a line of counts
+	@$(BIN)/python -m pytest --long -s tests/lifecycle $(ARGS)
 
 lock: $(STAMP)-dev ## Renew requirements/*.txt from *.in; ARGS=--upgrade takes newer versions
 	cd requirements && for name in build runtime demo test lint tls s3; do \

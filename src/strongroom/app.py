@@ -71,6 +71,7 @@ from strongroom.terms import SYSTEM, Caller, Environment, PrincipalId
 from strongroom.vault import GrantStore, Keystore, SellerStore, Vault
 from strongroom.vault.arrivals import Arrivals
 from strongroom.vault.clockwatch import ClockWatch
+from strongroom.vault.dates import Dates
 from strongroom.vault.known import Known
 from strongroom.vault.roles import RoleStore
 from strongroom.vault.secrets import SystemSecrets
@@ -122,6 +123,7 @@ class System:
     sellers: SellerStore
     grants: GrantStore
     vault: Vault
+    dates: Dates
     watch: ClockWatch
     known: Known
     arrivals: Arrivals
@@ -270,14 +272,17 @@ def wire(
     sellers = SellerStore(database, keystore.secret("sellers", now), audit, environment)
     grants = GrantStore(database, audit, one_person=settings.one_person)
     roles = RoleStore(database, audit)
+    subjects = keystore.secret("subjects", now)
+    steady = steady_clock if clock is machine_clock else None
+    copy_lifetime = timedelta(hours=settings.keystore.copy_lifetime_hours)
     vault = Vault(
         database,
         keystore,
         audit,
         environment=environment,
         token_key=keystore.secret("record-tokens", now),
-        subject_key=keystore.secret("subjects", now),
-        copy_lifetime=timedelta(hours=settings.keystore.copy_lifetime_hours),
+        subject_key=subjects,
+        copy_lifetime=copy_lifetime,
     )
 
     known = Known(
@@ -286,7 +291,7 @@ def wire(
         audit,
         environment=environment,
         token_key=keystore.secret("record-tokens", now),
-        subject_key=keystore.secret("subjects", now),
+        subject_key=subjects,
     )
 
     signing_on = keystore.secret("signing-on", now)
@@ -411,8 +416,9 @@ def wire(
         sellers,
         grants,
         vault,
+        Dates(database, keystore, subject_key=subjects, copy_lifetime=copy_lifetime),
         # A time that was chosen is meant: what it makes due is destroyed.
-        ClockWatch(audit, steady_clock if clock is machine_clock else None),
+        ClockWatch(audit, steady, one_person=settings.one_person),
         known,
         Arrivals(
             database,
@@ -420,8 +426,8 @@ def wire(
             vault,
             environment=environment,
             token_key=keystore.secret("record-tokens", now),
-            subject_key=keystore.secret("subjects", now),
-            copy_lifetime=timedelta(hours=settings.keystore.copy_lifetime_hours),
+            subject_key=subjects,
+            copy_lifetime=copy_lifetime,
         ),
         Issued(database, keystore.secret("accounts", now), environment),
         roles,

@@ -11,7 +11,7 @@ import sqlite3
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from operator import itemgetter
 from typing import Final
@@ -38,7 +38,6 @@ from strongroom.policy.limits import (
 from strongroom.policy.secrets import SecretState
 from strongroom.settings import Settings
 from strongroom.terms import Environment, PrincipalKind
-from strongroom.vault import PeriodKind
 from strongroom.vault.canary_check import last_checked
 from strongroom.vault.clockwatch import CONFIRM
 
@@ -317,16 +316,12 @@ def _clock_watch(system: System) -> Check:
 
 
 def _retention(system: System, now: datetime) -> Check:
-    today = (now.astimezone(UTC).date() - datetime(1970, 1, 1, tzinfo=UTC).date()).days
-    overdue = [
-        period
-        for period in system.keystore.periods(live=True)
-        if period.kind is PeriodKind.DAY and period.day <= today
-    ]
-    if overdue:
-        detail = f"{len(overdue)} keys are past their day"
+    standing = system.dates.standing(now)
+    oldest = f"oldest personal data past its date: {standing.oldest_past_its_date_days} days"
+    if standing.overdue_keys:
+        detail = f"{standing.overdue_keys} keys are past their day; {oldest}"
         return Check("retention.swept", State.FAILED, detail, "strongroom retention sweep")
-    return Check("retention.swept", State.OK, "no key is past its day")
+    return Check("retention.swept", State.OK, f"no key is past its day; {oldest}")
 
 
 def _review(system: System, now: datetime) -> Check:

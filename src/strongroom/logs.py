@@ -67,6 +67,7 @@ class Task(StrEnum):
     NOTIFICATIONS = "notifications"
     BACKUPS = "backups"
     COPIES = "copies"
+    DATES = "dates"
 
 
 _NAMES: Final = frozenset(happening.value for happening in Happening)

@@ -114,6 +114,10 @@ class Metrics:
             "strongroom_periods_overdue",
             "Keys of days whose personal data should be unreadable and is not: 0, or a sweep is late.",
         )
+        self._oldest = gauge(
+            "strongroom_oldest_past_its_date_days",
+            "For how many days the oldest personal data should have been unreadable and is not; 0: none is.",
+        )
         self._live = gauge("strongroom_periods_live", "Keys of days and windows yet to come.")
         self._alarms = gauge("strongroom_alarms_open", "Open alarms, drills left out.", "severity")
         self._late = gauge("strongroom_alarms_overdue", "Open alarms whose time is over.")
@@ -146,6 +150,7 @@ class Metrics:
         swept = (now - _SWEPT_BY).timestamp() // _DAY.total_seconds()
         days = [period.day for period in live if period.kind is PeriodKind.DAY]
         self._overdue.set(sum(day <= swept for day in days))
+        self._oldest.set(system.dates.standing(now - _SWEPT_BY).oldest_past_its_date_days)
         waiting = [one for one in system.alarms.investigations.listed() if not one.drill]
         for severity in Severity:
             self._alarms.labels(severity.value).set(

@@ -40,6 +40,7 @@ from strongroom.listener import Address, Listener, Proxy, allow_connections, lis
 from strongroom.metrics import CONTENT_TYPE, Metrics
 from strongroom.opening import open_system
 from strongroom.perimeter import Perimeter
+from strongroom.sync import Dates
 from strongroom.terms import SYSTEM
 from strongroom.vault.clockwatch import CONFIRM
 
@@ -56,6 +57,8 @@ _RENEWAL_EVERY: Final = timedelta(hours=1)
 _BACKUPS_EVERY: Final = timedelta(hours=1)
 _FIRST_BACKUP: Final = timedelta(seconds=5)
 _FIRST_SYNC: Final = timedelta(seconds=2)
+_FIRST_DATES: Final = timedelta(minutes=10)
+"""Apps come first after a start: they share Amazon's plans."""
 _COLLECTIONS: Final = (50_000, 10, 20)
 """How many more new objects than dropped ones call for a collection, and of each so many the next older ones join."""
 
@@ -354,6 +357,7 @@ class _Serving:
             self._deliveries,
             self._syncs,
             self._notifications,
+            self._dates,
         ):
             tasks.create_task(work())
 
@@ -462,13 +466,24 @@ class _Serving:
             ),
         )
 
+    async def _dates(self) -> None:
+        """Look at how far orders are, whether or not an app does [2.1]."""
+        wanted, sync = self._system.settings.sync, self._system.sync
+        look = Dates(sync, wanted.app).look
+        await self._every(wanted.dates_span, logs.Task.DATES, look, first=_FIRST_DATES)
+
     async def _every(
-        self, span: timedelta | None, task: logs.Task, work: Callable[[], object]
+        self,
+        span: timedelta | None,
+        task: logs.Task,
+        work: Callable[[], object],
+        *,
+        first: timedelta = _FIRST_SYNC,
     ) -> None:
         """Do what a gateway does each so often, the first time soon; nothing where there is no span."""
         if span is None or self._face not in (Face.ALL, Face.GATEWAY):
             return
-        wait = min(span, _FIRST_SYNC)
+        wait = min(span, first)
         while not await self._stopped_within(wait.total_seconds()):
             wait = span
             await self._do(task, work)

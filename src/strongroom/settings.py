@@ -177,6 +177,11 @@ class SyncSettings(_Section):
         "",
         description="how often `serve` pulls changed orders, such as `15m` or `2h`; empty: never",
     )
+    dates_every: Every = Field(
+        "6h",
+        description="how often `serve` looks itself at how far orders are, for every selling partner with a refresh "
+        "token; empty: never",
+    )
     notifications_every: Every = Field(
         "", description="how often `serve` empties the queue of notifications; empty: never"
     )
@@ -194,6 +199,11 @@ class SyncSettings(_Section):
     def orders_span(self) -> timedelta | None:
         """How often orders are pulled; None: never."""
         return _span(self.orders_every) if self.app else None
+
+    @property
+    def dates_span(self) -> timedelta | None:
+        """How often the house itself looks at orders' dates; None: never."""
+        return _span(self.dates_every)
 
     @property
     def notifications_span(self) -> timedelta | None:

@@ -8,7 +8,7 @@ from tests.support.story import APP, PERSON, Book, Story
 
 BOOK = Book()
 TAMPERED, SILENT, JUMPED = "log_tampered", "log_silent", "clock_jumped"
-WITNESS, CHANNEL = "witness_refused", "channel_down"
+WITNESS, CHANNEL, SWEEP = "witness_refused", "channel_down", "sweep_late"
 DENIED, FAILED, ERROR = Outcome.DENIED, Outcome.FAILURE, Outcome.ERROR
 
 
@@ -414,3 +414,69 @@ def a_feed_goes_on(story: Story) -> None:
 def nothing_is_sent(story: Story) -> None:
     story.wait(days=1)
     reveal(story, 1)
+
+
+@BOOK.fires(SWEEP, "failed")
+def a_sweep_fails(story: Story) -> None:
+    story.record(EventType.RETENTION_SWEEP_FINISHED)
+    story.record(EventType.SYSTEM_ERROR, ERROR, reason=Reason.UNAVAILABLE, op="task.sweep")
+
+
+@BOOK.fires(SWEEP, "failed")
+def a_key_is_still_in_its_file(story: Story) -> None:
+    story.record(EventType.SYSTEM_ERROR, ERROR, reason=Reason.INTERNAL, op="task.sweep")
+
+
+@BOOK.fires(SWEEP, "late")
+def nobody_sweeps_for_half_a_day(story: Story) -> None:
+    story.record(EventType.RETENTION_SWEEP_FINISHED)
+    for _ in range(12):
+        story.wait(hours=1)
+        beats(story, 1)
+
+
+@BOOK.fires(SWEEP, "late")
+def a_home_that_serves_never_sweeps(story: Story) -> None:
+    for _ in range(6):
+        beats(story, 1)
+        story.wait(hours=1)
+
+
+@BOOK.fires(SWEEP, "failed", "late")
+def it_fails_and_is_not_tried_again(story: Story) -> None:
+    story.record(EventType.RETENTION_SWEEP_FINISHED)
+    story.record(EventType.SYSTEM_ERROR, ERROR, reason=Reason.UNAVAILABLE, op="task.sweep")
+    story.wait(hours=4)
+    beats(story, 1)
+
+
+@BOOK.silent(SWEEP)
+def every_hour_a_sweep(story: Story) -> None:
+    for _ in range(24):
+        story.record(EventType.RETENTION_SWEEP_FINISHED)
+        story.wait(hours=1)
+
+
+@BOOK.silent(SWEEP)
+def two_sweeps_are_missed(story: Story) -> None:
+    story.record(EventType.RETENTION_SWEEP_FINISHED)
+    story.wait(hours=2, minutes=55)
+    story.record(EventType.RETENTION_SWEEP_FINISHED)
+
+
+@BOOK.silent(SWEEP)
+def other_work_fails(story: Story) -> None:
+    story.record(EventType.RETENTION_SWEEP_FINISHED)
+    story.record(EventType.SYSTEM_ERROR, ERROR, reason=Reason.UNAVAILABLE, op="task.notices")
+
+
+@BOOK.silent(SWEEP)
+def nobody_serves(story: Story) -> None:
+    story.record(EventType.RETENTION_SWEEP_FINISHED)
+    story.record(EventType.HOME_CLOSED)
+    story.wait(days=3)
+
+
+@BOOK.silent(SWEEP)
+def a_home_that_begins_to_serve(story: Story) -> None:
+    beats(story, 60)

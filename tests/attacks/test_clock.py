@@ -57,6 +57,16 @@ def test_a_person_who_looked_at_the_clock_confirms_it(home: Offline) -> None:
     assert told == [("clock.withheld", "failure"), ("clock.confirmed", "success")]
 
 
+def test_one_person_alone_does_not_make_a_clock_believed(tmp_path: Path) -> None:
+    """In a home of several people: whoever set the clock can't also be the one who says that it is right."""
+    home = Offline.make(tmp_path / "offline", one_person=False)
+    home.command("retention", "sweep", "--now", days_ago(90))
+    asked = home.command("retention", "sweep", "--confirm-clock")
+    assert asked["asked"]
+    assert home.attempt("retention", "sweep", "--confirm-clock")[0] == 1
+    assert home.attempt("retention", "sweep")[0] == 1
+
+
 def test_a_time_that_a_test_home_is_told_is_meant(home: Offline) -> None:
     home.attempt("retention", "sweep")
     home.command("retention", "sweep", "--now", days_ago(-3000))

@@ -290,7 +290,7 @@ def test_a_carriers_first_word_of_delivery_counts():
         {"eventCode": "EVENT_301", "eventDate": "soon"},
         "x",
     ]
-    arrived = SightedFacts(Progress.DELIVERED, 0, NOON)
+    arrived = SightedFacts(Progress.DELIVERED, delivered_at=NOON)
     assert mcf_package({"trackingEvents": mcf}) == arrived
     events = [
         {"eventCode": "Delivered", "eventTime": later, "shipmentType": "FORWARD"},

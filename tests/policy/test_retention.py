@@ -21,6 +21,7 @@ from strongroom.policy.retention import (
     SightedFacts,
     believable,
     disposal_day,
+    has_arrived,
     learn,
     pending_ends,
     pending_window,
@@ -32,7 +33,12 @@ OPEN = (Progress.PENDING, Progress.UNSHIPPED, Progress.PARTIAL, Progress.UNDELIV
 
 instants = st.integers(min_value=19_000 * DAY, max_value=21_000 * DAY)
 sightings = st.builds(
-    SightedFacts, st.sampled_from(Progress), instants | st.just(0), instants | st.just(0), instants
+    SightedFacts,
+    st.sampled_from(Progress),
+    instants | st.just(0),
+    instants | st.just(0),
+    instants,
+    st.just(0) | instants,
 )
 
 
@@ -115,6 +121,48 @@ def test_an_order_of_which_nothing_is_known_is_long_due() -> None:
     assert day * DAY < NOON
 
 
+def arrived(at: int) -> SightedFacts:
+    """Return a carrier's word of an arrival."""
+    return SightedFacts(Progress.DELIVERED, delivered_at=at)
+
+
+@pytest.mark.clause("2.1")
+def test_a_carriers_word_of_the_arrival_is_stronger_than_all_else() -> None:
+    """Whether it is earlier than the last time somebody's list showed the order open, or later."""
+    open_now = seen(Progress.UNDELIVERED, purchased=NOON - 9 * DAY)
+    for days in (-3, 2):
+        at = NOON + days * DAY
+        facts = learn(open_now, arrived(at), NOON + 3 * DAY)
+        assert disposal_day(facts, NOON + 3 * DAY, timedelta(0)) == (at + 30 * DAY) // DAY
+        behind = learn(facts, SightedFacts(Progress.UNSHIPPED, NOON - 9 * DAY), NOON + 4 * DAY)
+        assert behind == facts
+
+
+@pytest.mark.clause("2.1")
+def test_of_two_words_of_an_arrival_the_earlier_one_counts_in_either_order() -> None:
+    early, late = arrived(NOON - 5 * DAY), arrived(NOON - 2 * DAY)
+    for first, second in ((early, late), (late, early)):
+        facts = learn(learn(seen(Progress.SHIPPED), first, NOON), second, NOON)
+        assert facts.delivered_at == NOON - 5 * DAY
+
+
+@pytest.mark.clause("2.1")
+def test_an_arrival_before_the_purchase_was_another_parcels() -> None:
+    order = seen(Progress.UNSHIPPED, purchased=NOON - 9 * DAY)
+    assert learn(order, arrived(NOON - 40 * DAY), NOON) == order
+    # Told before the purchase was known: it does not stand once that is.
+    unknown = learn(DeliveryFacts(), arrived(NOON - 40 * DAY), NOON)
+    known = learn(unknown, SightedFacts(Progress.SHIPPED, NOON - 9 * DAY), NOON)
+    assert not has_arrived(known)
+    assert learn(known, arrived(NOON - DAY), NOON).delivered_at == NOON - DAY
+
+
+@pytest.mark.clause("2.1")
+def test_an_arrival_still_to_come_is_a_promise_and_postpones_nothing() -> None:
+    facts = learn(seen(Progress.UNSHIPPED), arrived(NOON + 300 * DAY), NOON)
+    assert facts.delivered_at == NOON
+
+
 @pytest.mark.clause("2.1")
 @given(st.lists(sightings, min_size=1, max_size=8), instants)
 def test_no_day_is_later_than_thirty_days_after_it_was_last_seen_open_or_moving(
@@ -128,6 +176,7 @@ def test_no_day_is_later_than_thirty_days_after_it_was_last_seen_open_or_moving(
 
     if day is not None:
         latest = max(facts.purchased_at, facts.shipped_at, facts.seen_open_at)
+        latest = facts.delivered_at if has_arrived(facts) else latest
         limit = max(latest + RETENTION_AFTER_DELIVERY.total_seconds(), now + COPY.total_seconds())
         assert day * DAY + COPY.total_seconds() <= limit
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from strongroom.errors import Malformed, NotFound
+from strongroom.errors import Denied, Malformed, NotFound
 from strongroom.simulator import Fault, FaultKind, SellerAccount, Simulator, SimulatorConfig
 from tests.support.home import Home
 
@@ -105,6 +105,25 @@ def test_a_command_ends_with_one_where_something_did_not_come(home: Home) -> Non
     home.add_app("bare", "acme", grants=False)
     found = home.run("sync", "orders", "--app", "bare", code=1)
     assert [run["state"] for run in found["runs"]] == ["refused"]
+
+
+def test_the_date_of_an_order_is_explained_to_people(home: Home, simulator: Simulator) -> None:
+    home.run("sync", "orders", "--app", "nightly", "--since", SINCE)
+    before = NOW - timedelta(hours=1)
+    order = next(
+        o for o in simulator.orders("acme")
+        if o.outline.status == "Unshipped" and o.outline.updated_at < before
+    )  # fmt: skip
+    show = ("retention", "show", order.outline.order_id, "--seller", "acme")
+    found = home.run(*show)
+    assert (found["state"], found["rule"]["id"], found["due_at"]) == ("live", "open", None)
+    assert [fact["what"] for fact in found["facts"] if fact["decides"]] == ["seen_undelivered"]
+    assert not [marker for marker in simulator.markers() if marker in json.dumps(found)]
+    listed = home.run("retention", "show", "--open")["open"]
+    assert "unshipped" in {row["status"] for row in listed}
+    (app,) = home.add_app("asking", "acme", grants=False)
+    with pytest.raises(Denied):
+        home.ask("retention.show", as_=app, order=order.outline.order_id, seller="acme")
 
 
 QUEUE = "https://sqs.eu-west-1.amazonaws.com/123456789012/q"

@@ -11,13 +11,18 @@ import pytest
 
 from strongroom.audit import AuditLog
 from strongroom.db.engine import Database
-from strongroom.terms import SYSTEM
+from strongroom.errors import Denied
+from strongroom.terms import SYSTEM, AuthMethod, Caller, PrincipalId, PrincipalKind
 from strongroom.vault.clockwatch import ClockWatch
 from tests.support import tables
 from tests.support.audit import NOW, Bench, revealed
 
 pytestmark = pytest.mark.clause("2.1", "2.6")
 
+ADA, BOB = (
+    Caller(PrincipalId(number), PrincipalKind.PERSON, name, AuthMethod.CONSOLE)
+    for number, name in ((1, "ada"), (2, "bob"))
+)
 MINUTE, DAY, YEAR = timedelta(minutes=1), timedelta(days=1), timedelta(days=365)
 
 
@@ -30,13 +35,14 @@ class Machine:
     watch: ClockWatch = field(init=False)
     wall: datetime = NOW
     steady: timedelta = timedelta()
+    one_person: bool = True
 
     def __post_init__(self) -> None:
         self.restart()
 
     def restart(self) -> None:
         self.log = self.bench.start(f"boot-{self.steady.total_seconds():.0f}")
-        self.watch = ClockWatch(self.log, lambda: self.steady)
+        self.watch = ClockWatch(self.log, lambda: self.steady, one_person=self.one_person)
 
     def pass_(self, span: timedelta, set_by: timedelta = timedelta()) -> bool:
         """Let time pass, and the clock be set in it; return whether sweeps are withheld then."""
@@ -100,11 +106,66 @@ def test_a_jump_back_is_recorded_and_withholds_nothing(machine: Machine) -> None
 def test_a_person_confirms_it(machine: Machine) -> None:
     machine.pass_(MINUTE)
     machine.pass_(MINUTE, YEAR)
-    machine.watch.confirm(SYSTEM, machine.wall)
+    assert machine.watch.confirm(ADA, machine.wall)
     assert not machine.pass_(MINUTE)
     machine.restart()
     assert not machine.pass_(MINUTE)
     assert machine.told()[-1] == ("clock.confirmed", "success", None)
+
+
+def jumped(machine: Machine) -> None:
+    """Have a home of several people whose clock ran a year ahead."""
+    machine.one_person = False
+    machine.restart()
+    machine.pass_(MINUTE)
+    assert machine.pass_(MINUTE, YEAR)
+
+
+def test_one_persons_word_is_not_enough_where_there_are_several(machine: Machine) -> None:
+    jumped(machine)
+    assert not machine.watch.confirm(ADA, machine.wall)
+    assert machine.pass_(MINUTE)
+    with pytest.raises(Denied):
+        machine.watch.confirm(ADA, machine.wall)
+    assert machine.pass_(MINUTE)
+    assert machine.watch.confirm(BOB, machine.wall)
+    assert not machine.pass_(MINUTE)
+    assert [told[:2] for told in machine.told()[-3:]] == [
+        ("clock.asked", "success"),
+        ("clock.confirmed", "denied"),
+        ("clock.confirmed", "success"),
+    ]
+
+
+def test_the_first_persons_word_outlives_a_restart_and_not_a_day(machine: Machine) -> None:
+    jumped(machine)
+    machine.watch.confirm(ADA, machine.wall)
+    machine.restart()
+    assert machine.pass_(DAY + MINUTE)
+    assert not machine.watch.confirm(BOB, machine.wall), "the word of yesterday"
+    machine.restart()
+    assert machine.pass_(MINUTE)
+    assert machine.watch.confirm(ADA, machine.wall)
+    machine.restart()
+    assert not machine.pass_(MINUTE)
+
+
+def test_a_word_about_another_clock_does_not_count(machine: Machine) -> None:
+    """The clock is set once more after the first person looked at it."""
+    jumped(machine)
+    machine.watch.confirm(ADA, machine.wall)
+    machine.pass_(MINUTE, timedelta(hours=3))
+    assert not machine.watch.confirm(BOB, machine.wall)
+    assert machine.pass_(MINUTE)
+
+
+@pytest.mark.parametrize("one_person", [True, False])
+def test_no_program_says_that_the_clock_is_right(machine: Machine, *, one_person: bool) -> None:
+    jumped(machine)
+    machine.watch = ClockWatch(machine.log, lambda: machine.steady, one_person=one_person)
+    for caller in (SYSTEM, Caller(PrincipalId(9), PrincipalKind.APP, "erp", AuthMethod.CREDENTIAL)):
+        with pytest.raises(Denied):
+            machine.watch.confirm(caller, machine.wall)
 
 
 def test_a_leap_over_a_restart_withholds_and_a_restart_does_not_end_it(machine: Machine) -> None:
@@ -147,7 +208,7 @@ def test_a_home_that_was_off_for_some_weeks_sweeps(machine: Machine) -> None:
 
 
 def test_a_time_that_was_chosen_is_meant(machine: Machine) -> None:
-    watch = ClockWatch(machine.log, None)
+    watch = ClockWatch(machine.log, None, one_person=True)
     assert not watch.look(NOW)
     assert not watch.look(NOW + 30 * YEAR)
     assert machine.told() == []

@@ -328,6 +328,21 @@ def _clock_jumped(now: datetime) -> _Story:
     return story
 
 
+def _sweep_late(now: datetime) -> _Story:
+    """A sweep that fails, and hours without another one."""
+    story = _Story(now - 6 * _HOUR)
+    story.say(now - 5 * _HOUR, EventType.RETENTION_SWEEP_FINISHED, SYSTEM, n=0)
+    story.say(
+        now - 4 * _HOUR,
+        EventType.SYSTEM_ERROR,
+        SYSTEM,
+        Outcome.ERROR,
+        reason=Reason.UNAVAILABLE,
+        op="task.sweep",
+    )
+    return story
+
+
 def _witness_refused(now: datetime) -> _Story:
     """A witness that says that the log does not continue what it saw."""
     story = _Story(now - _HOUR)
@@ -388,6 +403,7 @@ _STORIES: Final[dict[AlarmKind, Callable[[datetime], _Story]]] = {
     AlarmKind.LOG_TAMPERED: _log_tampered,
     AlarmKind.LOG_SILENT: _log_silent,
     AlarmKind.CLOCK_JUMPED: _clock_jumped,
+    AlarmKind.SWEEP_LATE: _sweep_late,
     AlarmKind.WITNESS_REFUSED: _witness_refused,
     AlarmKind.CHANNEL_DOWN: _channel_down,
     AlarmKind.BACKUP_MISSING: _backup_missing,

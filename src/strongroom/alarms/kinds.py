@@ -39,6 +39,8 @@ class AlarmKind(StrEnum):
     """A heartbeat or a number is missing: something was not recorded, or a node stopped [2.6]."""
     CLOCK_JUMPED = "clock_jumped"
     """The machine's clock and the clock nobody sets disagree [2.6]."""
+    SWEEP_LATE = "sweep_late"
+    """What is due is not destroyed in time: a sweep failed or did not come [2.1]."""
     WITNESS_REFUSED = "witness_refused"
     """A witness, a timestamping authority or a copy does not take what the log is now [2.6]."""
     CHANNEL_DOWN = "channel_down"

@@ -339,6 +339,11 @@ CATALOGUE: Final[Mapping[EventType, Described]] = {
     EventType.RECORD_DISPOSED: Described(
         "2.1", "rows of a day whose key is gone were removed", "obj n seller"
     ),
+    EventType.RECORD_TRIMMED: Described(
+        "2.1",
+        "what went into a parcel left its records once the parcel was handed over",
+        "op n req records seller",
+    ),
     EventType.RECORD_TAMPERED: Described("2.4", "a record does not open", "op obj n seller"),
     EventType.TOKEN_REJECTED: Described("1.3", "a token was not made here", "purpose req"),
     EventType.PERIOD_KEY_CREATED: Described(

@@ -178,6 +178,7 @@ class EventType(StrEnum):
     RECORD_MOVED = "vault.record.moved"
     RECORD_ERASED = "vault.record.erased"
     RECORD_DISPOSED = "vault.record.disposed"
+    RECORD_TRIMMED = "vault.record.trimmed"
     RECORD_TAMPERED = "vault.record.tampered"
     TOKEN_REJECTED = "vault.token.rejected"  # noqa: S105 - a name
     PERIOD_KEY_CREATED = "key.period.created"

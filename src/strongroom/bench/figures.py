@@ -19,6 +19,7 @@ class Part(StrEnum):
     LOG = "log"
     REVEAL = "reveal"
     DOCUMENTS = "documents"
+    DISPOSAL = "disposal"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
-from strongroom.bench import answers, documents, log, pages, records
+from strongroom.bench import answers, disposal, documents, log, pages, records
 from strongroom.bench.figures import Part, Row
 from strongroom.bench.stage import Stage, stage
 from strongroom.serve import tune_memory
@@ -26,10 +26,13 @@ class _Size:
     events: int
     reveals: int
     rows: int
+    due: int
 
 
-_FULL: Final = _Size(rounds=8, pages=40, batches=12, events=40, reveals=2000, rows=20_000)
-_QUICK: Final = _Size(rounds=1, pages=4, batches=1, events=3, reveals=20, rows=300)
+_FULL: Final = _Size(
+    rounds=8, pages=40, batches=12, events=40, reveals=2000, rows=20_000, due=100_000
+)
+_QUICK: Final = _Size(rounds=1, pages=4, batches=1, events=3, reveals=20, rows=300, due=1_000)
 
 
 def run(directory: Path, *, only: Part | None = None, quick: bool = False) -> Iterator[Row]:
@@ -49,6 +52,7 @@ def run(directory: Path, *, only: Part | None = None, quick: bool = False) -> It
         (Part.REVEAL, lambda s: records.measure_reveal(s, reveals=size.reveals)),
         (Part.DOCUMENTS, lambda s: documents.measure(s, rounds=size.rounds, rows=size.rows)),
         (Part.REVEAL, lambda s: answers.measure(s, reveals=size.reveals)),
+        (Part.DISPOSAL, lambda s: disposal.measure(s, records=size.due)),
     ]
     tune_memory()  # as serve does
     for part, measure in parts:

@@ -243,6 +243,7 @@ TABLE: Final[Mapping[EventType, Row]] = {
     _T.RECORD_MOVED: Row(_STORE, 2),
     _T.RECORD_ERASED: Row(_STORE, 7),
     _T.RECORD_DISPOSED: Row(_STORE, 7),
+    _T.RECORD_TRIMMED: Row(_STORE, 7),
     _T.RECORD_TAMPERED: Row(_FINDING, 1, _CRITICAL),
     _T.TOKEN_REJECTED: Row(_STORE, 1, _LOW),
     _T.PERIOD_KEY_CREATED: Row(_STORE, 6),

@@ -89,7 +89,7 @@ def order_v0(order: Object) -> SightedFacts:
     status = _STATUS_V0.get(get("OrderStatus", ""), _UNKNOWN)
     if status is _SHIPPED and "EasyShipShipmentStatus" in order:
         status = _EASY_SHIP.get(get("EasyShipShipmentStatus", ""), status)
-    said = status, seconds(get("PurchaseDate")), 0, seconds(get("LastUpdateDate"))
+    said = status, seconds(get("PurchaseDate")), 0, seconds(get("LastUpdateDate")), 0
     # Every order of every page passes here; a named tuple's own constructor takes twice as long.
     return tuple.__new__(SightedFacts, said)
 
@@ -133,7 +133,8 @@ def since(kept: SightedFacts, told: SightedFacts) -> SightedFacts:
     """
     if told.status is Progress.CANCELLED:
         return kept._replace(purchased_at=_AT_ONCE)
-    return kept._replace(purchased_at=told.shipped_at) if told.shipped_at else kept
+    at = told.delivered_at or told.shipped_at
+    return kept._replace(purchased_at=at) if at else kept
 
 
 def mcf_order(result: Object) -> SightedFacts:
@@ -214,7 +215,7 @@ def _arrival(view: Object, list_: str, code: str, at: str, arrived: frozenset[st
         if _word(_inner(event, code)) in arrived
     ]
     first = min((moment for moment in told if moment), default=0)
-    return SightedFacts(Progress.DELIVERED, 0, first) if first else _NOTHING
+    return SightedFacts(Progress.DELIVERED, delivered_at=first) if first else _NOTHING
 
 
 def seconds(text: Json) -> int:

@@ -32,6 +32,7 @@ from strongroom.gateway.answers import (
 from strongroom.policy.catalogue import Catalogue, Operation
 from strongroom.policy.limits import ACCESS_TOKEN_LIFETIME, RESTRICTED_TOKEN_LIFETIME
 from strongroom.terms import (
+    SYSTEM,
     AuthMethod,
     Caller,
     Environment,
@@ -39,6 +40,14 @@ from strongroom.terms import (
     PrincipalKind,
     SellerId,
 )
+
+HOUSE: Final = 0
+"""Stands where an authorization's number does in tickets of our own work; no authorization has it."""
+
+HOUSE_ASKS: Final = frozenset(
+    {"orders_2026-01-01.searchOrders", "easyShip_2022-03-23.getScheduledPackage"}
+)
+"""What our own work may ask Amazon, without an app: how far orders are [2.1]."""
 
 MAX_RESOURCES: Final = 50
 """Tokens API 2021-03-01: the most resources one request may name."""
@@ -273,6 +282,9 @@ class Doorman:
         now: datetime,
     ) -> Caller:
         """Return the app of a ticket of ours: its authorization lives, the address is permitted. Raises: Refusal."""
+        if (authorization, principal) == (HOUSE, SYSTEM.principal):
+            # Sealed by this process for itself (`inside`), and given to nobody. It holds no grant.
+            return SYSTEM
         # We sealed the ticket: whoever shows it has been this app, whatever it may do now. The log takes no name.
         known = Caller(principal, PrincipalKind.APP, "", AuthMethod.ACCESS_TOKEN)
         try:
@@ -300,6 +312,12 @@ class Doorman:
         )
         life = int(RESTRICTED_TOKEN_LIFETIME.total_seconds())
         return json_answer(200, {"restrictedDataToken": token, "expiresIn": life})
+
+
+def hold_to_dates(bearer: Pass, operation: Operation) -> None:
+    """Refuse our own work everything but how far orders are. Raises: Refusal."""
+    if bearer.caller == SYSTEM and operation.id not in HOUSE_ASKS:
+        raise denied("Only an app may ask for this.", Reason.NOT_AUTHORIZED)
 
 
 def parse_resources(body: bytes, catalogue: Catalogue) -> list[tuple[Operation, Resource]]:

@@ -38,6 +38,7 @@ from strongroom.gateway.lwa import (
     Issued,
     Pass,
     elements_for,
+    hold_to_dates,
     parse_resources,
 )
 from strongroom.gateway.neutral import error_document
@@ -245,6 +246,7 @@ class Gateway:
                 Reason.UNKNOWN_OPERATION,
             )
         exchange.op = match.operation.id
+        hold_to_dates(bearer, match.operation)
         if match.operation.closed:
             raise answers.denied("This operation is not open to apps.", Reason.UNKNOWN_OPERATION)
         return await self._relay(exchange, bearer, match, deadline)

@@ -20,7 +20,7 @@ from strongroom.vault.arrivals import Age, Arrived, Mark
 
 _MOST_ROWS = 1000
 _MODES = ("dry", "file", "table")
-_FACTS = 4
+_FACTS = len(SightedFacts._fields)
 
 
 @operation("import.begin")

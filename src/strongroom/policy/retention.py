@@ -1,7 +1,8 @@
 """When an order's personal data must be gone [2.1]: from what was seen of it to the day its key is destroyed.
 
-No Orders model carries a delivery time. An order seen undelivered at an instant was delivered after it, so thirty days
-from that instant is never later than the law allows; a promise made to the buyer proves nothing and never postpones.
+A carrier's own word of when a parcel arrived decides. No Orders model carries a delivery time: without such a word, an
+order seen undelivered at an instant was delivered after it, so thirty days from that instant is never later than the
+law allows; a promise made to the buyer proves nothing and never postpones.
 """
 
 from datetime import timedelta
@@ -42,6 +43,8 @@ _PENDING_SECONDS: Final = int(PENDING_WINDOW.total_seconds())
 _FIRST_SEEN: Final = Progress.FIRST_SEEN
 _LAST_SEEN: Final = Progress.LAST_SEEN
 _OPEN: Final = (Progress.PENDING, Progress.UNSHIPPED, Progress.PARTIAL, Progress.UNDELIVERED)
+HANDED_OVER: Final = (Progress.SHIPPED, Progress.UNDELIVERED, Progress.DELIVERED)
+"""Nothing of such an order has still to be packed."""
 
 
 class SightedFacts(NamedTuple):
@@ -51,6 +54,8 @@ class SightedFacts(NamedTuple):
     purchased_at: int = 0
     shipped_at: int = 0
     updated_at: int = 0
+    delivered_at: int = 0
+    """When a carrier says that it arrived; of an order of several parcels the last one."""
 
 
 class DeliveryFacts(NamedTuple):
@@ -61,6 +66,8 @@ class DeliveryFacts(NamedTuple):
     shipped_at: int = 0
     seen_open_at: int = 0
     """Midnight of the last day on which it was seen undelivered; by day, so that a daily pull is one write a day."""
+    delivered_at: int = 0
+    """When it arrived, by the word of a carrier; of several words the earliest."""
 
 
 def learn(
@@ -69,17 +76,34 @@ def learn(
     """Return what is known after `seen`; `stale` says that Amazon updated the order after this view was made."""
     if seen.status is _FIRST_SEEN or seen.status is _LAST_SEEN:
         return _looked_at(known, seen, now)
+    # A date still to come is a promise or an error, and would postpone: it counts as now.
+    purchased_at = (stale and known.purchased_at) or min(seen.purchased_at, now)
+    purchased_at = purchased_at or known.purchased_at
+    delivered_at = known.delivered_at
+    if seen.delivered_at:
+        if seen.delivered_at < purchased_at:
+            # Carriers use their numbers again: before it was bought, another parcel arrived.
+            seen = seen._replace(status=Progress.UNKNOWN)
+        else:
+            told_at = min(seen.delivered_at, now)
+            stands = delivered_at >= purchased_at and delivered_at
+            delivered_at = min(told_at, delivered_at) if stands else told_at
     status = known.status
     if seen.status is not Progress.UNKNOWN and not stale and not _stands(status, seen.status):
         status = seen.status
     open_now = seen.status in _OPEN and status is seen.status and not stale
     return DeliveryFacts(
         status,
-        # A date still to come is a promise or an error, and would postpone: it counts as now.
-        (stale and known.purchased_at) or min(seen.purchased_at, now) or known.purchased_at,
+        purchased_at,
         max(min(seen.shipped_at, now), known.shipped_at),
         max(known.seen_open_at, now - now % DAY) if open_now else known.seen_open_at,
+        delivered_at,
     )
+
+
+def has_arrived(facts: DeliveryFacts) -> bool:
+    """Say whether a carrier's word of an arrival stands: it can be one of this order."""
+    return bool(facts.delivered_at) and facts.delivered_at >= facts.purchased_at
 
 
 def _stands(known: Progress, seen: Progress) -> bool:
@@ -121,7 +145,7 @@ def is_undated(seen: SightedFacts) -> bool:
     if seen.status is Progress.UNKNOWN:
         return True
     ended = seen.status is Progress.SHIPPED or seen.status is Progress.DELIVERED
-    return ended and not (seen.purchased_at or seen.shipped_at)
+    return ended and not (seen.purchased_at or seen.shipped_at or seen.delivered_at)
 
 
 def stays_gone(seen: SightedFacts) -> bool:
@@ -138,11 +162,19 @@ def disposal_day(facts: DeliveryFacts, now: int, copy_lifetime: timedelta) -> in
     """
     if facts.status is Progress.CANCELLED:
         return now // DAY
-    if facts.status in _OPEN and now - facts.seen_open_at < _PENDING_SECONDS:
+    if has_arrived(facts):
+        delivered = facts.delivered_at
+    elif is_pending(facts, now):
         return None
-    delivered = max(facts.purchased_at, facts.shipped_at, facts.seen_open_at)
+    else:
+        delivered = max(facts.purchased_at, facts.shipped_at, facts.seen_open_at)
     due = delivered + int((RETENTION_AFTER_DELIVERY - copy_lifetime).total_seconds())
     return max(due // DAY, 0)
+
+
+def is_pending(facts: DeliveryFacts, now: int) -> bool:
+    """Say whether an order is under way, and was seen so lately enough."""
+    return facts.status in _OPEN and now - facts.seen_open_at < _PENDING_SECONDS
 
 
 def pending_window(now: int) -> int:

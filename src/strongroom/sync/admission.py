@@ -14,9 +14,11 @@ from strongroom.db.engine import Database
 from strongroom.db.suspensions import suspended
 from strongroom.errors import Denied
 from strongroom.gateway.inside import Standing
+from strongroom.gateway.lwa import HOUSE
 from strongroom.policy.grants import may_sync
 from strongroom.policy.leaving import has_ended
 from strongroom.terms import (
+    SYSTEM,
     AuthMethod,
     Caller,
     Category,
@@ -83,6 +85,26 @@ class Admission:
         if isinstance(found, Reason):
             raise _denied(app, found)
         return found
+
+    def house(self, seller: SellerId, op: str, req: str) -> Admitted:
+        """Return what our own look at orders' dates may do, its event recorded: it is no app's, and has no category."""
+        event = Event(
+            EventType.SYNC_STARTED,
+            Outcome.SUCCESS,
+            SYSTEM,
+            op=op,
+            obj_kind=ObjKind.PRINCIPAL,
+            obj_ref=str(SYSTEM.principal),
+            req=req,
+            seller=seller,
+        )
+        self._audit.record(event, now=self._clock())
+        standing = Standing(SYSTEM.principal, seller, HOUSE)
+        return Admitted(SYSTEM, SYSTEM, standing, frozenset())
+
+    def standing(self, app: str, seller: SellerId) -> Standing | None:
+        """Return an app's living authorization for a selling partner; None where it has none."""
+        return self._standing(self.app(app), seller)
 
     def still(self, admitted: Admitted) -> None:
         """Look whether a run under way may go on. Raises: Denied."""

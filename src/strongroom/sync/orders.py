@@ -4,6 +4,7 @@ Each page is sealed by the gateway before it is seen here; then its checkpoint i
 pass asks whether they still are: what nobody looks at gets its date from the last time somebody did [2.1].
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -52,6 +53,8 @@ class OrdersPull:
     run: Run
     out: Folder | None = None
     open_only: bool = False
+    seen: Callable[[list[Any]], None] | None = None
+    """Hears of each page's orders."""
 
     def begin(self, since: datetime | None, now: datetime) -> Checkpoint:
         """Return the window to pull: the one that was begun, unless `since` names another, or the next."""
@@ -95,6 +98,8 @@ class OrdersPull:
             raise Unavailable("the answer has no orders in it")
         if self.out is not None and orders:
             self.out.write(self._name(place), orjson.dumps({"orders": orders}))
+        if self.seen is not None:
+            self.seen(orders)
         self.run.seen += len(orders)
         self.run.pages += 1
         cursor = _cursor(found)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -361,11 +362,21 @@ class Sync:
         work: Callable[[Admitted], None],
     ) -> None:
         """Do one run's work once it is admitted, and take down how it ended; raises nothing of ours."""
+        self.admitted(run, seller, partial(self.admission.begin, starter, app, seller), work)
+
+    def admitted(
+        self,
+        run: Run,
+        seller: SellerId,
+        begin: Callable[[str, str], Admitted],
+        work: Callable[[Admitted], None],
+    ) -> None:
+        """Do as `one`, admitted by `begin`, which takes the run's operation and request."""
         op, req = f"{_OP}{run.stream}", str(uuid.uuid4())
         try:
             with self._alone(seller, run.stream):
                 self.pause(0)
-                admitted = self.admission.begin(starter, app, seller, op, req)
+                admitted = begin(op, req)
                 error: StrongroomError | None = None
                 try:
                     work(admitted)

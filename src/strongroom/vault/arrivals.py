@@ -216,11 +216,11 @@ def _confirmed(
     record: Placed,
     held: Mapping[SlotKey, Scalar],
 ) -> dict[SlotKey, str]:
-    """Return tokens of what the record holds; of what is gone it holds nothing, and its tokens answer that."""
+    """Return tokens of what the record holds; of what is gone or done it holds nothing, and its tokens answer that."""
     return {
         slot: record.token(own.get(slot, slot))
         for slot, value in one.slots.items()
-        if record.gone or held.get(own.get(slot, slot)) == large.kept(value)
+        if record.is_done(slot) or held.get(own.get(slot, slot)) == large.kept(value)
     }
 
 

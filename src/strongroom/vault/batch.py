@@ -20,8 +20,10 @@ from strongroom.policy.catalogue.slots import (
     LAST_DYNAMIC,
     OVERFLOW,
 )
+from strongroom.policy.dating import is_packed
 from strongroom.policy.retention import (
     DAY,
+    HANDED_OVER,
     DeliveryFacts,
     Progress,
     SightedFacts,
@@ -224,6 +226,8 @@ class Batch:
     ) -> None:
         self.changes = Changes()
         self.touched: list[RecordNumber] = []
+        self.trimmed: list[RecordNumber] = []
+        """Records of which a part went whose purpose is done."""
         self.made_periods: list[PeriodKey] = []
         self._seller = seller
         self._box = box
@@ -281,6 +285,7 @@ class Batch:
             facts,
         )
         slots, names = self._numbered(row, sighting.slots)
+        slots = _still_of_use(row, slots)
         changes = self.changes
         changes.new.append(row)
         if due is not None and due <= self._seconds:
@@ -401,6 +406,7 @@ class Batch:
         newborn = row.state == RecordState.GONE
         facts_changed = facts != row.facts
         row.facts, row.state = facts, RecordState.LIVE
+        slots = _still_of_use(row, slots)
         updated = max(row.source_updated, sighting.facts.updated_at)
         record_changed = renamed or newborn or updated != row.source_updated
         row.source_updated = updated
@@ -454,20 +460,27 @@ class Batch:
             if beside:
                 merged = self._merged(row, old, slots, names, stale=stale)
         changed = merged != old
+        trimmed = changed and not old.keys().isdisjoint(_packed(row))
         if moved or changed:
             self._retag(row, old, merged, period)
         if moved:
             self._leave_period(row, day)
             self._box.wrap(row, dek, period)
             row.due_at = None if day is None else day * DAY
-        if changed:
+        if trimmed and not beside and not any(map(large.is_reference, merged.values())):
+            # Under a fresh DEK: the old one goes on opening the part in copies, which end with their period.
+            self._box.seal_new(period, [(row, merged)])
+        elif changed:
             self._box.seal(row, dek, merged)
+        if changed:
             new = {n: v for n, v in beside.items() if merged.get(n) != old.get(n)}
             for n, v in old.items():
                 if merged.get(n) != v and large.is_reference(v):
                     self.changes.drop(row.number, n)
             self.changes.keep(self._box.seal_values(row, dek, new))
-        return changed, moved
+        if trimmed:
+            self.trimmed.append(row.number)
+        return changed, moved or trimmed
 
     def _merged(
         self,
@@ -479,6 +492,8 @@ class Batch:
         stale: bool,
     ) -> dict[int, Scalar]:
         merged = {**slots, **old} if stale else _latest(old, slots)
+        for done in _packed(row):
+            merged.pop(done, None)
         if names:
             merged[SLOT_NAMES] = with_names(row, old, names)
         return merged
@@ -571,6 +586,19 @@ class Batch:
                 self.changes.replace_by[period.id] = (
                     day * DAY if wanted is None else min(wanted, day * DAY)
                 )
+
+
+def _packed(row: Row) -> set[int]:
+    """Return the slots of what goes into the parcel, once it was handed over: their purpose is done [2.1]."""
+    if not row.names or row.facts.status not in HANDED_OVER:
+        return set()
+    return {FIRST_DYNAMIC + place for place, name in enumerate(row.names) if is_packed(name)}
+
+
+def _still_of_use(row: Row, slots: Mapping[int, Scalar]) -> Mapping[int, Scalar]:
+    """Return the values without those whose purpose is done."""
+    done = _packed(row)
+    return {n: v for n, v in slots.items() if n not in done} if done else slots
 
 
 def _is_older(sighting: Sighting, row: Row) -> bool:

@@ -54,6 +54,20 @@ def put_events(  # noqa: PLR0913, PLR0917 - all that one event tells
         )
     ]
     events += period_events(batch, caller, seller)
+    if batch.trimmed:
+        trimmed = tuple(batch.trimmed)
+        events.append(
+            Event(
+                EventType.RECORD_TRIMMED,
+                Outcome.SUCCESS,
+                caller,
+                op=op,
+                n=len(trimmed),
+                records=trimmed[:MAX_RECORDS],
+                seller=seller,
+                req=req,
+            )
+        )
     if drift:
         events.append(
             Event(

@@ -29,6 +29,7 @@ from strongroom.errors import Misconfigured, Tampered, Unavailable
 from strongroom.terms import Environment, PeriodId, SellerId
 
 _CHECKPOINT_TRIES: Final = 50
+_MANY_DESTROYED: Final = 100_000
 _MASTER = "strongroom/master/v1"
 _SERVICE = "strongroom/service-key/v1"
 _PERIOD = "strongroom/period-key/v1"
@@ -122,6 +123,7 @@ class Keystore:
         self._lock = threading.RLock()
         self._by_id: dict[PeriodId, PeriodKey] = {}
         self._by_place: dict[tuple[SellerId, PeriodKind, int], PeriodKey] = {}
+        self._destroyed: set[PeriodId] = set()
         self._secrets: dict[str, bytes] = {}
 
     def __repr__(self) -> str:
@@ -247,10 +249,18 @@ class Keystore:
             found = self._by_id.get(id_)
             if found is not None:
                 return found
+            if id_ in self._destroyed:
+                return None
             table = schema.keystore_period
             with self._database.read() as tx:
                 row = tx.execute(sa.select(table).where(table.c.id == id_)).first()
-            if row is None or row.wrapped is None:
+            if row is None:
+                return None
+            if row.wrapped is None:
+                # For good: a record that moved through many windows names them all.
+                if len(self._destroyed) >= _MANY_DESTROYED:
+                    self._destroyed.clear()
+                self._destroyed.add(id_)
                 return None
             return self._remember_period(row, newest=False)
 

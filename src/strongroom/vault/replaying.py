@@ -60,14 +60,12 @@ def bury_locked(
             continue
         while True:
             with database.write(alone=True) as tx:
-                found = store.in_period(tx, period, _CHUNK)
-                if not found:
-                    store.delete_tags(tx, period)
+                done = store.purge(tx, period, _CHUNK)
+                if done == 0 and store.delete_tags(tx, period, _CHUNK) == 0:
                     store.forget_replacement(tx, period)
                     break
-                store.purge(tx, [row.number for row in found])
-            buried[period] = buried.get(period, 0) + len(found)
-            told(len(found))
+            buried[period] = buried.get(period, 0) + done
+            told(done)
     with database.write(alone=True) as tx:
         store.delete_ownerless(tx)
     return buried
@@ -109,7 +107,7 @@ def bury(database: Database, numbers: Sequence[RecordNumber], state: RecordState
                 _r.number.in_(part), _r.state == int(RecordState.LIVE)
             )
             there = [RecordNumber(number) for (number,) in tx.execute(query)]
-            store.purge(tx, there)
+            store.purge_records(tx, there)
             if state is not RecordState.GONE and there:
                 tx.execute(
                     schema.record.update().where(_r.number.in_(there)).values(state=int(state))

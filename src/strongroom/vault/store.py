@@ -69,6 +69,7 @@ _SELECT: Final = sa.select(
     _k.purchased_at,
     _k.shipped_at,
     _k.seen_open_at,
+    _k.delivered_at,
 ).select_from(schema.record.outerjoin(schema.record_key, _r.number == _k.record_number))
 
 _BY_SUBJECT: Final = PreparedList(
@@ -106,6 +107,7 @@ _UPDATE_KEY = (
         purchased_at=bindparam("b_purchased"),
         shipped_at=bindparam("b_shipped"),
         seen_open_at=bindparam("b_open"),
+        delivered_at=bindparam("b_delivered"),
     )
 )
 _t = schema.search_tag.c
@@ -118,6 +120,7 @@ _NUMBERED: Final = sa.select(_r.subject_ref, _r.number).where(
     _r.state == int(RecordState.LIVE),
 )
 _v = schema.record_value.c
+_f = schema.delivery_fact.c
 _DELETE_VALUE: Final = schema.record_value.delete().where(
     _v.record_number == bindparam("b_number"), _v.slot == bindparam("b_slot")
 )
@@ -158,6 +161,7 @@ _KEY_COLUMNS = (
     "purchased_at",
     "shipped_at",
     "seen_open_at",
+    "delivered_at",
 )
 _KEY_CHANGES = (
     "b_number",
@@ -169,6 +173,7 @@ _KEY_CHANGES = (
     "b_purchased",
     "b_shipped",
     "b_open",
+    "b_delivered",
 )
 _NEW_RECORDS: Final = Bulk(schema.record.insert(), _RECORD_COLUMNS)
 _CHANGED_RECORDS: Final = Bulk(_UPDATE_RECORD, _RECORD_CHANGES)
@@ -242,6 +247,7 @@ class Changes:
             # First: a record may have come to life again after it.
             tx.execute(schema.record_key.delete().where(_k.record_number.in_(chunk)))
             tx.execute(schema.record_value.delete().where(_v.record_number.in_(chunk)))
+            tx.execute(schema.delivery_fact.delete().where(_f.record_number.in_(chunk)))
         if self.new:
             _NEW_RECORDS.run(tx, _record_values(self.new))
         if self.records:
@@ -343,16 +349,37 @@ def numbered(
         yield from ((bytes(ref), RecordNumber(number)) for ref, number in rows)
 
 
-def purge(tx: Transaction, numbers: Sequence[RecordNumber]) -> None:
-    """Empty records whose period key is destroyed: their blobs and wrapped DEKs go, their numbers stay."""
+def purge(tx: Transaction, period: PeriodId, limit: int) -> int:
+    """Empty up to `limit` records whose period key is destroyed, and return how many there were.
+
+    Their blobs, wrapped DEKs and facts go, their numbers stay.
+    """
+    some = (
+        sa.select(_k.record_number)
+        .where(_k.period_id == period)
+        .order_by(_k.record_number)
+        .limit(limit)
+        .scalar_subquery()
+    )
+    return _empty(tx, some)
+
+
+def purge_records(tx: Transaction, numbers: Sequence[RecordNumber]) -> None:
+    """Empty these records, whose period keys are destroyed or lost, as `purge` does."""
     for chunk in _chunks(numbers):
-        tx.execute(
-            schema.record.update()
-            .where(_r.number.in_(chunk))
-            .values(state=int(RecordState.GONE), blob=None)
-        )
-        tx.execute(schema.record_key.delete().where(_k.record_number.in_(chunk)))
-        tx.execute(schema.record_value.delete().where(_v.record_number.in_(chunk)))
+        _empty(tx, chunk)
+
+
+def _empty(tx: Transaction, some: "sa.ScalarSelect[Any] | Sequence[RecordNumber]") -> int:
+    tx.execute(
+        schema.record.update()
+        .where(_r.number.in_(some))
+        .values(state=int(RecordState.GONE), blob=None)
+    )
+    tx.execute(schema.record_value.delete().where(_v.record_number.in_(some)))
+    tx.execute(schema.delivery_fact.delete().where(_f.record_number.in_(some)))
+    # Last: by these rows the others are found.
+    return tx.execute(schema.record_key.delete().where(_k.record_number.in_(some))).rowcount
 
 
 def delete_ownerless(tx: Transaction) -> None:
@@ -361,9 +388,12 @@ def delete_ownerless(tx: Transaction) -> None:
     tx.execute(schema.record_value.delete().where(~held))
 
 
-def delete_tags(tx: Transaction, period: PeriodId) -> None:
-    """Remove every search tag of a period."""
-    tx.execute(schema.search_tag.delete().where(_t.period_id == period))
+def delete_tags(tx: Transaction, period: PeriodId, limit: int) -> int:
+    """Remove up to `limit` search tags of a period, and return how many there were."""
+    table = schema.search_tag
+    place = sa.tuple_(_t.period_id, _t.tag, _t.record_number)
+    some = sa.select(*table.c).where(_t.period_id == period).limit(limit)
+    return tx.execute(table.delete().where(place.in_(some))).rowcount
 
 
 def ask_replacement(tx: Transaction, period: PeriodId, instant: int) -> None:
@@ -386,6 +416,12 @@ def replacements(tx: Transaction, until: int) -> list[PeriodId]:
         sa.select(table.c.period_id).where(table.c.replace_by <= until).order_by(table.c.replace_by)
     )
     return [PeriodId(id_) for (id_,) in tx.execute(query)]
+
+
+def replace_by(tx: Transaction) -> dict[PeriodId, int]:
+    """Return by when periods' keys must be replaced, for those of which that was asked."""
+    table = schema.period_replacement
+    return {PeriodId(row.period_id): row.replace_by for row in tx.execute(sa.select(table))}
 
 
 def forget_replacement(tx: Transaction, period: PeriodId) -> None:
@@ -439,6 +475,7 @@ def _row(values: Any) -> Row:  # noqa: ANN401 - a SQLAlchemy row of _SELECT
         purchased,
         shipped,
         seen_open,
+        delivered,
     ) = values
     return Row(
         number,
@@ -455,7 +492,7 @@ def _row(values: Any) -> Row:  # noqa: ANN401 - a SQLAlchemy row of _SELECT
         [PeriodId(int(id_)) for id_ in past.split()] if past else [],
         DeliveryFacts()
         if status is None
-        else DeliveryFacts(Progress(status), purchased, shipped, seen_open),
+        else DeliveryFacts(Progress(status), purchased, shipped, seen_open, delivered),
     )
 
 
@@ -482,7 +519,7 @@ def _record_changes(rows: Iterable[Row]) -> list[tuple[Any, ...]]:
 def _key_values(rows: Iterable[Row]) -> list[tuple[Any, ...]]:
     values = []
     for row in rows:
-        status, purchased_at, shipped_at, seen_open_at = row.facts
+        status, purchased_at, shipped_at, seen_open_at, delivered_at = row.facts
         past = " ".join(map(str, row.past)) if row.past else ""
         values.append(
             (
@@ -496,6 +533,7 @@ def _key_values(rows: Iterable[Row]) -> list[tuple[Any, ...]]:
                 purchased_at,
                 shipped_at,
                 seen_open_at,
+                delivered_at,
             )
         )
     return values

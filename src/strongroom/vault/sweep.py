@@ -25,6 +25,11 @@ from strongroom.vault.keystore import Keystore, PeriodKey, PeriodKind, PeriodRow
 from strongroom.vault.store import RecordState, Row
 
 _CHUNK: Final = 500
+"""Records moved in one transaction."""
+
+_AT_ONCE: Final = 2_000
+"""Rows of a destroyed period removed in one."""
+
 _Progress = Callable[[int], None]
 
 
@@ -66,6 +71,7 @@ class Sweeper:
         """
         seconds = int(now.timestamp())
         tell = progress or (lambda _done: None)
+        self._record_interrupted(now)
         self._destroy_due(now, seconds)
         for period in self._keystore.periods(live=True):
             if period.kind is PeriodKind.PENDING and pending_ends(period.day) <= seconds:
@@ -84,6 +90,22 @@ class Sweeper:
         self._finish(now)
         return self._report
 
+    def _record_interrupted(self, now: datetime) -> None:
+        """Record keys that an earlier run destroyed and could not say so any more: the files were first."""
+        left = self._keystore.periods(live=False)
+        if not left:
+            return
+        refs = {str(period.id) for period in left}
+        since = min(period.destroyed_at for period in left if period.destroyed_at is not None)
+        told = {
+            entry.body["obj"]["ref"]
+            for entry in self._audit.of_types([EventType.PERIOD_KEY_DESTROYED], since)
+            if entry.body and entry.body["obj"]["ref"] in refs
+        }
+        untold = [period for period in left if str(period.id) not in told]
+        if untold:
+            self._record_destroyed(untold, now)
+
     def _destroy_due(self, now: datetime, seconds: int) -> None:
         due = [
             period
@@ -94,6 +116,7 @@ class Sweeper:
             self._destroy(due, now)
 
     def _destroy(self, periods: list[PeriodRow], now: datetime) -> None:
+        """Destroy keys, and then say so: who is killed in between says it with the next run."""
         try:
             self._keystore.destroy([period.id for period in periods], now)
         except Unavailable:
@@ -106,13 +129,13 @@ class Sweeper:
     def _record_destroyed(self, periods: list[PeriodRow], now: datetime) -> None:
         self._report.destroyed_periods += len(periods)
         with self._database.write() as tx:
+            replaced = store.replace_by(tx)
+            events = [_key_event(EventType.PERIOD_KEY_DESTROYED, period) for period in periods]
             for period in periods:
+                if period.id in replaced and not _is_over(period, now):
+                    events.append(_key_event(EventType.PERIOD_KEY_REPLACED, period))
                 store.forget_replacement(tx, period.id)
-            self._audit.append(
-                tx,
-                *(_key_event(EventType.PERIOD_KEY_DESTROYED, period) for period in periods),
-                now=now,
-            )
+            self._audit.append(tx, *events, now=now)
 
     def _empty(self, period: PeriodRow, now: datetime, tell: _Progress) -> None:
         """Move the survivors of an ended pending window, each where its facts say, then destroy the window's key."""
@@ -135,7 +158,6 @@ class Sweeper:
         self._move_all(period, now, lambda batch, row: batch.rekey(row, successor, due), tell)
         self._destroy([period], now)
         self._report.replaced_periods += 1
-        self._audit.record(_key_event(EventType.PERIOD_KEY_REPLACED, period), now=now)
 
     def _move_all(
         self, period: PeriodRow, now: datetime, place: Callable[[Batch, Row], None], tell: _Progress
@@ -191,18 +213,19 @@ class Sweeper:
 
     def _purge(self, period: PeriodRow, now: datetime, tell: _Progress) -> None:
         """Remove the rows that a destroyed key had locked, in bounded steps."""
-        while True:
+        gone = _AT_ONCE
+        while gone == _AT_ONCE:
             with self._database.write(alone=True) as tx:
-                rows = store.in_period(tx, period.id, _CHUNK)
-                if not rows:
-                    store.delete_tags(tx, period.id)
-                    break
-                store.purge(tx, [row.number for row in rows])
-                self._audit.append(
-                    tx, _rows_event(EventType.RECORD_DISPOSED, period, len(rows)), now=now
-                )
-            self._report.purged += len(rows)
-            tell(len(rows))
+                gone = store.purge(tx, period.id, _AT_ONCE)
+                if gone:
+                    event = _rows_event(EventType.RECORD_DISPOSED, period, gone)
+                    self._audit.append(tx, event, now=now)
+            self._report.purged += gone
+            tell(gone)
+        tags = _AT_ONCE
+        while tags == _AT_ONCE:
+            with self._database.write(alone=True) as tx:
+                tags = store.delete_tags(tx, period.id, _AT_ONCE)
         self._keystore.mark_purged(period.id, now)
 
     def _finish(self, now: datetime) -> None:
@@ -215,6 +238,12 @@ class Sweeper:
                 n=report.purged + report.moved,
             )
             self._audit.append(tx, event, now=now)
+
+
+def _is_over(period: PeriodRow, now: datetime) -> bool:
+    """Say whether a period's own end has come: then its key was due, and not replaced before."""
+    ends = period.day * DAY if period.kind is PeriodKind.DAY else pending_ends(period.day)
+    return ends <= now.timestamp()
 
 
 def _key_event(type_: EventType, period: PeriodRow | PeriodKey) -> Event:

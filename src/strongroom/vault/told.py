@@ -6,13 +6,16 @@ and decides as well, so each of them has a row. No personal data: a status and i
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
+
+import sqlalchemy as sa
 
 from strongroom.db import schema
 from strongroom.db.engine import Transaction
+from strongroom.policy.dating import Told
 from strongroom.policy.retention import Progress, SightedFacts
 from strongroom.policy.sighting import Sighting
-from strongroom.terms import RecordNumber
+from strongroom.terms import PeriodId, RecordNumber
 
 ORIGINS: Final = frozenset(
     {
@@ -54,4 +57,32 @@ def keep(
 
 def _said_at(facts: SightedFacts) -> int:
     """Return the instant that a fact is about: the delivery's or the change's, else the purchase's."""
-    return facts.shipped_at or facts.updated_at or facts.purchased_at
+    return facts.delivered_at or facts.shipped_at or facts.updated_at or facts.purchased_at
+
+
+def of(tx: Transaction, number: RecordNumber) -> list[Told]:
+    """Return what others than the Orders API said of one record's delivery, by who said it."""
+    query = sa.select(_table).where(_table.c.record_number == number).order_by(_table.c.origin)
+    return [
+        Told(row.origin, Progress(row.status), row.said_at, row.seen_at)
+        for row in tx.execute(query)
+    ]
+
+
+def undelivered(tx: Transaction, periods: Iterable[PeriodId], most: int) -> list[sa.Row[Any]]:
+    """Return the keys' rows of records that lie under pending periods, those longest unseen first."""
+    key = schema.record_key.c
+    query = (
+        sa.select(
+            key.record_number,
+            key.seller_id,
+            key.status,
+            key.purchased_at,
+            key.seen_open_at,
+            key.period_id,
+        )
+        .where(key.period_id.in_(list(periods)))
+        .order_by(key.seen_open_at, key.record_number)
+        .limit(most)
+    )
+    return list(tx.execute(query))

@@ -152,9 +152,10 @@ class Vault:
                     # Seen again, so probably once more; keeping those of new orders too would scatter the heap.
                     tokens = self._tokens_of(row.number)
                 gone = row.state != RecordState.LIVE
-                placed.append(Placed(row.number, tokens, names, gone=gone))
+                placed.append(Placed(row.number, row.facts, tokens, names, gone=gone))
             batch.write(tx)
-            told.keep(tx, op, zip((p.number for p in placed), sightings, strict=True), now)
+            pairs = zip(placed, sightings, strict=True)
+            told.keep(tx, op, ((p.number, seen) for p, seen in pairs if not p.gone), now)
             if drift:
                 store.count_drift(tx, op, drift, now)
             seen = [*sightings, *(guest.sighting for guest in guests)]

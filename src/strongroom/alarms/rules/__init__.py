@@ -8,6 +8,7 @@ from strongroom.alarms.rules.boundary import BoundaryCrossed, NewDestination
 from strongroom.alarms.rules.budgets import BudgetSpent
 from strongroom.alarms.rules.canaries import CanaryTouched
 from strongroom.alarms.rules.cases import Case
+from strongroom.alarms.rules.disposal import SweepLate
 from strongroom.alarms.rules.evidence import ClockJumped, LogSilent, LogTampered
 from strongroom.alarms.rules.others import ChannelDown, WitnessRefused
 from strongroom.alarms.rules.parameters import Parameters
@@ -31,6 +32,7 @@ _RULES: Final = (
     LogTampered,
     LogSilent,
     ClockJumped,
+    SweepLate,
     WitnessRefused,
     ChannelDown,
     BackupMissing,

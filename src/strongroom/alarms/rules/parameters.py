@@ -194,6 +194,9 @@ class Parameters:
         timedelta,
         Why("an entry has the instant at which its request came, which may be a long answer ago"),
     ] = timedelta(minutes=2)
+    sweep_late_after: Annotated[
+        timedelta, Why("a sweep ends every hour: two that are missed, and a long one", "2.1")
+    ] = timedelta(hours=3)
     anchor_failures: Annotated[int, Why("in a row: one is a restart on the other side")] = 3
 
     # -- bounds ----------------------------------------------------------------------------------

@@ -45,6 +45,7 @@ record_key = sa.Table(
     column("purchased_at", Id, "business"),  # seconds; 0: unknown; likewise below
     column("shipped_at", Id, "business"),
     column("seen_open_at", Id, "business"),
+    column("delivered_at", Id, "business", server_default="0"),  # by the word of a carrier
     sa.Index("record_key_period", "period_id"),
 )
 

@@ -1,0 +1,1 @@
+"""Records from their arrival to their destruction, over many days."""
