@@ -68,6 +68,7 @@ from strongroom.settings import Settings
 from strongroom.sync import Sync
 from strongroom.terms import SYSTEM, Caller, Environment, PrincipalId
 from strongroom.vault import GrantStore, Keystore, SellerStore, Vault
+from strongroom.vault.archive import ArchivePlace
 from strongroom.vault.arrivals import Arrivals
 from strongroom.vault.clockwatch import ClockWatch
 from strongroom.vault.known import Known
@@ -274,6 +275,7 @@ def wire(
         token_key=keystore.secret("record-tokens", now),
         subject_key=keystore.secret("subjects", now),
         copy_lifetime=timedelta(hours=settings.keystore.copy_lifetime_hours),
+        archive=ArchivePlace(settings.archive.directory or home.archive, settings.one_person),
     )
 
     known = Known(

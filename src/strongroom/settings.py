@@ -221,6 +221,15 @@ class LogSettings(_Section):
     )
 
 
+class ArchiveSettings(_Section):
+    """Where archives that a law requires are written."""
+
+    directory: Path | None = Field(
+        None,
+        description="where archives lie, the same for every node; without it, `archive` in the home",
+    )
+
+
 class VaultSettings(_Section):
     """Where the records are."""
 
@@ -293,6 +302,7 @@ class Settings(BaseSettings):
     oidc: OidcSettings = OidcSettings()
     network: NetworkSettings = NetworkSettings()
     notices: NoticeSettings = NoticeSettings()
+    archive: ArchiveSettings = ArchiveSettings()
     vault: VaultSettings = VaultSettings()
     keystore: KeystoreSettings = KeystoreSettings()
 

@@ -43,6 +43,8 @@ class AlarmKind(StrEnum):
     """A witness, a timestamping authority or a copy does not take what the log is now [2.6]."""
     CHANNEL_DOWN = "channel_down"
     """A way by which alarms reach people does not work [1.6]."""
+    ARCHIVE_AT_RISK = "archive_at_risk"
+    """What a law requires can't be archived, or a duty about holds and archives is late [2.1]."""
 
 
 class Severity(StrEnum):

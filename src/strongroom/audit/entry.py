@@ -190,6 +190,14 @@ class EventType(StrEnum):
     LEAK_FOUND = "leak.found"
     IMPORT_STARTED = "import.started"
     IMPORT_FINISHED = "import.finished"
+    HOLD_CHANGED = "hold.changed"
+    HOLD_EXPIRED = "hold.expired"
+    HOLD_REVIEWED = "hold.reviewed"
+    ARCHIVE_CHANGED = "archive.changed"
+    ARCHIVE_SEALED = "archive.sealed"
+    ARCHIVE_FAILED = "archive.failed"
+    ARCHIVE_DRILLED = "archive.drilled"
+    ARCHIVE_EXPIRED = "archive.expired"
 
 
 class Outcome(StrEnum):
@@ -307,6 +315,7 @@ class ObjKind(StrEnum):
     ANCHOR = "anchor"
     AGREEMENT = "agreement"
     HOLD = "hold"
+    ARCHIVE = "archive"
     EPOCH = "epoch"
     ALARM = "alarm"
     INVESTIGATION = "investigation"
@@ -345,6 +354,8 @@ class Field(StrEnum):
     SETTING = "setting"
     REASON = "reason"
     """The reason that somebody stated, for reading a record; nothing changed by it."""
+    MANIFEST = "manifest"
+    """SHA-256 of an archive's manifest."""
     KEPT = "kept"
     """SHA-256 of the numbers of the entries that stay below the minimum index."""
 
@@ -363,6 +374,10 @@ STANDING: Final = frozenset(
         EventType.AGREEMENT_REOPENED,
         EventType.ALARM_CHANGED,
         EventType.DESTINATION_CHANGED,
+        EventType.HOLD_CHANGED,
+        EventType.ARCHIVE_CHANGED,
+        EventType.ARCHIVE_SEALED,
+        EventType.ARCHIVE_EXPIRED,
         EventType.CANARY_PLANTED,
         EventType.CANARY_TOUCHED,
         EventType.CANARY_RETIRED,
