@@ -18,7 +18,7 @@ from strongroom.audit.log import AuditLog
 from strongroom.db import schema
 from strongroom.db.engine import Database, Transaction
 from strongroom.db.suspensions import suspended
-from strongroom.errors import Conflict, Denied, NotFound, Tampered
+from strongroom.errors import Conflict, Denied, Gone, NotFound, Tampered
 from strongroom.terms import Caller, PrincipalId, PrincipalKind
 
 _SHOWN_DIGITS: Final = 16
@@ -240,7 +240,7 @@ class Agreement:
         found = []
         for entry in entries:
             # What counts is what the signed tree holds: rows of the log can be added as well as any.
-            body = self._audit.proved(entry.seq)
+            body = proved(self._audit, entry.seq)
             kind, _, stage = body["op"].partition(".")
             seal = body["chg"][0]["after"]
             actor = body["actor"]["id"]
@@ -265,7 +265,7 @@ class Agreement:
         for entry in self._audit.of_types([_OBJECT[change.kind][0]]):
             body = entry.body
             if body.get("op") == op and body.get("chg", [{}])[0].get("after") == seal:
-                return int(self._audit.proved(entry.seq)["actor"]["id"])
+                return int(proved(self._audit, entry.seq)["actor"]["id"])
         return None
 
     def _waiting(self, id_: int, kinds: Collection[ChangeKind]) -> Agreed:
@@ -308,6 +308,14 @@ class Agreement:
         said = {"id": change.id, "kind": change.kind.value, "terms": change.terms}
         text = orjson.dumps(said, option=orjson.OPT_SORT_KEYS).decode()
         return self._audit.pseudonym("archive", text)
+
+
+def proved(audit: AuditLog, seq: int) -> dict[str, Any]:
+    """Return the body of an entry that the signed tree holds. Raises: Tampered, also where it is of no tree."""
+    try:
+        return audit.proved(seq)
+    except (NotFound, Gone):
+        raise Tampered(f"event {seq} is not one that was recorded") from None
 
 
 def _one(tx: Transaction, id_: int) -> Agreed:

@@ -34,7 +34,7 @@ from strongroom.policy.limits import ARCHIVE_DRILL, HOLD_GRACE, HOLD_WARNING
 from strongroom.policy.retention import DAY
 from strongroom.terms import SYSTEM, Caller, Environment, PeriodId, PrincipalKind, SellerId
 from strongroom.vault import cold, store
-from strongroom.vault.agreed import Agreed, Agreement, ChangeKind
+from strongroom.vault.agreed import Agreed, Agreement, ChangeKind, proved
 from strongroom.vault.archive_rows import (
     ArchiveFile,
     expired_event,
@@ -224,11 +224,11 @@ class Archive:
                     lost = sum(self._aside.waiting(period.id).values())
                     self._audit.record(failed_event("lost", reason, period, lost), now=now)
                 self._destroy(period, now)
-            elif not self._said_lately("unready", now):
+            elif not self._said_lately("unready", reason, now):
                 self._audit.record(failed_event("unready", reason, period), now=now)
-        for period in self._keystore.periods(live=False):
-            if period.kind is PeriodKind.HELD:
-                self._aside.drop(period.id)
+        for left in self._aside.periods():
+            if self._keystore.find_period(left) is None:
+                self._aside.drop(left)
 
     def _destroy(self, period: PeriodRow, now: datetime) -> None:
         try:
@@ -509,8 +509,8 @@ class Archive:
             "expiry": bool(standing.expired),
         }
         for op, is_late in late.items():
-            if is_late and not self._said_lately(op, now):
-                reason = Reason.UNAVAILABLE if op == "unready" else Reason.OVERDUE
+            reason = Reason.UNAVAILABLE if op == "unready" else Reason.OVERDUE
+            if is_late and not self._said_lately(op, reason, now):
                 self._audit.record(failed_event(op, reason), now=now)
 
     def _is_near(self, now: datetime) -> bool:
@@ -522,15 +522,16 @@ class Archive:
             for period in self._keystore.periods(live=True)
         )
 
-    def _said_lately(self, op: str, now: datetime) -> bool:
+    def _said_lately(self, op: str, reason: Reason, now: datetime) -> bool:
         lately = self._audit.of_types([EventType.ARCHIVE_FAILED], since=now - _AGAIN)
-        return any(entry.body.get("op") == op for entry in lately)
+        said = (op, reason.value)
+        return any((entry.body.get("op"), entry.body.get("reason")) == said for entry in lately)
 
     def _recorded(self) -> dict[str, str]:
         """Return the manifest's hash of every archive that was recorded, by name. Raises: Tampered."""
         found = {}
         for entry in self._audit.of_types([EventType.ARCHIVE_SEALED]):
-            body = self._audit.proved(entry.seq)
+            body = proved(self._audit, entry.seq)
             found[body["obj"]["ref"]] = body["chg"][0]["after"]
         return found
 

@@ -221,6 +221,12 @@ class Aside:
         name = f"what is held of record {number}"
         return envelope.open_(dek, row.sealed, context=context, name=name)
 
+    def periods(self) -> list[PeriodId]:
+        """Return the held keys that rows wait under."""
+        with self._database.read() as tx:
+            found = tx.execute(sa.select(_table.c.period_id).distinct()).scalars()
+            return [PeriodId(period) for period in found]
+
     def drop(self, period: PeriodId) -> None:
         """Remove the rows of a held key that is destroyed."""
         with self._database.write(alone=True) as tx:
