@@ -202,6 +202,7 @@ class Archive:
             Unavailable: a file could not be removed; the next run tries again.
 
         """
+        self.holds.refresh()
         with self._lock:
             self._seal_waiting(now)
             self._remove_strays()
@@ -290,7 +291,7 @@ class Archive:
         )
         with self._database.write(alone=True) as tx:
             store.lock_seller(tx, held.seller)
-            if self._aside.waiting(held.id).get(hold.id) != records:
+            if self._aside.waiting(held.id, tx).get(hold.id) != records:
                 raise Conflict("more was set aside meanwhile")
             tx.execute(_table.insert().values(**values_of(row)))
             self._audit.append(tx, sealed_event(row), now=now)

@@ -7,7 +7,7 @@ A hold keeps nothing readable and postpones no day: it says what is sealed into 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Final
+from typing import Any, Final
 
 import sqlalchemy as sa
 
@@ -29,9 +29,10 @@ from strongroom.policy.holds import (
     ends_at,
 )
 from strongroom.policy.limits import HOLD_REVIEW
+from strongroom.policy.retention import Progress
 from strongroom.terms import SYSTEM, Caller, Category, PrincipalKind, Scalar, SellerId
 from strongroom.vault.agreed import Agreed, Agreement, Approval, ChangeKind
-from strongroom.vault.batch import SUBJECT_ID
+from strongroom.vault.batch import SUBJECT_ID, Keeps
 from strongroom.vault.store import Row
 
 HOLD_KINDS: Final = frozenset({ChangeKind.PLACE, ChangeKind.EXTEND, ChangeKind.RELEASE})
@@ -91,7 +92,7 @@ class Holds:
         self._agreement = agreement
         # A buyer is one person whatever shop they bought in.
         self._key = subject_key(subject_key_, _NOBODY)
-        self._kept: tuple[int, list[Hold]] | None = None
+        self._kept: tuple[list[Hold] | None, Mapping[SellerId, frozenset[str]]] | None = None
 
     def __repr__(self) -> str:
         return "<holds>"
@@ -145,21 +146,31 @@ class Holds:
         """Return the holds that hold now. Raises: Tampered."""
         return [hold for hold in self.all() if hold.in_effect(now)]
 
-    def keeps(self, row: Row, slots: Mapping[int, Scalar], now: datetime) -> bool:
-        """Say whether a record that is about to be emptied between two sweeps waits for the next one, unreadable.
+    def keeping(self) -> Keeps:
+        """Return what says whether a record that is about to be emptied between two sweeps waits for the next one.
 
-        Where holds are not what was agreed on it waits: the sweep decides, and says so.
+        It waits unreadable, and where holds are not what was agreed on too: the sweep decides, and says so. What it
+        answers asks no database, because it is asked within a transaction; it is as of the last change here, or sweep.
         """
-        latest = self._audit.latest(EventType.HOLD_CHANGED)
-        if latest is None:
+        if self._kept is None:
+            self.refresh()
+        return self._keeps
+
+    def refresh(self) -> None:
+        """Read the holds again, for `keeping`."""
+        try:
+            self._kept = self.all(), self.countries()
+        except Tampered:
+            self._kept = None, {}
+
+    def _keeps(self, row: Row, slots: Mapping[int, Scalar], now: datetime) -> bool:
+        known, countries = self._kept or (None, {})
+        if row.facts.status is Progress.CANCELLED:
             return False
-        if self._kept is None or self._kept[0] != latest.seq:
-            try:
-                self._kept = latest.seq, self.all()
-            except Tampered:
-                return True
-        holds = [hold for hold in self._kept[1] if hold.in_effect(now)]
-        return bool(holds) and bool(self.of(row, slots, holds, self.countries()))
+        if known is None:
+            return True
+        holds = [hold for hold in known if hold.in_effect(now)]
+        return bool(holds) and bool(self.of(row, slots, holds, countries))
 
     def of(
         self,
@@ -235,21 +246,21 @@ class Holds:
             until,
         )
         check(terms, now)
-        return self._agreement.request(ChangeKind.PLACE, terms.plain(), caller, now)
+        return self._ask(ChangeKind.PLACE, terms.plain(), caller, now)
 
     def extend(self, id_: int, until: date, caller: Caller, now: datetime) -> Agreed:
         """Ask that a hold end later. Raises: NotFound, Conflict: it is over; Malformed, Denied."""
         hold = self._holding(id_, now)
         self._check_longer(hold, until, now)
         terms = {"hold": id_, "until": until.isoformat()}
-        return self._agreement.request(ChangeKind.EXTEND, terms, caller, now)
+        return self._ask(ChangeKind.EXTEND, terms, caller, now)
 
     def release(self, id_: int, caller: Caller, now: datetime) -> Agreed:
         """Ask that a hold end at once, and its archives with it; also one that was edited. Raises: NotFound, Denied."""
         placed = self._agreement.approved([ChangeKind.PLACE])
         if all(approval.hold != id_ for approval in placed):
             raise NotFound(f"there is no hold {id_}")
-        return self._agreement.request(ChangeKind.RELEASE, {"hold": id_}, caller, now)
+        return self._ask(ChangeKind.RELEASE, {"hold": id_}, caller, now)
 
     def approve(self, id_: int, terms: str, caller: Caller, now: datetime) -> Agreed:
         """Let what was asked for take effect. Raises: as `Agreement.approve`; Malformed: its end has passed."""
@@ -261,7 +272,9 @@ class Holds:
                 until = date.fromisoformat(change.terms["until"])
                 self._check_longer(self._holding(change.hold, now), until, now)
 
-        return self._agreement.approve(id_, HOLD_KINDS, terms, caller, now, still=still)
+        change = self._agreement.approve(id_, HOLD_KINDS, terms, caller, now, still=still)
+        self.refresh()
+        return change
 
     def reject(self, id_: int, caller: Caller, now: datetime) -> Agreed:
         """Refuse what was asked for. Raises: as `Agreement.reject`."""
@@ -289,6 +302,14 @@ class Holds:
         return ended
 
     # -- private ---------------------------------------------------------------------------------
+
+    def _ask(
+        self, kind: ChangeKind, terms: dict[str, Any], caller: Caller, now: datetime
+    ) -> Agreed:
+        change = self._agreement.request(kind, terms, caller, now)
+        # One person's home needs nobody else: it has effect already.
+        self.refresh()
+        return change
 
     def _holding(self, id_: int, now: datetime) -> Hold:
         hold = self.one(id_)

@@ -8,6 +8,7 @@ Private to this room: it opens records inside the door and gives plaintext to th
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from datetime import datetime
 from typing import Any, Final
 
@@ -122,13 +123,25 @@ class Aside:
         with self._database.write(alone=True) as tx:
             store.lock_seller(tx, seller)
             held, made = self._open_period(tx, seller, now)
+            # What a run that was killed had set aside of these is written anew, wherever it lay.
+            by_hold: dict[int, list[RecordNumber]] = {}
+            for row, _slots, under in found:
+                for hold in under:
+                    by_hold.setdefault(hold.id, []).append(row.number)
+            for number, records in by_hold.items():
+                here = (_table.c.hold_id == number, _table.c.record_number.in_(records))
+                tx.execute(_table.delete().where(*here))
+            short: list[dict[str, Any]] = []
             for row, slots, under in found:
                 for hold in under:
-                    here = (_table.c.hold_id == hold.id, _table.c.record_number == row.number)
-                    tx.execute(_table.delete().where(*here))
                     for part, content in enumerate(self._parts(tx, row, slots, hold, box)):
                         values = self._sealed(held, hold.id, row, part, content)
-                        tx.execute(_table.insert().values(**values))
+                        if part == 0:
+                            short.append(values)
+                        else:
+                            # One statement each: a value may have megabytes.
+                            tx.execute(_table.insert(), values)
+            tx.execute(_table.insert(), short)
             if made:
                 self._audit.append(tx, key_event(EventType.PERIOD_KEY_CREATED, held), now=now)
 
@@ -186,15 +199,15 @@ class Aside:
 
     # -- out -------------------------------------------------------------------------------------
 
-    def waiting(self, period: PeriodId) -> dict[int, int]:
+    def waiting(self, period: PeriodId, tx: Transaction | None = None) -> dict[int, int]:
         """Return how many records wait under a held key, by hold."""
         query = (
             sa.select(_table.c.hold_id, sa.func.count(sa.distinct(_table.c.record_number)))
             .where(_table.c.period_id == period)
             .group_by(_table.c.hold_id)
         )
-        with self._database.read() as tx:
-            return {hold: count for hold, count in tx.execute(query)}  # noqa: C416 - rows, not pairs
+        with self._database.read() if tx is None else nullcontext(tx) as view:
+            return {hold: count for hold, count in view.execute(query)}  # noqa: C416 - rows, not pairs
 
     def lines(self, held: PeriodKey, hold: int) -> Iterator[bytes]:
         """Give what waits under a held key for one hold, part by part: long values last. Raises: Tampered."""

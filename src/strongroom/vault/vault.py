@@ -100,7 +100,6 @@ class Vault:
             subject_key=subject_key,
             place=archive,
         )
-        self._keeps = self.archive.holds.keeps
         self.documents = DocumentStore(database)
         self._mint = Mint(token_key, environment)
         self.made = self._mint.made
@@ -141,7 +140,8 @@ class Vault:
         """
         drift = list(drift)
         recent, lives = self._recognised, self._copy_lifetime
-        batch = Batch(seller, self._box(seller), self._keystore, lives, now, recent, self._keeps)
+        keeps = self.archive.holds.keeping()
+        batch = Batch(seller, self._box(seller), self._keystore, lives, now, recent, keeps)
         overtaken = self._recent.overtaking(asked_at)
         refs = self._refs(seller, sightings)
         fresh = self._numbers.take(seller, len(sightings) + MOST_GUESTS)
@@ -472,7 +472,7 @@ class Vault:
             self._box,
             copy_lifetime=self._copy_lifetime,
             before_destroyed=self.archive.before_destroyed,
-            keeps=self._keeps,
+            keeps=self.archive.holds.keeping(),
         ).run(now, progress)
         self.archive.tend(now)
         return report

@@ -45,4 +45,5 @@ archive_held = sa.Table(
     column("seller_id", Id, "reference"),
     column("wrapped_dek", sa.LargeBinary, "key"),
     column("sealed", sa.LargeBinary, "sealed"),
+    sa.Index("archive_held_record", "record_number"),
 )

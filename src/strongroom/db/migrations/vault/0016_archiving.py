@@ -50,3 +50,4 @@ def upgrade() -> None:
         sa.Column("wrapped_dek", sa.LargeBinary(), nullable=False),
         sa.Column("sealed", sa.LargeBinary(), nullable=False),
     )
+    op.create_index("archive_held_record", "archive_held", ["record_number"])
