@@ -69,6 +69,7 @@ from strongroom.settings import Settings
 from strongroom.sync import Sync
 from strongroom.terms import SYSTEM, Caller, Environment, PrincipalId
 from strongroom.vault import GrantStore, Keystore, SellerStore, Vault
+from strongroom.vault.archive import ArchivePlace
 from strongroom.vault.arrivals import Arrivals
 from strongroom.vault.clockwatch import ClockWatch
 from strongroom.vault.dates import Dates
@@ -283,6 +284,7 @@ def wire(
         token_key=keystore.secret("record-tokens", now),
         subject_key=subjects,
         copy_lifetime=copy_lifetime,
+        archive=ArchivePlace(settings.archive.directory or home.archive, settings.one_person),
     )
 
     known = Known(

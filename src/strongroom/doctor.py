@@ -112,6 +112,7 @@ def open_checks(system: System, now: datetime) -> list[Check]:
         _destinations(system),
         _copies(system, now),
         _backups(system, now),
+        _archive(system, now),
     ]
 
 
@@ -588,6 +589,17 @@ def _destinations(system: System) -> Check:
         return Check("relay.destinations", State.FAILED, detail, hint)
     count = len(system.targets.in_effect(Role.PARTY))
     return Check("relay.destinations", State.OK, f"{count} approved")
+
+
+def _archive(system: System, now: datetime) -> Check:
+    """Tell whether what a law requires is archived, and whether duties about it are done [2.1]."""
+    said = system.vault.archive.standing(now)
+    hint = "docs/archive.md says what to do"
+    if faults := said.faults():
+        return Check("archive.ready", State.FAILED, "; ".join(faults), hint)
+    if late := said.late(now):
+        return Check("archive.ready", State.WARNING, "; ".join(late), hint)
+    return Check("archive.ready", State.OK, "nothing waits and nothing is late")
 
 
 def _instant(text: str) -> datetime:

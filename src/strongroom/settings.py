@@ -261,6 +261,15 @@ class BackupSettings(_Section):
         return timedelta(days=self.drill_days) if self.drill_days else None
 
 
+class ArchiveSettings(_Section):
+    """Where archives that a law requires are written."""
+
+    directory: Path | None = Field(
+        None,
+        description="where archives lie, the same for every node; without it, `archive` in the home",
+    )
+
+
 class VaultSettings(_Section):
     """Where the records are."""
 
@@ -334,6 +343,7 @@ class Settings(BaseSettings):
     network: NetworkSettings = NetworkSettings()
     notices: NoticeSettings = NoticeSettings()
     backup: BackupSettings = BackupSettings()
+    archive: ArchiveSettings = ArchiveSettings()
     vault: VaultSettings = VaultSettings()
     keystore: KeystoreSettings = KeystoreSettings()
 

@@ -35,6 +35,7 @@ from strongroom.terms import (
     SellerId,
 )
 from strongroom.vault import GrantStore, Keystore, LwaCredentials, SellerStore, Vault
+from strongroom.vault.archive import ArchivePlace
 
 NOW = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
 CONSOLE = Caller(PrincipalId(1), PrincipalKind.PERSON, "ada", AuthMethod.CONSOLE)
@@ -143,6 +144,7 @@ class Door:
             token_key=secret("token", clock()),
             subject_key=secret("subject", clock()),
             copy_lifetime=timedelta(hours=24),
+            archive=ArchivePlace(directory, one_person=True),
         )
         self.gateway: Gateway = create_gateway(
             catalogue=catalogue or Catalogue.load(),

@@ -30,6 +30,7 @@ from strongroom.terms import (
     SellerId,
 )
 from strongroom.vault import GrantStore, Keystore, LwaCredentials, SellerStore, Vault
+from strongroom.vault.archive import ArchivePlace
 from tests.support import tables
 
 NOW = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
@@ -83,6 +84,12 @@ class World:
     sellers: SellerStore = field(init=False)
     vault: Vault = field(init=False)
     boots: int = 0
+    one_person: bool = True
+
+    @property
+    def archive(self) -> Path:
+        """Where archives lie."""
+        return self.directory / "archive"
 
     def open(self) -> None:
         """Open the home, as a starting process does."""
@@ -119,6 +126,7 @@ class World:
             token_key=self.keystore.secret("token", NOW),
             subject_key=self.keystore.secret("subject", NOW),
             copy_lifetime=COPY_LIFETIME,
+            archive=ArchivePlace(self.archive, one_person=self.one_person),
         )
 
     def close(self) -> None:

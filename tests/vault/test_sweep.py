@@ -16,6 +16,7 @@ from strongroom.errors import Gone, Unavailable
 from strongroom.policy.retention import DAY, Progress
 from strongroom.terms import Action, Environment, Purpose, SellerId
 from strongroom.vault import Keystore, PeriodKind, Vault, store
+from strongroom.vault.archive import ArchivePlace
 from tests.vault.conftest import (
     APP,
     COPY_LIFETIME,
@@ -276,6 +277,7 @@ def _over_copy(world: World, copy: Path) -> Iterator[Callable[[], object]]:
         token_key=bytes(32),
         subject_key=world.keystore.secret("subject", NOW),
         copy_lifetime=COPY_LIFETIME,
+        archive=ArchivePlace(copy, one_person=True),
     )
 
     def read() -> object:

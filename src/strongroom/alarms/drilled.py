@@ -390,6 +390,23 @@ def _backup_missing(now: datetime) -> _Story:
     return story
 
 
+def _archive_at_risk(now: datetime) -> _Story:
+    """Held data that nobody could archive in time."""
+    story = _Story(now - _HOUR)
+    story.say(
+        now - _MINUTE,
+        EventType.ARCHIVE_FAILED,
+        SYSTEM,
+        Outcome.FAILURE,
+        reason=Reason.UNAVAILABLE,
+        op="lost",
+        obj_kind=ObjKind.PERIOD,
+        obj_ref="1",
+        n=1,
+    )
+    return story
+
+
 _STORIES: Final[dict[AlarmKind, Callable[[datetime], _Story]]] = {
     AlarmKind.UNAUTHORIZED_CALLS: _unauthorized_calls,
     AlarmKind.REQUEST_RATE: _request_rate,
@@ -407,6 +424,7 @@ _STORIES: Final[dict[AlarmKind, Callable[[datetime], _Story]]] = {
     AlarmKind.WITNESS_REFUSED: _witness_refused,
     AlarmKind.CHANNEL_DOWN: _channel_down,
     AlarmKind.BACKUP_MISSING: _backup_missing,
+    AlarmKind.ARCHIVE_AT_RISK: _archive_at_risk,
 }
 
 

@@ -47,6 +47,8 @@ class AlarmKind(StrEnum):
     """A way by which alarms reach people does not work [1.6]."""
     BACKUP_MISSING = "backup_missing"
     """A backup or its drill is late or failed, or a copy of the keystore outlives its time [2.1]."""
+    ARCHIVE_AT_RISK = "archive_at_risk"
+    """What a law requires can't be archived, or a duty about holds and archives is late [2.1]."""
 
 
 class Severity(StrEnum):

@@ -331,7 +331,11 @@ CATALOGUE: Final[Mapping[EventType, Described]] = {
     EventType.RECORD_SEARCHED: Described(
         "1.3", "somebody searched", "op obj purpose pii n chg dec req records seller"
     ),
-    EventType.RECORD_HELD: Described("2.1", "a record must not be destroyed", "obj n seller"),
+    EventType.RECORD_HELD: Described(
+        "2.1",
+        "what holds need of `n` records was set aside, open to nobody, before their key is destroyed",
+        "obj n seller",
+    ),
     EventType.RECORD_MOVED: Described(
         "2.1", "a record moved to another day of disposal", "obj n seller"
     ),
@@ -401,6 +405,35 @@ CATALOGUE: Final[Mapping[EventType, Described]] = {
         "2.1",
         "the home was restored from a backup (`obj`); `n` records were destroyed again on the way",
         "op obj n chg",
+    ),
+    EventType.HOLD_CHANGED: Described(
+        "2.1",
+        "a hold, its extension or its release was asked for, approved or rejected",
+        "op obj chg",
+    ),
+    EventType.HOLD_EXPIRED: Described("2.1", "a hold ended on its day", "obj"),
+    EventType.HOLD_REVIEWED: Described("2.1", "a person confirmed that a hold still holds", "obj"),
+    EventType.ARCHIVE_CHANGED: Described(
+        "2.1", "other recipients of archives were asked for, approved or rejected", "op obj chg"
+    ),
+    EventType.ARCHIVE_SEALED: Described(
+        "2.1",
+        "held data was sealed into an archive, before its key was destroyed; `chg` is the manifest's hash",
+        "op obj n bytes chg seller",
+    ),
+    EventType.ARCHIVE_FAILED: Described(
+        "2.1",
+        "`set_aside`: it waits, unreadable; `unready`: it could not be written now; `lost`: it went unarchived; "
+        "`drill`, `review`, `expiry`: a duty is late",
+        "op obj n seller",
+    ),
+    EventType.ARCHIVE_DRILLED: Described(
+        "2.1", "somebody proved, or failed to prove, that an archive opens offline", "obj"
+    ),
+    EventType.ARCHIVE_EXPIRED: Described(
+        "2.1",
+        "`file`: an archive's file was destroyed; `copies`: a person said that its `n` copies are",
+        "op obj n",
     ),
 }
 

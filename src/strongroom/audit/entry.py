@@ -203,6 +203,14 @@ class EventType(StrEnum):
     KEYSTORE_COPIED = "key.copy.made"
     KEYSTORE_COPY_DESTROYED = "key.copy.destroyed"
     HOME_RESTORED = "home.restored"
+    HOLD_CHANGED = "hold.changed"
+    HOLD_EXPIRED = "hold.expired"
+    HOLD_REVIEWED = "hold.reviewed"
+    ARCHIVE_CHANGED = "archive.changed"
+    ARCHIVE_SEALED = "archive.sealed"
+    ARCHIVE_FAILED = "archive.failed"
+    ARCHIVE_DRILLED = "archive.drilled"
+    ARCHIVE_EXPIRED = "archive.expired"
 
 
 class Outcome(StrEnum):
@@ -320,6 +328,7 @@ class ObjKind(StrEnum):
     ANCHOR = "anchor"
     AGREEMENT = "agreement"
     HOLD = "hold"
+    ARCHIVE = "archive"
     EPOCH = "epoch"
     ALARM = "alarm"
     INVESTIGATION = "investigation"
@@ -359,11 +368,11 @@ class Field(StrEnum):
     PERIOD = "period"
     SETTING = "setting"
     REASON = "reason"
+    """The reason that somebody stated, for reading a record; nothing changed by it."""
     CONTENT = "content"
     """SHA-256 of a file."""
     MANIFEST = "manifest"
-    """SHA-256 of a backup's manifest."""
-    """The reason that somebody stated, for reading a record; nothing changed by it."""
+    """SHA-256 of a manifest: a backup's, or an archive's."""
     KEPT = "kept"
     """SHA-256 of the numbers of the entries that stay below the minimum index."""
 
@@ -382,6 +391,10 @@ STANDING: Final = frozenset(
         EventType.AGREEMENT_REOPENED,
         EventType.ALARM_CHANGED,
         EventType.DESTINATION_CHANGED,
+        EventType.HOLD_CHANGED,
+        EventType.ARCHIVE_CHANGED,
+        EventType.ARCHIVE_SEALED,
+        EventType.ARCHIVE_EXPIRED,
         EventType.CANARY_PLANTED,
         EventType.CANARY_TOUCHED,
         EventType.CANARY_RETIRED,

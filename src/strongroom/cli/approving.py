@@ -18,14 +18,16 @@ def decisions(  # noqa: PLR0913 - a sentence for each verb
     approve: str | None = None,
     reject: str | None = None,
     terms: bool = False,
+    operations: str | None = None,
 ) -> None:
     """Give a noun `remove`, `approve` and `reject`, as far as there is a sentence that says what each does.
 
     With `terms` an approval names those that it holds for, as they were shown.
 
-    `place` is the noun as it is typed; its last word begins the operations' names, which take `argument`.
+    `place` is the noun as it is typed; its last word begins the operations' names, which take `argument`, where
+    `operations` names no other.
     """
-    noun = place.rpartition(" ")[2]
+    noun = operations or place.rpartition(" ")[2]
     another = " --as boris --credential-file boris.json"
     for name, says, who in (
         ("remove", remove, ""),

@@ -52,6 +52,8 @@ MODULES: Final[Mapping[str, tuple[str, ...]]] = {
     "scan": ("scan",),
     "arriving": ("import",),
     "canaries": ("canary",),
+    "holding": ("hold",),
+    "archives": ("archive",),
     "measure": ("bench",),
     "demo": ("demo",),
 }

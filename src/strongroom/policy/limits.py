@@ -27,6 +27,21 @@ LOG_YEARS_AFTER_AGREEMENT: Final = 1
 LOG_SHORTEST: Final = timedelta(days=90)
 """DPP 2.6: logs are kept for at least 90 days, whatever else has ended."""
 
+LONGEST_HELD_PURCHASES: Final = timedelta(days=366)
+"""Our own: a hold is of the purchases of one accounting year, so that all of them end together [2.1]."""
+
+HOLD_GRACE: Final = timedelta(days=3)
+"""Our own: how long held data, unreadable, waits for an archive that could not be written on its day [2.1]."""
+
+HOLD_WARNING: Final = timedelta(days=5)
+"""Our own: so long before held data is due it is an alarm that no archive could be written [2.1]."""
+
+HOLD_REVIEW: Final = timedelta(days=183)
+"""Our own: a person confirms each hold twice a year [1.7, 2.1]."""
+
+ARCHIVE_DRILL: Final = timedelta(days=90)
+"""Our own: somebody opens an archive offline every quarter [2.1]."""
+
 GRANT_LIFETIME: Final = timedelta(days=90)
 """DPP 1.2: access is reviewed every 90 days, so no grant outlives that without being asked for again."""
 

@@ -5,7 +5,7 @@ latest value wins, and nothing that a view does not show is lost by it. A record
 gets no key [2.1]. This file decides nothing about who may read.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import datetime, timedelta
 from typing import Final, cast
@@ -212,6 +212,10 @@ def tags_of(row: Row, period: PeriodKey, slots: Mapping[int, Scalar]) -> Abstrac
     return found
 
 
+Keeps = Callable[[Row, Mapping[int, Scalar], datetime], bool]
+"""Says whether an opened record, whose day has come between two sweeps, waits for the next one (holds.py)."""
+
+
 class Batch:
     """One document's merge, in one transaction. Use once: `place` each sighting, then write `changes`."""
 
@@ -223,6 +227,7 @@ class Batch:
         copy_lifetime: timedelta,
         now: datetime,
         recognised: Recognised | None = None,
+        keeps: Keeps | None = None,
     ) -> None:
         self.changes = Changes()
         self.touched: list[RecordNumber] = []
@@ -235,6 +240,7 @@ class Batch:
         self._copy_lifetime = copy_lifetime
         self._now = now
         self._recognised = recognised
+        self._keeps = keeps
         self._views: list[tuple[Row, View]] = []
         self._seconds = int(now.timestamp())
         self._periods: dict[int | None, PeriodKey] = {}
@@ -324,7 +330,7 @@ class Batch:
         if day is not None and day * DAY <= self._seconds:
             if row.state == RecordState.LIVE:
                 row.source_updated = max(row.source_updated, sighting.facts.updated_at)
-                self.dispose(row, day)
+                self.dispose(row, day, facts)
                 return names
             return self._renamed(row, names, changed=renamed)
         if late and not sighting.facts.updated_at and row.blob is not None:
@@ -334,10 +340,21 @@ class Batch:
             self._views.append((row, view))
         return names
 
-    def dispose(self, row: Row, day: int) -> None:
-        """Empty a record whose day has come; keys that could still open an old copy are to be replaced."""
+    def dispose(self, row: Row, day: int, facts: DeliveryFacts | None = None) -> None:
+        """Empty a record whose day has come; keys that could still open an old copy are to be replaced.
+
+        `facts` are what is known by now. Where a law needs some of it, it is locked instead, open to nobody: the next
+        sweep sets that aside, and destroys the rest with the key of the day that has come.
+        """
         if row.blob is not None:
-            self._drop_tags(row, self._box.open(row, self._box.dek(row)))
+            slots = self._box.open(row, self._box.dek(row))
+            before, row.facts = row.facts, facts or row.facts
+            if self._keeps is not None and self._keeps(row, slots, self._now):
+                self.rekey(row, self.period_for(day), day)
+                self.touched.append(row.number)
+                return
+            row.facts = before
+            self._drop_tags(row, slots)
         self._leave_period(row, day)
         self.bury(row)
 

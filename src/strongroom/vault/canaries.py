@@ -309,6 +309,10 @@ class Canaries:
         """Return a number that grows whenever `markers` has more to give."""
         return sum(flock.planted for flock in self._flocks.values())
 
+    def among(self, tx: Transaction, seller: SellerId, refs: Iterable[bytes]) -> frozenset[bytes]:
+        """Return those of the references that are canaries' whose day has not been swept: no law is about them."""
+        return frozenset(refs) & self._flock(tx, seller).alive.keys()
+
     def order_to_touch(self, seller: SellerId) -> tuple[str, RecordNumber] | None:
         """Return order id and record of a canary to touch on purpose: the oldest one that nobody has touched."""
         with self._database.read() as tx:

@@ -36,15 +36,16 @@ _PERIOD = "strongroom/period-key/v1"
 
 
 class PeriodKind(StrEnum):
-    """A day's key lives until that day; a pending key for one pending window."""
+    """A day's key lives until that day, a pending key for one pending window, a held key until its archive is there."""
 
     DAY = "day"
     PENDING = "pending"
+    HELD = "held"
 
 
 @dataclass(frozen=True, slots=True)
 class PeriodKey:
-    """One live period key. `day` is the day of disposal, or the pending window's first day, counted from 1970."""
+    """One live period key. `day` is the day of disposal, a held key's last or the pending window's first; from 1970."""
 
     id: PeriodId
     seller: SellerId

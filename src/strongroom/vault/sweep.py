@@ -8,7 +8,7 @@ it locks; removing the rows is only tidying. Each step is durable by itself, so 
 next one. No plaintext leaves: moving is re-keying inside the door.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -18,9 +18,9 @@ from strongroom.audit.log import AuditLog
 from strongroom.db.engine import Database
 from strongroom.errors import Tampered, Unavailable
 from strongroom.policy.retention import DAY, disposal_day, pending_ends
-from strongroom.terms import SYSTEM, SellerId
+from strongroom.terms import SYSTEM, PeriodId, SellerId
 from strongroom.vault import store
-from strongroom.vault.batch import Batch, RecordBox
+from strongroom.vault.batch import Batch, Keeps, RecordBox
 from strongroom.vault.keystore import Keystore, PeriodKey, PeriodKind, PeriodRow
 from strongroom.vault.store import RecordState, Row
 
@@ -31,6 +31,8 @@ _AT_ONCE: Final = 2_000
 """Rows of a destroyed period removed in one."""
 
 _Progress = Callable[[int], None]
+BeforeDestroyed = Callable[[Sequence[PeriodRow], datetime], frozenset[PeriodId]]
+"""Sets aside what a law needs of periods about to be destroyed; returns those that can't be yet (archive.py)."""
 
 
 @dataclass(slots=True)
@@ -54,12 +56,16 @@ class Sweeper:
         box: Callable[[SellerId], RecordBox],
         *,
         copy_lifetime: timedelta,
+        before_destroyed: BeforeDestroyed,
+        keeps: Keeps,
     ) -> None:
         self._database = database
         self._keystore = keystore
         self._audit = audit
         self._box = box
         self._copy_lifetime = copy_lifetime
+        self._before_destroyed = before_destroyed
+        self._keeps = keeps
         self._report = SweepReport()
 
     def run(self, now: datetime, progress: _Progress | None = None) -> SweepReport:
@@ -112,6 +118,8 @@ class Sweeper:
             for period in self._keystore.periods(live=True)
             if period.kind is PeriodKind.DAY and period.day * DAY <= seconds
         ]
+        waiting = self._before_destroyed(due, now)
+        due = [period for period in due if period.id not in waiting]
         if due:
             self._destroy(due, now)
 
@@ -174,6 +182,7 @@ class Sweeper:
                     self._keystore,
                     self._copy_lifetime,
                     now,
+                    keeps=self._keeps,
                 )
                 spoilt = [row for row in rows if not self._moves(place, batch, row)]
                 for row in spoilt:

@@ -32,6 +32,7 @@ from strongroom.terms import (
     SellerId,
 )
 from strongroom.vault import large, store, told
+from strongroom.vault.archive import Archive, ArchivePlace
 from strongroom.vault.batch import (
     SUBJECT_ID,
     Batch,
@@ -80,6 +81,7 @@ class Vault:
         token_key: bytes,
         subject_key: bytes,
         copy_lifetime: timedelta,
+        archive: ArchivePlace,
     ) -> None:
         self._database = database
         self._keystore = keystore
@@ -88,6 +90,16 @@ class Vault:
         self._copy_lifetime = copy_lifetime
         self._subject_key = subject_key
         self.canaries = Canaries(database, audit, subject_key=subject_key)
+        self.archive = Archive(
+            database,
+            keystore,
+            audit,
+            self.canaries,
+            self._box,
+            environment=environment,
+            subject_key=subject_key,
+            place=archive,
+        )
         self.documents = DocumentStore(database)
         self._mint = Mint(token_key, environment)
         self.made = self._mint.made
@@ -127,9 +139,9 @@ class Vault:
 
         """
         drift = list(drift)
-        batch = Batch(
-            seller, self._box(seller), self._keystore, self._copy_lifetime, now, self._recognised
-        )
+        recent, lives = self._recognised, self._copy_lifetime
+        keeps = self.archive.holds.keeping()
+        batch = Batch(seller, self._box(seller), self._keystore, lives, now, recent, keeps)
         overtaken = self._recent.overtaking(asked_at)
         refs = self._refs(seller, sightings)
         fresh = self._numbers.take(seller, len(sightings) + MOST_GUESTS)
@@ -454,13 +466,17 @@ class Vault:
 
         Resumable at every step: what one run left, the next one finishes. `progress` hears of records done.
         """
-        return Sweeper(
+        report = Sweeper(
             self._database,
             self._keystore,
             self._audit,
             self._box,
             copy_lifetime=self._copy_lifetime,
+            before_destroyed=self.archive.before_destroyed,
+            keeps=self.archive.holds.keeping(),
         ).run(now, progress)
+        self.archive.tend(now)
+        return report
 
     # -- private ---------------------------------------------------------------------------------------------------
 

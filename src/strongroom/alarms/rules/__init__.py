@@ -3,6 +3,7 @@
 from typing import Final
 
 from strongroom.alarms.rule import Rule
+from strongroom.alarms.rules.archives import ArchiveAtRisk
 from strongroom.alarms.rules.backups import BackupMissing
 from strongroom.alarms.rules.boundary import BoundaryCrossed, NewDestination
 from strongroom.alarms.rules.budgets import BudgetSpent
@@ -36,6 +37,7 @@ _RULES: Final = (
     WitnessRefused,
     ChannelDown,
     BackupMissing,
+    ArchiveAtRisk,
 )
 _DEFAULT: Final = Parameters()
 

@@ -21,6 +21,7 @@ from strongroom.db.schema.anchors import (
     anchor_timestamp,
     followed_log,
 )
+from strongroom.db.schema.archiving import archive_change, archive_file, archive_held
 from strongroom.db.schema.backups import (
     backup,
     backup_copy,
@@ -99,6 +100,9 @@ __all__ = [
     "anchor_cosignature",
     "anchor_timestamp",
     "app_channel",
+    "archive_change",
+    "archive_file",
+    "archive_held",
     "audit_checkpoint",
     "audit_event",
     "audit_head",

@@ -27,7 +27,7 @@ keystore_period = sa.Table(
     keystore,
     column("id", Id, "reference", primary_key=True),
     column("seller_id", Id, "reference"),
-    column("kind", sa.Text, "business"),  # pending | day
+    column("kind", sa.Text, "business"),  # pending | day | held
     column(
         "day", Id, "business"
     ),  # days since 1970: a day period's day, a pending period's first day
