@@ -177,6 +177,8 @@ class EventType(StrEnum):
     RECORD_HELD = "vault.record.held"
     RECORD_MOVED = "vault.record.moved"
     RECORD_ERASED = "vault.record.erased"
+    ERASURE_STARTED = "erasure.started"
+    ERASURE_FINISHED = "erasure.finished"
     RECORD_DISPOSED = "vault.record.disposed"
     RECORD_TAMPERED = "vault.record.tampered"
     TOKEN_REJECTED = "vault.token.rejected"  # noqa: S105 - a name
@@ -184,6 +186,8 @@ class EventType(StrEnum):
     PERIOD_KEY_DESTROYED = "key.period.destroyed"
     PERIOD_KEY_REPLACED = "key.period.replaced"
     MASTER_KEY_OPENED = "key.master.opened"
+    KEY_ROTATED = "key.rotated"
+    KEY_COMPROMISED = "key.compromised"
     RETENTION_SWEEP_FINISHED = "retention.sweep.finished"
     LEAK_SCAN_STARTED = "leak.scan.started"
     LEAK_SCAN_FINISHED = "leak.scan.finished"

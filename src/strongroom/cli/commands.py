@@ -36,6 +36,7 @@ MODULES: Final[Mapping[str, tuple[str, ...]]] = {
     "data": ("reveal", "find"),
     "paper": ("label", "slip"),
     "sync": ("sync",),
+    "erasing": ("erase",),
     "evidence": ("retention", "keys"),
     "catalogue": ("catalogue",),
     "log": ("audit",),

@@ -13,6 +13,7 @@ WITNESSED: Final = frozenset(
         "audit.witness.remove",
         "audit.timestamp.remove",
         "audit.copy.remove",
+        "erase.seller",
         "keys.passphrase",
         "secret.rotate",
         "seller.add",

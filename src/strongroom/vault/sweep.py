@@ -70,11 +70,7 @@ class Sweeper:
         for period in self._keystore.periods(live=True):
             if period.kind is PeriodKind.PENDING and pending_ends(period.day) <= seconds:
                 self._empty(period, now, tell)
-        with self._database.read() as tx:
-            wanted = set(store.replacements(tx, seconds))
-        for period in self._keystore.periods(live=True):
-            if period.id in wanted:
-                self._replace(period, now, tell)
+        self._replace_asked(now, None, tell)
         for period in self._keystore.periods(live=False):
             self._purge(period, now, tell)
         with self._database.write(alone=True) as tx:
@@ -83,6 +79,52 @@ class Sweeper:
         self._database.truncate_wal()
         self._finish(now)
         return self._report
+
+    def replace(
+        self,
+        now: datetime,
+        seller: SellerId | None = None,
+        progress: _Progress | None = None,
+        before: Callable[[], None] | None = None,
+    ) -> SweepReport:
+        """Do only what an erasure or a rewrap asked for: replace keys, of one selling partner or of all, now.
+
+        `before` is called when all is moved and no old key is destroyed yet.
+
+        Raises:
+            Unavailable: as `run`.
+
+        """
+        tell = progress or (lambda _done: None)
+        self._replace_asked(now, seller, tell, before)
+        for period in self._keystore.periods(seller=seller, live=False):
+            self._purge(period, now, tell)
+        self._keystore.prove_clean()
+        self._database.truncate_wal()
+        return self._report
+
+    def _replace_asked(
+        self,
+        now: datetime,
+        seller: SellerId | None,
+        tell: _Progress,
+        before: Callable[[], None] | None = None,
+    ) -> None:
+        """Give periods the next generation of their keys: what left them is then unreadable in old copies too."""
+        with self._database.read() as tx:
+            wanted = set(store.replacements(tx, int(now.timestamp())))
+        live = self._keystore.periods(seller=seller, live=True)
+        asked = [period for period in live if period.id in wanted]
+        for period in asked:
+            self._move_to_next(period, now, tell)
+        if before is not None and asked:
+            before()
+        for period in asked:
+            # Once more: whoever had the old key in hand may have put something since.
+            self._move_to_next(period, now, tell)
+            self._destroy([period], now)
+            self._report.replaced_periods += 1
+            self._audit.record(_key_event(EventType.PERIOD_KEY_REPLACED, period), now=now)
 
     def _destroy_due(self, now: datetime, seconds: int) -> None:
         due = [
@@ -127,15 +169,10 @@ class Sweeper:
         self._move_all(period, now, place, tell)
         self._destroy([period], now)
 
-    def _replace(self, period: PeriodRow, now: datetime, tell: _Progress) -> None:
-        """Give a period the next generation of its key: whoever left it early is then unreadable in old copies too."""
+    def _move_to_next(self, period: PeriodRow, now: datetime, tell: _Progress) -> None:
         successor = self._keystore.replace(period, now)
         due = period.day if period.kind is PeriodKind.DAY else None
-
         self._move_all(period, now, lambda batch, row: batch.rekey(row, successor, due), tell)
-        self._destroy([period], now)
-        self._report.replaced_periods += 1
-        self._audit.record(_key_event(EventType.PERIOD_KEY_REPLACED, period), now=now)
 
     def _move_all(
         self, period: PeriodRow, now: datetime, place: Callable[[Batch, Row], None], tell: _Progress

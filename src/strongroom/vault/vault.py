@@ -41,6 +41,7 @@ from strongroom.vault.batch import (
 from strongroom.vault.canaries import Canaries
 from strongroom.vault.deciding import as_one, choose, choose_each, choose_for_search
 from strongroom.vault.documents import DocumentStore
+from strongroom.vault.erasing import Eraser
 from strongroom.vault.events import (
     period_events,
     put_events,
@@ -98,6 +99,8 @@ class Vault:
         self._numbers = Numbers(database)
         self._recent = RecentChanges()
         self._recognised = Recognised(envelope.new_key())
+        subjects = self._subject_key_of
+        self.eraser = Eraser(database, keystore, audit, self._box, subjects, copy_lifetime)
 
     def __repr__(self) -> str:
         return "<vault>"
@@ -453,6 +456,7 @@ class Vault:
 
         Resumable at every step: what one run left, the next one finishes. `progress` hears of records done.
         """
+        self.eraser.resume(now, progress)
         return Sweeper(
             self._database,
             self._keystore,
