@@ -47,6 +47,7 @@ MODULES: Final[Mapping[str, tuple[str, ...]]] = {
     "transport": ("tls",),
     "machines": ("node", "app"),
     "secrets": ("secret", "seller", "keys"),
+    "rotating": ("keys",),
     "scan": ("scan",),
     "arriving": ("import",),
     "canaries": ("canary",),

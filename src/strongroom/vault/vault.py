@@ -58,6 +58,7 @@ from strongroom.vault.naming import names_of, slot_spec
 from strongroom.vault.numbers import Numbers, Taken
 from strongroom.vault.opener import Opener
 from strongroom.vault.recent import RecentChanges, Recognised
+from strongroom.vault.rotating import Rewrapping
 from strongroom.vault.searching import normal_form, one_of, same
 from strongroom.vault.store import RecordState, Row
 from strongroom.vault.sweep import Sweeper, SweepReport
@@ -101,6 +102,7 @@ class Vault:
         self._recognised = Recognised(envelope.new_key())
         subjects = self._subject_key_of
         self.eraser = Eraser(database, keystore, audit, self._box, subjects, copy_lifetime)
+        self.rewrapping = Rewrapping(database, keystore, audit, self._box, copy_lifetime)
 
     def __repr__(self) -> str:
         return "<vault>"
