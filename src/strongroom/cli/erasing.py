@@ -11,11 +11,6 @@ from strongroom.errors import Malformed
 
 erase = typer.Typer(help="Erase what must not be kept until its day.", no_args_is_help=True)
 
-_ENDS = (
-    "--final ends every older backup for the neighbours of what was erased too: "
-    "make a new backup now, if none was made with it"
-)
-
 FinalOption = Annotated[
     bool, typer.Option("--final", help="In every backup too: the keys that ever wrapped it go.")
 ]
@@ -193,8 +188,6 @@ def _run(
 ) -> None:
     if not (dry_run or yes):
         raise Malformed("what is erased cannot be brought back", hint="add --dry-run, or --yes")
-    if arguments.get("final") and not dry_run:
-        session.warn(_ENDS)
     found = session.call(
         operation,
         as_name=as_name,
@@ -202,6 +195,8 @@ def _run(
         dry_run=dry_run,
         **arguments,
     )
+    if found["ends"]:
+        session.warn(found["ends"])
     session.say(found)
 
 

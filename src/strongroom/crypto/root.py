@@ -197,6 +197,22 @@ def reseal_file_root(
         _reseal(path, passphrase, successor, environment, entropy)
 
 
+def cost_for(path: Path, environment: Environment) -> Cost:
+    """Return what a guess at a new passphrase is to cost: as at a file's, in production the standard at least.
+
+    Raises:
+        Misconfigured: the file cannot be read.
+
+    """
+    raw = _read(path)
+    if len(raw) != _FILE_BYTES:
+        return STANDARD_COST
+    _version, _world, _kdf, lanes, passes, memory_kib, _salt = _HEAD.unpack_from(raw)
+    cost = Cost(memory_kib, passes, lanes)
+    is_enough = environment is Environment.TEST or _at_least(cost, STANDARD_COST)
+    return cost if is_enough and _is_possible(cost) else STANDARD_COST
+
+
 def succeed_file_root(
     path: Path,
     passphrase: str,

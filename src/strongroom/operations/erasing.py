@@ -1,6 +1,7 @@
 """What commands do to erase what must not wait for its day: record, order, buyer, selling partner [1.7]."""
 
 from dataclasses import asdict
+from typing import Final
 
 from strongroom.audit import Event, EventType, ObjKind, Outcome, Reason
 from strongroom.errors import Denied
@@ -8,6 +9,12 @@ from strongroom.operations.registry import Call, operation, reason_of, sellers_o
 from strongroom.request import Json
 from strongroom.terms import Caller, SellerId
 from strongroom.vault import By, Erased, Wanted
+
+ENDS: Final = (
+    "every older backup ends for the neighbours of what is erased too: "
+    "make a new one, if none was made with it"
+)
+"""What a final erasure does besides."""
 
 
 @operation("erase.record")
@@ -133,4 +140,4 @@ def _second(
 
 
 def _said(found: Erased, *, final: bool, dry: bool) -> Json:
-    return {"dry_run": dry, "final": final, **asdict(found)}
+    return {"dry_run": dry, "final": final, "ends": ENDS if final else None, **asdict(found)}

@@ -9,6 +9,7 @@ from strongroom.audit import Event, EventType, ObjKind, Outcome, Reason
 from strongroom.compliance import administrators
 from strongroom.crypto.root import (
     FileRoot,
+    cost_for,
     create_file_root,
     open_file_root,
     root_file,
@@ -179,6 +180,7 @@ def _rotate_root(call: Call, passphrase: str | None, to: str | None) -> Json:
         given,
         settings.environment,
         admit=lambda root: keystore.admit_root(root, call.now),
+        cost=cost_for(root_file(uri, home.root), settings.environment),
         uri=uri,
     )
     keystore.use_root(made)
@@ -200,7 +202,9 @@ def _admit(call: Call, to: str, passphrase: str) -> Json:
     path, environment = root_file(to, system.home.root), system.settings.environment
     root: FileRoot
     try:
-        root = create_file_root(path, passphrase, environment, uri=to)
+        present = root_file(system.settings.keystore.root, system.home.root)
+        cost = cost_for(present, environment)
+        root = create_file_root(path, passphrase, environment, cost=cost, uri=to)
     except Conflict:
         # Made before, by a run that was killed; the passphrase says whether it is ours.
         root = open_file_root(path, passphrase, environment, uri=to)

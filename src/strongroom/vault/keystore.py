@@ -129,6 +129,8 @@ class Keystore:
         self._lock = threading.RLock()
         self._by_id: dict[PeriodId, PeriodKey] = {}
         self._by_place: dict[tuple[SellerId, PeriodKind, int], PeriodKey] = {}
+        self._destroyed: set[PeriodId] = set()
+        """Periods known to be destroyed: none comes back, and records remember those that wrapped them."""
         self._secrets: dict[str, bytes] = {}
 
     def __repr__(self) -> str:
@@ -318,12 +320,15 @@ class Keystore:
         """Return a period key by number; None once it is destroyed."""
         with self._lock:
             found = self._by_id.get(id_)
-            if found is not None:
+            if found is not None or id_ in self._destroyed:
                 return found
             table = schema.keystore_period
             with self._database.read() as tx:
                 row = tx.execute(sa.select(table).where(table.c.id == id_)).first()
-            if row is None or row.wrapped is None:
+            if row is None:
+                return None
+            if row.wrapped is None:
+                self._destroyed.add(id_)
                 return None
             return self._remember_period(row, newest=False)
 
