@@ -155,7 +155,7 @@ def test_a_compromised_root_is_replaced_with_all_that_it_could_open(tmp_path: Pa
     assert any("seller rotate" in still for still in done["left"])
     (home.path.parent / "passphrase").write_text(new.read_text())
     assert home.command("alarm", "watch", "--once")
-    assert [a["kind"] for a in home.command("alarm", "list")["alarms"]] == ["boundary_crossed"]
+    assert "boundary_crossed" in [a["kind"] for a in home.command("alarm", "list")["alarms"]]
     assert home.command("audit", "verify")["ok"]
     (home.path / "root.key").write_bytes(root)
     (home.path.parent / "passphrase").write_text(PASSPHRASE)
