@@ -189,9 +189,11 @@ def test_in_a_home_of_several_it_takes_two(tmp_path: Path) -> None:
             code, _, told = home.attempt(*command, *proofs["anna"], *more)
             assert (code, told["error"]["kind"]) == (1, "Denied"), (command, more)
     assert home.command(*erase, *proofs["anna"], *agreeing("boris"))["records"] == 2
+    person = ("keys", "compromise", "--what", "app", "--app", "clara", "--yes")
+    assert home.attempt(*person, *proofs["anna"], *agreeing("boris"))[0] == 2
     (frozen,) = home.command(*declare, *proofs["anna"], *agreeing("boris"))["steps"]
     assert frozen["frozen"] == "erp"
-    suspended = home.command("alarm", "list", *proofs["anna"][:0])["suspended"]
+    suspended = home.command("alarm", "list")["suspended"]
     assert [row["why"] for row in suspended] == ["key_compromised"]
 
 

@@ -24,7 +24,7 @@ from strongroom.policy.limits import KEY_ENDS_SOON, MASTER_KEY_LIFETIME, ROOT_KE
 from strongroom.policy.secrets import PASSPHRASE
 from strongroom.request import Json
 from strongroom.settings import read_secret
-from strongroom.terms import Caller, Environment
+from strongroom.terms import Caller, Environment, PrincipalKind
 
 _HERE: Final = "this home's process"
 _LIFETIMES: Final = {"root": ROOT_KEY_LIFETIME, "master": MASTER_KEY_LIFETIME}
@@ -86,6 +86,8 @@ def _keys_compromise(
         raise Malformed("no such kind of key", hint=f"one of {', '.join(_WHAT)}")
     if (what == "app") != (app is not None):
         raise Malformed("--app names the app whose credential is compromised")
+    if app is not None and call.system.accounts.find(app).kind is PrincipalKind.PERSON:
+        raise Malformed(f"{app} is a person", hint="strongroom user end, or user credential")
     steps = _steps(what)
     if dry_run:
         return {
@@ -185,8 +187,8 @@ def _rotate_root(call: Call, passphrase: str | None, to: str | None) -> Json:
     )
     keystore.use_root(made)
     # From here on the next opening would finish it too.
-    keystore.retire_roots()
     _record(call, EventType.KEY_ROTATED, call.caller, "root", "root")
+    keystore.retire_roots()
     if passphrase is None:
         return {"rotated": "root", "update": None}
     system.secrets.change(call.caller, PASSPHRASE, seal_of(home, settings), call.now)
