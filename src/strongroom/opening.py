@@ -186,6 +186,20 @@ def _record_opening(system: System, now: datetime, *, tolerant: bool) -> bool:
                 n=refused,
             ),
         )
+    retired = system.keystore.retire_roots()
+    if retired:
+        # What a change of root left for the first opening with the new one.
+        events.append(
+            Event(
+                EventType.KEY_ROTATED,
+                Outcome.SUCCESS,
+                SYSTEM,
+                op="root.retired",
+                obj_kind=ObjKind.KEY,
+                obj_ref="root",
+                n=retired,
+            )
+        )
     try:
         system.audit.record(*events, now=now)
     except Tampered:

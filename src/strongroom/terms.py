@@ -53,6 +53,8 @@ class Action(StrEnum):
     """Read the log: who did what and when, never a value."""
     SYNC = "sync"
     """Bring data from Amazon into the vault without an app's asking; opens none of it."""
+    ERASE = "erase"
+    """Have records erased; reads none of them [1.7]."""
 
 
 class Category(StrEnum):

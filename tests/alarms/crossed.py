@@ -55,6 +55,12 @@ def a_canary_is_on_its_way_out(story: Story) -> None:
     story.record(EventType.EGRESS_REFUSED, DENIED, APP, reason=Reason.CANARY, op="relay")
 
 
+@BOOK.fires(CROSSED, "key_compromised")
+def a_key_is_declared_compromised(story: Story) -> None:
+    what = {"op": "master", "obj_kind": ObjKind.KEY, "obj_ref": "master"}
+    story.record(EventType.KEY_COMPROMISED, FAILED, PERSON, **what)
+
+
 @BOOK.fires(CROSSED, "unreconciled")
 def a_reconciliation_is_uneven(story: Story) -> None:
     story.record(EventType.EGRESS_RECONCILED, FAILED, reason=Reason.UNRECONCILED, n=4)

@@ -339,7 +339,19 @@ CATALOGUE: Final[Mapping[EventType, Described]] = {
     EventType.RECORD_MOVED: Described(
         "2.1", "a record moved to another day of disposal", "obj n seller"
     ),
-    EventType.RECORD_ERASED: Described("1.7", "a record was erased", "obj n seller"),
+    EventType.RECORD_ERASED: Described(
+        "1.7",
+        "records were erased, or somebody was refused; `op` says by what they were found",
+        "op obj n chg dec req records seller",
+    ),
+    EventType.ERASURE_STARTED: Described(
+        "1.7",
+        "somebody had a selling partner's records erased (`agreed`: the second person), or was refused",
+        "op obj n chg dec req seller",
+    ),
+    EventType.ERASURE_FINISHED: Described(
+        "1.7", "that ended; `final`: so did the keys that ever wrapped them", "op obj n req seller"
+    ),
     EventType.RECORD_DISPOSED: Described(
         "2.1", "rows of a day whose key is gone were removed", "obj n seller"
     ),
@@ -360,6 +372,14 @@ CATALOGUE: Final[Mapping[EventType, Described]] = {
         "2.1", "a key was replaced, because a record left its day early", "obj n seller"
     ),
     EventType.MASTER_KEY_OPENED: Described("2.4", "the master key was unwrapped", "obj"),
+    EventType.KEY_ROTATED: Described(
+        "2.4", "a key took the place of another; `n` keys were wrapped anew", "op obj n seller"
+    ),
+    EventType.KEY_COMPROMISED: Described(
+        "1.6",
+        "somebody declared a key compromised (`agreed`: the second person), or was refused",
+        "op obj n req seller",
+    ),
     EventType.RETENTION_SWEEP_FINISHED: Described("2.1", "a sweep ended", "obj n seller"),
     EventType.LEAK_SCAN_STARTED: Described("2.5", "a scan for leaks began", "op obj"),
     EventType.LEAK_SCAN_FINISHED: Described("2.5", "it ended", "op obj n bytes"),

@@ -18,6 +18,7 @@ import os
 import stat
 import threading
 import unicodedata
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from struct import Struct
@@ -194,6 +195,61 @@ def reseal_file_root(
     """
     with _RESEALING:
         _reseal(path, passphrase, successor, environment, entropy)
+
+
+def cost_for(path: Path, environment: Environment) -> Cost:
+    """Return what a guess at a new passphrase is to cost: as at a file's, in production the standard at least.
+
+    Raises:
+        Misconfigured: the file cannot be read.
+
+    """
+    raw = _read(path)
+    if len(raw) != _FILE_BYTES:
+        return STANDARD_COST
+    _version, _world, _kdf, lanes, passes, memory_kib, _salt = _HEAD.unpack_from(raw)
+    cost = Cost(memory_kib, passes, lanes)
+    is_enough = environment is Environment.TEST or _at_least(cost, STANDARD_COST)
+    return cost if is_enough and _is_possible(cost) else STANDARD_COST
+
+
+def succeed_file_root(
+    path: Path,
+    passphrase: str,
+    environment: Environment,
+    *,
+    admit: Callable[[FileRoot], None],
+    cost: Cost = STANDARD_COST,
+    entropy: Entropy = os.urandom,
+    uri: str | None = None,
+) -> FileRoot:
+    """Put a new random root into the place of the one in a file, sealed by this passphrase, and return it.
+
+    `admit` has to make durable, before the file before goes, that the new root opens all that it has to. The file is
+    replaced whole or not at all. Copies of the one before hold a root that opens nothing once its wraps are destroyed.
+
+    Raises:
+        Misconfigured: the passphrase is empty.
+        Unavailable: as `reseal_file_root`.
+
+    """
+    with _RESEALING:
+        draft = path.with_name(f".{path.name}.next")
+        draft.unlink(missing_ok=True)
+        root = entropy(KEY_BYTES)
+        _write_new(draft, _sealed_root(root, passphrase, environment, cost, entropy))
+        try:
+            if not hmac.compare_digest(_opened(draft, passphrase, environment)[0], root):
+                raise Tampered(f"{draft} does not hold the root that was written")
+            made = FileRoot(uri or f"file:{path}", root, environment)
+            admit(made)
+            draft.replace(path)
+            _sync(path.parent)
+        except OSError as exc:
+            raise Unavailable(f"the root key at {path} cannot be written: {_reason(exc)}") from exc
+        finally:
+            draft.unlink(missing_ok=True)
+    return made
 
 
 def _reseal(

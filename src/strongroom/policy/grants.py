@@ -171,6 +171,21 @@ def may_read_log(grants: Iterable[Grant], now: datetime) -> Decision:
     return Deny(nearest)
 
 
+def may_erase(grants: Iterable[Grant], seller: SellerId, now: datetime) -> Decision:
+    """Return the first grant that lets one principal erase records of a selling partner, or why none does.
+
+    Whatever for and of whatever category: a record is erased whole.
+    """
+    nearest = DenyReason.NO_GRANT
+    for grant in grants:
+        missing = _missing(grant, Action.ERASE, grant.purpose, None, seller, now)
+        if missing is None:
+            return Allow(grant.id)
+        if _NEARNESS.index(missing) > _NEARNESS.index(nearest):
+            nearest = missing
+    return Deny(nearest)
+
+
 def may_sync(grants: Iterable[Grant], seller: SellerId, now: datetime) -> frozenset[Category]:
     """Return the categories that one principal's living grants let it bring into the vault; none: it may not."""
     return frozenset[Category]().union(

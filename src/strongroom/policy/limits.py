@@ -7,6 +7,15 @@ from typing import Final
 RETENTION_AFTER_DELIVERY: Final = timedelta(days=30)
 """DPP 2.1: personal data is kept no longer than this after the order's delivery."""
 
+ROOT_KEY_LIFETIME: Final = timedelta(days=365)
+"""Our own, within the one to two years that SP 800-57 part 1 (5.3.6) gives a key that wraps keys [2.4]."""
+
+MASTER_KEY_LIFETIME: Final = timedelta(days=365)
+"""Our own: as the root's [2.4]."""
+
+KEY_ENDS_SOON: Final = timedelta(days=30)
+"""Our own: how long before its end `keys inventory` asks for a key's rotation [2.4]."""
+
 KEYSTORE_COPY_LIFETIME: Final = timedelta(hours=24)
 """How long a copy of the keystore may live, by default. Whoever holds one can read on until it expires, so this span is
 taken off every date of disposal [2.1]."""

@@ -1,6 +1,7 @@
 """Personal data at rest: sealed, found without opening, revealed through one door, destroyed on its day."""
 
 from strongroom.vault.documents import DocumentStore, KnownDocument, SeenDocument
+from strongroom.vault.erasing import By, Erased, Eraser, Wanted
 from strongroom.vault.grants import GrantRow, GrantStore, Wish
 from strongroom.vault.keystore import Keystore, PeriodKey, PeriodKind, PeriodRow
 from strongroom.vault.large import TooLong
@@ -13,8 +14,11 @@ from strongroom.vault.vault import Vault
 from strongroom.vault.views import Described, Found, Revealed
 
 __all__ = [
+    "By",
     "Described",
     "DocumentStore",
+    "Erased",
+    "Eraser",
     "Found",
     "GrantRow",
     "GrantStore",
@@ -35,6 +39,7 @@ __all__ = [
     "SweepReport",
     "TooLong",
     "Vault",
+    "Wanted",
     "Wish",
     "count_openable",
     "sample_openable",

@@ -358,6 +358,21 @@ class Batch:
         self._leave_period(row, day)
         self.bury(row)
 
+    def erase(self, row: Row, *, final: bool) -> None:
+        """Empty a record for good: it is never stored again. `final`: every key that ever wrapped it is to be replaced.
+
+        Tags of a record that does not open stay behind; the caller removes them.
+        """
+        if final:
+            self._leave_period(row, self._seconds // DAY)
+        self.bury(row)
+        row.state, row.names = RecordState.ERASED, []
+
+    def drop_tags(self, row: Row) -> None:
+        """Remove a record's search tags. Raises: Gone, Tampered where it does not open."""
+        if row.blob is not None:
+            self._drop_tags(row, self._box.open(row, self._box.dek(row)))
+
     def bury(self, row: Row) -> None:
         """Empty a record without opening it; tags that stay behind go with their period."""
         row.state, row.blob, row.period, row.wrapped, row.due_at = (

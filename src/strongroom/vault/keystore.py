@@ -25,12 +25,12 @@ from strongroom.crypto.root import RootProvider
 from strongroom.db import schema
 from strongroom.db.engine import Database, Transaction
 from strongroom.db.group import Failed
-from strongroom.errors import Misconfigured, Tampered, Unavailable
+from strongroom.errors import Misconfigured, NotFound, Tampered, Unavailable
 from strongroom.terms import Environment, PeriodId, SellerId
+from strongroom.vault.master import MasterKey
 
 _CHECKPOINT_TRIES: Final = 50
 _MANY_DESTROYED: Final = 100_000
-_MASTER = "strongroom/master/v1"
 _SERVICE = "strongroom/service-key/v1"
 _PERIOD = "strongroom/period-key/v1"
 
@@ -67,6 +67,15 @@ class PeriodRow:
     generation: int
     created_at: datetime
     destroyed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class KeystoreInventory:
+    """The keys above and beside the period keys. More than one root: a change is not finished, the last one is new."""
+
+    root: str
+    roots: tuple[str, ...]
+    services: tuple[tuple[str, datetime], ...]
 
 
 class SignerMemory:
@@ -117,14 +126,14 @@ class Keystore:
         self, database: Database, provider: RootProvider, environment: Environment, home_id: str
     ) -> None:
         self._database = database
-        self._provider = provider
         self._environment = environment
         self._home_id = home_id
-        self._master = b""
+        self._master = MasterKey(database, provider, environment, home_id)
         self._lock = threading.RLock()
         self._by_id: dict[PeriodId, PeriodKey] = {}
         self._by_place: dict[tuple[SellerId, PeriodKind, int], PeriodKey] = {}
         self._destroyed: set[PeriodId] = set()
+        """Periods known to be destroyed: none comes back, and records remember those that wrapped them."""
         self._secrets: dict[str, bytes] = {}
 
     def __repr__(self) -> str:
@@ -138,15 +147,7 @@ class Keystore:
 
     def create_master(self, now: datetime) -> None:
         """Make the master key of a new home, wrapped by the root; does nothing where one exists."""
-        with self._database.write() as tx:
-            if tx.execute(sa.select(schema.keystore_master.c.id)).first() is not None:
-                return
-            wrapped = self._provider.wrap(envelope.new_key(), self._master_context())
-            tx.execute(
-                schema.keystore_master.insert().values(
-                    root_uri=self._provider.uri, wrapped=wrapped, created_at=now
-                )
-            )
+        self._master.create(now)
 
     def made_at(self) -> datetime:
         """Return when the first master key was made: when the home was. Raises: Misconfigured."""
@@ -165,28 +166,100 @@ class Keystore:
     def open(self) -> None:
         """Unwrap the master key: the one call to the root key provider.
 
+        While a root gives way to another, the master is there twice; this one opens its own.
+
         Raises:
             Misconfigured: there is no master key here, or the root does not belong to it.
 
         """
+        with self._lock:
+            self._master.open()
+
+    # -- rotation --------------------------------------------------------------------------------------------------
+
+    def admit_root(self, successor: RootProvider, now: datetime) -> None:
+        """Wrap the master key under another root as well: from now on either opens the keystore."""
+        with self._lock:
+            self._master.admit(successor, now)
+
+    def use_root(self, successor: RootProvider) -> None:
+        """Take this root from now on; `admit_root` let it in before."""
+        with self._lock:
+            self._master.provider = successor
+
+    def retire_roots(self) -> int:
+        """Destroy the master key as every root before the newest wrapped it; return how many did.
+
+        Nothing is destroyed before the newest root has shown that it opens the keystore.
+
+        Raises:
+            Unavailable, Tampered: as `destroy`.
+
+        """
+        with self._lock:
+            doomed = self._master.retire()
+            self.prove_clean(doomed)
+        return len(doomed)
+
+    def rotate_master(
+        self, now: datetime, progress: Callable[[int, int], None] | None = None
+    ) -> int:
+        """Put a new master key in place of the one before; return how many keys it wraps now.
+
+        All of it is one transaction: a kill leaves one master or the other, and every key under it.
+
+        Raises:
+            Conflict: a root is about to be changed: both would have to be at hand.
+            Unavailable, Tampered: as `destroy`; the new master is in place.
+
+        """
+        with self._lock:
+            with self._database.write(alone=True) as tx:
+                before = self._master.only(tx)
+                fresh = envelope.new_key()
+                doomed = []
+                keys = self._wrapped_keys(tx)
+                for done, (table, here, wrapped, context) in enumerate(keys, 1):
+                    key = envelope.unwrap(before, wrapped, context=context)
+                    anew = envelope.wrap(fresh, key, context=context)
+                    tx.execute(table.update().where(here).values(wrapped=anew))
+                    doomed.append(wrapped)
+                    if progress is not None:
+                        progress(done, len(keys))
+                put, old = self._master.put(tx, fresh, now)
+                doomed.append(old)
+            self._master.take(fresh, put)
+            self.prove_clean(doomed)
+        return len(keys)
+
+    def renew_secret(self, name: str, now: datetime) -> None:
+        """Put a new service key in place of one that nothing stored depends on; the next opening uses it.
+
+        Raises:
+            NotFound: there is no such key.
+            Unavailable, Tampered: as `destroy`.
+
+        """
+        table = schema.keystore_secret
+        with self._lock:
+            with self._database.write() as tx:
+                master = self._master.within(tx)
+                row = tx.execute(sa.select(table.c.wrapped).where(table.c.name == name)).first()
+                if row is None:
+                    raise NotFound(f"there is no service key {name}")
+                context = self._service_context(name)
+                wrapped = envelope.wrap(master, envelope.new_key(), context=context)
+                changed = {"wrapped": wrapped, "created_at": now}
+                tx.execute(table.update().where(table.c.name == name).values(changed))
+            self.prove_clean([bytes(row.wrapped)])
+
+    def inventory(self) -> "KeystoreInventory":
+        """Return what keys there are besides the period keys: never a key."""
+        table = schema.keystore_secret
         with self._database.read() as tx:
-            row = tx.execute(
-                sa.select(schema.keystore_master.c.wrapped).order_by(
-                    schema.keystore_master.c.id.desc()
-                )
-            ).first()
-        if row is None:
-            raise Misconfigured(
-                "the keystore holds no master key",
-                hint="restore keys.db from its own copy; a new one opens no record",
-            )
-        try:
-            self._master = self._provider.unwrap(row.wrapped, self._master_context())
-        except Tampered:
-            raise Misconfigured(
-                f"the root key does not open this keystore as a home of environment {self._environment}",
-                hint="was it made for the other environment, or copied from another home?",
-            ) from None
+            query = sa.select(table.c.name, table.c.created_at).order_by(table.c.name)
+            services = [(row.name, row.created_at) for row in tx.execute(query)]
+        return KeystoreInventory(self._master.provider.uri, self._master.roots(), tuple(services))
 
     def secret(self, name: str, now: datetime) -> bytes:
         """Return the 32-byte service key of this name; the first call makes it."""
@@ -197,20 +270,22 @@ class Keystore:
 
     def _load_secret(self, name: str, now: datetime) -> bytes:
         table = schema.keystore_secret
-        context = aad(_SERVICE, self._environment, self._home_id, name)
+        context = self._service_context(name)
         query = sa.select(table.c.wrapped).where(table.c.name == name)
         with self._database.read() as tx:
             row = tx.execute(query).first()
         if row is None:
-            wrapped = envelope.wrap(self._opened(), envelope.new_key(), context=context)
             try:
                 with self._database.write() as tx:
+                    wrapped = envelope.wrap(
+                        self._master.within(tx), envelope.new_key(), context=context
+                    )
                     tx.execute(table.insert().values(name=name, wrapped=wrapped, created_at=now))
             except (IntegrityError, Unavailable):
                 pass  # another node was first: read its key
             with self._database.read() as tx:
                 row = tx.execute(query).one()
-        return envelope.unwrap(self._opened(), row.wrapped, context=context)
+        return self._master.unwrap(row.wrapped, context)
 
     # -- period keys -----------------------------------------------------------------------------------------------
 
@@ -248,7 +323,7 @@ class Keystore:
         """Return a period key by number; None once it is destroyed."""
         with self._lock:
             found = self._by_id.get(id_)
-            if found is not None:
+            if found is not None or id_ in self._destroyed:
                 return found
             if id_ in self._destroyed:
                 return None
@@ -301,7 +376,8 @@ class Keystore:
         table = schema.keystore_secret
         with self._database.read() as tx:
             rows = tx.execute(sa.select(table.c.name, table.c.created_at)).all()
-        others = [self._opened(), *(self.secret(row.name, row.created_at) for row in rows)]
+            master = self._master.within(tx)
+        others = [master, *(self.secret(row.name, row.created_at) for row in rows)]
         found: list[tuple[PeriodId | None, envelope.PeriodCipher]] = [
             (None, envelope.PeriodCipher(key)) for key in others
         ]
@@ -373,7 +449,7 @@ class Keystore:
     @property
     def provider(self) -> RootProvider:
         """What wraps the master key."""
-        return self._provider
+        return self._master.provider
 
     def mark_purged(self, id_: PeriodId, now: datetime) -> None:
         """Record that no row refers to a destroyed period any more."""
@@ -394,13 +470,23 @@ class Keystore:
 
     # -- private ---------------------------------------------------------------------------------------------------
 
-    def _opened(self) -> bytes:
-        if not self._master:
-            raise Misconfigured("the keystore is not open")
-        return self._master
+    def _wrapped_keys(
+        self, tx: Transaction
+    ) -> list[tuple[sa.Table, sa.ColumnElement[bool], bytes, bytes]]:
+        """Return every key under the master: its table, its row, the wrapped bytes and their context."""
+        secret, period = schema.keystore_secret, schema.keystore_period
+        found = [
+            (secret, secret.c.name == row.name, bytes(row.wrapped), self._service_context(row.name))
+            for row in tx.execute(sa.select(secret.c.name, secret.c.wrapped))
+        ]
+        for row in tx.execute(sa.select(period).where(period.c.wrapped.is_not(None))):
+            place = (SellerId(row.seller_id), PeriodKind(row.kind), row.day)
+            context = self._period_context(place, row.generation)
+            found.append((period, period.c.id == row.id, bytes(row.wrapped), context))
+        return found
 
-    def _master_context(self) -> bytes:
-        return aad(_MASTER, self._environment, self._home_id)
+    def _service_context(self, name: str) -> bytes:
+        return aad(_SERVICE, self._environment, self._home_id, name)
 
     def _period_context(self, place: tuple[SellerId, PeriodKind, int], generation: int) -> bytes:
         seller, kind, day = place
@@ -425,7 +511,9 @@ class Keystore:
     ) -> None:
         seller, kind, day = place
         wrapped = envelope.wrap(
-            self._opened(), envelope.new_key(), context=self._period_context(place, generation)
+            self._master.within(tx),
+            envelope.new_key(),
+            context=self._period_context(place, generation),
         )
         tx.execute(
             schema.keystore_period.insert().values(
@@ -442,9 +530,7 @@ class Keystore:
         self, row: sa.Row[tuple[object, ...]], *, newest: bool = True
     ) -> PeriodKey:
         place = (SellerId(row.seller_id), PeriodKind(row.kind), row.day)
-        key = envelope.unwrap(
-            self._opened(), row.wrapped, context=self._period_context(place, row.generation)
-        )
+        key = self._master.unwrap(row.wrapped, self._period_context(place, row.generation))
         period = PeriodKey(
             PeriodId(row.id), *place, row.generation, envelope.PeriodCipher(key), search_key(key)
         )

@@ -1,6 +1,6 @@
 """The vault's SQL: rows in, rows out. Private to this room; it neither decides nor opens anything."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum
@@ -347,6 +347,37 @@ def numbered(
     for chunk in _chunks(refs):
         rows = tx.execute(_NUMBERED, {"seller": seller, "refs": list(chunk)})
         yield from ((bytes(ref), RecordNumber(number)) for ref, number in rows)
+
+
+def unerased(
+    tx: Transaction, seller: SellerId, after: RecordNumber | None, limit: int
+) -> list[RecordNumber]:
+    """Return the next records of a selling partner, by number, that are not erased; those gone by their day too."""
+    query = sa.select(_r.number).where(
+        _r.seller_id == seller, _r.state != int(RecordState.ERASED), _r.number > (after or -1)
+    )
+    return [RecordNumber(n) for (n,) in tx.execute(query.order_by(_r.number).limit(limit))]
+
+
+def count_unerased(tx: Transaction, seller: SellerId) -> int:
+    """Return how many records of a selling partner are not erased."""
+    query = sa.select(sa.func.count()).where(
+        _r.seller_id == seller, _r.state != int(RecordState.ERASED)
+    )
+    return tx.execute(query).scalar_one()
+
+
+def count_others(
+    tx: Transaction, periods: Sequence[PeriodId], but: Collection[RecordNumber]
+) -> int:
+    """Return how many other records these periods wrap."""
+    query = sa.select(_k.record_number).where(_k.period_id.in_(periods))
+    return sum(number not in but for (number,) in tx.execute(query))
+
+
+def delete_tags_of(tx: Transaction, period: PeriodId, number: RecordNumber) -> None:
+    """Remove the search tags of one record under a period, where its values cannot tell them any more."""
+    tx.execute(schema.search_tag.delete().where(_t.period_id == period, _t.record_number == number))
 
 
 def purge(tx: Transaction, period: PeriodId, limit: int) -> int:

@@ -35,6 +35,17 @@ BeforeDestroyed = Callable[[Sequence[PeriodRow], datetime], frozenset[PeriodId]]
 """Sets aside what a law needs of periods about to be destroyed; returns those that can't be yet (archive.py)."""
 
 
+def _nothing_waits(_due: Sequence[PeriodRow], _now: datetime) -> frozenset[PeriodId]:
+    """Let every key go, as where none is destroyed on its day."""
+    return frozenset()
+
+
+def movable(keystore: Keystore, seller: SellerId | None) -> list[PeriodRow]:
+    """Return the live periods whose records may move to another key: what is held for a law waits for its archive."""
+    live = keystore.periods(seller=seller, live=True)
+    return [period for period in live if period.kind is not PeriodKind.HELD]
+
+
 @dataclass(slots=True)
 class SweepReport:
     """What one sweep did, in records and keys."""
@@ -56,8 +67,8 @@ class Sweeper:
         box: Callable[[SellerId], RecordBox],
         *,
         copy_lifetime: timedelta,
-        before_destroyed: BeforeDestroyed,
-        keeps: Keeps,
+        before_destroyed: BeforeDestroyed = _nothing_waits,
+        keeps: Keeps | None = None,
     ) -> None:
         self._database = database
         self._keystore = keystore
@@ -82,11 +93,7 @@ class Sweeper:
         for period in self._keystore.periods(live=True):
             if period.kind is PeriodKind.PENDING and pending_ends(period.day) <= seconds:
                 self._empty(period, now, tell)
-        with self._database.read() as tx:
-            wanted = set(store.replacements(tx, seconds))
-        for period in self._keystore.periods(live=True):
-            if period.id in wanted:
-                self._replace(period, now, tell)
+        self._replace_asked(now, None, tell)
         for period in self._keystore.periods(live=False):
             self._purge(period, now, tell)
         with self._database.write(alone=True) as tx:
@@ -111,6 +118,50 @@ class Sweeper:
         untold = [period for period in left if str(period.id) not in told]
         if untold:
             self._record_destroyed(untold, now)
+
+    def replace(
+        self,
+        now: datetime,
+        seller: SellerId | None = None,
+        progress: _Progress | None = None,
+        before: Callable[[], None] | None = None,
+    ) -> SweepReport:
+        """Do only what an erasure or a rewrap asked for: replace keys, of one selling partner or of all, now.
+
+        `before` is called when all is moved and no old key is destroyed yet.
+
+        Raises:
+            Unavailable: as `run`.
+
+        """
+        tell = progress or (lambda _done: None)
+        self._replace_asked(now, seller, tell, before)
+        for period in self._keystore.periods(seller=seller, live=False):
+            self._purge(period, now, tell)
+        self._keystore.prove_clean()
+        self._database.truncate_wal()
+        return self._report
+
+    def _replace_asked(
+        self,
+        now: datetime,
+        seller: SellerId | None,
+        tell: _Progress,
+        before: Callable[[], None] | None = None,
+    ) -> None:
+        """Give periods the next generation of their keys: what left them is then unreadable in old copies too."""
+        with self._database.read() as tx:
+            wanted = set(store.replacements(tx, int(now.timestamp())))
+        asked = [period for period in movable(self._keystore, seller) if period.id in wanted]
+        for period in asked:
+            self._move_to_next(period, now, tell)
+        if before is not None and asked:
+            before()
+        for period in asked:
+            # Once more: whoever had the old key in hand may have put something since.
+            self._move_to_next(period, now, tell)
+            self._destroy([period], now)
+            self._report.replaced_periods += 1
 
     def _destroy_due(self, now: datetime, seconds: int) -> None:
         due = [
@@ -158,14 +209,10 @@ class Sweeper:
         self._move_all(period, now, place, tell)
         self._destroy([period], now)
 
-    def _replace(self, period: PeriodRow, now: datetime, tell: _Progress) -> None:
-        """Give a period the next generation of its key: whoever left it early is then unreadable in old copies too."""
+    def _move_to_next(self, period: PeriodRow, now: datetime, tell: _Progress) -> None:
         successor = self._keystore.replace(period, now)
         due = period.day if period.kind is PeriodKind.DAY else None
-
         self._move_all(period, now, lambda batch, row: batch.rekey(row, successor, due), tell)
-        self._destroy([period], now)
-        self._report.replaced_periods += 1
 
     def _move_all(
         self, period: PeriodRow, now: datetime, place: Callable[[Batch, Row], None], tell: _Progress

@@ -41,6 +41,7 @@ from strongroom.vault.batch import (
 from strongroom.vault.canaries import Canaries
 from strongroom.vault.deciding import as_one, choose, choose_each, choose_for_search
 from strongroom.vault.documents import DocumentStore
+from strongroom.vault.erasing import Eraser
 from strongroom.vault.events import (
     period_events,
     put_events,
@@ -58,6 +59,7 @@ from strongroom.vault.numbers import Numbers, Taken
 from strongroom.vault.opener import Opener
 from strongroom.vault.placed import Placed
 from strongroom.vault.recent import RecentChanges, Recognised
+from strongroom.vault.rotating import Rewrapping
 from strongroom.vault.searching import normal_form, one_of, same
 from strongroom.vault.store import RecordState, Row
 from strongroom.vault.sweep import Sweeper, SweepReport
@@ -110,6 +112,9 @@ class Vault:
         self._numbers = Numbers(database)
         self._recent = RecentChanges()
         self._recognised = Recognised(envelope.new_key())
+        subjects = self._subject_key_of
+        self.eraser = Eraser(database, keystore, audit, self._box, subjects, copy_lifetime)
+        self.rewrapping = Rewrapping(database, keystore, audit, self._box, copy_lifetime)
 
     def __repr__(self) -> str:
         return "<vault>"
@@ -466,6 +471,7 @@ class Vault:
 
         Resumable at every step: what one run left, the next one finishes. `progress` hears of records done.
         """
+        self.eraser.resume(now, progress)
         report = Sweeper(
             self._database,
             self._keystore,

@@ -28,7 +28,12 @@ class BoundaryCrossed:
     types: ClassVar[frozenset[EventType] | None] = (
         OPENED
         | _DELIVERIES
-        | {EventType.EGRESS_REFUSED, EventType.EGRESS_RECONCILED, EventType.LEAK_FOUND}
+        | {
+            EventType.EGRESS_REFUSED,
+            EventType.EGRESS_RECONCILED,
+            EventType.LEAK_FOUND,
+            EventType.KEY_COMPROMISED,
+        }
     )
     UNDELIVERED: ClassVar = Case(
         kind,
@@ -94,6 +99,13 @@ class BoundaryCrossed:
         Response.NOTIFY,
         "a scan found a canary outside of the vault",
     )
+    KEY: ClassVar = Case(
+        kind,
+        "key_compromised",
+        Severity.CRITICAL,
+        Response.NOTIFY,
+        "somebody declared a key compromised (`key.compromised`)",
+    )
     cases: ClassVar[tuple[Case, ...]] = (
         UNDELIVERED,
         MANY,
@@ -104,6 +116,7 @@ class BoundaryCrossed:
         UNRECONCILED,
         LEAK,
         LEAKED_CANARY,
+        KEY,
     )
     _OF_REASON: ClassVar = {
         Reason.CANARY: CANARY,
@@ -127,6 +140,8 @@ class BoundaryCrossed:
             return ()
         if seen.type is EventType.LEAK_FOUND:
             return self._found(seen)
+        if seen.type is EventType.KEY_COMPROMISED:
+            return () if seen.outcome is Outcome.DENIED else (self._signal(self.KEY, seen),)
         if seen.type is EventType.EGRESS_RECONCILED:
             uneven = seen.outcome is not Outcome.SUCCESS
             return (self._signal(self.UNRECONCILED, seen),) if uneven else ()

@@ -32,6 +32,7 @@ from strongroom.db.schema.backups import (
 from strongroom.db.schema.columns import keystore, vault
 from strongroom.db.schema.destinations import disclosure
 from strongroom.db.schema.documents import report_document
+from strongroom.db.schema.erasing import erasing
 from strongroom.db.schema.feeds import (
     channel_state,
     delivery_target,
@@ -122,6 +123,7 @@ __all__ = [
     "delivery_target",
     "disclosure",
     "drift",
+    "erasing",
     "feed_state",
     "followed_log",
     "grant",

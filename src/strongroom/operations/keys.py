@@ -1,0 +1,312 @@
+"""What commands do to the keys of an open home: list, put new ones in their place, declare one compromised [2.4]."""
+
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any, Final
+
+from strongroom.app import passphrase_path
+from strongroom.audit import Event, EventType, ObjKind, Outcome, Reason
+from strongroom.compliance import administrators
+from strongroom.crypto.root import (
+    FileRoot,
+    cost_for,
+    create_file_root,
+    open_file_root,
+    root_file,
+    succeed_file_root,
+)
+from strongroom.db.suspensions import suspend
+from strongroom.errors import Conflict, Denied, Malformed, Misconfigured
+from strongroom.home import making
+from strongroom.home.secrets import seal_of
+from strongroom.operations.registry import Call, operation
+from strongroom.policy.limits import KEY_ENDS_SOON, MASTER_KEY_LIFETIME, ROOT_KEY_LIFETIME
+from strongroom.policy.secrets import PASSPHRASE
+from strongroom.request import Json
+from strongroom.settings import read_secret
+from strongroom.terms import Caller, Environment, PrincipalKind
+
+_HERE: Final = "this home's process"
+_LIFETIMES: Final = {"root": ROOT_KEY_LIFETIME, "master": MASTER_KEY_LIFETIME}
+_USES: Final = {"root": "wraps the master key", "master": "wraps service keys and period keys"}
+_RENEWABLE: Final = ("api-tickets", "desk-forms", "gateway-tickets")
+"""Service keys that nothing stored depends on: what they made is good for a day at most."""
+_WHAT: Final = ("root", "master", "period", "service", "app")
+
+
+@operation("keys.inventory")
+def _keys_inventory(call: Call) -> Json:
+    found = call.system.keystore.inventory()
+    rows = [_aged(call, name) for name in _LIFETIMES]
+    rows[0]["custodian"] = f"whoever has the passphrase of {found.root}"
+    rows.extend(
+        _row(call, name, since, use="docs/cryptography.md", due=None)
+        for name, since in found.services
+    )
+    for seller in call.system.sellers.all():
+        periods = call.system.keystore.periods(seller=seller.id, live=True)
+        if periods:
+            oldest = min(period.created_at for period in periods)
+            use = f"{len(periods)} period keys: wrap the DEKs of {seller.name}"
+            rows.append(_row(call, f"periods:{seller.id}", oldest, use=use, due=None))
+    pending = found.roots[-1] if len(found.roots) > 1 else None
+    return {"keys": rows, "root": found.root, "root_to_come": pending}
+
+
+@operation("keys.rotate_root")
+def _keys_rotate_root(call: Call, *, passphrase: str | None = None, to: str | None = None) -> Json:
+    """Put a new root in place of the one in its file; or, with `to`, let another in beside it."""
+    return _rotate_root(call, passphrase, to)
+
+
+@operation("keys.rotate_master")
+def _keys_rotate_master(call: Call) -> Json:
+    return {"rotated": "master", "wrapped": _rotate_master(call)}
+
+
+@operation("keys.rewrap")
+def _keys_rewrap(call: Call, *, seller: str | None = None, dry_run: bool = False) -> Json:
+    return {"dry_run": dry_run, **_rewrap(call, seller, dry=dry_run)}
+
+
+@operation("keys.compromise")
+def _keys_compromise(
+    call: Call,
+    *,
+    what: str,
+    seller: str | None = None,
+    app: str | None = None,
+    passphrase: str | None = None,
+    approver: str | None = None,
+    credential: str | None = None,
+    dry_run: bool = False,
+) -> Json:
+    """Rotate all that a stolen key could open, from the top down; what cannot be rotated is told."""
+    if what not in _WHAT:
+        raise Malformed("no such kind of key", hint=f"one of {', '.join(_WHAT)}")
+    if (what == "app") != (app is not None):
+        raise Malformed("--app names the app whose credential is compromised")
+    if app is not None and call.system.accounts.find(app).kind is PrincipalKind.PERSON:
+        raise Malformed(f"{app} is a person", hint="strongroom user end, or user credential")
+    steps = _steps(what)
+    if dry_run:
+        return {
+            "dry_run": True,
+            "what": what,
+            "steps": [say for _, say in steps],
+            "left": _left(what),
+        }
+    people = _people(call, what, approver, credential)
+    for person in people:
+        agreed = what if person is people[0] else f"{what}.agreed"
+        _record(call, EventType.KEY_COMPROMISED, person, agreed, what, outcome=Outcome.FAILURE)
+    done: list[Json] = []
+    for step, say in steps:
+        match step:
+            case "freeze":
+                told: Json = _freeze(call, app or "")
+            case "root":
+                told = _rotate_root(call, passphrase, None)
+            case "master":
+                told = {"wrapped": _rotate_master(call)}
+            case "services":
+                for name in _RENEWABLE:
+                    call.system.keystore.secret(name, call.now)
+                    call.system.keystore.renew_secret(name, call.now)
+                    _record(call, EventType.KEY_ROTATED, call.caller, "service", name)
+                told = {"renewed": list(_RENEWABLE)}
+            case _:
+                told = _rewrap(call, seller, dry=False)
+        done.append({"step": say, **told})
+    return {"dry_run": False, "what": what, "steps": done, "left": _left(what)}
+
+
+# -- private ---------------------------------------------------------------------------------------
+
+
+def _steps(what: str) -> list[tuple[str, str]]:
+    """Return what is done, in order: whatever wraps comes before what it wraps."""
+    words = {
+        "freeze": "freeze the app",
+        "root": "a new root key",
+        "master": "a new master key, and every key under it wrapped anew",
+        "services": "new keys for tickets and forms",
+        "periods": "a new period key for every one that lives, and records moved",
+    }
+    order = {
+        "app": ("freeze",),
+        "period": ("periods",),
+        "service": ("services",),
+        "master": ("master", "services", "periods"),
+        "root": ("root", "master", "services", "periods"),
+    }
+    return [(step, words[step]) for step in order[what]]
+
+
+def _left(what: str) -> list[str]:
+    """Return what no command of this kind can do."""
+    restart = "restart, so that tickets and forms of the old keys end"
+    amazon = (
+        "strongroom seller rotate, for every selling partner: its credentials may have been read"
+    )
+    apps = "strongroom app rotate, for every app and node"
+    copies = (
+        "destroy every copy of keys.db and of the root key; they still open what they are copies of"
+    )
+    incident = "docs/runbooks/key-compromise.md: tell Amazon within 24 hours [1.6]"
+    return {
+        "app": ["strongroom app rotate or app end, then strongroom alarm lift", incident],
+        "period": [copies, incident],
+        "service": [restart, amazon, apps, incident],
+        "master": [restart, amazon, apps, copies, incident],
+        "root": [restart, amazon, apps, copies, incident],
+    }[what]
+
+
+def _rotate_root(call: Call, passphrase: str | None, to: str | None) -> Json:
+    system = call.system
+    keystore, settings, home = system.keystore, system.settings, system.home
+    path = passphrase_path(settings)
+    if passphrase is None and path is None:
+        raise Misconfigured("the passphrase is not at hand", hint="give --passphrase-file")
+    given = passphrase if passphrase is not None else read_secret(path, "the passphrase")  # type: ignore[arg-type]
+    if settings.environment is Environment.PRODUCTION and len(given) < making.SHORTEST_PASSPHRASE:
+        raise Malformed(
+            f"the passphrase is shorter than {making.SHORTEST_PASSPHRASE} characters [1.4]"
+        )
+    if to is not None and to != settings.keystore.root:
+        return _admit(call, to, given)
+    uri = settings.keystore.root
+    made = succeed_file_root(
+        root_file(uri, home.root),
+        given,
+        settings.environment,
+        admit=lambda root: keystore.admit_root(root, call.now),
+        cost=cost_for(root_file(uri, home.root), settings.environment),
+        uri=uri,
+    )
+    keystore.use_root(made)
+    # From here on the next opening would finish it too.
+    _record(call, EventType.KEY_ROTATED, call.caller, "root", "root")
+    keystore.retire_roots()
+    if passphrase is None:
+        return {"rotated": "root", "update": None}
+    system.secrets.change(call.caller, PASSPHRASE, seal_of(home, settings), call.now)
+    where = "where the passphrase comes from" if path is None else str(path)
+    return {
+        "rotated": "root",
+        "update": f"{where}: put the new passphrase there now, or the home does not open again",
+    }
+
+
+def _admit(call: Call, to: str, passphrase: str) -> Json:
+    system = call.system
+    path, environment = root_file(to, system.home.root), system.settings.environment
+    root: FileRoot
+    try:
+        present = root_file(system.settings.keystore.root, system.home.root)
+        cost = cost_for(present, environment)
+        root = create_file_root(path, passphrase, environment, cost=cost, uri=to)
+    except Conflict:
+        # Made before, by a run that was killed; the passphrase says whether it is ours.
+        root = open_file_root(path, passphrase, environment, uri=to)
+    system.keystore.admit_root(root, call.now)
+    _record(call, EventType.KEY_ROTATED, call.caller, "root.admitted", "root")
+    return {
+        "rotated": None,
+        "update": "keystore.root and keystore.passphrase_file in strongroom.toml, then restart: "
+        "the first start with the new root destroys what the old one wraps",
+    }
+
+
+def _rotate_master(call: Call) -> int:
+    count = call.system.keystore.rotate_master(call.now, call.progress)
+    _record(call, EventType.KEY_ROTATED, call.caller, "master", "master", count)
+    return count
+
+
+def _rewrap(call: Call, seller: str | None, *, dry: bool) -> Json:
+    number = None if seller is None else call.system.sellers.by_name(seller).id
+    rewrapping = call.system.vault.rewrapping
+    if dry:
+        periods, records = rewrapping.count(number)
+        return {"periods": periods, "records": records}
+    done = asdict(rewrapping.run(call.caller, call.now, number, call.progress))
+    return {"periods": done["replaced_periods"], "records": done["moved"]}
+
+
+def _freeze(call: Call, name: str) -> Json:
+    system = call.system
+    found = system.accounts.find(name)
+    with system.database.write() as tx:
+        fresh = suspend(tx, found.id, why="key_compromised", frozen=True, now=call.now)
+        event = Event(
+            EventType.PRINCIPAL_SUSPENDED,
+            Outcome.SUCCESS,
+            call.caller,
+            op="freeze",
+            obj_kind=ObjKind.PRINCIPAL,
+            obj_ref=str(found.id),
+        )
+        if fresh:
+            system.audit.append(tx, event, now=call.now)
+    return {"frozen": name}
+
+
+def _people(call: Call, what: str, approver: str | None, credential: str | None) -> list[Caller]:
+    """Return who asks and who agrees: people who administer, two unless the home has one. Raises: Denied, recorded."""
+    system = call.system
+    may = administrators(system.accounts, system.grants, call.now)
+    people = [call.caller]
+    if approver is not None:
+        people.append(system.accounts.check_credential(approver, credential or "", call.now))
+    enough = system.settings.one_person or len({person.principal for person in people}) > 1
+    if enough and (system.settings.one_person or {p.principal for p in people} <= may):
+        return people
+    _record(call, EventType.KEY_COMPROMISED, call.caller, what, what, outcome=Outcome.DENIED)
+    raise Denied(
+        "to declare a key compromised takes two people who administer",
+        hint="--as NAME --credential-file F --approver NAME --approver-credential-file F",
+    )
+
+
+def _record(
+    call: Call,
+    type_: EventType,
+    who: Caller,
+    op: str,
+    ref: str,
+    n: int | None = None,
+    *,
+    outcome: Outcome = Outcome.SUCCESS,
+) -> None:
+    reason = Reason.NOT_AUTHORIZED if outcome is Outcome.DENIED else None
+    event = Event(type_, outcome, who, reason=reason, op=op, obj_kind=ObjKind.KEY, obj_ref=ref, n=n)
+    call.system.audit.record(event, now=call.now)
+
+
+def _aged(call: Call, name: str) -> dict[str, Any]:
+    since = call.system.keystore.made_at()
+    for entry in call.system.audit.of_types([EventType.KEY_ROTATED]):
+        if entry.body.get("op") == name or (
+            name == "root" and entry.body.get("op") == "root.retired"
+        ):
+            since = datetime.fromisoformat(entry.body["t"])
+    return _row(call, name, since, use=_USES[name], due=since + _LIFETIMES[name])
+
+
+def _row(
+    call: Call, name: str, since: datetime, *, use: str, due: datetime | None
+) -> dict[str, Any]:
+    state = "ok"
+    if due is not None and due - call.now <= KEY_ENDS_SOON:
+        state = "late" if due <= call.now else "soon"
+    return {
+        "key": name,
+        "state": state,
+        "since": since.isoformat(),
+        "age_days": (call.now - since).days,
+        "use": use,
+        "custodian": _HERE,
+        "due_at": None if due is None else due.isoformat(),
+    }
