@@ -65,6 +65,7 @@ from strongroom.paper import Paper
 from strongroom.policy.passwords import profile_named
 from strongroom.relay import Disclosures, Lines, Relay
 from strongroom.settings import Settings
+from strongroom.subjects import Packages, Permits, Requests
 from strongroom.sync import Sync
 from strongroom.terms import SYSTEM, Caller, Environment, PrincipalId
 from strongroom.vault import GrantStore, Keystore, SellerStore, Vault
@@ -142,6 +143,9 @@ class System:
     disclosures: Disclosures
     relay: Relay
     paper: Paper
+    requests: Requests
+    permits: Permits
+    packages: Packages
     gateway: Callable[[], Gateway]
     """Makes the gateway: one for each event loop."""
     sync: Sync
@@ -361,6 +365,15 @@ def wire(
     )
 
     disclosures = Disclosures(database, audit)
+    requests = Requests(
+        database,
+        audit,
+        vault,
+        keystore.secret("subject-requests", now),
+        environment,
+        administrators=administering,
+        most_days=settings.requests.most_days,
+    )
 
     def gateway() -> Gateway:
         return create_gateway(
@@ -449,6 +462,9 @@ def wire(
         disclosures,
         Relay(vault, targets, disclosures, audit, Lines(), clock),
         Paper(vault, audit),
+        requests,
+        Permits(database, audit, one_person=settings.one_person),
+        Packages(database, vault, requests),
         gateway,
         Sync(
             database=database,

@@ -53,6 +53,8 @@ class Action(StrEnum):
     """Read the log: who did what and when, never a value."""
     SYNC = "sync"
     """Bring data from Amazon into the vault without an app's asking; opens none of it."""
+    RECTIFY = "rectify"
+    """Correct, restrict or free what is kept of somebody who asked for that; shows none of it [2.2]."""
 
 
 class Category(StrEnum):

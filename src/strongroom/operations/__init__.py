@@ -30,6 +30,7 @@ from strongroom.operations import (
     principals,
     reviews,
     secrets,
+    subjects,
     sync,
     transport,
 )
@@ -73,6 +74,7 @@ _REGISTERED = (
     principals,
     reviews,
     secrets,
+    subjects,
     sync,
     transport,
 )

@@ -5,7 +5,7 @@ latest value wins, and nothing that a view does not show is lost by it. A record
 gets no key [2.1]. This file decides nothing about who may read.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final, cast
 
@@ -14,6 +14,7 @@ from strongroom.crypto.index import NORMALIZERS, SubjectKey, subject_ref, tag
 from strongroom.crypto.token import RecordTokens
 from strongroom.errors import Gone, Tampered
 from strongroom.policy.catalogue.slots import (
+    CORRECTED,
     FIRST_DYNAMIC,
     FIXED,
     LAST_DYNAMIC,
@@ -32,6 +33,7 @@ from strongroom.policy.retention import (
 from strongroom.policy.sighting import OLDEST, Sighting, SlotKey
 from strongroom.terms import PeriodId, RecordNumber, Scalar, SellerId
 from strongroom.vault import large
+from strongroom.vault.corrections import merge_around
 from strongroom.vault.keystore import Keystore, PeriodKey, PeriodKind
 from strongroom.vault.naming import SLOT_NAMES, with_names
 from strongroom.vault.recent import Overtaken, Recognised, View
@@ -346,6 +348,20 @@ class Batch:
         self.changes.tag(tags_of(row, period, slots))
         self.changes.keys.append(row)
 
+    def change(self, row: Row, changed: Callable[[dict[int, Scalar]], dict[int, Scalar]]) -> None:
+        """Seal what `changed` makes of a record's values, which has none that are long, where the record is."""
+        dek = self._box.dek(row)
+        old = self._box.open(row, dek)
+        new = changed(dict(old))
+        self.changes.untag(self._tags_now(row, old) - self._tags_now(row, new))
+        self.changes.tag(self._tags_now(row, new) - self._tags_now(row, old))
+        for number, value in old.items():
+            if new.get(number) != value and large.is_reference(value):
+                self.changes.drop(row.number, number)
+        self._box.seal(row, dek, new)
+        self.changes.records.append(row)
+        self.touched.append(row.number)
+
     def period_for(self, day: int | None) -> PeriodKey:
         """Return the period key of a day of disposal, or the current pending one."""
         period = self._periods.get(day)
@@ -464,7 +480,10 @@ class Batch:
         *,
         stale: bool,
     ) -> dict[int, Scalar]:
-        merged = {**slots, **old} if stale else _latest(old, slots)
+        if stale:
+            merged = {**slots, **old}
+        else:
+            merged = merge_around(old, slots, _latest) if CORRECTED in old else _latest(old, slots)
         if names:
             merged[SLOT_NAMES] = with_names(row, old, names)
         return merged

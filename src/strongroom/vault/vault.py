@@ -57,6 +57,8 @@ from strongroom.vault.naming import names_of, slot_spec
 from strongroom.vault.numbers import Numbers, Taken
 from strongroom.vault.opener import Opener
 from strongroom.vault.recent import RecentChanges, Recognised
+from strongroom.vault.restrictions import unbarred
+from strongroom.vault.rights import Rights
 from strongroom.vault.searching import normal_form, one_of, same
 from strongroom.vault.store import RecordState, Row
 from strongroom.vault.sweep import Sweeper, SweepReport
@@ -98,6 +100,15 @@ class Vault:
         self._numbers = Numbers(database)
         self._recent = RecentChanges()
         self._recognised = Recognised(envelope.new_key())
+        self.rights = Rights(
+            database,
+            keystore,
+            audit,
+            box=self._box,
+            opener=self._opener,
+            canaries=self.canaries,
+            copy_lifetime=copy_lifetime,
+        )
 
     def __repr__(self) -> str:
         return "<vault>"
@@ -393,6 +404,7 @@ class Vault:
                 if isinstance(verdict, Allow):
                     room = _MAX_FOUND - len(rows)
                     candidates = self._candidates(tx, seller, kind, normal, now)
+                    candidates = unbarred(tx, caller.principal, candidates, purpose, now)
                     candidates = self.canaries.sift(tx, candidates, kind, value)[:room]
                     verdict = ask([row.number for row in candidates])
                     if isinstance(verdict, Allow):
