@@ -283,3 +283,14 @@ def test_a_search_without_a_grant_is_refused(world: World) -> None:
     world.grant(CONSOLE, purpose=Purpose.SUBJECT_REQUEST, sellers=frozenset({SellerId(1)}))
     with pytest.raises(Denied):
         office.requests.find(CONSOLE, number, SELLERS, NOW)
+
+
+def test_whoever_bought_much_gets_all_of_it(sqlite_world: World) -> None:
+    """A search of the API ends at a hundred; a request does not, nor does one event name more than it may."""
+    office = Office(sqlite_world)
+    office.trust()
+    sqlite_world.put(*(order(f"902-{n:07d}-0000001", MINE) for n in range(130)))
+    _, records = office.found(RequestKind.ACCESS)
+    assert len(records) == 130
+    searched = [e for e in sqlite_world.audit.events() if e.type == "vault.record.searched"]
+    assert sum(len(entry.body["records"]) for entry in searched) == 130

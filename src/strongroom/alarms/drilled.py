@@ -360,6 +360,22 @@ def _channel_down(now: datetime) -> _Story:
     return story
 
 
+def _request_due(now: datetime) -> _Story:
+    """A request whose day went by."""
+    story = _Story(now - _HOUR)
+    story.say(
+        now - _MINUTE,
+        EventType.REQUEST_DUE,
+        SYSTEM,
+        Outcome.FAILURE,
+        reason=Reason.OVERDUE,
+        op="over",
+        obj_kind=ObjKind.REQUEST,
+        obj_ref="1",
+    )
+    return story
+
+
 _STORIES: Final[dict[AlarmKind, Callable[[datetime], _Story]]] = {
     AlarmKind.UNAUTHORIZED_CALLS: _unauthorized_calls,
     AlarmKind.REQUEST_RATE: _request_rate,
@@ -375,6 +391,7 @@ _STORIES: Final[dict[AlarmKind, Callable[[datetime], _Story]]] = {
     AlarmKind.CLOCK_JUMPED: _clock_jumped,
     AlarmKind.WITNESS_REFUSED: _witness_refused,
     AlarmKind.CHANNEL_DOWN: _channel_down,
+    AlarmKind.REQUEST_DUE: _request_due,
 }
 
 

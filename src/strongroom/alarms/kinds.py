@@ -43,6 +43,8 @@ class AlarmKind(StrEnum):
     """A witness, a timestamping authority or a copy does not take what the log is now [2.6]."""
     CHANNEL_DOWN = "channel_down"
     """A way by which alarms reach people does not work [1.6]."""
+    REQUEST_DUE = "request_due"
+    """Somebody's request about their own data waits too long, or somebody reached for its answer [2.2]."""
 
 
 class Severity(StrEnum):

@@ -23,6 +23,7 @@ from strongroom.subjects import (
     lifting_letter,
     record_of_processing,
 )
+from strongroom.subjects.ledger import refuse_programs
 from strongroom.subjects.store import DESTINATION, PRINCIPAL
 from strongroom.terms import RecordNumber
 from strongroom.vault.rights import Sought
@@ -77,11 +78,13 @@ def _request_find(call: Call, *, request: int, sellers: list[str] | None = None)
 
 @operation("request.list")
 def _request_list(call: Call) -> Json:
+    refuse_programs(call.caller)
     return {"requests": [_request(call, one) for one in call.system.requests.all()]}
 
 
 @operation("request.show")
 def _request_show(call: Call, *, request: int) -> Json:
+    refuse_programs(call.caller)
     return _all_of(call, call.system.requests.show(request))
 
 
@@ -219,6 +222,7 @@ def _request_close(call: Call, *, request: int) -> Json:
 @operation("request.register")
 def _request_register(call: Call) -> Json:
     """Return the record of processing and the register of laws."""
+    refuse_programs(call.caller)
     system = call.system
     names = system.accounts.name_of
     grants = [

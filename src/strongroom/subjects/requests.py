@@ -212,11 +212,18 @@ class Requests:
                     purpose=Purpose.SUBJECT_REQUEST,
                     now=now,
                     sellers=sellers,
+                    most=MOST_RECORDS + 1,
                     req=req,
                     **{kind: value},
                 )
                 numbers.update((one.record, one.seller) for one in found)
-        whose = self._vault.rights.whose(caller, list(numbers)[:MOST_RECORDS], sought, now)
+        if len(numbers) > MOST_RECORDS:
+            # A part would look like the whole.
+            raise Conflict(
+                f"more than {MOST_RECORDS} records carry what was named",
+                hint="open a request for each of their orders",
+            )
+        whose = self._vault.rights.whose(caller, list(numbers), sought, now)
         with self._ledger.acting(caller, number, EventType.REQUEST_SEARCHED, now, proved=False) as (
             tx,
             _,

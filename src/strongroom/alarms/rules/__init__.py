@@ -3,6 +3,7 @@
 from typing import Final
 
 from strongroom.alarms.rule import Rule
+from strongroom.alarms.rules.asked import RequestDue
 from strongroom.alarms.rules.boundary import BoundaryCrossed, NewDestination
 from strongroom.alarms.rules.budgets import BudgetSpent
 from strongroom.alarms.rules.canaries import CanaryTouched
@@ -32,6 +33,7 @@ _RULES: Final = (
     ClockJumped,
     WitnessRefused,
     ChannelDown,
+    RequestDue,
 )
 _DEFAULT: Final = Parameters()
 
