@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import zipfile
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import orjson
 import pyrage
@@ -28,7 +29,7 @@ from strongroom.crypto.age import Identities, new_identity
 from strongroom.errors import Conflict, Denied, Gone, Malformed
 from strongroom.policy.laws import IdentityCheck, Outcome, RequestKind, law_named, laws
 from strongroom.policy.purposes import serves
-from strongroom.terms import Category, Purpose, SellerId
+from strongroom.terms import Caller, Category, Purpose, RecordNumber, SellerId
 from strongroom.vault.rights import Sought
 
 pytestmark = pytest.mark.clause("2.2")
@@ -294,3 +295,45 @@ def test_whoever_bought_much_gets_all_of_it(sqlite_world: World) -> None:
     assert len(records) == 130
     searched = [e for e in sqlite_world.audit.events() if e.type == "vault.record.searched"]
     assert sum(len(entry.body["records"]) for entry in searched) == 130
+
+
+def test_an_erasure_that_was_cut_short_goes_on_where_it_was(sqlite_world: World) -> None:
+    office = Office(sqlite_world)
+    office.trust()
+    sqlite_world.put(order(FIRST, MINE), order(SECOND, MINE))
+    number, records = office.found(RequestKind.ERASE)
+    erase = office.requests._erase
+
+    class Killed(BaseException):
+        """As a process dies: nothing below handles it."""
+
+    def dying(caller: Caller, record: RecordNumber, **more: Any) -> None:
+        if record == records[1]:
+            raise Killed
+        erase(caller, record, **more)
+
+    office.requests._erase = dying
+    with pytest.raises(Killed):
+        office.requests.erase(CONSOLE, number, NOW)
+    assert [one.erased_at for one in office.requests.show(number).records] == [NOW, None]
+    office.requests._erase = erase
+    assert office.requests.erase(CONSOLE, number, NOW) == (1, set())
+    office.requests.reply(CONSOLE, number, Outcome.GRANTED, NOW)
+
+
+def test_an_erased_record_is_gone_from_backups_of_the_data_with_the_next_sweep(
+    sqlite_world: World,
+) -> None:
+    """The keys that ever wrapped it are replaced, its neighbours moved under new ones."""
+    office = Office(sqlite_world)
+    office.trust()
+    sqlite_world.grant()
+    _, other = sqlite_world.put(
+        order(FIRST, MINE), order(SECOND, {NAME: "Other", BUYER_EMAIL: "o@example.net"})
+    )
+    before = {period.id for period in sqlite_world.keystore.periods(live=True)}
+    number, _ = office.found(RequestKind.ERASE)
+    office.requests.erase(CONSOLE, number, NOW)
+    sqlite_world.vault.sweep(NOW + timedelta(hours=1))
+    assert before.isdisjoint(period.id for period in sqlite_world.keystore.periods(live=True))
+    assert sqlite_world.read(other, NOW + timedelta(hours=1)) == "Other"
