@@ -65,7 +65,7 @@ from strongroom.paper import Paper
 from strongroom.policy.passwords import profile_named
 from strongroom.relay import Disclosures, Lines, Relay
 from strongroom.settings import Settings
-from strongroom.subjects import Packages, Permits, Requests
+from strongroom.subjects import Subjects
 from strongroom.sync import Sync
 from strongroom.terms import SYSTEM, Caller, Environment, PrincipalId
 from strongroom.vault import GrantStore, Keystore, SellerStore, Vault
@@ -143,9 +143,7 @@ class System:
     disclosures: Disclosures
     relay: Relay
     paper: Paper
-    requests: Requests
-    permits: Permits
-    packages: Packages
+    subjects: Subjects
     gateway: Callable[[], Gateway]
     """Makes the gateway: one for each event loop."""
     sync: Sync
@@ -279,7 +277,6 @@ def wire(
         subject_key=keystore.secret("subjects", now),
         copy_lifetime=timedelta(hours=settings.keystore.copy_lifetime_hours),
     )
-
     known = Known(
         database,
         keystore,
@@ -288,7 +285,6 @@ def wire(
         token_key=keystore.secret("record-tokens", now),
         subject_key=keystore.secret("subjects", now),
     )
-
     signing_on = keystore.secret("signing-on", now)
 
     def administering(at: datetime) -> frozenset[PrincipalId]:
@@ -297,8 +293,6 @@ def wire(
     guard = Guard(database, audit, administrators=administering, one_person=settings.one_person)
     profile = profile_named(settings.access.profile)
     passwords = Passwords(database, audit, signing_on, environment, profile)
-    # Its listener may pick another port: `serve` says which.
-    site = Site.of(settings.desk.url or f"https://localhost:{settings.desk.port}")
     networks = Networks(database, audit, one_person=settings.one_person)
     signon = SignOn(
         database,
@@ -308,7 +302,8 @@ def wire(
         passwords=passwords,
         guard=guard,
         networks=networks,
-        site=site,
+        # Its listener may pick another port: `serve` says which.
+        site=Site.of(settings.desk.url or f"https://localhost:{settings.desk.port}"),
     )
     joining = Joining(
         database,
@@ -363,17 +358,7 @@ def wire(
     cosigner = Cosigner(
         f"strongroom.invalid/witness/{settings.home_id}", keystore.secret("witness-signer", now)
     )
-
     disclosures = Disclosures(database, audit)
-    requests = Requests(
-        database,
-        audit,
-        vault,
-        keystore.secret("subject-requests", now),
-        environment,
-        administrators=administering,
-        most_days=settings.requests.most_days,
-    )
 
     def gateway() -> Gateway:
         return create_gateway(
@@ -462,9 +447,16 @@ def wire(
         disclosures,
         Relay(vault, targets, disclosures, audit, Lines(), clock),
         Paper(vault, audit),
-        requests,
-        Permits(database, audit, one_person=settings.one_person),
-        Packages(database, vault, requests),
+        Subjects.wired(
+            database,
+            audit,
+            vault,
+            keystore.secret("subject-requests", now),
+            environment,
+            administrators=administering,
+            one_person=settings.one_person,
+            most_days=settings.requests.most_days,
+        ),
         gateway,
         Sync(
             database=database,

@@ -374,7 +374,7 @@ class _Serving:
 
     def _watch_requests(self) -> None:
         """Record which subject requests are near their day, and which are past it [2.2]."""
-        self._system.requests.watch(self._system.clock())
+        self._system.subjects.requests.watch(self._system.clock())
 
     def _watch_clock(self) -> None:
         """Record what happened to the clock. Raises: Conflict, for health to show, while sweeps are withheld."""

@@ -42,7 +42,7 @@ def _request_open(
         isinstance(value, str) for value in sought.values()
     ):
         raise Malformed("what is named has email, phone, order, name and person, as texts")
-    opened = call.system.requests.open(
+    opened = call.system.subjects.requests.open(
         call.caller,
         member(RequestKind, kind, "kind of request"),
         law,
@@ -56,14 +56,16 @@ def _request_open(
 @operation("request.assign")
 def _request_assign(call: Call, *, request: int, handler: str) -> Json:
     person = call.system.accounts.find(handler)
-    call.system.requests.assign(call.caller, request, person.id, call.now)
-    return _all_of(call, call.system.requests.show(request))
+    call.system.subjects.requests.assign(call.caller, request, person.id, call.now)
+    return _all_of(call, call.system.subjects.requests.show(request))
 
 
 @operation("request.verify")
 def _request_verify(call: Call, *, request: int, method: str) -> Json:
     checked = member(IdentityCheck, method, "way to prove who one is")
-    return _request(call, call.system.requests.verify(call.caller, request, checked, call.now))
+    return _request(
+        call, call.system.subjects.requests.verify(call.caller, request, checked, call.now)
+    )
 
 
 @operation("request.find")
@@ -71,7 +73,7 @@ def _request_find(call: Call, *, request: int, sellers: list[str] | None = None)
     system = call.system
     ids = [s.id for s in system.sellers.all()] if sellers is None else sellers_of(system, sellers)
     call.leaving.at_door = True
-    found = system.requests.find(call.caller, request, ids, call.now, req=call.leaving.req)
+    found = system.subjects.requests.find(call.caller, request, ids, call.now, req=call.leaving.req)
     call.leaving.opened.update(one.record for one in found)
     return {"request": request, "records": [_record(call, one) for one in found]}
 
@@ -79,19 +81,19 @@ def _request_find(call: Call, *, request: int, sellers: list[str] | None = None)
 @operation("request.list")
 def _request_list(call: Call) -> Json:
     refuse_programs(call.caller)
-    return {"requests": [_request(call, one) for one in call.system.requests.all()]}
+    return {"requests": [_request(call, one) for one in call.system.subjects.requests.all()]}
 
 
 @operation("request.show")
 def _request_show(call: Call, *, request: int) -> Json:
     refuse_programs(call.caller)
-    return _all_of(call, call.system.requests.show(request))
+    return _all_of(call, call.system.subjects.requests.show(request))
 
 
 @operation("request.export")
 def _request_export(call: Call, *, request: int, recipient: str | None = None) -> Json:
     call.leaving.at_door = True
-    made = call.system.packages.make(
+    made = call.system.subjects.packages.make(
         call.caller, request, recipient, call.now, req=call.leaving.req
     )
     call.leaving.opened.update(made.records)
@@ -109,23 +111,23 @@ def _request_rectify(
     call: Call, *, request: int, record: int, field: str, value: str | None = None
 ) -> Json:
     """`value` None lifts a correction."""
-    requests, number = call.system.requests, RecordNumber(record)
+    requests, number = call.system.subjects.requests, RecordNumber(record)
     requests.rectify(call.caller, request, number, field, value, call.now)
     return _all_of(call, requests.show(request))
 
 
 @operation("request.erase")
 def _request_erase(call: Call, *, request: int) -> Json:
-    count, held = call.system.requests.erase(call.caller, request, call.now)
-    shown = _all_of(call, call.system.requests.show(request))
+    count, held = call.system.subjects.requests.erase(call.caller, request, call.now)
+    shown = _all_of(call, call.system.subjects.requests.show(request))
     return {**shown, "erased": count, "held": sorted(held)}
 
 
 @operation("request.stop")
 def _request_stop(call: Call, *, request: int) -> Json:
     """Restrict, or end the processing somebody objects to: as the request asks."""
-    count = call.system.requests.stop(call.caller, request, call.now)
-    return {**_all_of(call, call.system.requests.show(request)), "restricted": count}
+    count = call.system.subjects.requests.stop(call.caller, request, call.now)
+    return {**_all_of(call, call.system.subjects.requests.show(request)), "restricted": count}
 
 
 @operation("request.told")
@@ -139,7 +141,7 @@ def _request_told(
 ) -> Json:
     if (destination is None) == (principal is None):
         raise Malformed("name one: a destination or a principal")
-    requests = call.system.requests
+    requests = call.system.subjects.requests
     wanted = (DESTINATION, destination) if principal is None else (PRINCIPAL, principal)
     listed = requests.show(request).recipients
     ref = next((one.id for one in listed if (one.kind, one.name) == wanted), -1)
@@ -149,7 +151,7 @@ def _request_told(
 
 @operation("request.permit")
 def _request_permit(call: Call, *, request: int, principal: str, ground: str, days: int) -> Json:
-    asked = call.system.permits.ask(
+    asked = call.system.subjects.permits.ask(
         call.caller,
         request,
         call.system.accounts.find(principal).id,
@@ -162,17 +164,17 @@ def _request_permit(call: Call, *, request: int, principal: str, ground: str, da
 
 @operation("request.approve")
 def _request_approve(call: Call, *, permit: int, terms: str) -> Json:
-    return _permit(call, call.system.permits.approve(call.caller, permit, terms, call.now))
+    return _permit(call, call.system.subjects.permits.approve(call.caller, permit, terms, call.now))
 
 
 @operation("request.reject")
 def _request_reject(call: Call, *, permit: int) -> Json:
-    return _permit(call, call.system.permits.reject(call.caller, permit, call.now))
+    return _permit(call, call.system.subjects.permits.reject(call.caller, permit, call.now))
 
 
 @operation("request.lift")
 def _request_lift(call: Call, *, request: int) -> Json:
-    count = call.system.requests.lift(call.caller, request, call.now)
+    count = call.system.subjects.requests.lift(call.caller, request, call.now)
     return {"request": request, "lifted": count}
 
 
@@ -186,7 +188,7 @@ def _request_reply(
     pdf: bool = False,
 ) -> Json:
     """Write the letter; `lifting`: the one that tells somebody that their restriction ends."""
-    requests = call.system.requests
+    requests = call.system.subjects.requests
     if lifting == (outcome is not None):
         raise Malformed("name an outcome, or lifting")
     if outcome is None:
@@ -216,7 +218,7 @@ def _request_reply(
 
 @operation("request.close")
 def _request_close(call: Call, *, request: int) -> Json:
-    return _request(call, call.system.requests.close(call.caller, request, call.now))
+    return _request(call, call.system.subjects.requests.close(call.caller, request, call.now))
 
 
 @operation("request.register")
@@ -321,5 +323,5 @@ def _permit(call: Call, one: Permit) -> Json:
         "expires_at": one.expires_at.isoformat(),
         "asked_by": names(one.asked_by),
         "approved_by": None if approver is None else names(approver),
-        "terms": call.system.permits.terms(one),
+        "terms": call.system.subjects.permits.terms(one),
     }

@@ -6,6 +6,7 @@ from strongroom.subjects.permits import Permits
 from strongroom.subjects.register import Processed, record_of_processing
 from strongroom.subjects.requests import Requests, Shown
 from strongroom.subjects.store import FoundRecord, Permit, Recipient, Step, SubjectRequest
+from strongroom.subjects.wired import Subjects
 
 __all__ = [
     "FoundRecord",
@@ -19,6 +20,7 @@ __all__ = [
     "Shown",
     "Step",
     "SubjectRequest",
+    "Subjects",
     "letter",
     "lifting_letter",
     "record_of_processing",
