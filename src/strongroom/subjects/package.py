@@ -78,13 +78,9 @@ class Packages:
         found = self._requests.begin_export(caller, number, now)
         request = self._requests.show(number).request
 
-        def taken() -> Iterator[TakenOut]:
-            for one in found:
-                if one.people or one.erased_at is None:
-                    yield self._take(caller, one, now, req)
-
+        taken = (self._take(caller, one, now, req) for one in found)
         target = io.BytesIO()
-        sealer.seal_parts(self._parts(request, found, taken(), now), target)
+        sealer.seal_parts(self._parts(request, found, taken, now), target)
         records = tuple(one.record for one in found)
         content = target.getvalue()
         self._requests.end_export(
