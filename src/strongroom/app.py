@@ -66,6 +66,7 @@ from strongroom.paper import Paper
 from strongroom.policy.passwords import profile_named
 from strongroom.relay import Disclosures, Lines, Relay
 from strongroom.settings import Settings
+from strongroom.subjects import Subjects
 from strongroom.sync import Sync
 from strongroom.terms import SYSTEM, Caller, Environment, PrincipalId
 from strongroom.vault import GrantStore, Keystore, SellerStore, Vault
@@ -148,6 +149,7 @@ class System:
     disclosures: Disclosures
     relay: Relay
     paper: Paper
+    subjects: Subjects
     gateway: Callable[[], Gateway]
     """Makes the gateway: one for each event loop."""
     sync: Sync
@@ -286,7 +288,6 @@ def wire(
         copy_lifetime=copy_lifetime,
         archive=ArchivePlace(settings.archive.directory or home.archive, settings.one_person),
     )
-
     known = Known(
         database,
         keystore,
@@ -295,7 +296,6 @@ def wire(
         token_key=keystore.secret("record-tokens", now),
         subject_key=subjects,
     )
-
     signing_on = keystore.secret("signing-on", now)
 
     def administering(at: datetime) -> frozenset[PrincipalId]:
@@ -304,8 +304,6 @@ def wire(
     guard = Guard(database, audit, administrators=administering, one_person=settings.one_person)
     profile = profile_named(settings.access.profile)
     passwords = Passwords(database, audit, signing_on, environment, profile)
-    # Its listener may pick another port: `serve` says which.
-    site = Site.of(settings.desk.url or f"https://localhost:{settings.desk.port}")
     networks = Networks(database, audit, one_person=settings.one_person)
     signon = SignOn(
         database,
@@ -315,7 +313,8 @@ def wire(
         passwords=passwords,
         guard=guard,
         networks=networks,
-        site=site,
+        # Its listener may pick another port: `serve` says which.
+        site=Site.of(settings.desk.url or f"https://localhost:{settings.desk.port}"),
     )
     joining = Joining(
         database,
@@ -370,7 +369,6 @@ def wire(
     cosigner = Cosigner(
         f"strongroom.invalid/witness/{settings.home_id}", keystore.secret("witness-signer", now)
     )
-
     disclosures = Disclosures(database, audit)
     backups, copies = backing.wired(home, settings, keystore, database, audit, now)
 
@@ -464,6 +462,16 @@ def wire(
         disclosures,
         Relay(vault, targets, disclosures, audit, Lines(), clock),
         Paper(vault, audit),
+        Subjects.wired(
+            database,
+            audit,
+            vault,
+            keystore.secret("subject-requests", now),
+            environment,
+            administrators=administering,
+            one_person=settings.one_person,
+            most_days=settings.requests.most_days,
+        ),
         gateway,
         Sync(
             database=database,

@@ -63,6 +63,7 @@ class Task(StrEnum):
     CANARIES = "canaries"
     EGRESS = "egress"
     PRUNING = "pruning"
+    REQUESTS = "requests"
     SYNC = "sync"
     NOTIFICATIONS = "notifications"
     BACKUPS = "backups"

@@ -367,6 +367,7 @@ class _Serving:
             await self._do(logs.Task.CLOCK, self._watch_clock)
             await self._do(logs.Task.SWEEP, self._sweep)
             await self._do(logs.Task.PRUNING, self._system.keeping.resume)
+            await self._do(logs.Task.REQUESTS, self._watch_requests)
             now = self._system.clock()
             hour = now.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
             if await self._stopped_within((hour - now).total_seconds() + 1):
@@ -384,6 +385,10 @@ class _Serving:
         now = self._system.clock()
         if not self._system.watch.look(now):
             self._system.vault.sweep(now)
+
+    def _watch_requests(self) -> None:
+        """Record which subject requests are near their day, and which are past it [2.2]."""
+        self._system.subjects.requests.watch(self._system.clock())
 
     def _watch_clock(self) -> None:
         """Record what happened to the clock. Raises: Conflict, for health to show, while sweeps are withheld."""

@@ -218,6 +218,16 @@ def _span(text: str) -> timedelta | None:
     return timedelta(hours=number) if text[-1] == "h" else timedelta(minutes=number)
 
 
+class RequestSettings(_Section):
+    """How soon people who ask about their own data are answered."""
+
+    most_days: Annotated[int, Field(ge=0, le=60)] = Field(
+        0,
+        description="days to an answer that the house allows itself, where the law gives more; "
+        "0: the law's [2.2]",
+    )
+
+
 class LogSettings(_Section):
     """Who outside has to have seen the log."""
 
@@ -337,6 +347,7 @@ class Settings(BaseSettings):
     witness: WitnessSettings = WitnessSettings()
     proxy: ProxySettings = ProxySettings()
     sync: SyncSettings = SyncSettings()
+    requests: RequestSettings = RequestSettings()
     log: LogSettings = LogSettings()
     access: AccessSettings = AccessSettings()
     oidc: OidcSettings = OidcSettings()

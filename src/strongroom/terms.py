@@ -55,6 +55,8 @@ class Action(StrEnum):
     """Bring data from Amazon into the vault without an app's asking; opens none of it."""
     ERASE = "erase"
     """Have records erased; reads none of them [1.7]."""
+    RECTIFY = "rectify"
+    """Correct, restrict or free what is kept of somebody who asked for that; shows none of it [2.2]."""
 
 
 class Category(StrEnum):

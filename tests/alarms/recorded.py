@@ -9,6 +9,7 @@ from tests.support.story import APP, PERSON, Book, Story
 BOOK = Book()
 TAMPERED, SILENT, JUMPED = "log_tampered", "log_silent", "clock_jumped"
 WITNESS, CHANNEL, SWEEP = "witness_refused", "channel_down", "sweep_late"
+ASKED = "request_due"
 DENIED, FAILED, ERROR = Outcome.DENIED, Outcome.FAILURE, Outcome.ERROR
 
 
@@ -480,3 +481,82 @@ def nobody_serves(story: Story) -> None:
 @BOOK.silent(SWEEP)
 def a_home_that_begins_to_serve(story: Story) -> None:
     beats(story, 60)
+
+
+# -- requests of people about their own data ---------------------------------------------------------
+
+
+def due(story: Story, op: str, number: str = "3") -> None:
+    over = op == "over"
+    story.record(
+        EventType.REQUEST_DUE,
+        FAILED if over else Outcome.SUCCESS,
+        reason=Reason.OVERDUE if over else None,
+        op=op,
+        obj_kind=ObjKind.REQUEST,
+        obj_ref=number,
+    )
+
+
+def exported(story: Story, outcome: Outcome, reason: Reason | None = None) -> None:
+    story.record(
+        EventType.REQUEST_EXPORTED,
+        outcome,
+        PERSON,
+        reason=reason,
+        obj_kind=ObjKind.REQUEST,
+        obj_ref="3",
+    )
+
+
+@BOOK.fires(ASKED, "near")
+def a_request_is_due_within_days(story: Story) -> None:
+    due(story, "near")
+
+
+@BOOK.fires(ASKED, "over")
+def a_request_was_not_answered(story: Story) -> None:
+    due(story, "over")
+
+
+@BOOK.fires(ASKED, "near", "over")
+def nobody_acts_on_a_request(story: Story) -> None:
+    due(story, "near")
+    story.wait(days=7)
+    due(story, "over")
+
+
+@BOOK.fires(ASKED, "refused")
+def somebody_reaches_for_an_answer_of_another_desk(story: Story) -> None:
+    exported(story, DENIED, Reason.NOT_AUTHORIZED)
+
+
+@BOOK.fires(ASKED, "refused")
+def a_copy_is_wanted_before_anybody_proved_anything(story: Story) -> None:
+    exported(story, DENIED, Reason.UNVERIFIED)
+
+
+@BOOK.silent(ASKED)
+def a_copy_is_made_in_order(story: Story) -> None:
+    exported(story, Outcome.SUCCESS)
+
+
+@BOOK.silent(ASKED)
+def a_request_is_taken_in(story: Story) -> None:
+    story.record(EventType.REQUEST_OPENED, actor=PERSON, op="access")
+
+
+@BOOK.silent(ASKED)
+def somebody_proves_who_they_are(story: Story) -> None:
+    story.record(EventType.REQUEST_VERIFIED, actor=PERSON, op="in_person")
+
+
+@BOOK.silent(ASKED)
+def an_answered_request_is_closed(story: Story) -> None:
+    story.record(EventType.REQUEST_CLOSED, actor=PERSON, op="granted")
+    story.wait(days=60)
+
+
+@BOOK.silent(ASKED)
+def a_search_without_a_grant_is_another_alarms_matter(story: Story) -> None:
+    story.record(EventType.REQUEST_SEARCHED, DENIED, PERSON, reason=Reason.NO_GRANT)

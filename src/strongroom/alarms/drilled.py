@@ -390,6 +390,22 @@ def _backup_missing(now: datetime) -> _Story:
     return story
 
 
+def _request_due(now: datetime) -> _Story:
+    """A request whose day went by."""
+    story = _Story(now - _HOUR)
+    story.say(
+        now - _MINUTE,
+        EventType.REQUEST_DUE,
+        SYSTEM,
+        Outcome.FAILURE,
+        reason=Reason.OVERDUE,
+        op="over",
+        obj_kind=ObjKind.REQUEST,
+        obj_ref="1",
+    )
+    return story
+
+
 def _archive_at_risk(now: datetime) -> _Story:
     """Held data that nobody could archive in time."""
     story = _Story(now - _HOUR)
@@ -425,6 +441,7 @@ _STORIES: Final[dict[AlarmKind, Callable[[datetime], _Story]]] = {
     AlarmKind.CHANNEL_DOWN: _channel_down,
     AlarmKind.BACKUP_MISSING: _backup_missing,
     AlarmKind.ARCHIVE_AT_RISK: _archive_at_risk,
+    AlarmKind.REQUEST_DUE: _request_due,
 }
 
 

@@ -49,6 +49,8 @@ class AlarmKind(StrEnum):
     """A backup or its drill is late or failed, or a copy of the keystore outlives its time [2.1]."""
     ARCHIVE_AT_RISK = "archive_at_risk"
     """What a law requires can't be archived, or a duty about holds and archives is late [2.1]."""
+    REQUEST_DUE = "request_due"
+    """Somebody's request about their own data waits too long, or somebody reached for its answer [2.2]."""
 
 
 class Severity(StrEnum):

@@ -215,7 +215,9 @@ class _Routes:
                 sellers=sellers,
                 req=exchange.request_id,
                 why=self._reason(asked.reason),
-                **{asked.by: asked.value},
+                email=asked.value if asked.by == "email" else None,
+                phone=asked.value if asked.by == "phone" else None,
+                order=asked.value if asked.by == "order" else None,
             )
         records = sorted((f for f in found if f.record > after), key=lambda f: f.record)
         page = records[: asked.limit]

@@ -323,6 +323,47 @@ CATALOGUE: Final[Mapping[EventType, Described]] = {
     EventType.CATALOGUE_DRIFT_SEEN: Described(
         "2.2", "Amazon sent what the catalogue does not know", "op n req seller"
     ),
+    EventType.REQUEST_OPENED: Described(
+        "2.2", "a request of somebody about their own data was taken in; `op` is its kind", "op obj"
+    ),
+    EventType.REQUEST_ASSIGNED: Described("2.2", "another person handles it", "op obj n"),
+    EventType.REQUEST_VERIFIED: Described(
+        "2.2", "who asked proved to be who they say; `op` says how", "op obj"
+    ),
+    EventType.REQUEST_SEARCHED: Described(
+        "2.2", "records of theirs were found", "op obj n records"
+    ),
+    EventType.REQUEST_EXPORTED: Described(
+        "2.2", "all that is kept of them left in a sealed file", "op obj n bytes req records"
+    ),
+    EventType.REQUEST_RECTIFIED: Described(
+        "2.2", "a value of theirs was put right, or is Amazon's again", "op obj n records"
+    ),
+    EventType.REQUEST_ERASED: Described(
+        "2.2", "a record of theirs was erased, or a hold kept it", "op obj n records"
+    ),
+    EventType.REQUEST_RESTRICTED: Described(
+        "2.2", "records of theirs are kept, and nothing comes out any more", "op obj n records"
+    ),
+    EventType.REQUEST_PERMITTED: Described(
+        "2.2",
+        "somebody may read them all the same, on a ground of the law: asked for, approved, or not",
+        "op obj n chg",
+    ),
+    EventType.REQUEST_LIFTED: Described(
+        "2.2", "a restriction ended, after they were told", "op obj n records"
+    ),
+    EventType.REQUEST_TOLD: Described(
+        "2.2", "somebody who was given the data was told; `n` is who", "op obj n"
+    ),
+    EventType.REQUEST_REPLIED: Described("2.2", "a letter to them was written", "op obj"),
+    EventType.REQUEST_CLOSED: Described("2.2", "it is answered and closed", "op obj"),
+    EventType.REQUEST_DUE: Described("2.2", "its day is near, or went by", "op obj"),
+    EventType.RECORD_CORRECTED: Described(
+        "2.2",
+        "a value was corrected, or the correction lifted, or somebody was refused that",
+        "op obj purpose pii n dec seller",
+    ),
     EventType.RECORD_REVEALED: Described(
         "1.3",
         "somebody asked for values of a record; recorded before anything is decrypted",

@@ -35,6 +35,7 @@ MODULES: Final[Mapping[str, tuple[str, ...]]] = {
     "posture": ("posture",),
     "data": ("reveal", "find"),
     "paper": ("label", "slip"),
+    "subjects": ("request",),
     "sync": ("sync",),
     "erasing": ("erase",),
     "retention": ("retention",),

@@ -53,6 +53,23 @@ class Recipients:
             raise
 
 
+class Passphrase:
+    """Who opens is whoever has this: for people who have no key. Its `repr` shows nothing.
+
+    pyrage seals to a passphrase (scrypt) only what it is given whole: that is held in memory.
+    """
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def __repr__(self) -> str:
+        return "<passphrase>"
+
+    def seal_parts(self, parts: Iterable[bytes], target: BinaryIO) -> None:
+        """Write the parts, one after the other, as one sealed file."""
+        target.write(pyrage.passphrase.encrypt(b"".join(parts), self._text))
+
+
 class Identities:
     """Who opens: private keys. `repr` shows none."""
 

@@ -35,6 +35,7 @@ from strongroom.operations import (
     retention,
     reviews,
     secrets,
+    subjects,
     sync,
     transport,
 )
@@ -83,6 +84,7 @@ _REGISTERED = (
     retention,
     reviews,
     secrets,
+    subjects,
     sync,
     transport,
 )

@@ -26,9 +26,10 @@ from strongroom.paper.letters import (
     printable,
     runs,
 )
-from strongroom.paper.sheets import SIZES, Drawn, Line
+from strongroom.paper.sheets import SIZES, Drawn, Line, Text
 
 MOST_PAGES: Final = 40
+MOST_REPORT_PAGES: Final = 1000
 _MM: Final = 25.4 / 72
 _LINE: Final = 1.35
 _BREAKS: Final = " -/"
@@ -37,6 +38,9 @@ _LONGEST: Final = 20_000
 """Characters of one text: measuring more would hold up everybody else."""
 
 _SMALL: Final = 8.0
+_STYLES: Final = {"title": (16.0, BOLD, 0.0), "head": (11.0, BOLD, 3.0), "plain": (9.0, PLAIN, 0.0)}
+"""Size, typeface, and millimetres above."""
+
 _UNIT: Final = 10.0
 
 
@@ -65,6 +69,17 @@ def draw_slip(
         if line.gift_message:
             sheet.write("Gift message", 9, BOLD, indent=0.15)
             sheet.write(line.gift_message, 11, indent=0.15)
+    sheet.end()
+    return sheet.drawn()
+
+
+def draw_report(texts: Sequence[Text], now: datetime) -> Drawn:
+    """Return paragraphs below each other on A4. Raises: Malformed where they are too many."""
+    sheet = _Sheet("a4", 18, now, most=MOST_REPORT_PAGES)
+    for text in texts:
+        size, face, above = _STYLES[text.style]
+        sheet.space(above)
+        sheet.write(text.said, size, face)
     sheet.end()
     return sheet.drawn()
 

@@ -13,7 +13,7 @@ from strongroom.audit.log import AuditLog
 from strongroom.errors import Malformed, NotFound, StrongroomError, Unavailable
 from strongroom.paper.addresses import lines_of
 from strongroom.paper.forms import File, file_of
-from strongroom.paper.sheets import SIZES, Drawn, Line
+from strongroom.paper.sheets import SIZES, Drawn, Line, Text
 from strongroom.policy.grants import DenyReason
 from strongroom.terms import Caller, Category, Purpose, RecordNumber, SellerId
 from strongroom.vault import Revealed, Vault
@@ -185,6 +185,11 @@ class Paper:
             src_ip=ask.src_ip,
         )
         self._audit.record(event, now=ask.now)
+
+
+def report(texts: Sequence[Text], now: datetime) -> Drawn:
+    """Return paragraphs as a PDF, drawn in memory. Raises: Malformed where they are too many; Unavailable."""
+    return _drawn(lambda pages: pages.draw_report(texts, now))
 
 
 def _no_document(_seller: SellerId, category: Category) -> DenyReason | None:

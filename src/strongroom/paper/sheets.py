@@ -1,7 +1,7 @@
 """What is printed, and on what paper [2.3]. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 SIZES: Final[Mapping[str, tuple[float, float]]] = {
@@ -21,6 +21,14 @@ class Line:
     quantity: int
     title: str = ""
     gift_message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """One paragraph of a report: `title`, `head` or `plain`. Prints without what it says."""
+
+    said: str = field(repr=False)
+    style: str = "plain"
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,8 @@ class DenyReason(StrEnum):
     SUSPENDED = "suspended"
     """Its principal is: an alarm's doing, until somebody lifts it [2.6]."""
     BUDGET_SPENT = "budget_spent"
+    RESTRICTED = "restricted"
+    """Whose data it is had it restricted, or objected [2.2]."""
 
 
 _NEARNESS = tuple(DenyReason)

@@ -15,6 +15,7 @@ from strongroom.crypto.index import NORMALIZERS, SubjectKey, subject_ref, tag
 from strongroom.db.engine import Transaction
 from strongroom.errors import Gone, Tampered
 from strongroom.policy.catalogue.slots import (
+    CORRECTED,
     FIRST_DYNAMIC,
     FIXED,
     LAST_DYNAMIC,
@@ -37,6 +38,7 @@ from strongroom.policy.retention import (
 from strongroom.policy.sighting import OLDEST, Sighting, SlotKey
 from strongroom.terms import PeriodId, RecordNumber, Scalar, SellerId
 from strongroom.vault import large
+from strongroom.vault.corrections import merge_around
 from strongroom.vault.keystore import Keystore, PeriodKey, PeriodKind
 from strongroom.vault.naming import SLOT_NAMES, with_names
 from strongroom.vault.recent import Overtaken, Recognised, View
@@ -396,6 +398,20 @@ class Batch:
         self.changes.tag(tags_of(row, period, slots))
         self.changes.keys.append(row)
 
+    def change(self, row: Row, changed: Callable[[dict[int, Scalar]], dict[int, Scalar]]) -> None:
+        """Seal what `changed` makes of a record's values, which has none that are long, where the record is."""
+        dek = self._box.dek(row)
+        old = self._box.open(row, dek)
+        new = changed(dict(old))
+        self.changes.untag(self._tags_now(row, old) - self._tags_now(row, new))
+        self.changes.tag(self._tags_now(row, new) - self._tags_now(row, old))
+        for number, value in old.items():
+            if new.get(number) != value and large.is_reference(value):
+                self.changes.drop(row.number, number)
+        self._box.seal(row, dek, new)
+        self.changes.records.append(row)
+        self.touched.append(row.number)
+
     def period_for(self, day: int | None) -> PeriodKey:
         """Return the period key of a day of disposal, or the current pending one."""
         period = self._periods.get(day)
@@ -523,7 +539,10 @@ class Batch:
         *,
         stale: bool,
     ) -> dict[int, Scalar]:
-        merged = {**slots, **old} if stale else _latest(old, slots)
+        if stale:
+            merged = {**slots, **old}
+        else:
+            merged = merge_around(old, slots, _latest) if CORRECTED in old else _latest(old, slots)
         for done in _packed(row):
             merged.pop(done, None)
         if names:

@@ -16,6 +16,7 @@ from strongroom.db.schema import grant_use
 from strongroom.policy.grants import Allow, Decision, Deny, DenyReason, Grant, decide
 from strongroom.policy.retention import DAY
 from strongroom.terms import Action, Category, Purpose, RecordNumber, SellerId
+from strongroom.vault.restrictions import is_barred
 
 
 def choose(
@@ -31,7 +32,8 @@ def choose(
 ) -> Decision:
     """Return `decide()`'s answer, and count `records` against the grant that allows them.
 
-    A grant whose budget does not suffice is passed over, as if it were not there.
+    A grant whose budget does not suffice is passed over, as if it were not there. Of a record that is restricted no
+    grant lets anything out but for its subject's own request [2.2].
     """
     budgets = {grant.id: grant.budget for grant in grants if grant.budget is not None}
     spent: set[int] = set()
@@ -45,7 +47,11 @@ def choose(
             now=now,
             spent=spent,
         )
-        if not isinstance(decision, Allow) or decision.grant not in budgets:
+        if not isinstance(decision, Allow):
+            return decision
+        if is_barred(tx, grants[0].principal, records, action, purpose, now):
+            return Deny(DenyReason.RESTRICTED)
+        if decision.grant not in budgets:
             return decision
         if _spend(tx, decision.grant, budgets[decision.grant], records, now):
             return decision

@@ -233,14 +233,20 @@ def search_events(
             caller,
             purpose=purpose,
             pii=pii,
-            n=len(numbers),
+            n=len(part),
             decision=grant,
-            records=tuple(sorted(numbers)),
+            records=tuple(part),
             req=req,
             changes=_stated(why),
         )
         for grant, numbers in used.items()
+        for part in _parts(sorted(numbers))
     ]
+
+
+def _parts(numbers: Sequence[RecordNumber]) -> list[Sequence[RecordNumber]]:
+    """Return them in parts that one event may name; nothing is one part."""
+    return [numbers[at : at + MAX_RECORDS] for at in range(0, len(numbers), MAX_RECORDS)] or [()]
 
 
 def _stated(why: str | None) -> tuple[Change, ...]:

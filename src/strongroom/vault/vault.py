@@ -59,6 +59,8 @@ from strongroom.vault.numbers import Numbers, Taken
 from strongroom.vault.opener import Opener
 from strongroom.vault.placed import Placed
 from strongroom.vault.recent import RecentChanges, Recognised
+from strongroom.vault.restrictions import unbarred
+from strongroom.vault.rights import Rights
 from strongroom.vault.rotating import Rewrapping
 from strongroom.vault.searching import normal_form, one_of, same
 from strongroom.vault.store import RecordState, Row
@@ -115,6 +117,15 @@ class Vault:
         subjects = self._subject_key_of
         self.eraser = Eraser(database, keystore, audit, self._box, subjects, copy_lifetime)
         self.rewrapping = Rewrapping(database, keystore, audit, self._box, copy_lifetime)
+        self.rights = Rights(
+            database,
+            keystore,
+            audit,
+            box=self._box,
+            opener=self._opener,
+            canaries=self.canaries,
+            copy_lifetime=copy_lifetime,
+        )
 
     def __repr__(self) -> str:
         return "<vault>"
@@ -382,10 +393,11 @@ class Vault:
         email: str | None = None,
         phone: str | None = None,
         order: str | None = None,
+        most: int = _MAX_FOUND,
         req: str | None = None,
         why: str | None = None,
     ) -> list[Found]:
-        """Return the records with this e-mail, phone or order id, as tokens. At most 100.
+        """Return the records with this e-mail, phone or order id, as tokens. At most `most`.
 
         An e-mail or phone needs a `search` grant for its category; an order id, which the caller can only have from
         Amazon, also goes with a `reveal` grant. Selling partners that no grant covers are left out.
@@ -409,8 +421,9 @@ class Vault:
                 ask = partial(choose_for_search, tx, grants, purpose, category, seller, now)
                 verdict = ask()
                 if isinstance(verdict, Allow):
-                    room = _MAX_FOUND - len(rows)
-                    candidates = self._candidates(tx, seller, kind, normal, now)
+                    room = most - len(rows)
+                    candidates = self._candidates(tx, seller, (kind, normal), now, most)
+                    candidates = unbarred(tx, caller.principal, candidates, purpose, now)
                     candidates = self.canaries.sift(tx, candidates, kind, value)[:room]
                     verdict = ask([row.number for row in candidates])
                     if isinstance(verdict, Allow):
@@ -427,7 +440,7 @@ class Vault:
             why = decision.reason if isinstance(decision, Deny) else DenyReason.NO_GRANT
             raise NotGranted(f"{caller.name} may not search by {kind} for {purpose}: {why}", why)
         records = (self._found(caller, row, kind, value, now) for row in rows.values())
-        return [record for record in records if record is not None][:_MAX_FOUND]
+        return [record for record in records if record is not None][:most]
 
     def describe(
         self, caller: Caller, number: RecordNumber, *, now: datetime, req: str | None = None
@@ -557,8 +570,9 @@ class Vault:
         return values
 
     def _candidates(
-        self, tx: Transaction, seller: SellerId, kind: str, normal: str, now: datetime
+        self, tx: Transaction, seller: SellerId, wanted: tuple[str, str], now: datetime, most: int
     ) -> list[Row]:
+        kind, normal = wanted
         if kind == "order":
             ref = self._ref(seller, "order", normal)
             return list(store.by_subject(tx, seller, [ref]).values())
@@ -567,7 +581,7 @@ class Vault:
             period = self._keystore.find_period(listed.id)
             if period is not None:
                 tags.append((period.id, tag(period.search, kind, normal)))
-        numbers = store.tagged(tx, tags, _MAX_FOUND)
+        numbers = store.tagged(tx, tags, most)
         return [
             row
             for row in store.by_numbers(tx, numbers)

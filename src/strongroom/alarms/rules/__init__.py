@@ -4,6 +4,7 @@ from typing import Final
 
 from strongroom.alarms.rule import Rule
 from strongroom.alarms.rules.archives import ArchiveAtRisk
+from strongroom.alarms.rules.asked import RequestDue
 from strongroom.alarms.rules.backups import BackupMissing
 from strongroom.alarms.rules.boundary import BoundaryCrossed, NewDestination
 from strongroom.alarms.rules.budgets import BudgetSpent
@@ -38,6 +39,7 @@ _RULES: Final = (
     ChannelDown,
     BackupMissing,
     ArchiveAtRisk,
+    RequestDue,
 )
 _DEFAULT: Final = Parameters()
 

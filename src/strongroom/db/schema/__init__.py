@@ -69,6 +69,14 @@ from strongroom.db.schema.signing_on import (
     recovery_code,
     second_factor,
 )
+from strongroom.db.schema.subjects import (
+    restriction,
+    restriction_permit,
+    subject_recipient,
+    subject_record,
+    subject_request,
+    subject_step,
+)
 from strongroom.db.schema.surroundings import client_certificate, network_range, system_secret
 from strongroom.db.schema.syncing import (
     delivery_fact,
@@ -157,12 +165,18 @@ __all__ = [
     "recovery_code",
     "report_document",
     "request_key",
+    "restriction",
+    "restriction_permit",
     "review_campaign",
     "review_item",
     "role",
     "search_tag",
     "second_factor",
     "seller",
+    "subject_recipient",
+    "subject_record",
+    "subject_request",
+    "subject_step",
     "sync_checkpoint",
     "sync_notification",
     "sync_subscription",

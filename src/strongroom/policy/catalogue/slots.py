@@ -26,7 +26,10 @@ LAST_DYNAMIC: Final = 1022
 OVERFLOW: Final = 1023
 """All that no longer fits; a token has ten bits for its slot."""
 
-LAST_FIXED: Final = FIRST_DYNAMIC - 1
+CORRECTED: Final = FIRST_DYNAMIC - 1
+"""Lists the corrected slots of a record; it has no name, so no token reveals it."""
+
+LAST_FIXED: Final = CORRECTED - 1
 
 COUNTRY_CODES: Final = frozenset(map("".join, itertools.product(string.ascii_uppercase, repeat=2)))
 """Everything of the form of an ISO 3166-1 alpha-2 code; what has another form never passes in clear."""
