@@ -33,7 +33,7 @@ APART = {"bench", "simulator", "tour"}
 
 LIBRARIES = {"argon2", "authlib", "cryptography", "joserfc", "pyotp", "ssl", "webauthn"}
 HASHES = {"blake2b", "sha256", "sha512"}
-FORMATS = {"strongroom/audit-bundle/v1"}
+FORMATS = {"strongroom/audit-bundle/v1", "strongroom/deletion-certificate/v1"}
 """Names of files' formats, which are no key's."""
 LABEL = re.compile(r"strongroom/[a-z/_-]+/v[0-9]+")
 

@@ -6,11 +6,13 @@ import pytest
 
 from strongroom.alarms.kinds import AlarmKind
 from strongroom.alarms.rules import CASES, all_rules
-from tests.alarms import crossed, opened, recorded, refused
+from tests.alarms import crossed, noticed, opened, recorded, refused
 from tests.support.story import Fixture, Story
 
 FIXTURES = [
-    fixture for part in (refused, opened, crossed, recorded) for fixture in part.BOOK.fixtures
+    fixture
+    for part in (refused, opened, crossed, recorded, noticed)
+    for fixture in part.BOOK.fixtures
 ]
 
 

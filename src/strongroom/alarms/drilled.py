@@ -360,6 +360,21 @@ def _channel_down(now: datetime) -> _Story:
     return story
 
 
+def _notice_overdue(now: datetime) -> _Story:
+    """A notice that came 73 hours ago, of which nothing was done."""
+    received_at = now - 73 * _HOUR
+    story = _Story(received_at)
+    story.say(
+        received_at,
+        EventType.DELETION_REGISTERED,
+        _PERSON,
+        obj_kind=ObjKind.NOTICE,
+        obj_ref="1",
+        n=int(received_at.timestamp()),
+    )
+    return story
+
+
 _STORIES: Final[dict[AlarmKind, Callable[[datetime], _Story]]] = {
     AlarmKind.UNAUTHORIZED_CALLS: _unauthorized_calls,
     AlarmKind.REQUEST_RATE: _request_rate,
@@ -375,6 +390,7 @@ _STORIES: Final[dict[AlarmKind, Callable[[datetime], _Story]]] = {
     AlarmKind.CLOCK_JUMPED: _clock_jumped,
     AlarmKind.WITNESS_REFUSED: _witness_refused,
     AlarmKind.CHANNEL_DOWN: _channel_down,
+    AlarmKind.NOTICE_OVERDUE: _notice_overdue,
 }
 
 

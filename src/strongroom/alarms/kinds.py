@@ -43,6 +43,8 @@ class AlarmKind(StrEnum):
     """A witness, a timestamping authority or a copy does not take what the log is now [2.6]."""
     CHANNEL_DOWN = "channel_down"
     """A way by which alarms reach people does not work [1.6]."""
+    NOTICE_OVERDUE = "notice_overdue"
+    """What a notice of Amazon's asks for is not done, or not confirmed, as its clocks end [1.7]."""
 
 
 class Severity(StrEnum):

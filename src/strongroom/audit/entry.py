@@ -190,6 +190,16 @@ class EventType(StrEnum):
     LEAK_FOUND = "leak.found"
     IMPORT_STARTED = "import.started"
     IMPORT_FINISHED = "import.finished"
+    DELETION_REGISTERED = "deletion.registered"
+    DELETION_PLANNED = "deletion.planned"
+    DELETION_APPROVED = "deletion.approved"
+    DELETION_STEPPED = "deletion.stepped"
+    DELETION_ASKED = "deletion.asked"
+    DELETION_CONFIRMED = "deletion.confirmed"
+    DELETION_VERIFIED = "deletion.verified"
+    DELETION_STATED = "deletion.stated"
+    DELETION_CERTIFIED = "deletion.certified"
+    DELETION_CLOSED = "deletion.closed"
 
 
 class Outcome(StrEnum):
@@ -314,6 +324,8 @@ class ObjKind(StrEnum):
     FEED = "feed"
     CANARY = "canary"
     DESTINATION = "destination"
+    NOTICE = "notice"
+    """Amazon's, of deletion or return."""
 
 
 class Field(StrEnum):
@@ -375,6 +387,16 @@ STANDING: Final = frozenset(
         EventType.NETWORK_CHANGE_REQUESTED,
         EventType.NETWORK_CHANGE_APPROVED,
         EventType.NETWORK_CHANGE_REJECTED,
+        EventType.DELETION_REGISTERED,
+        EventType.DELETION_PLANNED,
+        EventType.DELETION_APPROVED,
+        EventType.DELETION_STEPPED,
+        EventType.DELETION_ASKED,
+        EventType.DELETION_CONFIRMED,
+        EventType.DELETION_VERIFIED,
+        EventType.DELETION_STATED,
+        EventType.DELETION_CERTIFIED,
+        EventType.DELETION_CLOSED,
     }
 )
 """What the present state of a home is held against: entries of these types are never pruned."""

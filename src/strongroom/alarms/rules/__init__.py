@@ -7,6 +7,7 @@ from strongroom.alarms.rules.boundary import BoundaryCrossed, NewDestination
 from strongroom.alarms.rules.budgets import BudgetSpent
 from strongroom.alarms.rules.canaries import CanaryTouched
 from strongroom.alarms.rules.cases import Case
+from strongroom.alarms.rules.deletions import NoticeOverdue
 from strongroom.alarms.rules.evidence import ClockJumped, LogSilent, LogTampered
 from strongroom.alarms.rules.others import ChannelDown, WitnessRefused
 from strongroom.alarms.rules.parameters import Parameters
@@ -32,6 +33,7 @@ _RULES: Final = (
     ClockJumped,
     WitnessRefused,
     ChannelDown,
+    NoticeOverdue,
 )
 _DEFAULT: Final = Parameters()
 

@@ -22,6 +22,12 @@ from strongroom.db.schema.anchors import (
     followed_log,
 )
 from strongroom.db.schema.columns import keystore, vault
+from strongroom.db.schema.deletion import (
+    deletion_fact,
+    deletion_needle,
+    deletion_notice,
+    deletion_record,
+)
 from strongroom.db.schema.destinations import disclosure
 from strongroom.db.schema.documents import report_document
 from strongroom.db.schema.feeds import (
@@ -103,6 +109,10 @@ __all__ = [
     "client_certificate",
     "consent",
     "credential",
+    "deletion_fact",
+    "deletion_needle",
+    "deletion_notice",
+    "deletion_record",
     "delivery_fact",
     "delivery_target",
     "disclosure",
