@@ -27,6 +27,8 @@ from tests.support.noticed import (
 )
 from tests.vault.conftest import APP, EMAIL, NAME, NOW, World, order
 
+from strongroom.alarms.rules import all_rules
+from strongroom.alarms.seen import seen
 from strongroom.db import schema
 from strongroom.deletion import offline
 from strongroom.deletion.stores import Copies
@@ -296,6 +298,26 @@ def test_what_is_late_is_said(world: World) -> None:
     assert done.overdue(NOW + timedelta(days=91)) == [
         "principal.3 has not confirmed",
         "it is not closed after 90 days",
+    ]
+
+
+@pytest.mark.clause("2.6")
+def test_what_is_late_is_an_alarm_of_its_log(world: World) -> None:
+    fill(world, 1)
+    desk = Desk(world)
+    number = desk.register()
+    rule = next(rule for rule in all_rules() if rule.name == "notice_overdue")
+    for entry in world.audit.events():
+        told = seen(entry.seq, entry.body)
+        if told is not None and rule.types is not None and told.type in rule.types:
+            assert list(rule.feed(told)) == []
+    assert list(rule.tick(NOW + timedelta(hours=47))) == []
+    (soon,) = rule.tick(NOW + timedelta(hours=49))
+    (late,) = rule.tick(NOW + timedelta(hours=73))
+    event = desk.notices.one(number).facts["registered", ""].event
+    assert [(one.key.split(":")[1], one.target, one.evidence) for one in (soon, late)] == [
+        ("soon", f"notice:{number}", (event,)),
+        ("late", f"notice:{number}", (event,)),
     ]
 
 

@@ -372,6 +372,7 @@ def _notice_overdue(now: datetime) -> _Story:
         obj_ref="1",
         n=int(received_at.timestamp()),
     )
+    story.say(now, EventType.LOG_HEARTBEAT, SYSTEM)
     return story
 
 

@@ -50,7 +50,11 @@ def issue(
         raise Tampered(f"notice {notice.id} was not run to its end")
     about = {"kind": "notice", "ref": str(notice.id)}
     erasures = [e.seq for e in audit.of_types(_ERASED) if e.body.get("obj") == about]
-    keys = [e.seq for e in audit.of_types(_KEYS) if erasures and erasures[0] < e.seq <= ended.event]
+    keys = [
+        e.seq
+        for e in audit.of_types(_KEYS)
+        if e.body and erasures and erasures[0] < e.seq <= ended.event
+    ]
     records = _proving(erasures) + _proving(keys)
     numbers = sorted(
         {fact.event for fact in notice.facts.values() if fact.kind != "certified"} | set(records)
