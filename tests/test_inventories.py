@@ -36,6 +36,7 @@ HASHES = {"blake2b", "sha256", "sha512"}
 FORMATS = {
     "strongroom/archive/v1",
     "strongroom/audit-bundle/v1",
+    "strongroom/deletion-certificate/v1",
     "strongroom/subject-export/v1",
 }
 """Names of files' formats, which are no key's."""

@@ -4,7 +4,6 @@ Read it as the table of contents. It alone reads the clock; everything below tak
 """
 
 import os
-import re
 import secrets
 import socket
 import time
@@ -37,22 +36,21 @@ from strongroom.alarms.rules import all_rules
 from strongroom.anchors import Anchors, Following, Quorum
 from strongroom.audit import (
     AuditLog,
-    Earlier,
     Event,
     EventType,
     ObjKind,
     Outcome,
     Reason,
-    stored_epoch,
 )
 from strongroom.backups import Backups, KeystoreCopies
 from strongroom.compliance import AccessView, Keeping, LogReaders, Reviews, administrators
 from strongroom.compliance.joining import Joining
 from strongroom.crypto.cosignature import Cosigner
-from strongroom.crypto.note import Signer, Verifier
 from strongroom.crypto.root import RootProvider
 from strongroom.db import migrate
 from strongroom.db.engine import Database
+from strongroom.deletion.notices import Notices
+from strongroom.deletion.wiring import notices_of
 from strongroom.errors import Denied, Misconfigured
 from strongroom.feeds.courier import Courier
 from strongroom.feeds.outbox import NoticeOutbox
@@ -62,6 +60,7 @@ from strongroom.feeds.targets import Targets
 from strongroom.gateway import Gateway, catalogue_with, create_gateway
 from strongroom.gateway.inside import Inside
 from strongroom.home import Layout, backing, certificates, making
+from strongroom.home.log import Logs
 from strongroom.paper import Paper
 from strongroom.policy.passwords import profile_named
 from strongroom.relay import Disclosures, Lines, Relay
@@ -153,6 +152,7 @@ class System:
     gateway: Callable[[], Gateway]
     """Makes the gateway: one for each event loop."""
     sync: Sync
+    notices: Notices
     api_key: bytes = field(repr=False)
     sound: bool
     """False: the log is not what its signer vouched for; it can be verified, and nothing else done."""
@@ -267,7 +267,7 @@ def wire(
     database = _open_database(vault_url, migrate.Schema.VAULT, resources, fresh=fresh)
 
     # Nothing below works without a log to record it in.
-    log = _Logs(home, settings, keystore, database, now)
+    log = Logs(home, settings, keystore, database, now)
     audit = log.current()
 
     accounts = Accounts(database, keystore.secret("accounts", now), audit, environment)
@@ -483,9 +483,25 @@ def wire(
             clock=clock,
             home=home.root,
         ),
+        notices_of(
+            database,
+            keystore,
+            audit,
+            accounts,
+            sellers,
+            vault,
+            disclosures,
+            home=home.root,
+            home_id=settings.home_id,
+            environment=environment,
+            copy_lifetime=timedelta(hours=settings.keystore.copy_lifetime_hours),
+            one_person=settings.one_person,
+            subject_key=keystore.secret("subjects", now),
+            now=now,
+        ),
         keystore.secret("api-tickets", now),
         sound=True,
-        log_of=lambda other: _Logs(home, settings, keystore, other, clock()).current(),
+        log_of=lambda other: Logs(home, settings, keystore, other, clock()).current(),
         next_epoch=log.next,
         _resources=ExitStack(),
     )
@@ -498,67 +514,6 @@ def _tell_outside(signal: Signal) -> None:
 def _telling(task: logs.Task) -> Callable[[BaseException], None]:
     """Return what writes a failure of work in threads of its own into the process's log."""
     return lambda exc: logs.say_error(logs.Happening.SCHEDULE_FAILED, exc, task=task.value)
-
-
-class _Logs:
-    """Builds the log of a home: of the epoch its database is at, or of one that begins."""
-
-    def __init__(
-        self,
-        home: Layout,
-        settings: Settings,
-        keystore: Keystore,
-        database: Database,
-        now: datetime,
-    ) -> None:
-        self._home = home
-        self._keystore = keystore
-        self._database = database
-        self._key = keystore.secret("audit-signer", now)
-        self._pseudonym_key = keystore.secret("log-pseudonym", now)
-        self._prefix = f"strongroom.invalid/audit/{settings.home_id}/"
-        self._boot = secrets.token_hex(8)
-        self._node = re.sub(r"[^A-Za-z0-9_.-]", "-", socket.gethostname())[:64] or "node"
-
-    def current(self) -> AuditLog:
-        """Return the log at the newest epoch that the database holds."""
-        newest = max(self._remembered(), default=1)
-        return self._of(stored_epoch(self._database) or newest)
-
-    def next(self) -> AuditLog:
-        """Return it as an epoch that nobody has signed anything of yet."""
-        return self._of(max(self._remembered(), default=1) + 1)
-
-    def _of(self, epoch: int) -> AuditLog:
-        signer = Signer(f"{self._prefix}{epoch}", self._key)
-        remembered = self._remembered()
-        newest = max(remembered, default=epoch)
-        return AuditLog(
-            self._database,
-            signer=signer,
-            verifier=Verifier(signer.vkey),
-            memory=self._keystore.signer_memory(signer.name),
-            node=self._node,
-            boot=self._boot,
-            pseudonym_key=self._pseudonym_key,
-            monotonic=time.monotonic_ns,
-            entropy=secrets.token_bytes,
-            checkpoint_path=self._home.logs / "checkpoint",
-            epoch=epoch,
-            earlier=[known for number, known in sorted(remembered.items()) if number < epoch],
-            later=newest if newest > epoch else None,
-        )
-
-    def _remembered(self) -> dict[int, Earlier]:
-        """Return every epoch the signer vouched for, with what it vouched for last."""
-        found = {}
-        for origin in self._keystore.signed_origins():
-            prefix, _, number = origin.rpartition("/")
-            last = self._keystore.signer_memory(origin).last()
-            if f"{prefix}/" == self._prefix and last is not None:
-                verifier = Verifier(Signer(origin, self._key).vkey)
-                found[int(number)] = Earlier(int(number), verifier, last)
-        return found
 
 
 def _ensure_certificates(

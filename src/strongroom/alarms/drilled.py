@@ -423,6 +423,22 @@ def _archive_at_risk(now: datetime) -> _Story:
     return story
 
 
+def _notice_overdue(now: datetime) -> _Story:
+    """A notice that came 73 hours ago, of which nothing was done."""
+    received_at = now - 73 * _HOUR
+    story = _Story(received_at)
+    story.say(
+        received_at,
+        EventType.DELETION_REGISTERED,
+        _PERSON,
+        obj_kind=ObjKind.NOTICE,
+        obj_ref="1",
+        n=int(received_at.timestamp()),
+    )
+    story.say(now, EventType.LOG_HEARTBEAT, SYSTEM)
+    return story
+
+
 _STORIES: Final[dict[AlarmKind, Callable[[datetime], _Story]]] = {
     AlarmKind.UNAUTHORIZED_CALLS: _unauthorized_calls,
     AlarmKind.REQUEST_RATE: _request_rate,
@@ -442,6 +458,7 @@ _STORIES: Final[dict[AlarmKind, Callable[[datetime], _Story]]] = {
     AlarmKind.BACKUP_MISSING: _backup_missing,
     AlarmKind.ARCHIVE_AT_RISK: _archive_at_risk,
     AlarmKind.REQUEST_DUE: _request_due,
+    AlarmKind.NOTICE_OVERDUE: _notice_overdue,
 }
 
 

@@ -51,6 +51,8 @@ class AlarmKind(StrEnum):
     """What a law requires can't be archived, or a duty about holds and archives is late [2.1]."""
     REQUEST_DUE = "request_due"
     """Somebody's request about their own data waits too long, or somebody reached for its answer [2.2]."""
+    NOTICE_OVERDUE = "notice_overdue"
+    """What a notice of Amazon's asks for is not done, or not confirmed, as its clocks end [1.7]."""
 
 
 class Severity(StrEnum):

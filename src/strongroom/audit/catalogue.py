@@ -496,6 +496,56 @@ CATALOGUE: Final[Mapping[EventType, Described]] = {
         "`file`: an archive's file was destroyed; `copies`: a person said that its `n` copies are",
         "op obj n",
     ),
+    EventType.DELETION_REGISTERED: Described(
+        "1.7",
+        "a notice of Amazon's to delete or return was registered; `n` is when it came, in seconds since 1970",
+        "obj n chg",
+    ),
+    EventType.DELETION_PLANNED: Described(
+        "1.7",
+        "a plan was made of every store that may hold what the notice is about; `n` counts records",
+        "obj n chg",
+    ),
+    EventType.DELETION_APPROVED: Described(
+        "1.7",
+        "a second person approved that plan, or somebody was refused",
+        "obj chg",
+    ),
+    EventType.DELETION_STEPPED: Described(
+        "1.7",
+        "a step of it was done, or somebody was refused; `op` names it",
+        "op obj n bytes chg",
+    ),
+    EventType.DELETION_ASKED: Described(
+        "1.7",
+        "somebody who received the data (`op`) has to confirm that it is deleted there",
+        "op obj n chg",
+    ),
+    EventType.DELETION_CONFIRMED: Described(
+        "1.7",
+        "they did, or somebody else tried to",
+        "op obj chg",
+    ),
+    EventType.DELETION_VERIFIED: Described(
+        "1.7",
+        "a store (`op`) was read for what is gone: a failure found some, or could not read it",
+        "op obj n chg",
+    ),
+    EventType.DELETION_STATED: Described(
+        "1.7",
+        "a person stated that a store holds it no more that nobody here can read",
+        "op obj chg",
+    ),
+    EventType.DELETION_CERTIFIED: Described(
+        "1.7",
+        "a certificate was signed; `n` counts who has not confirmed yet",
+        "obj n chg",
+    ),
+    EventType.DELETION_CLOSED: Described(
+        "1.7",
+        "everybody confirmed, and the notice is closed",
+        "obj chg",
+    ),
 }
 
 _UNDECLARED: Final = {

@@ -230,6 +230,16 @@ class EventType(StrEnum):
     ARCHIVE_FAILED = "archive.failed"
     ARCHIVE_DRILLED = "archive.drilled"
     ARCHIVE_EXPIRED = "archive.expired"
+    DELETION_REGISTERED = "deletion.registered"
+    DELETION_PLANNED = "deletion.planned"
+    DELETION_APPROVED = "deletion.approved"
+    DELETION_STEPPED = "deletion.stepped"
+    DELETION_ASKED = "deletion.asked"
+    DELETION_CONFIRMED = "deletion.confirmed"
+    DELETION_VERIFIED = "deletion.verified"
+    DELETION_STATED = "deletion.stated"
+    DELETION_CERTIFIED = "deletion.certified"
+    DELETION_CLOSED = "deletion.closed"
 
 
 class Outcome(StrEnum):
@@ -359,6 +369,8 @@ class ObjKind(StrEnum):
     DESTINATION = "destination"
     BACKUP = "backup"
     KEY_COPY = "key_copy"
+    NOTICE = "notice"
+    """Amazon's, of deletion or return."""
 
 
 class Field(StrEnum):
@@ -430,6 +442,16 @@ STANDING: Final = frozenset(
         EventType.NETWORK_CHANGE_REJECTED,
         EventType.BACKUP_CHANGE_REQUESTED,
         EventType.BACKUP_CHANGE_APPROVED,
+        EventType.DELETION_REGISTERED,
+        EventType.DELETION_PLANNED,
+        EventType.DELETION_APPROVED,
+        EventType.DELETION_STEPPED,
+        EventType.DELETION_ASKED,
+        EventType.DELETION_CONFIRMED,
+        EventType.DELETION_VERIFIED,
+        EventType.DELETION_STATED,
+        EventType.DELETION_CERTIFIED,
+        EventType.DELETION_CLOSED,
     }
 )
 """What the present state of a home is held against: entries of these types are never pruned."""

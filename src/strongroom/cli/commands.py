@@ -45,6 +45,7 @@ MODULES: Final[Mapping[str, tuple[str, ...]]] = {
     "alarms": ("alarm",),
     "feeds": ("feed",),
     "destinations": ("destination",),
+    "deletions": ("notice",),
     "anchors": ("witness",),
     "transport": ("tls",),
     "machines": ("node", "app"),

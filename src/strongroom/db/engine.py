@@ -282,6 +282,14 @@ class Database:
             busy, log_frames, _moved = row
             return bool(busy == 0 and log_frames == 0)
 
+    def standbys(self) -> list[str]:
+        """Return the names of the servers that follow this one on PostgreSQL, as far as it may be asked; sorted."""
+        if self.is_sqlite:
+            return []
+        with self.read() as tx:
+            rows = tx.execute(sa.text("SELECT application_name FROM pg_stat_replication"))
+            return sorted({str(row.application_name) for row in rows})
+
     def raw_bytes(self) -> Iterator[tuple[str, bytes]]:
         """Give name and bytes of each file of a SQLite database, as they lie on the disk; nothing on PostgreSQL.
 

@@ -101,6 +101,18 @@ def draw_label(
     return sheet.drawn()
 
 
+def draw_statement(title: str, parts: Sequence[tuple[str, Sequence[str]]], now: datetime) -> Drawn:
+    """Return a statement to others, without personal data: headings, each with its lines."""
+    sheet = _Sheet("a4", 18, now)
+    sheet.write(title, 18, BOLD)
+    for heading, lines in parts:
+        sheet.space(4)
+        sheet.write(heading, 11, BOLD)
+        for line in lines:
+            sheet.write(line, 9)
+    return sheet.drawn()
+
+
 class _Sheet:
     """Writes lines from the top to the bottom, and goes on on the next page."""
 

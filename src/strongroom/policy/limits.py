@@ -30,6 +30,15 @@ key is destroyed."""
 PENDING_LIFETIME: Final = timedelta(days=7)
 """A copy of an undelivered order is unreadable after this: the window, a late sweep, and a keystore copy's life."""
 
+NOTICE_ERASED_WITHIN: Final = timedelta(hours=72)
+"""DPP 1.7: what Amazon's notice asks to delete or return is gone within this, counted from the notice."""
+
+NOTICE_LIVE_GONE_WITHIN: Final = timedelta(days=90)
+"""DPP 1.7: no live (online or network accessible) instance is left after this, counted from the notice."""
+
+NOTICE_WARNS: Final = timedelta(hours=24)
+"""Our own: so long before the 72 hours end an alarm says that they do [1.7]."""
+
 LOG_YEARS_AFTER_AGREEMENT: Final = 1
 """DPP 3: logs are kept for the agreement and twelve months after its end."""
 

@@ -99,6 +99,15 @@ class Disclosures:
         """Return what one third party was told, newest first."""
         return self._listed(_table.c.destination_id == destination, limit)
 
+    def by_destination(self) -> dict[int, set[RecordNumber]]:
+        """Return which records every third party was ever told of, those no longer in use too [1.7]."""
+        query = sa.select(_table.c.destination_id, _table.c.record_number).distinct()
+        found: dict[int, set[RecordNumber]] = {}
+        with self._database.read() as tx:
+            for destination, record in tx.execute(query):
+                found.setdefault(destination, set()).add(RecordNumber(record))
+        return found
+
     def of_record(self, seller: SellerId, record: RecordNumber) -> list[Disclosure]:
         """Return to whom values of one record went, newest first [2.2]."""
         where = (_table.c.seller_id == seller) & (_table.c.record_number == record)

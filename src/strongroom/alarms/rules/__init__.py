@@ -10,6 +10,7 @@ from strongroom.alarms.rules.boundary import BoundaryCrossed, NewDestination
 from strongroom.alarms.rules.budgets import BudgetSpent
 from strongroom.alarms.rules.canaries import CanaryTouched
 from strongroom.alarms.rules.cases import Case
+from strongroom.alarms.rules.deletions import NoticeOverdue
 from strongroom.alarms.rules.disposal import SweepLate
 from strongroom.alarms.rules.evidence import ClockJumped, LogSilent, LogTampered
 from strongroom.alarms.rules.others import ChannelDown, WitnessRefused
@@ -40,6 +41,7 @@ _RULES: Final = (
     BackupMissing,
     ArchiveAtRisk,
     RequestDue,
+    NoticeOverdue,
 )
 _DEFAULT: Final = Parameters()
 

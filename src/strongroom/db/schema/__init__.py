@@ -30,6 +30,12 @@ from strongroom.db.schema.backups import (
     keystore_copy,
 )
 from strongroom.db.schema.columns import keystore, vault
+from strongroom.db.schema.deletion import (
+    deletion_fact,
+    deletion_needle,
+    deletion_notice,
+    deletion_record,
+)
 from strongroom.db.schema.destinations import disclosure
 from strongroom.db.schema.documents import report_document
 from strongroom.db.schema.erasing import erasing
@@ -127,6 +133,10 @@ __all__ = [
     "client_certificate",
     "consent",
     "credential",
+    "deletion_fact",
+    "deletion_needle",
+    "deletion_notice",
+    "deletion_record",
     "delivery_fact",
     "delivery_target",
     "disclosure",
