@@ -13,7 +13,7 @@ from argon2.profiles import RFC_9106_LOW_MEMORY
 
 from strongroom.accounts import links, passkeys
 from strongroom.accounts.sealing import Sealing
-from strongroom.audit.entry import EventType
+from strongroom.audit.event_types import EventType
 from strongroom.crypto.root import STANDARD_COST
 from strongroom.db.inventory import CLASSES
 from strongroom.desk import oidc

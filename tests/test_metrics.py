@@ -12,7 +12,8 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 
 from strongroom.alarms import Severity
-from strongroom.audit.entry import EventType, Outcome
+from strongroom.audit.entry import Outcome
+from strongroom.audit.event_types import EventType
 from strongroom.metrics import Meter, Metrics
 from strongroom.policy.secrets import SecretState
 from strongroom.terms import SellerId

@@ -31,8 +31,7 @@ from strongroom.audit import EventType, Outcome, Reason
 from strongroom.audit.deliveries import reconcile_since_last
 from strongroom.control.server import ControlServer
 from strongroom.db.group import Failed
-from strongroom.desk import Desk, Rooms, create_desk
-from strongroom.desk.oidc import Client, Provider
+from strongroom.desks import desk_of
 from strongroom.errors import Conflict, Misconfigured, StrongroomError, Tampered, Unavailable
 from strongroom.home import certificates
 from strongroom.home.transport import Refused, Taken, Transport
@@ -118,54 +117,6 @@ def serve(
     finally:
         system.close(anchored=True)
     logs.say(logs.Happening.SERVE_STOPPED, pid=os.getpid())
-
-
-def desk_of(system: System, clock: Callable[[], datetime] | None = None) -> Desk:
-    """Return the pages of an open home, as an ASGI application."""
-    rooms = Rooms(
-        signon=system.signon,
-        joining=system.joining,
-        passwords=system.passwords,
-        guard=system.guard,
-        networks=system.networks,
-        accounts=system.accounts,
-        grants=system.grants,
-        sellers=system.sellers,
-        identities=system.identities,
-        provider=_sign_on_provider(system),
-    )
-    return create_desk(
-        rooms,
-        audit=system.audit,
-        clock=clock or system.clock,
-        key=system.keystore.secret("desk-forms", system.clock()),
-        environment=system.settings.environment,
-        witnessed=system.quorum.witnessed,
-    )
-
-
-def _sign_on_provider(system: System) -> Provider | None:
-    """Return the OpenID Connect provider people may sign on through, None where the settings name none.
-
-    Raises:
-        Misconfigured: the settings are incomplete, or the CA cannot be read or is none.
-
-    """
-    oidc = system.settings.oidc
-    if not oidc.issuer:
-        return None
-    if not oidc.client_id:
-        raise Misconfigured("oidc.issuer is set and oidc.client_id is not")
-    ca = None
-    if oidc.ca is not None:
-        try:
-            ca = (system.home.root / oidc.ca).read_text(encoding="ascii")
-        except (OSError, UnicodeDecodeError):
-            raise Misconfigured(
-                "oidc.ca cannot be read", hint="it names a PEM file; a relative path is in the home"
-            ) from None
-    client = Client(oidc.issuer, oidc.client_id, oidc.client_secret, oidc.trust_second_factor, ca)
-    return Provider(client)
 
 
 def tune_memory() -> None:

@@ -1,6 +1,7 @@
 """Stories of holds and archives."""
 
-from strongroom.audit.entry import EventType, ObjKind, Outcome, Reason
+from strongroom.audit.entry import ObjKind, Outcome, Reason
+from strongroom.audit.event_types import EventType
 from tests.alarms.refused import reveal
 from tests.support.story import PERSON, Book, Story
 

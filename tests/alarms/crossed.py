@@ -1,6 +1,7 @@
 """Stories of the boundary, new destinations and signing on."""
 
-from strongroom.audit.entry import Change, EventType, Field, ObjKind, Outcome, Reason
+from strongroom.audit.entry import Change, Field, ObjKind, Outcome, Reason
+from strongroom.audit.event_types import EventType
 from strongroom.terms import SYSTEM, Caller
 from tests.alarms.refused import found, reveal
 from tests.support.story import APP, OTHER_APP, PERSON, STRANGER, Book, Story, ref

@@ -1,6 +1,7 @@
 """Stories of Amazon's notices and their clocks."""
 
-from strongroom.audit.entry import EventType, ObjKind, Outcome, Reason
+from strongroom.audit.entry import ObjKind, Outcome, Reason
+from strongroom.audit.event_types import EventType
 from tests.support.story import PERSON, Book, Story
 
 BOOK = Book()

@@ -2,7 +2,8 @@
 
 from datetime import timedelta
 
-from strongroom.audit.entry import EventType, ObjKind, Outcome, Reason
+from strongroom.audit.entry import ObjKind, Outcome, Reason
+from strongroom.audit.event_types import EventType
 from strongroom.terms import Caller
 from tests.alarms.refused import found, reveal
 from tests.support.story import APP, OTHER_APP, PERSON, STRANGER, Book, Story

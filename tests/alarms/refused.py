@@ -1,6 +1,7 @@
 """Stories of refusals and rates."""
 
-from strongroom.audit.entry import EventType, ObjKind, Outcome, Reason
+from strongroom.audit.entry import ObjKind, Outcome, Reason
+from strongroom.audit.event_types import EventType
 from strongroom.terms import Caller, Category, Purpose
 from tests.support.story import APP, PERSON, STRANGER, Book, Story, ref
 

@@ -14,7 +14,8 @@ from strongroom.alarms.baselines import Counts, Daily, Distinct, Hourly, spread
 from strongroom.alarms.kinds import AlarmKind
 from strongroom.alarms.rule import Rule
 from strongroom.alarms.rules import Parameters, all_rules
-from strongroom.audit.entry import EventType, ObjKind, Outcome, Reason
+from strongroom.audit.entry import ObjKind, Outcome, Reason
+from strongroom.audit.event_types import EventType
 from strongroom.terms import AuthMethod, Caller, PrincipalId, PrincipalKind, Purpose
 from tests.alarms.test_stories import FIXTURES
 from tests.support.story import APP, PERSON, STRANGER, Story, heard, ref

@@ -25,7 +25,7 @@ from tests.vault.conftest import (
     order,
 )
 
-from strongroom.audit.entry import EventType
+from strongroom.audit.event_types import EventType
 from strongroom.db import schema
 from strongroom.errors import StrongroomError
 from strongroom.policy.retention import Progress

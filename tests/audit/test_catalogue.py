@@ -13,7 +13,8 @@ import pytest
 
 from strongroom.audit import entry
 from strongroom.audit.catalogue import _MEMBERS, CATALOGUE, page, refuse_undeclared
-from strongroom.audit.entry import Change, Event, EventType, ObjKind, Outcome
+from strongroom.audit.entry import Change, Event, ObjKind, Outcome
+from strongroom.audit.event_types import EventType
 from strongroom.errors import Malformed
 from strongroom.terms import SYSTEM, Caller
 

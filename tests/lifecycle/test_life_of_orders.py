@@ -29,7 +29,7 @@ from strongroom.policy.retention import Progress, SightedFacts
 from strongroom.policy.sighting import Sighting
 from strongroom.terms import Environment, PeriodId, RecordNumber, SellerId
 from strongroom.vault import Keystore, store
-from strongroom.vault.batch import RecordBox
+from strongroom.vault.box import RecordBox
 from strongroom.vault.dates import Dates
 from strongroom.vault.large import ValueSealer
 from strongroom.vault.store import RecordState

@@ -21,8 +21,8 @@ import pyotp
 from argon2 import PasswordHasher
 
 from strongroom.app import System
+from strongroom.desks import desk_of
 from strongroom.opening import open_system
-from strongroom.serve import desk_of
 from strongroom.terms import Caller
 
 ORIGIN = "https://localhost:8445"

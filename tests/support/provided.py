@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlencode
 
+from strongroom.desks import desk_of
 from strongroom.opening import initialize
-from strongroom.serve import desk_of
 from strongroom.terms import Environment
 from tests.support.offline import CHEAP
 from tests.support.pages import ORIGIN, DeskHome, Page, Visitor

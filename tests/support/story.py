@@ -9,7 +9,8 @@ import orjson
 from strongroom.alarms.kinds import Signal
 from strongroom.alarms.rule import Rule
 from strongroom.alarms.seen import Seen, seen
-from strongroom.audit.entry import ENTROPY_BYTES, Event, EventType, Outcome, Stamp, canonical
+from strongroom.audit.entry import ENTROPY_BYTES, Event, Outcome, Stamp, canonical
+from strongroom.audit.event_types import EventType
 from strongroom.terms import SYSTEM, AuthMethod, Caller, PrincipalId, PrincipalKind
 
 MONDAY = datetime(2026, 3, 2, tzinfo=UTC)

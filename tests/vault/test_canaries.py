@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
-from strongroom.audit.entry import EventType
+from strongroom.audit.event_types import EventType
 from strongroom.db import schema
 from strongroom.db.suspensions import lift
 from strongroom.errors import Denied, Gone, NotFound

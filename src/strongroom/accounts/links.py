@@ -17,7 +17,8 @@ import sqlalchemy as sa
 
 from strongroom.accounts.changes import Changes
 from strongroom.accounts.shown import message
-from strongroom.audit.entry import EventType, ObjKind, Reason, micros
+from strongroom.audit.entry import ObjKind, Reason, micros
+from strongroom.audit.event_types import EventType
 from strongroom.crypto.derive import derive
 from strongroom.db import schema
 from strongroom.db.engine import Transaction

@@ -13,16 +13,8 @@ import orjson
 from strongroom.alarms.kinds import AlarmKind
 from strongroom.alarms.seen import Seen, seen
 from strongroom.audit.catalogue import refuse_undeclared
-from strongroom.audit.entry import (
-    ENTROPY_BYTES,
-    Event,
-    EventType,
-    ObjKind,
-    Outcome,
-    Reason,
-    Stamp,
-    canonical,
-)
+from strongroom.audit.entry import ENTROPY_BYTES, Event, ObjKind, Outcome, Reason, Stamp, canonical
+from strongroom.audit.event_types import EventType
 from strongroom.terms import (
     SYSTEM,
     AuthMethod,

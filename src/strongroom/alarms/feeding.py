@@ -12,7 +12,7 @@ from typing import Final
 from strongroom.alarms.kinds import AlarmKind, Response, Severity, Signal
 from strongroom.alarms.rule import Rule
 from strongroom.alarms.seen import Seen
-from strongroom.audit.entry import EventType
+from strongroom.audit.event_types import EventType
 
 TICK_EVERY: Final = timedelta(minutes=1)
 

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Protocol
 
 from strongroom.alarms.kinds import AlarmKind, Signal
 from strongroom.alarms.seen import Seen
-from strongroom.audit.entry import EventType
+from strongroom.audit.event_types import EventType
 
 
 class Rule(Protocol):

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from strongroom.audit.entry import EventType, Outcome, Reason
+from strongroom.audit.entry import Outcome, Reason
+from strongroom.audit.event_types import EventType
 from strongroom.terms import PrincipalId, SellerId
 
 

@@ -39,7 +39,8 @@ from strongroom.api.limits import Allowances, ApiLimits, VolumeSpent
 from strongroom.api.models import FIELD_NAMES
 from strongroom.api.problems import Problem
 from strongroom.api.routes import Rooms, router
-from strongroom.audit.entry import Event, EventType, Outcome, Reason
+from strongroom.audit.entry import Event, Outcome, Reason
+from strongroom.audit.event_types import EventType
 from strongroom.audit.log import AuditLog
 from strongroom.crypto.ticket import TicketBox, TicketKind
 from strongroom.db.engine import Database

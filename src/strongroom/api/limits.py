@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
-from strongroom.audit.entry import EventType
+from strongroom.audit.event_types import EventType
 from strongroom.audit.log import AuditLog
 from strongroom.errors import Throttled
 from strongroom.terms import PrincipalId

@@ -43,7 +43,8 @@ from strongroom.api.models import (
 )
 from strongroom.api.printing import paper_router
 from strongroom.api.problems import problem_for
-from strongroom.audit.entry import Event, EventType, Outcome, Reason
+from strongroom.audit.entry import Event, Outcome, Reason
+from strongroom.audit.event_types import EventType
 from strongroom.audit.log import AuditLog
 from strongroom.crypto.ticket import TicketBox
 from strongroom.crypto.token import number_in

@@ -27,7 +27,8 @@ from strongroom.api import proof
 from strongroom.api.exchange import Exchange
 from strongroom.api.models import TokenAnswer, TokenError
 from strongroom.api.problems import retry_after
-from strongroom.audit.entry import Event, EventType, ObjKind, Outcome, Reason
+from strongroom.audit.entry import Event, ObjKind, Outcome, Reason
+from strongroom.audit.event_types import EventType
 from strongroom.audit.log import AuditLog
 from strongroom.crypto.ticket import TicketBox
 from strongroom.errors import Throttled, Unauthenticated

@@ -9,7 +9,8 @@ home was made with.
 import json
 from typing import Any, Final
 
-from strongroom.audit.entry import EventType, Outcome
+from strongroom.audit.entry import Outcome
+from strongroom.audit.event_types import EventType
 
 ONE_PERSON: Final = "init.one_person"
 """How the log's first event says what was declared at `init`: a setting alone could be edited."""

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from strongroom.audit.entry import Event, EventType
+from strongroom.audit.entry import Event
+from strongroom.audit.event_types import EventType
 from strongroom.errors import Malformed
 
 _MEMBERS: Final = {

@@ -3,7 +3,8 @@
 from datetime import datetime, timedelta
 from typing import Final
 
-from strongroom.audit.entry import Event, EventType, Outcome, Reason
+from strongroom.audit.entry import Event, Outcome, Reason
+from strongroom.audit.event_types import EventType
 from strongroom.audit.log import AuditLog
 from strongroom.audit.reconciling import (
     DELIVERED,

@@ -12,7 +12,8 @@ from typing import Any, Final
 import orjson
 import sqlalchemy as sa
 
-from strongroom.audit.entry import EventType, Outcome, instant, micros
+from strongroom.audit.entry import Outcome, instant, micros
+from strongroom.audit.event_types import EventType
 from strongroom.db.engine import Database, Transaction
 from strongroom.db.schema import audit_event, audit_head
 from strongroom.terms import PrincipalId

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from strongroom.audit.entry import EventType, Outcome
+from strongroom.audit.entry import Outcome
+from strongroom.audit.event_types import EventType
 
 OPENED: Final = frozenset({EventType.RECORD_REVEALED, EventType.RECORD_SEARCHED})
 DELIVERED: Final = frozenset({EventType.API_REQUEST_ANSWERED, EventType.EGRESS_DELIVERED})

@@ -15,7 +15,8 @@ from hashlib import sha256
 from typing import Final, NamedTuple
 
 from strongroom.audit.approvals import NOTED, Approvals
-from strongroom.audit.entry import STANDING, EventType, ObjKind, Outcome
+from strongroom.audit.entry import STANDING, ObjKind, Outcome
+from strongroom.audit.event_types import EventType
 from strongroom.audit.tree import Frontier, perfect_root, split
 from strongroom.crypto import note
 from strongroom.errors import StrongroomError

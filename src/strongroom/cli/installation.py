@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from strongroom import control, doctor, logs
+from strongroom import control, logs, premises
 from strongroom.app import clock_from, machine_clock
 from strongroom.cli import joining
 from strongroom.cli.session import EXIT_REFUSED, Session, lines, secret, table, verb
@@ -102,18 +102,18 @@ def register(root: typer.Typer) -> None:
     @verb(root, "doctor", example="strongroom doctor --json")
     def doctor_(session: Session) -> None:
         """Check the installation; exit code 1 when a check fails."""
-        checks = doctor.closed_checks(session.home)
+        checks = premises.closed_checks(session.home)
         try:
             checks += [
-                doctor.Check(**{**check, "state": doctor.State(check["state"])})
+                premises.Check(**{**check, "state": premises.State(check["state"])})
                 for check in session.call("doctor")["checks"]
             ]
         except StrongroomError as exc:
             hint = exc.hint or "see the message"
-            state = doctor.State.WARNING if isinstance(exc, Conflict) else doctor.State.FAILED
-            checks.append(doctor.Check("home.opens", state, exc.message, hint))
+            state = premises.State.WARNING if isinstance(exc, Conflict) else premises.State.FAILED
+            checks.append(premises.Check("home.opens", state, exc.message, hint))
         rows = [asdict(check) for check in checks]
-        failed = any(check.state == doctor.State.FAILED for check in checks)
+        failed = any(check.state == premises.State.FAILED for check in checks)
         columns = ("state", "id", "detail", "hint")
         session.say({"ok": not failed, "checks": rows}, table(rows, columns))
         if failed:

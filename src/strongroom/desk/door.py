@@ -21,7 +21,8 @@ from starlette.concurrency import run_in_threadpool
 from strongroom import web
 from strongroom.accounts import ANONYMOUS
 from strongroom.accounts.visits import Session, Visit
-from strongroom.audit.entry import Event, EventType, Outcome, Reason
+from strongroom.audit.entry import Event, Outcome, Reason
+from strongroom.audit.event_types import EventType
 from strongroom.audit.log import AuditLog
 from strongroom.desk import cookies, faults
 from strongroom.desk.agent import agent_of

@@ -11,7 +11,8 @@ from typing import Any, Final
 
 import orjson
 
-from strongroom.audit.entry import EventType, Outcome
+from strongroom.audit.entry import Outcome
+from strongroom.audit.event_types import EventType
 from strongroom.feeds import ocsf
 from strongroom.feeds.destinations import Format
 

@@ -11,7 +11,8 @@ from datetime import datetime, timedelta
 from enum import IntEnum
 from typing import Any, Final
 
-from strongroom.audit.entry import EventType, Outcome
+from strongroom.audit.entry import Outcome
+from strongroom.audit.event_types import EventType
 
 VERSION: Final = "1.8.0"
 

@@ -11,7 +11,8 @@ from typing import Final
 
 import orjson
 
-from strongroom.audit.entry import EventType, Outcome, Reason
+from strongroom.audit.entry import Outcome, Reason
+from strongroom.audit.event_types import EventType
 from strongroom.errors import Misconfigured, StrongroomError, Tampered, Throttled, Unavailable
 from strongroom.terms import Caller
 from strongroom.web import SECURITY_HEADERS, status_of

@@ -14,7 +14,8 @@ from urllib.parse import urlencode
 import orjson
 
 from strongroom.accounts.consents import ConsentBarred
-from strongroom.audit.entry import EventType, Outcome, Reason
+from strongroom.audit.entry import Outcome, Reason
+from strongroom.audit.event_types import EventType
 from strongroom.errors import StrongroomError
 from strongroom.gateway.answers import Refusal, lwa_error, refusal_for
 from strongroom.gateway.lwa import Code

@@ -16,7 +16,8 @@ import orjson
 
 from strongroom.accounts import ANONYMOUS, Accounts, ClientGuard, Networks, Suspended
 from strongroom.accounts.consents import STATE_CHARACTERS, Consent, ConsentRefused
-from strongroom.audit.entry import Event, EventType, Outcome, Reason
+from strongroom.audit.entry import Event, Outcome, Reason
+from strongroom.audit.event_types import EventType
 from strongroom.crypto.ticket import TicketBox, TicketKind
 from strongroom.db.engine import Transaction
 from strongroom.errors import Throttled, Unauthenticated

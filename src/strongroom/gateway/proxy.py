@@ -20,7 +20,8 @@ import orjson
 
 from strongroom import web
 from strongroom.accounts import ANONYMOUS, Accounts, ClientGuard, Networks
-from strongroom.audit.entry import Event, EventType, ObjKind, Outcome, Reason
+from strongroom.audit.entry import Event, ObjKind, Outcome, Reason
+from strongroom.audit.event_types import EventType
 from strongroom.audit.log import AuditLog
 from strongroom.db.engine import Transaction
 from strongroom.errors import StrongroomError, Throttled

@@ -8,7 +8,8 @@ from threading import BoundedSemaphore
 from types import ModuleType
 from typing import Final
 
-from strongroom.audit.entry import Event, EventType, ObjKind, Outcome
+from strongroom.audit.entry import Event, ObjKind, Outcome
+from strongroom.audit.event_types import EventType
 from strongroom.audit.log import AuditLog
 from strongroom.errors import Malformed, NotFound, StrongroomError, Unavailable
 from strongroom.paper.addresses import lines_of

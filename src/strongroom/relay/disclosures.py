@@ -12,7 +12,8 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from strongroom.audit.entry import MAX_RECORDS, Event, EventType, ObjKind, Outcome
+from strongroom.audit.entry import MAX_RECORDS, Event, ObjKind, Outcome
+from strongroom.audit.event_types import EventType
 from strongroom.audit.log import AuditLog
 from strongroom.db import schema
 from strongroom.db.engine import Database

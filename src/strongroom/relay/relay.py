@@ -18,7 +18,8 @@ from typing import Final
 
 import orjson
 
-from strongroom.audit.entry import Event, EventType, Outcome, Reason
+from strongroom.audit.entry import Event, Outcome, Reason
+from strongroom.audit.event_types import EventType
 from strongroom.audit.log import AuditLog
 from strongroom.crypto.token import (
     EMAIL_DOMAIN,

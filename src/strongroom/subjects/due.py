@@ -3,7 +3,8 @@
 from datetime import datetime, timedelta
 from typing import Final
 
-from strongroom.audit.entry import Event, EventType, ObjKind, Outcome, Reason
+from strongroom.audit.entry import Event, ObjKind, Outcome, Reason
+from strongroom.audit.event_types import EventType
 from strongroom.audit.log import AuditLog
 from strongroom.db.engine import Database
 from strongroom.subjects import store

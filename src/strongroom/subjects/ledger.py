@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Final
 
-from strongroom.audit.entry import MAX_RECORDS, Change, Event, EventType, ObjKind, Outcome, Reason
+from strongroom.audit.entry import MAX_RECORDS, Change, Event, ObjKind, Outcome, Reason
+from strongroom.audit.event_types import EventType
 from strongroom.audit.log import AuditLog
 from strongroom.db.engine import Database, Transaction
 from strongroom.errors import Conflict, Denied, StrongroomError

@@ -2,7 +2,8 @@
 
 from datetime import datetime, timedelta
 
-from strongroom.audit.entry import Change, EventType, Field, Reason
+from strongroom.audit.entry import Change, Field, Reason
+from strongroom.audit.event_types import EventType
 from strongroom.audit.log import AuditLog
 from strongroom.crypto.derive import aad
 from strongroom.db.engine import Database, Transaction

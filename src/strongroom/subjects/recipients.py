@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 
-from strongroom.audit.entry import EventType, Outcome
+from strongroom.audit.entry import Outcome
+from strongroom.audit.event_types import EventType
 from strongroom.audit.log import AuditLog
 from strongroom.db.engine import Database, Transaction
 from strongroom.subjects import store

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from strongroom.audit.entry import EventType, Reason
+from strongroom.audit.entry import Reason
+from strongroom.audit.event_types import EventType
 from strongroom.audit.log import AuditLog
 from strongroom.db.engine import Database, Transaction
 from strongroom.errors import Conflict, Malformed, NotFound

@@ -14,7 +14,8 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from strongroom.audit.entry import Event, EventType, ObjKind, Outcome, Reason
+from strongroom.audit.entry import Event, ObjKind, Outcome, Reason
+from strongroom.audit.event_types import EventType
 from strongroom.audit.log import AuditLog
 from strongroom.crypto.age import Recipients
 from strongroom.db import schema
@@ -43,7 +44,7 @@ from strongroom.vault.archive_rows import (
     sealed_event,
     values_of,
 )
-from strongroom.vault.batch import RecordBox
+from strongroom.vault.box import RecordBox
 from strongroom.vault.canaries import Canaries
 from strongroom.vault.holds import Hold, Holds
 from strongroom.vault.keystore import Keystore, PeriodKey, PeriodKind, PeriodRow

@@ -9,7 +9,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from strongroom.audit.entry import Change, Event, EventType, Field, ObjKind, Outcome, Reason
+from strongroom.audit.entry import Change, Event, Field, ObjKind, Outcome, Reason
+from strongroom.audit.event_types import EventType
 from strongroom.terms import SYSTEM, Caller, PeriodId, SellerId
 from strongroom.vault.keystore import PeriodRow
 

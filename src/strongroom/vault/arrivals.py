@@ -21,11 +21,8 @@ from strongroom.policy.retention import DAY, DeliveryFacts, Progress, learn
 from strongroom.policy.sighting import Sighting, SlotKey
 from strongroom.terms import Caller, Environment, Scalar, SellerId
 from strongroom.vault import large, store
-from strongroom.vault.batch import (
-    RecordBox,
-    day_of,
-    refuse_other_subject,
-)
+from strongroom.vault.batch import day_of
+from strongroom.vault.box import RecordBox, refuse_other_subject
 from strongroom.vault.keystore import Keystore
 from strongroom.vault.large import ValueSealer
 from strongroom.vault.naming import names_of

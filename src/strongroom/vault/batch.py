@@ -5,15 +5,12 @@ latest value wins, and nothing that a view does not show is lost by it. A record
 gets no key [2.1]. This file decides nothing about who may read.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from datetime import datetime, timedelta
 from typing import Final, cast
 
-from strongroom.crypto import envelope
-from strongroom.crypto.index import NORMALIZERS, SubjectKey, subject_ref, tag
 from strongroom.db.engine import Transaction
-from strongroom.errors import Gone, Tampered
 from strongroom.policy.catalogue.slots import (
     CORRECTED,
     FIRST_DYNAMIC,
@@ -38,20 +35,12 @@ from strongroom.policy.retention import (
 from strongroom.policy.sighting import OLDEST, Sighting, SlotKey
 from strongroom.terms import PeriodId, RecordNumber, Scalar, SellerId
 from strongroom.vault import large
+from strongroom.vault.box import SUBJECT_ID, RecordBox, refuse_other_subject, tags_of
 from strongroom.vault.corrections import merge_around
 from strongroom.vault.keystore import Keystore, PeriodKey, PeriodKind
 from strongroom.vault.naming import SLOT_NAMES, with_names
 from strongroom.vault.recent import Overtaken, Recognised, View
-from strongroom.vault.store import Changes, RecordState, Row, SealedValue, Tag
-
-SUBJECT_ID: Final = 0
-"""The slot that holds the subject's own id inside the sealed record; no token is ever made of it."""
-
-_SEARCHED: Final = {n: spec.search for n, spec in FIXED.items() if spec.search is not None}
-_NO_TAGS: Final[frozenset[Tag]] = frozenset()
-
-_NAME_HASH_BYTES: Final = 8
-_MOST_NAMES: Final = 50_000
+from strongroom.vault.store import Changes, RecordState, Row, Tag
 
 
 def _groups() -> dict[int, frozenset[int]]:
@@ -71,120 +60,6 @@ _GROUPS: Final = _groups()
 _ONLY_FIXED: Final = {int}
 
 
-class RecordBox:
-    """Opens and seals the records of one selling partner. What it returns is plaintext: it stays inside this room."""
-
-    def __init__(
-        self,
-        sealer: envelope.RecordSealer,
-        values: large.ValueSealer,
-        keystore: Keystore,
-        subjects: SubjectKey,
-    ) -> None:
-        self._sealer = sealer
-        self._values = values
-        self._keystore = keystore
-        self._subjects = subjects
-        self._outside: dict[str, str] = {}
-
-    def outside_name(self, name: str) -> str:
-        """Return a dynamic slot's name as it may stand beside the sealed record: its id as a keyed hash."""
-        known = self._outside.get(name)
-        if known is None:
-            kind, colon, rest = name.partition(":")
-            ident, _, field = rest.partition(".")
-            known = name
-            if colon:
-                hashed = subject_ref(self._subjects, f"slot:{kind}", ident)[:_NAME_HASH_BYTES]
-                known = f"{kind}:{hashed.hex()}.{field}"
-            if len(self._outside) >= _MOST_NAMES:
-                self._outside.clear()
-            self._outside[name] = known
-        return known
-
-    def dek(self, row: Row) -> bytes:
-        """Return the record's DEK.
-
-        Raises:
-            Gone: the period key that wraps it was destroyed.
-            Tampered: the wrapped DEK is not this record's.
-
-        """
-        if row.period is None or row.wrapped is None:
-            raise Gone(f"record {row.number} holds nothing any more")
-        period = self._keystore.find_period(row.period)
-        if period is None:
-            raise Gone(f"record {row.number} was destroyed on its day")
-        if period.seller != row.seller:
-            raise Tampered(f"record {row.number} names another selling partner's period")
-        return self._sealer.unwrap(period.cipher, row.number, row.period, row.wrapped)
-
-    def open(self, row: Row, dek: bytes) -> dict[int, Scalar]:
-        """Return the record's values by slot number."""
-        if row.blob is None:
-            return {}
-        return envelope.decode_slots(self._sealer.open(dek, row.number, row.version, row.blob))
-
-    def seal_new(
-        self, period: PeriodKey, new: Sequence[tuple[Row, dict[int, Scalar]]]
-    ) -> list[SealedValue]:
-        """Put values into rows, each under a fresh DEK, as their next version; return those that lie beside them."""
-        payloads = [large.payload_of(slots) for _row, slots in new]
-        sealed = self._sealer.seal_all(
-            period.cipher,
-            period.id,
-            [
-                (row.number, row.version + 1, payload)
-                for (row, _slots), (payload, _beside) in zip(new, payloads, strict=True)
-            ],
-        )
-        values: list[SealedValue] = []
-        for (row, _slots), (_payload, beside), (blob, wrapped, dek) in zip(
-            new, payloads, sealed, strict=True
-        ):
-            row.version += 1
-            row.blob, row.wrapped, row.period = blob, wrapped, period.id
-            if beside:
-                values += self.seal_values(row, dek, beside)
-        return values
-
-    def seal(self, row: Row, dek: bytes, slots: dict[int, Scalar]) -> None:
-        """Put the values into the row as its next version."""
-        row.version += 1
-        row.blob = self._sealer.seal(dek, row.number, row.version, envelope.encode_slots(slots))
-
-    def seal_values(self, row: Row, dek: bytes, beside: Mapping[int, str]) -> list[SealedValue]:
-        """Return long values sealed for the places beside their record."""
-        return [
-            SealedValue(
-                row.number, slot, row.seller, self._values.seal(dek, row.number, slot, value)
-            )
-            for slot, value in beside.items()
-        ]
-
-    def open_value(self, row: Row, slot: int, reference: str, sealed: bytes | None) -> str:
-        """Return the long value that a slot of this record refers to. Raises: Gone, Tampered."""
-        if sealed is None:
-            raise Tampered(f"a value of record {row.number} is missing")
-        return self._values.open(self.dek(row), row.number, slot, reference, sealed)
-
-    def wrap(self, row: Row, dek: bytes, period: PeriodKey) -> None:
-        """Wrap the DEK under a period key."""
-        row.period = period.id
-        row.wrapped = self._sealer.wrap(period.cipher, row.number, period.id, dek)
-
-
-def refuse_other_subject(row: Row, slots: Mapping[int, Scalar], subject: str) -> None:
-    """Refuse a record that belongs to another subject than the one it was found by.
-
-    Raises:
-        Tampered: it does; the reference from subject to record is outside the seal and was changed.
-
-    """
-    if slots.get(SUBJECT_ID) != subject:
-        raise Tampered(f"record {row.number} belongs to another subject")
-
-
 def day_of(
     facts: DeliveryFacts, now: int, copy_lifetime: timedelta, *, by_date: bool
 ) -> int | None:
@@ -197,21 +72,6 @@ def day_of(
     dated = by_date and (facts.purchased_at or facts.shipped_at)
     unknown = facts.status is Progress.UNKNOWN and not dated
     return 0 if unknown else disposal_day(facts, now, copy_lifetime)
-
-
-def tags_of(row: Row, period: PeriodKey, slots: Mapping[int, Scalar]) -> AbstractSet[Tag]:
-    """Return the search tags of a record's values under a period."""
-    searched = _SEARCHED.keys() & slots
-    if not searched:
-        return _NO_TAGS
-    found: set[Tag] = set()
-    for number in searched:
-        kind, value = _SEARCHED[number], slots[number]
-        if isinstance(value, str):
-            normal = NORMALIZERS[kind](value)
-            if normal:
-                found.add((period.id, tag(period.search, kind, normal), row.number))
-    return found
 
 
 Keeps = Callable[[Row, Mapping[int, Scalar], datetime], bool]
@@ -619,7 +479,7 @@ class Batch:
 
     def _tags_now(self, row: Row, slots: Mapping[int, Scalar]) -> AbstractSet[Tag]:
         period = self._keystore.find_period(row.period) if row.period is not None else None
-        return _NO_TAGS if period is None else tags_of(row, period, slots)
+        return frozenset() if period is None else tags_of(row, period, slots)
 
     def _leave_period(self, row: Row, day: int | None) -> None:
         """Remember the period that a record leaves, and ask for new keys where one would outlive the record's day."""

@@ -15,7 +15,8 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from strongroom.audit.entry import Event, EventType, ObjKind, Outcome, Reason
+from strongroom.audit.entry import Event, ObjKind, Outcome, Reason
+from strongroom.audit.event_types import EventType
 from strongroom.audit.log import AuditLog
 from strongroom.crypto.derive import derive
 from strongroom.crypto.index import subject_key
@@ -26,8 +27,10 @@ from strongroom.policy.retention import Progress
 from strongroom.policy.sighting import Sighting
 from strongroom.terms import SYSTEM, Caller, PrincipalKind, Purpose, RecordNumber, SellerId
 from strongroom.vault import store
+from strongroom.vault.batch import Batch
 from strongroom.vault.flock import Canary, Flock, Guest
 from strongroom.vault.invented import Inventor
+from strongroom.vault.numbers import Taken
 from strongroom.vault.store import RecordState, Row
 
 CHECKER: Final = "canary-check"
@@ -163,6 +166,24 @@ class Canaries:
                 place = (place + 1) % length
             found[place] = guest
         return found
+
+    def seat(
+        self,
+        batch: Batch,
+        seller: SellerId,
+        guest: Guest,
+        rows: dict[bytes, Row],
+        fresh: Taken,
+    ) -> Row:
+        """Write a canary as any order is written."""
+        row = rows.get(guest.ref)
+        if row is None:
+            row, _names = batch.create(next(fresh), guest.ref, guest.sighting)
+            rows[guest.ref] = row
+        else:
+            batch.merge(row, guest.sighting)
+        self.settle(seller, guest, row)
+        return row
 
     def settle(self, seller: SellerId, guest: Guest, row: Row) -> None:
         """Know a guest's row again; call it in the transaction that writes the row."""

@@ -7,7 +7,8 @@ frozen. What is proved is what a thief would meet: the event, and the row that e
 from contextlib import suppress
 from datetime import datetime
 
-from strongroom.audit.entry import Event, EventType, ObjKind, Outcome, Reason
+from strongroom.audit.entry import Event, ObjKind, Outcome, Reason
+from strongroom.audit.event_types import EventType
 from strongroom.audit.log import AuditLog
 from strongroom.db import suspensions
 from strongroom.db.engine import Database

@@ -16,7 +16,8 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from strongroom.audit.entry import Change, Event, EventType, Field, ObjKind, Outcome, Reason
+from strongroom.audit.entry import Change, Event, Field, ObjKind, Outcome, Reason
+from strongroom.audit.event_types import EventType
 from strongroom.audit.log import AuditLog
 from strongroom.crypto import envelope
 from strongroom.crypto.derive import aad
@@ -39,7 +40,8 @@ from strongroom.terms import (
     SellerId,
 )
 from strongroom.vault import large, store
-from strongroom.vault.batch import SUBJECT_ID, Batch, RecordBox
+from strongroom.vault.batch import Batch
+from strongroom.vault.box import SUBJECT_ID, RecordBox
 from strongroom.vault.deciding import choose, choose_for_search
 from strongroom.vault.events import search_events
 from strongroom.vault.grants import GrantStore

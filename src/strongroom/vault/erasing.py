@@ -18,7 +18,8 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from strongroom.audit.entry import Change, Event, EventType, Field, ObjKind, Outcome, Reason
+from strongroom.audit.entry import Change, Event, Field, ObjKind, Outcome, Reason
+from strongroom.audit.event_types import EventType
 from strongroom.audit.log import AuditLog
 from strongroom.crypto.index import SubjectKey, subject_ref, tag
 from strongroom.db import schema
@@ -28,7 +29,8 @@ from strongroom.policy.catalogue.slots import FIXED
 from strongroom.policy.grants import Allow, Deny, NotGranted, may_erase
 from strongroom.terms import SYSTEM, Caller, PeriodId, RecordNumber, SellerId
 from strongroom.vault import store
-from strongroom.vault.batch import Batch, RecordBox
+from strongroom.vault.batch import Batch
+from strongroom.vault.box import RecordBox
 from strongroom.vault.grants import GrantStore
 from strongroom.vault.keystore import Keystore
 from strongroom.vault.searching import normal_form, same

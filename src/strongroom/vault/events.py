@@ -2,16 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-from strongroom.audit.entry import (
-    MAX_RECORDS,
-    Change,
-    Event,
-    EventType,
-    Field,
-    ObjKind,
-    Outcome,
-    Reason,
-)
+from strongroom.audit.entry import MAX_RECORDS, Change, Event, Field, ObjKind, Outcome, Reason
+from strongroom.audit.event_types import EventType
 from strongroom.policy.catalogue.slots import FIXED, spec_of
 from strongroom.policy.grants import Allow, Decision, Deny
 from strongroom.policy.sighting import Sighting

@@ -7,7 +7,8 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from strongroom.audit.entry import Change, Event, EventType, Field, ObjKind, Outcome, Reason
+from strongroom.audit.entry import Change, Event, Field, ObjKind, Outcome, Reason
+from strongroom.audit.event_types import EventType
 from strongroom.audit.log import AuditLog
 from strongroom.db import schema
 from strongroom.db.engine import Database, Transaction

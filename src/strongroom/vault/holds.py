@@ -11,7 +11,8 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from strongroom.audit.entry import Event, EventType, ObjKind, Outcome
+from strongroom.audit.entry import Event, ObjKind, Outcome
+from strongroom.audit.event_types import EventType
 from strongroom.audit.log import AuditLog
 from strongroom.crypto.index import NORMALIZERS, subject_key, subject_ref
 from strongroom.db import schema
@@ -32,7 +33,8 @@ from strongroom.policy.limits import HOLD_REVIEW
 from strongroom.policy.retention import Progress
 from strongroom.terms import SYSTEM, Caller, Category, PrincipalKind, Scalar, SellerId
 from strongroom.vault.agreed import Agreed, Agreement, Approval, ChangeKind
-from strongroom.vault.batch import SUBJECT_ID, Keeps
+from strongroom.vault.batch import Keeps
+from strongroom.vault.box import SUBJECT_ID
 from strongroom.vault.store import Row
 
 HOLD_KINDS: Final = frozenset({ChangeKind.PLACE, ChangeKind.EXTEND, ChangeKind.RELEASE})

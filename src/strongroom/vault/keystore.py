@@ -20,7 +20,7 @@ from sqlalchemy.exc import IntegrityError
 
 from strongroom.crypto import envelope
 from strongroom.crypto.derive import aad
-from strongroom.crypto.index import SearchKey, search_key
+from strongroom.crypto.index import SearchKey, search_key, tag
 from strongroom.crypto.root import RootProvider
 from strongroom.db import schema
 from strongroom.db.engine import Database, Transaction
@@ -365,6 +365,13 @@ class Keystore:
                 )
                 for row in tx.execute(query)
             ]
+
+    def search_tags(
+        self, seller: SellerId | None, kind: str, normal: str
+    ) -> list[tuple[PeriodId, int]]:
+        """Return the tag that a normalised value would have in each live period, of one selling partner or of all."""
+        live = (self.find_period(period.id) for period in self.periods(seller=seller, live=True))
+        return [(period.id, tag(period.search, kind, normal)) for period in live if period]
 
     def every_cipher(self) -> list[tuple[PeriodId | None, envelope.PeriodCipher]]:
         """Return every key that still exists as a cipher, a period's with its number, to prove what none of them opens.

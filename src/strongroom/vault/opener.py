@@ -13,7 +13,7 @@ from strongroom.errors import Gone, Tampered
 from strongroom.policy.retention import DAY
 from strongroom.terms import Caller, Scalar, SellerId
 from strongroom.vault import large, store
-from strongroom.vault.batch import RecordBox, refuse_other_subject
+from strongroom.vault.box import RecordBox, refuse_other_subject
 from strongroom.vault.events import tampered_event
 from strongroom.vault.keystore import Keystore, PeriodKind
 from strongroom.vault.naming import refuse_other_names

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
-from strongroom.audit.entry import Event, EventType, ObjKind, Outcome, Reason
+from strongroom.audit.entry import Event, ObjKind, Outcome, Reason
+from strongroom.audit.event_types import EventType
 from strongroom.audit.log import AuditLog
 from strongroom.db.engine import Database, Transaction
 from strongroom.errors import Conflict, Denied, Gone, Malformed, NotFound, Tampered
@@ -27,7 +28,8 @@ from strongroom.terms import (
     SellerId,
 )
 from strongroom.vault import store
-from strongroom.vault.batch import SUBJECT_ID, Batch, RecordBox
+from strongroom.vault.batch import Batch
+from strongroom.vault.box import SUBJECT_ID, RecordBox
 from strongroom.vault.canaries import Canaries
 from strongroom.vault.corrections import corrected, with_marks
 from strongroom.vault.deciding import choose

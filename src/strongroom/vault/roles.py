@@ -11,7 +11,8 @@ from typing import Any
 import orjson
 import sqlalchemy as sa
 
-from strongroom.audit.entry import Change, Event, EventType, Field, ObjKind, Outcome
+from strongroom.audit.entry import Change, Event, Field, ObjKind, Outcome
+from strongroom.audit.event_types import EventType
 from strongroom.audit.log import AuditLog
 from strongroom.db import schema
 from strongroom.db.engine import Database, Transaction

@@ -7,12 +7,13 @@ so that the next sweep finishes what a kill left. No plaintext leaves.
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from strongroom.audit.entry import Event, EventType, ObjKind, Outcome
+from strongroom.audit.entry import Event, ObjKind, Outcome
+from strongroom.audit.event_types import EventType
 from strongroom.audit.log import AuditLog
 from strongroom.db.engine import Database
 from strongroom.terms import Caller, SellerId
 from strongroom.vault import store
-from strongroom.vault.batch import RecordBox
+from strongroom.vault.box import RecordBox
 from strongroom.vault.keystore import Keystore
 from strongroom.vault.sweep import Sweeper, SweepReport, movable
 

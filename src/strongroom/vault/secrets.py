@@ -11,7 +11,8 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from strongroom.audit.entry import Event, EventType, ObjKind, Outcome
+from strongroom.audit.entry import Event, ObjKind, Outcome
+from strongroom.audit.event_types import EventType
 from strongroom.audit.log import AuditLog
 from strongroom.crypto.derive import KEY_BYTES, aad, derive
 from strongroom.db import schema

@@ -13,7 +13,8 @@ from urllib.parse import urlsplit
 import orjson
 import sqlalchemy as sa
 
-from strongroom.audit.entry import Change, Event, EventType, Field, ObjKind, Outcome, Reason
+from strongroom.audit.entry import Change, Event, Field, ObjKind, Outcome, Reason
+from strongroom.audit.event_types import EventType
 from strongroom.audit.log import AuditLog
 from strongroom.crypto import envelope
 from strongroom.crypto.derive import aad

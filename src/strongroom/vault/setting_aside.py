@@ -15,7 +15,8 @@ from typing import Any, Final
 import orjson
 import sqlalchemy as sa
 
-from strongroom.audit.entry import Event, EventType, ObjKind, Outcome
+from strongroom.audit.entry import Event, ObjKind, Outcome
+from strongroom.audit.event_types import EventType
 from strongroom.audit.log import AuditLog
 from strongroom.crypto import envelope
 from strongroom.crypto.derive import aad
@@ -27,7 +28,7 @@ from strongroom.policy.limits import HOLD_GRACE
 from strongroom.policy.retention import DAY
 from strongroom.terms import SYSTEM, Environment, PeriodId, RecordNumber, Scalar, SellerId
 from strongroom.vault import large, store
-from strongroom.vault.batch import SUBJECT_ID, RecordBox
+from strongroom.vault.box import SUBJECT_ID, RecordBox
 from strongroom.vault.canaries import Canaries
 from strongroom.vault.events import tampered_event
 from strongroom.vault.holds import Hold, Holds

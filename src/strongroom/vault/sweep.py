@@ -13,14 +13,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from strongroom.audit.entry import Event, EventType, ObjKind, Outcome, Reason
+from strongroom.audit.entry import Event, ObjKind, Outcome, Reason
+from strongroom.audit.event_types import EventType
 from strongroom.audit.log import AuditLog
 from strongroom.db.engine import Database
 from strongroom.errors import Tampered, Unavailable
 from strongroom.policy.retention import DAY, disposal_day, pending_ends
 from strongroom.terms import SYSTEM, PeriodId, SellerId
 from strongroom.vault import store
-from strongroom.vault.batch import Batch, Keeps, RecordBox
+from strongroom.vault.batch import Batch, Keeps
+from strongroom.vault.box import RecordBox
 from strongroom.vault.keystore import Keystore, PeriodKey, PeriodKind, PeriodRow
 from strongroom.vault.store import RecordState, Row
 

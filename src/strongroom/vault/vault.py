@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache, partial
 
-from strongroom.audit.entry import Event, EventType, ObjKind, Outcome, Reason
+from strongroom.audit.entry import Event, ObjKind, Outcome, Reason
+from strongroom.audit.event_types import EventType
 from strongroom.audit.log import AuditLog
 from strongroom.crypto import envelope
-from strongroom.crypto.index import SubjectKey, subject_key, subject_ref, tag
+from strongroom.crypto.index import SubjectKey, subject_key, subject_ref
 from strongroom.crypto.token import ForeignToken, ForgedToken, Mint
 from strongroom.db.engine import Database, Transaction
 from strongroom.errors import Gone, Malformed, NotFound
@@ -24,7 +25,6 @@ from strongroom.terms import (
     Caller,
     Category,
     Environment,
-    PeriodId,
     Plaintext,
     Purpose,
     RecordNumber,
@@ -33,11 +33,8 @@ from strongroom.terms import (
 )
 from strongroom.vault import large, store, told
 from strongroom.vault.archive import Archive, ArchivePlace
-from strongroom.vault.batch import (
-    SUBJECT_ID,
-    Batch,
-    RecordBox,
-)
+from strongroom.vault.batch import Batch
+from strongroom.vault.box import SUBJECT_ID, RecordBox
 from strongroom.vault.canaries import Canaries
 from strongroom.vault.deciding import as_one, choose, choose_each, choose_for_search
 from strongroom.vault.documents import DocumentStore
@@ -51,11 +48,11 @@ from strongroom.vault.events import (
     unknown_order_event,
     unknown_token_event,
 )
-from strongroom.vault.flock import MOST_GUESTS, Guest
+from strongroom.vault.flock import MOST_GUESTS
 from strongroom.vault.grants import GrantStore
 from strongroom.vault.keystore import Keystore
 from strongroom.vault.naming import names_of, slot_spec
-from strongroom.vault.numbers import Numbers, Taken
+from strongroom.vault.numbers import Numbers
 from strongroom.vault.opener import Opener
 from strongroom.vault.placed import Placed
 from strongroom.vault.recent import RecentChanges, Recognised
@@ -169,7 +166,7 @@ class Vault:
             placed: list[Placed] = []
             for place, (ref, sighting) in enumerate(zip(refs, sightings, strict=True)):
                 if waiting and place in waiting:
-                    self._seat(batch, seller, waiting.pop(place), rows, fresh)
+                    self.canaries.seat(batch, seller, waiting.pop(place), rows, fresh)
                 row = rows.get(ref)
                 if row is None:
                     row, names = batch.create(next(fresh), ref, sighting)
@@ -210,7 +207,7 @@ class Vault:
             guests = self.canaries.invent(tx, seller, count, now)
             rows = store.by_subject(tx, seller, [guest.ref for guest in guests])
             made = [
-                self._seat(batch, seller, guest, rows, fresh)
+                self.canaries.seat(batch, seller, guest, rows, fresh)
                 for guest in guests
                 if guest.ref not in rows
             ]
@@ -499,24 +496,6 @@ class Vault:
 
     # -- private ---------------------------------------------------------------------------------------------------
 
-    def _seat(
-        self,
-        batch: Batch,
-        seller: SellerId,
-        guest: Guest,
-        rows: dict[bytes, Row],
-        fresh: Taken,
-    ) -> Row:
-        """Write a canary as any order is written."""
-        row = rows.get(guest.ref)
-        if row is None:
-            row, _names = batch.create(next(fresh), guest.ref, guest.sighting)
-            rows[guest.ref] = row
-        else:
-            batch.merge(row, guest.sighting)
-        self.canaries.settle(seller, guest, row)
-        return row
-
     def _box(self, seller: SellerId) -> RecordBox:
         box = self._boxes.get(seller)
         if box is None:
@@ -576,12 +555,7 @@ class Vault:
         if kind == "order":
             ref = self._ref(seller, "order", normal)
             return list(store.by_subject(tx, seller, [ref]).values())
-        tags: list[tuple[PeriodId, int]] = []
-        for listed in self._keystore.periods(seller=seller, live=True):
-            period = self._keystore.find_period(listed.id)
-            if period is not None:
-                tags.append((period.id, tag(period.search, kind, normal)))
-        numbers = store.tagged(tx, tags, most)
+        numbers = store.tagged(tx, self._keystore.search_tags(seller, kind, normal), most)
         return [
             row
             for row in store.by_numbers(tx, numbers)

@@ -8,7 +8,7 @@ from strongroom.alarms.kinds import AlarmKind, Response, Severity, Signal
 from strongroom.alarms.rules.cases import Case
 from strongroom.alarms.rules.parameters import Parameters
 from strongroom.alarms.seen import Seen
-from strongroom.audit.entry import EventType
+from strongroom.audit.event_types import EventType
 
 
 class ArchiveAtRisk:

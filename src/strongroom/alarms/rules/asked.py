@@ -11,7 +11,8 @@ from strongroom.alarms.kinds import AlarmKind, Response, Severity, Signal
 from strongroom.alarms.rules.cases import Case
 from strongroom.alarms.rules.parameters import Parameters
 from strongroom.alarms.seen import Seen
-from strongroom.audit.entry import EventType, Outcome
+from strongroom.audit.entry import Outcome
+from strongroom.audit.event_types import EventType
 
 _OVER: Final = "over"
 

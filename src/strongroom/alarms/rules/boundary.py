@@ -11,7 +11,8 @@ from strongroom.alarms.rules.known import Known, Tally, at_second, seconds
 from strongroom.alarms.rules.opened import OPENED, opened
 from strongroom.alarms.rules.parameters import Parameters
 from strongroom.alarms.seen import Seen
-from strongroom.audit.entry import EventType, Field, Outcome, Reason
+from strongroom.audit.entry import Field, Outcome, Reason
+from strongroom.audit.event_types import EventType
 from strongroom.terms import PrincipalId
 
 _DELIVERIES: Final = frozenset({EventType.API_REQUEST_ANSWERED, EventType.EGRESS_DELIVERED})

@@ -17,7 +17,8 @@ from strongroom.alarms.rules.known import Known, seconds
 from strongroom.alarms.rules.opened import OPENED, opened
 from strongroom.alarms.rules.parameters import Parameters
 from strongroom.alarms.seen import Seen
-from strongroom.audit.entry import EventType, Reason
+from strongroom.audit.entry import Reason
+from strongroom.audit.event_types import EventType
 
 
 @dataclass(slots=True)

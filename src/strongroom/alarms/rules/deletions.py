@@ -10,7 +10,8 @@ from strongroom.alarms.rules.cases import Case
 from strongroom.alarms.rules.known import at_second
 from strongroom.alarms.rules.parameters import Parameters
 from strongroom.alarms.seen import Seen
-from strongroom.audit.entry import EventType, Outcome
+from strongroom.audit.entry import Outcome
+from strongroom.audit.event_types import EventType
 from strongroom.policy.deletion import clocks
 
 _LAST_STEP: Final = "files"

@@ -9,7 +9,8 @@ from strongroom.alarms.rules.cases import Case
 from strongroom.alarms.rules.known import seconds
 from strongroom.alarms.rules.parameters import Parameters
 from strongroom.alarms.seen import Seen
-from strongroom.audit.entry import EventType, Outcome
+from strongroom.audit.entry import Outcome
+from strongroom.audit.event_types import EventType
 
 _SWEEP = "task.sweep"
 

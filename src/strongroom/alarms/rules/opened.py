@@ -3,7 +3,8 @@
 from typing import Final
 
 from strongroom.alarms.seen import Seen
-from strongroom.audit.entry import EventType, Outcome
+from strongroom.audit.entry import Outcome
+from strongroom.audit.event_types import EventType
 
 OPENED: Final = frozenset({EventType.RECORD_REVEALED, EventType.RECORD_SEARCHED})
 

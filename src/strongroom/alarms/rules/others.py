@@ -9,7 +9,8 @@ from strongroom.alarms.rules.cases import Case
 from strongroom.alarms.rules.known import Known
 from strongroom.alarms.rules.parameters import Parameters
 from strongroom.alarms.seen import Seen
-from strongroom.audit.entry import EventType, Outcome, Reason
+from strongroom.audit.entry import Outcome, Reason
+from strongroom.audit.event_types import EventType
 
 _MOST: Final = 256
 _EVIDENCE: Final = 20

@@ -11,7 +11,7 @@ from strongroom.alarms.rules.hourly import HOUR, Rate
 from strongroom.alarms.rules.known import Known, seconds
 from strongroom.alarms.rules.parameters import Parameters
 from strongroom.alarms.seen import Seen
-from strongroom.audit.entry import EventType
+from strongroom.audit.event_types import EventType
 
 
 class RequestRate:

@@ -13,7 +13,8 @@ from strongroom.alarms.rules.cases import Case
 from strongroom.alarms.rules.known import Known, Tally, seconds
 from strongroom.alarms.rules.parameters import Parameters
 from strongroom.alarms.seen import Seen
-from strongroom.audit.entry import EventType, ObjKind, Outcome, Reason
+from strongroom.audit.entry import ObjKind, Outcome, Reason
+from strongroom.audit.event_types import EventType
 from strongroom.terms import PrincipalId
 
 _SENSITIVE: Final = frozenset(

@@ -19,7 +19,7 @@ from strongroom.alarms.rules.known import Known, at_second, seconds
 from strongroom.alarms.rules.opened import OPENED, opened
 from strongroom.alarms.rules.parameters import Parameters
 from strongroom.alarms.seen import Seen
-from strongroom.audit.entry import EventType
+from strongroom.audit.event_types import EventType
 from strongroom.terms import PrincipalId
 
 

@@ -17,7 +17,8 @@ from datetime import datetime
 from typing import Any, Final
 
 from strongroom import web
-from strongroom.audit.entry import Event, EventType, Outcome, Reason
+from strongroom.audit.entry import Event, Outcome, Reason
+from strongroom.audit.event_types import EventType
 from strongroom.audit.log import AuditLog
 from strongroom.crypto.token import find_tokens
 from strongroom.errors import Malformed, StrongroomError, Tampered, Unavailable
