@@ -50,7 +50,7 @@ from strongroom.crypto.root import RootProvider
 from strongroom.db import migrate
 from strongroom.db.engine import Database
 from strongroom.deletion.notices import Notices
-from strongroom.deletion.wiring import notices_of
+from strongroom.deletion.wiring import copies_of, held_by, notices_of
 from strongroom.errors import Denied, Misconfigured
 from strongroom.feeds.courier import Courier
 from strongroom.feeds.outbox import NoticeOutbox
@@ -371,6 +371,7 @@ def wire(
     )
     disclosures = Disclosures(database, audit)
     backups, copies = backing.wired(home, settings, keystore, database, audit, now)
+    vault.eraser.back_up_with(backing.back_up_with(backups, clock))
 
     def gateway() -> Gateway:
         return create_gateway(
@@ -498,6 +499,8 @@ def wire(
             one_person=settings.one_person,
             subject_key=keystore.secret("subjects", now),
             now=now,
+            copies=copies_of(database, vault, backups, copies),
+            held=held_by(vault),
         ),
         keystore.secret("api-tickets", now),
         sound=True,

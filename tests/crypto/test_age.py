@@ -93,7 +93,11 @@ def test_keys_are_read_from_the_files_that_age_keygen_writes(tmp_path: Path) -> 
     assert read_recipients(path).names == (RECIPIENT,)
 
 
-@pytest.mark.parametrize("text", ["", "# nothing\n", "age1nonsense\n", IDENTITY + "\n"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "# nothing\n", "age1nonsense\n", IDENTITY + "\n"],
+    ids=["empty", "comment", "nonsense", "identity"],
+)
 def test_what_is_no_recipient_is_refused_and_not_repeated(tmp_path: Path, text: str) -> None:
     path = tmp_path / "recipients"
     path.write_text(text)

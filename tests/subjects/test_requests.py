@@ -23,6 +23,7 @@ from tests.subjects.conftest import (
     Office,
     World,
 )
+from tests.support.archived import Cold
 from tests.vault.conftest import APP, CITY, LINE_1, NAME, PHONE, order
 
 from strongroom.crypto.age import Identities, new_identity
@@ -30,6 +31,7 @@ from strongroom.errors import Conflict, Denied, Gone, Malformed
 from strongroom.policy.laws import IdentityCheck, Outcome, RequestKind, law_named, laws
 from strongroom.policy.purposes import serves
 from strongroom.terms import Caller, Category, Purpose, RecordNumber, SellerId
+from strongroom.vault.holds import Scope
 from strongroom.vault.rights import Sought
 
 pytestmark = pytest.mark.clause("2.2")
@@ -220,7 +222,9 @@ def test_what_a_hold_keeps_is_not_erased_and_the_answer_says_partly(world: World
     world.grant()
     tokens = world.put(order(FIRST, MINE), order(SECOND, MINE))
     number, records = office.found(RequestKind.ERASE)
-    office.requests._held = lambda numbers: {records[0]} & set(numbers)
+    cold = Cold(world)
+    cold.set_recipients()
+    cold.hold(Scope(order=FIRST))
     assert office.requests.erase(CONSOLE, number, NOW) == (1, {records[0]})
     assert world.read(tokens[0]) == "Jürgen Groß"
     with pytest.raises(Conflict, match="not erased"):

@@ -13,7 +13,9 @@ from strongroom.policy.retention import Progress
 from strongroom.policy.sighting import Sighting
 from strongroom.terms import Action, Caller, SellerId
 from strongroom.vault import By, PeriodKind, Wanted, store
+from strongroom.vault.holds import Scope
 from strongroom.vault.store import RecordState
+from tests.support.archived import Cold
 from tests.vault.conftest import APP, CONSOLE, EMAIL, NAME, NOW, PHONE, REVIEWER, World, order
 
 pytestmark = pytest.mark.clause("1.7")
@@ -76,6 +78,27 @@ def state_of(world: World, id_: str, seller: SellerId = ACME) -> RecordState:
     with world.database.read() as tx:
         ref = world.vault._ref(seller, "order", id_)
         return RecordState(store.by_subject(tx, seller, [ref])[ref].state)
+
+
+@pytest.mark.clause("2.1")
+def test_what_a_law_keeps_is_not_erased_and_is_counted(erasing: World) -> None:
+    cold = Cold(erasing)
+    cold.set_recipients()
+    tokens = erasing.put(order(), order(OTHER, {NAME: "Other"}))
+    cold.hold(Scope(order=ORDER))
+
+    planned = erasing.vault.eraser.plan(CONSOLE, of_order(), final=True, now=NOW)
+    assert (planned.records, planned.held) == (0, 1)
+    done = erasing.vault.eraser.erase(CONSOLE, of_order(), final=True, now=NOW)
+    assert (done.records, done.held) == (0, 1)
+    whole = erasing.vault.eraser.erase_seller(CONSOLE, ACME, agreed=None, now=NOW)
+    assert (whole.records, whole.held) == (1, 1)
+
+    assert erasing.read(tokens[0]) is not None
+    with pytest.raises(Gone):
+        erasing.read(tokens[1])
+    assert erasing.vault.rights.held([1, 2, 3], NOW).keys() <= {1, 2, 3}
+    assert erasing.audit.verify().ok
 
 
 def test_an_erased_order_is_gone_and_its_neighbour_is_not(erasing: World) -> None:
@@ -291,11 +314,11 @@ def test_the_second_person_needs_the_grant_too_and_is_another(erasing: World) ->
     erasing.put(order())
     eraser = erasing.vault.eraser
     with pytest.raises(Denied):
-        eraser.erase_seller(CONSOLE, ACME, agreed=REVIEWER, now=NOW)
+        eraser.erase_seller(CONSOLE, ACME, agreed=None, now=NOW)
     with pytest.raises(Conflict):
         eraser.erase_seller(CONSOLE, ACME, agreed=CONSOLE, now=NOW)
     erasing.grant(REVIEWER, action=Action.ERASE)
-    assert eraser.erase_seller(CONSOLE, ACME, agreed=REVIEWER, now=NOW).records == 1
+    assert eraser.erase_seller(CONSOLE, ACME, agreed=None, now=NOW).records == 1
 
 
 @pytest.mark.parametrize("nth", [2, 3, 4])

@@ -1,16 +1,18 @@
 """Puts together what keeps a home's backups and the copies of its keystore [2.1, 2.4]."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from importlib.metadata import version as installed_version
 
 from strongroom.audit import AuditLog
-from strongroom.backups import Backups, Home, KeystoreCopies, Places, Plan
+from strongroom.backups import Backups, Home, KeystoreCopies, PlaceKind, Places, Plan
 from strongroom.backups.stream import Header, sealer
 from strongroom.crypto.root import root_file
 from strongroom.db import migrate
 from strongroom.db.engine import Database
 from strongroom.home.layout import Layout
 from strongroom.settings import Settings, without_secrets
+from strongroom.terms import SYSTEM
 from strongroom.vault import Keystore
 
 
@@ -73,3 +75,13 @@ def wired(
         root_file=root_of_file,
         seal=sealer(key, settings.home_id, "keystore"),
     )
+
+
+def back_up_with(backups: Backups, clock: Callable[[], datetime]) -> Callable[[], None]:
+    """Return what takes a backup before old keys go, in a home that has somebody to open one."""
+
+    def back_up() -> None:
+        if backups.places.of(PlaceKind.RECIPIENT):
+            backups.run(SYSTEM, clock(), lambda _done, _total: None)
+
+    return back_up

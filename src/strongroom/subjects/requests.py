@@ -51,14 +51,6 @@ _DONE: Final = (Outcome.GRANTED, Outcome.PARTLY)
 Erase = Callable[..., None]
 """`erase(caller, record, now=…, along=…)`: as `vault.rights.Rights.erase`."""
 
-Held = Callable[[Sequence[RecordNumber]], set[RecordNumber]]
-"""Returns those of the records that a legal hold keeps."""
-
-
-def none_held(_records: Sequence[RecordNumber]) -> set[RecordNumber]:
-    """Say that no legal hold keeps any of them."""
-    return set()
-
 
 @dataclass(frozen=True, slots=True)
 class Shown:
@@ -75,7 +67,7 @@ class Shown:
 class Requests:
     """The subject requests of one home. What a method changed is durable on return, with its event. Thread-safe."""
 
-    def __init__(  # noqa: PLR0913 - what it needs of other rooms
+    def __init__(
         self,
         database: Database,
         audit: AuditLog,
@@ -86,7 +78,6 @@ class Requests:
         administrators: Callable[[datetime], frozenset[PrincipalId]],
         most_days: int = 0,
         erase: Erase | None = None,
-        held: Held = none_held,
     ) -> None:
         self._database = database
         self._audit = audit
@@ -96,7 +87,6 @@ class Requests:
         self._ledger = Ledger(database, audit)
         self._most_days = most_days
         self._erase: Erase = erase or vault.rights.erase
-        self._held = held
 
     def __repr__(self) -> str:
         return "<subject requests>"
@@ -336,7 +326,7 @@ class Requests:
             caller, number, EventType.REQUEST_ERASED, now, kinds=(RequestKind.ERASE,)
         )
         waiting = [one.record for one in self._searched(number) if one.erased_at is None]
-        held = self._held(waiting)
+        held = set(self._vault.rights.held(waiting, now))
         others = given(self._database, self._audit, waiting)
         with self._database.write() as tx:
             keep(tx, number, others)

@@ -317,7 +317,7 @@ class Clearing:
                     self._bury(tx, batch, row, now)
                 # Known when it comes again, and then not stored.
                 row.state, row.names = RecordState.ERASED, []
-            batch.changes.write(tx)
+            batch.write(tx)
             for row in rows:
                 tx.execute(_emptied.insert().values(notice_id=notice, record_number=row.number))
             if rows:

@@ -32,6 +32,7 @@ from strongroom.vault import store
 from strongroom.vault.batch import Batch
 from strongroom.vault.box import RecordBox
 from strongroom.vault.grants import GrantStore
+from strongroom.vault.holds import Holds
 from strongroom.vault.keystore import Keystore
 from strongroom.vault.searching import normal_form, same
 from strongroom.vault.store import RecordState, Row
@@ -74,6 +75,8 @@ class Erased:
     records: int = 0
     already: int = 0
     """That were erased before, and found again by their order or number."""
+    held: int = 0
+    """That a hold of a law keeps: they stay until their day, and go into its archive then."""
     replaced_periods: int = 0
     neighbours: int = 0
 
@@ -89,7 +92,9 @@ class Eraser:
         box: Callable[[SellerId], RecordBox],
         subjects: Callable[[SellerId], SubjectKey],
         copy_lifetime: timedelta,
+        holds: Holds,
     ) -> None:
+        self._holds = holds
         self._database = database
         self._keystore = keystore
         self._audit = audit
@@ -116,8 +121,9 @@ class Eraser:
         """
         found = self._permitted(caller, wanted, None, now)
         report = Erased(already=sum(row.state == RecordState.ERASED for row in found))
-        doomed = [row for row in found if row.state != RecordState.ERASED]
-        report.records = len(doomed)
+        held = self._holds.among(found, self._box, now)
+        doomed = [r for r in found if r.state != RecordState.ERASED and r.number not in held]
+        report.records, report.held = len(doomed), len(held)
         if final:
             numbers = {row.number for row in doomed}
             periods = self._wrapping(doomed)
@@ -158,6 +164,7 @@ class Eraser:
         """
         found = self._permitted(caller, wanted, why, now)
         report = Erased(already=sum(row.state == RecordState.ERASED for row in found))
+        self._holds.refresh()
         for seller in dict.fromkeys(row.seller for row in found):
             numbers = [row.number for row in found if row.seller == seller]
             for start in range(0, len(numbers), _NAMED):
@@ -165,7 +172,9 @@ class Eraser:
                 with self._database.write(alone=True) as tx:
                     grant = self._decide(tx, caller, seller, now)
                     made = self._event(wanted.by, caller, seller, grant, why, req)
-                    report.records += self._erase(tx, seller, part, now, final=final, told=made)
+                    done = self._erase(tx, seller, part, now, final=final, told=made)
+                report.records += done.records
+                report.held += done.held
             if final:
                 self._replace(
                     report, seller, now, progress, None if without_backup else self._back_up
@@ -236,10 +245,17 @@ class Eraser:
     ) -> Erased:
         report = Erased()
         event = self._event(None, caller, seller, None, None, None)
+        self._holds.refresh()
+        after: RecordNumber | None = None
+        has_erased = False
         while True:
             with self._database.write(alone=True) as tx:
                 store.lock_seller(tx, seller)
-                numbers = store.unerased(tx, seller, None, _CHUNK)
+                numbers = store.unerased(tx, seller, after, _CHUNK)
+                if not numbers and has_erased:
+                    # Once more from the first: what a law keeps is passed by, and more may have come.
+                    after, has_erased, report.held = None, False, 0
+                    continue
                 if not numbers:
                     # With the last look, so that what comes in between is not forgotten.
                     for period in movable(self._keystore, seller):
@@ -257,9 +273,10 @@ class Eraser:
                     )
                     self._audit.append(tx, done, now=now)
                     break
-                report.records += self._erase(
-                    tx, seller, numbers, now, final=True, told=event, opened=False
-                )
+                part = self._erase(tx, seller, numbers, now, final=True, told=event, opened=False)
+            after, has_erased = numbers[-1], has_erased or part.records > 0
+            report.records += part.records
+            report.held += part.held
             if progress is not None:
                 progress(len(numbers))
         self._replace(report, seller, now, progress)
@@ -334,11 +351,15 @@ class Eraser:
         final: bool,
         told: Callable[[Sequence[RecordNumber]], Event],
         opened: bool = True,
-    ) -> int:
-        """Erase records in the caller's transaction; `opened` False: their tags go with all of their periods."""
+    ) -> Erased:
+        """Erase records in the caller's transaction, but for what a law keeps; return how many of each there were.
+
+        `opened` False: their tags go with all of their periods.
+        """
         store.lock_seller(tx, seller)
         batch = Batch(seller, self._box(seller), self._keystore, self._copy_lifetime, now)
-        rows = [row for row in store.by_numbers(tx, numbers) if row.state != RecordState.ERASED]
+        found = [row for row in store.by_numbers(tx, numbers) if row.state != RecordState.ERASED]
+        rows = [row for row in found if not self._is_held(row, now)]
         for row in rows:
             if opened:
                 try:
@@ -347,11 +368,21 @@ class Eraser:
                     if row.period is not None:
                         store.delete_tags_of(tx, row.period, row.number)
             batch.erase(row, final=final)
-        batch.changes.write(tx)
+        batch.write(tx)
         done = [row.number for row in rows]
         parts = [done[start : start + _NAMED] for start in range(0, len(done), _NAMED)]
         self._audit.append(tx, *(told(part) for part in parts), now=now)
-        return len(rows)
+        return Erased(len(rows), held=len(found) - len(rows))
+
+    def _is_held(self, row: Row, now: datetime) -> bool:
+        if row.state != RecordState.LIVE or row.blob is None or self._holds.keeps_nothing(now):
+            return False
+        box = self._box(row.seller)
+        try:
+            slots = box.open(row, box.dek(row))
+        except (Gone, Tampered):
+            return False
+        return self._holds.keeping()(row, slots, now)
 
     def _replace(
         self,

@@ -4,7 +4,7 @@ A hold keeps nothing readable and postpones no day: it says what is sealed into 
 (archive.py). Orders and buyers are named by keyed hashes; there is no free text.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Final
@@ -17,7 +17,7 @@ from strongroom.audit.log import AuditLog
 from strongroom.crypto.index import NORMALIZERS, subject_key, subject_ref
 from strongroom.db import schema
 from strongroom.db.engine import Database
-from strongroom.errors import Conflict, Denied, Malformed, NotFound, Tampered
+from strongroom.errors import Conflict, Denied, Gone, Malformed, NotFound, Tampered
 from strongroom.policy.catalogue.slots import FIXED
 from strongroom.policy.holds import (
     Candidate,
@@ -31,11 +31,19 @@ from strongroom.policy.holds import (
 )
 from strongroom.policy.limits import HOLD_REVIEW
 from strongroom.policy.retention import Progress
-from strongroom.terms import SYSTEM, Caller, Category, PrincipalKind, Scalar, SellerId
+from strongroom.terms import (
+    SYSTEM,
+    Caller,
+    Category,
+    PrincipalKind,
+    RecordNumber,
+    Scalar,
+    SellerId,
+)
 from strongroom.vault.agreed import Agreed, Agreement, Approval, ChangeKind
 from strongroom.vault.batch import Keeps
-from strongroom.vault.box import SUBJECT_ID
-from strongroom.vault.store import Row
+from strongroom.vault.box import SUBJECT_ID, RecordBox
+from strongroom.vault.store import RecordState, Row
 
 HOLD_KINDS: Final = frozenset({ChangeKind.PLACE, ChangeKind.EXTEND, ChangeKind.RELEASE})
 _NOBODY: Final = SellerId(0)
@@ -157,6 +165,41 @@ class Holds:
         if self._kept is None:
             self.refresh()
         return self._keeps
+
+    def keeps_nothing(self, now: datetime) -> bool:
+        """Say whether no hold is in effect, so that no record need be opened to ask `keeping`."""
+        if self._kept is None:
+            self.refresh()
+        known, _ = self._kept or (None, {})
+        return known is not None and not any(hold.in_effect(now) for hold in known)
+
+    def among(
+        self, rows: Iterable[Row], box: Callable[[SellerId], RecordBox], now: datetime
+    ) -> dict[RecordNumber, list[Hold]]:
+        """Return which of these records a law keeps, each with the holds that say so.
+
+        Raises:
+            Tampered: a hold is not what was agreed on, so nobody knows.
+
+        """
+        holds = self.in_effect(now)
+        if not holds:
+            return {}
+        countries, found = self.countries(), {}
+        for row in rows:
+            if row.state != RecordState.LIVE or row.blob is None:
+                continue
+            opener = box(row.seller)
+            try:
+                slots = opener.open(row, opener.dek(row))
+            except (Gone, Tampered):
+                # Nothing of it could be archived either.
+                continue
+            if row.facts.status is not Progress.CANCELLED:
+                mine = self.of(row, slots, holds, countries)
+                if mine:
+                    found[row.number] = mine
+        return found
 
     def refresh(self) -> None:
         """Read the holds again, for `keeping`."""

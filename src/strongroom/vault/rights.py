@@ -5,6 +5,7 @@ that one person bought for another, each gets what is about them: names, address
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
@@ -16,7 +17,6 @@ from strongroom.db.engine import Database, Transaction
 from strongroom.errors import Conflict, Denied, Gone, Malformed, NotFound, Tampered
 from strongroom.policy.catalogue.slots import FIXED, SlotSpec, number_of
 from strongroom.policy.grants import Allow, Decision, Deny, NotGranted
-from strongroom.policy.retention import DAY
 from strongroom.terms import (
     Action,
     Caller,
@@ -35,6 +35,7 @@ from strongroom.vault.corrections import corrected, with_marks
 from strongroom.vault.deciding import choose
 from strongroom.vault.events import reveal_event
 from strongroom.vault.grants import GrantStore
+from strongroom.vault.holds import Hold, Holds
 from strongroom.vault.keystore import Keystore
 from strongroom.vault.naming import names_of, slot_spec
 from strongroom.vault.opener import Opener
@@ -102,7 +103,9 @@ class Rights:
         opener: Opener,
         canaries: Canaries,
         copy_lifetime: timedelta,
+        holds: Holds,
     ) -> None:
+        self._holds = holds
         self._database = database
         self._keystore = keystore
         self._audit = audit
@@ -212,7 +215,7 @@ class Rights:
             refused = None if _about(spec) & people else Reason.NOT_AUTHORIZED
             if isinstance(decision, Allow) and refused is None:
                 batch.change(row, lambda old: _corrected(old, place, value))
-                batch.changes.write(tx)
+                batch.write(tx)
                 along(tx)
             event = Event(
                 EventType.RECORD_CORRECTED,
@@ -253,6 +256,14 @@ class Rights:
                 break
         return Allow(0) if decision is None else decision
 
+    def held(
+        self, numbers: Sequence[RecordNumber], now: datetime
+    ) -> dict[RecordNumber, list[Hold]]:
+        """Return which of these records a law keeps, each with the holds that say so. Raises: Tampered."""
+        with self._database.read() as tx:
+            rows = list(store.by_numbers(tx, numbers))
+        return self._holds.among(rows, self._box, now)
+
     def erase(self, caller: Caller, number: RecordNumber, *, now: datetime, along: Along) -> None:
         """Erase a record for good: it is not stored again; the next sweep replaces the keys that ever wrapped it.
 
@@ -285,12 +296,11 @@ class Rights:
 
     def _empty(self, tx: Transaction, row: Row, now: datetime) -> None:
         batch = self._batch(row.seller, now)
-        try:
-            batch.dispose(row, int(now.timestamp()) // DAY)
-        except (Gone, Tampered):
-            batch.bury(row)
-        row.state, row.names = RecordState.ERASED, []
-        batch.changes.write(tx)
+        # Of what does not open the tags end with the key that is replaced.
+        with suppress(Gone, Tampered):
+            batch.drop_tags(row)
+        batch.erase(row, final=True)
+        batch.write(tx)
 
     def _locked(self, tx: Transaction, number: RecordNumber) -> Row:
         store.lock_seller(tx, _row(tx, number).seller)

@@ -112,7 +112,9 @@ class Vault:
         self._recent = RecentChanges()
         self._recognised = Recognised(envelope.new_key())
         subjects = self._subject_key_of
-        self.eraser = Eraser(database, keystore, audit, self._box, subjects, copy_lifetime)
+        self.eraser = Eraser(
+            database, keystore, audit, self._box, subjects, copy_lifetime, self.archive.holds
+        )
         self.rewrapping = Rewrapping(database, keystore, audit, self._box, copy_lifetime)
         self.rights = Rights(
             database,
@@ -122,6 +124,7 @@ class Vault:
             opener=self._opener,
             canaries=self.canaries,
             copy_lifetime=copy_lifetime,
+            holds=self.archive.holds,
         )
 
     def __repr__(self) -> str:
