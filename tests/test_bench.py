@@ -33,6 +33,8 @@ ROWS = {
     "a report's rows with 12 personal columns sealed and tokenized, no search tags",
     "a report's rows with 12 personal columns sealed and tokenized, two search tags each",
     "a report's rows copied",
+    "destroy the key of a day with 1,000 records",
+    "remove the rows of a destroyed day",
     "memory that a report ten times as long adds at its peak",
 }
 

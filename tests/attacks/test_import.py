@@ -107,7 +107,7 @@ def test_killed_in_the_middle_it_goes_on_and_nothing_is_lost(home: Offline, tmp_
     system = open_system(home.path, environ={})
     try:
         for one in sales[:: len(sales) // 50]:
-            assert set(one.values) <= held(system, one.order_id)
+            assert set(one.values) - {one.gift} <= held(system, one.order_id)
             assert not any(value.encode() in data for value in one.values[:1] + one.values[3:5])
     finally:
         system.close()
@@ -148,7 +148,9 @@ def test_no_value_gives_way_to_a_token_that_opens_nothing(system: System, tmp_pa
     """A record has no room for nine hundred messages: those that do not fit stay where they are."""
     url = f"sqlite:///{tmp_path / 'shop.db'}"
     order = shops.order_id(5100)
-    sales = [sale(5100 + n, order_id=order, item_id=f"item{n}") for n in range(920)]
+    sales = [
+        sale(5100 + n, order_id=order, item_id=f"item{n}", state="Unshipped") for n in range(920)
+    ]
     with shop(url, *sales) as made:
         fields = {"gift": "item.gift_message"}
         importing, source = bring(system, mapping(tmp_path, table_of(url), fields=fields))
@@ -177,7 +179,7 @@ def test_a_trigger_that_changes_a_token_is_noticed_and_nothing_is_written(
             importing.run(vacuum=False)
         source.close()
         assert made.rows() == [one.row() for one in sales]
-    assert set(sales[1].values) <= held(system, sales[1].order_id)
+    assert set(sales[1].values) - {sales[1].gift} <= held(system, sales[1].order_id)
 
 
 @pytest.mark.parametrize(

@@ -190,9 +190,14 @@ def is_unit(ref: str) -> bool:
     return boot not in {"boot-0", "after"} and int(number) % 2 == 1
 
 
+def _calls(directory: Path) -> Path:
+    """Return where the tracer writes what it saw: beside, since a home takes no file that others may read."""
+    return directory.with_name(f"{directory.name}.calls")
+
+
 def was_injected(directory: Path) -> bool:
     """Tell whether a call under `under` has met its fault by now."""
-    calls = directory / "calls"
+    calls = _calls(directory)
     return calls.exists() and b"(INJECTED)" in calls.read_bytes()
 
 
@@ -214,7 +219,7 @@ def under(directory: Path, fault: str, call: str, when: str) -> list[str]:
         *(() if fault == "SIGKILL" else ("--seccomp-bpf",)),
         "-qq",
         "-o",
-        str(directory / "calls"),
+        str(_calls(directory)),
         *named,
         "-e",
         f"trace={call}",

@@ -314,11 +314,11 @@ def test_the_second_person_needs_the_grant_too_and_is_another(erasing: World) ->
     erasing.put(order())
     eraser = erasing.vault.eraser
     with pytest.raises(Denied):
-        eraser.erase_seller(CONSOLE, ACME, agreed=None, now=NOW)
+        eraser.erase_seller(CONSOLE, ACME, agreed=REVIEWER, now=NOW)
     with pytest.raises(Conflict):
         eraser.erase_seller(CONSOLE, ACME, agreed=CONSOLE, now=NOW)
     erasing.grant(REVIEWER, action=Action.ERASE)
-    assert eraser.erase_seller(CONSOLE, ACME, agreed=None, now=NOW).records == 1
+    assert eraser.erase_seller(CONSOLE, ACME, agreed=REVIEWER, now=NOW).records == 1
 
 
 @pytest.mark.parametrize("nth", [2, 3, 4])

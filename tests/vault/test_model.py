@@ -32,6 +32,7 @@ from strongroom.errors import Gone, NotFound
 from strongroom.policy.retention import DAY, Progress
 from strongroom.terms import Action, Environment, SellerId
 from strongroom.vault import By, Keystore, Vault, Wanted, store
+from strongroom.vault.archive import ArchivePlace
 from tests.support import tables
 from tests.vault.conftest import (
     APP,
@@ -265,6 +266,7 @@ def _over(world: World, path: Path) -> Iterator[Vault]:
             token_key=bytes(32),
             subject_key=world.keystore.secret("subject", NOW),
             copy_lifetime=COPY_LIFETIME,
+            archive=ArchivePlace(world.archive, one_person=True),
         )
     finally:
         data.close()
