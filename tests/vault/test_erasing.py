@@ -8,7 +8,8 @@ from datetime import timedelta
 
 import pytest
 
-from strongroom.errors import Conflict, Denied, Gone, Malformed, NotFound
+from strongroom.db import schema
+from strongroom.errors import Conflict, Denied, Gone, Malformed, NotFound, Tampered
 from strongroom.policy.retention import Progress
 from strongroom.policy.sighting import Sighting
 from strongroom.terms import Action, Caller, SellerId
@@ -342,3 +343,32 @@ def test_the_next_sweep_goes_on_with_a_selling_partner(
         assert tx.exec_driver_sql("SELECT count(*) FROM erasing").scalar() == 0
         assert tx.exec_driver_sql("SELECT count(*) FROM search_tag").scalar() == 0
     assert world.audit.verify().ok
+
+
+@pytest.mark.clause("1.3", "2.6")
+def test_an_erasure_that_was_written_into_the_database_is_not_done(erasing: World) -> None:
+    """Whoever may write rows must not end a selling partner's records in every backup."""
+    (token,) = erasing.put(order())
+    with erasing.database.write() as tx:
+        row = {"seller_id": ACME, "asked_by": CONSOLE.principal, "asked_at": NOW}
+        tx.execute(schema.erasing.insert().values(row))
+
+    with pytest.raises(Tampered, match="nobody asked for"):
+        erasing.vault.sweep(NOW)
+
+    assert erasing.read(token) is not None
+
+
+@pytest.mark.clause("1.3")
+def test_no_program_agrees_to_an_erasure_and_nobody_is_enough_alone(
+    make_world: Callable[[str], World],
+) -> None:
+    world = make_world("two")
+    world.one_person = False
+    world.reopen()
+    for person in (CONSOLE, APP):
+        world.grant(person, action=Action.ERASE)
+    world.put(order())
+    for agreed in (None, APP):
+        with pytest.raises(Denied, match="two people"):
+            world.vault.eraser.erase_seller(CONSOLE, ACME, agreed=agreed, now=NOW)

@@ -73,7 +73,8 @@ class Permits:
         refuse_programs(caller)
         with self._database.write() as tx:
             found = store.permit(tx, permit)
-            own = caller.principal in (found.asked_by, found.principal) and not self._one_person
+            parties = store.interested(tx, found)
+            own = caller.principal in parties and not self._one_person
             if own:
                 self._ledger.refused(
                     tx, caller, found.request, EventType.REQUEST_PERMITTED, now, Reason.SELF_REVIEW

@@ -191,6 +191,16 @@ def permits_of(tx: Transaction, number: int) -> list[Permit]:
     return [_permit(row) for row in tx.execute(query)]
 
 
+def interested(tx: Transaction, found: Permit) -> frozenset[int]:
+    """Return who asked for a permit and who would have it, and the people who answer for them."""
+    parties = {found.asked_by, found.principal}
+    table = schema.principal
+    owners = tx.execute(
+        sa.select(table.c.owner_id).where(table.c.id.in_(parties), table.c.owner_id.is_not(None))
+    ).scalars()
+    return frozenset(parties).union(owners)
+
+
 def permit(tx: Transaction, number: int) -> Permit:
     """Return one permit. Raises: NotFound."""
     row = tx.execute(sa.select(permits).where(permits.c.id == number)).first()

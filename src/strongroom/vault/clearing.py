@@ -308,7 +308,10 @@ class Clearing:
         with self._database.write(alone=True) as tx:
             store.lock_seller(tx, seller)
             batch = Batch(seller, self._box(seller), self._keystore, self._copy_lifetime, now)
-            rows = [r for r in store.by_numbers(tx, numbers) if r.state != RecordState.ERASED]
+            # Asked once more: a hold may have been agreed on since the plan.
+            held = self._held(numbers, now)
+            found = store.by_numbers(tx, numbers)
+            rows = [r for r in found if r.state != RecordState.ERASED and r.number not in held]
             self._needles.keep(tx, notice, rows)
             for row in rows:
                 try:
@@ -532,7 +535,9 @@ def _next(
     first, end = scope.purchased
     if first is not None or end is not None:
         query = query.join(schema.record_key, _k.record_number == _r.number)
-        query = query if first is None else query.where(_k.purchased_at >= first)
+        # Of what nobody knows when it was bought, nobody can say that it lies outside.
+        undated = _k.purchased_at == 0
+        query = query if first is None else query.where(undated | (_k.purchased_at >= first))
         query = query if end is None else query.where(_k.purchased_at < end)
     numbers = [RecordNumber(n) for (n,) in tx.execute(query.order_by(_r.number).limit(CHUNK))]
     if named is not None and not numbers:

@@ -121,4 +121,4 @@ class Dates:
 
 
 def _ends(period: PeriodRow) -> int:
-    return period.day * DAY if period.kind is PeriodKind.DAY else pending_ends(period.day)
+    return pending_ends(period.day) if period.kind is PeriodKind.PENDING else period.day * DAY

@@ -24,11 +24,12 @@ from strongroom.audit.log import AuditLog
 from strongroom.crypto.index import SubjectKey, subject_ref, tag
 from strongroom.db import schema
 from strongroom.db.engine import Database, Transaction
-from strongroom.errors import Conflict, Gone, Malformed, NotFound, Tampered, Unavailable
+from strongroom.errors import Conflict, Denied, Gone, Malformed, NotFound, Tampered, Unavailable
 from strongroom.policy.catalogue.slots import FIXED
 from strongroom.policy.grants import Allow, Deny, NotGranted, may_erase
-from strongroom.terms import SYSTEM, Caller, PeriodId, RecordNumber, SellerId
+from strongroom.terms import SYSTEM, Caller, PeriodId, PrincipalKind, RecordNumber, SellerId
 from strongroom.vault import store
+from strongroom.vault.agreed import proved
 from strongroom.vault.batch import Batch
 from strongroom.vault.box import RecordBox
 from strongroom.vault.grants import GrantStore
@@ -93,7 +94,10 @@ class Eraser:
         subjects: Callable[[SellerId], SubjectKey],
         copy_lifetime: timedelta,
         holds: Holds,
+        *,
+        one_person: bool,
     ) -> None:
+        self._one_person = one_person
         self._holds = holds
         self._database = database
         self._keystore = keystore
@@ -205,11 +209,16 @@ class Eraser:
         """Erase every record of a selling partner, and the keys that ever wrapped them; `agreed`: the second person.
 
         Raises:
-            Denied: one of them has no grant to erase there, or both are the same. Recorded.
+            Denied: one of them has no grant to erase there, is a program, or both are the same; or nobody agreed, in a
+                home of several people. Recorded.
             Unavailable: as `erase`.
 
         """
         people = [caller] if agreed is None else [caller, agreed]
+        alone = agreed is None and not self._one_person
+        if alone or any(person.kind is not PrincipalKind.PERSON for person in people):
+            self._audit.record(_not_two(caller, seller), now=now)
+            raise Denied("to erase a whole selling partner takes two people")
         self._refuse_ungranted(people, seller, now)
         with self._database.write() as tx:
             known = tx.execute(sa.select(_table).where(_table.c.seller_id == seller)).first()
@@ -238,7 +247,30 @@ class Eraser:
         with self._database.read() as tx:
             begun = [SellerId(id_) for (id_,) in tx.execute(sa.select(_table.c.seller_id))]
         for seller in begun:
+            if not self._was_asked(seller):
+                self._audit.record(_not_two(SYSTEM, seller), now=now)
+                raise Tampered(
+                    "an erasure stands in the database that nobody asked for",
+                    hint="strongroom audit verify; who may write to the database?",
+                )
             self._finish_seller(seller, SYSTEM, now, progress)
+
+    def _was_asked(self, seller: SellerId) -> bool:
+        """Say whether the signed log holds that this selling partner's erasure was asked for, by enough people."""
+        told = self._audit.of_types([EventType.ERASURE_STARTED, EventType.ERASURE_FINISHED])
+        said: dict[str, int] = {}
+        for entry in told:
+            if not entry.body or entry.body.get("obj", {}).get("ref") != str(seller):
+                continue
+            body = proved(self._audit, entry.seq)
+            if body["outcome"] != Outcome.SUCCESS.value:
+                continue
+            if body["type"] == EventType.ERASURE_FINISHED.value:
+                said.clear()
+            else:
+                said[body["op"]] = body["actor"]["id"]
+        enough = {"asked"} if self._one_person else {"asked", "agreed"}
+        return enough <= said.keys() and len(set(said.values())) == len(said)
 
     def _finish_seller(
         self, seller: SellerId, caller: Caller, now: datetime, progress: _Progress | None
@@ -359,7 +391,7 @@ class Eraser:
         store.lock_seller(tx, seller)
         batch = Batch(seller, self._box(seller), self._keystore, self._copy_lifetime, now)
         found = [row for row in store.by_numbers(tx, numbers) if row.state != RecordState.ERASED]
-        rows = [row for row in found if not self._is_held(row, now)]
+        rows = [r for r in found if not self._holds.keeps(r, self._box(seller), now)]
         for row in rows:
             if opened:
                 try:
@@ -373,16 +405,6 @@ class Eraser:
         parts = [done[start : start + _NAMED] for start in range(0, len(done), _NAMED)]
         self._audit.append(tx, *(told(part) for part in parts), now=now)
         return Erased(len(rows), held=len(found) - len(rows))
-
-    def _is_held(self, row: Row, now: datetime) -> bool:
-        if row.state != RecordState.LIVE or row.blob is None or self._holds.keeps_nothing(now):
-            return False
-        box = self._box(row.seller)
-        try:
-            slots = box.open(row, box.dek(row))
-        except (Gone, Tampered):
-            return False
-        return self._holds.keeping()(row, slots, now)
 
     def _replace(
         self,
@@ -497,3 +519,15 @@ def _number(value: str) -> RecordNumber:
     if not value.isascii() or not value.isdigit() or len(value) > 18:  # noqa: PLR2004 - 64 bits
         raise Malformed("a record's number has digits only")
     return RecordNumber(int(value))
+
+
+def _not_two(caller: Caller, seller: SellerId) -> Event:
+    return Event(
+        EventType.ERASURE_STARTED,
+        Outcome.DENIED,
+        caller,
+        reason=Reason.NOT_AUTHORIZED,
+        obj_kind=ObjKind.SELLER,
+        obj_ref=str(seller),
+        seller=seller,
+    )

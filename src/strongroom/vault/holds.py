@@ -173,6 +173,16 @@ class Holds:
         known, _ = self._kept or (None, {})
         return known is not None and not any(hold.in_effect(now) for hold in known)
 
+    def keeps(self, row: Row, box: RecordBox, now: datetime) -> bool:
+        """Say whether a law keeps a record; asks no database, as `keeping` does not."""
+        if row.state != RecordState.LIVE or row.blob is None or self.keeps_nothing(now):
+            return False
+        try:
+            slots = box.open(row, box.dek(row))
+        except (Gone, Tampered):
+            return False
+        return self.keeping()(row, slots, now)
+
     def among(
         self, rows: Iterable[Row], box: Callable[[SellerId], RecordBox], now: datetime
     ) -> dict[RecordNumber, list[Hold]]:

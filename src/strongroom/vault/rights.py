@@ -276,6 +276,8 @@ class Rights:
             row = self._locked(tx, number)
             decision = self.may_rectify(tx, caller, [row.seller], now)
             if isinstance(decision, Allow):
+                if self._holds.keeps(row, self._box(row.seller), now):
+                    raise Conflict(f"a law keeps record {number}", hint="strongroom hold list")
                 if row.state != RecordState.ERASED:
                     self._empty(tx, row, now)
                 along(tx)

@@ -113,7 +113,14 @@ class Vault:
         self._recognised = Recognised(envelope.new_key())
         subjects = self._subject_key_of
         self.eraser = Eraser(
-            database, keystore, audit, self._box, subjects, copy_lifetime, self.archive.holds
+            database,
+            keystore,
+            audit,
+            self._box,
+            subjects,
+            copy_lifetime,
+            self.archive.holds,
+            one_person=archive.one_person,
         )
         self.rewrapping = Rewrapping(database, keystore, audit, self._box, copy_lifetime)
         self.rights = Rights(
@@ -484,6 +491,8 @@ class Vault:
 
         Resumable at every step: what one run left, the next one finishes. `progress` hears of records done.
         """
+        # Another node may have changed them.
+        self.archive.holds.refresh()
         self.eraser.resume(now, progress)
         report = Sweeper(
             self._database,
