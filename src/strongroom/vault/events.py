@@ -243,3 +243,10 @@ def _parts(numbers: Sequence[RecordNumber]) -> list[Sequence[RecordNumber]]:
 
 def _stated(why: str | None) -> tuple[Change, ...]:
     return () if why is None else (Change(Field.REASON, after=why),)
+
+
+def rejected_event(caller: Caller, reason: Reason, purpose: Purpose, req: str | None) -> Event:
+    """Return what is recorded of a token that is none, or another's."""
+    return Event(
+        EventType.TOKEN_REJECTED, Outcome.DENIED, caller, reason=reason, purpose=purpose, req=req
+    )

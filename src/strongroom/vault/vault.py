@@ -42,6 +42,7 @@ from strongroom.vault.erasing import Eraser
 from strongroom.vault.events import (
     period_events,
     put_events,
+    rejected_event,
     reveal_event,
     reveal_events,
     search_events,
@@ -595,12 +596,5 @@ class Vault:
         self, caller: Caller, reason: Reason, purpose: Purpose, now: datetime, req: str | None
     ) -> None:
         with self._database.write() as tx:
-            event = Event(
-                EventType.TOKEN_REJECTED,
-                Outcome.DENIED,
-                caller,
-                reason=reason,
-                purpose=purpose,
-                req=req,
-            )
+            event = rejected_event(caller, reason, purpose, req)
             self._audit.append(tx, event, now=now)
