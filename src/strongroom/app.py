@@ -387,6 +387,8 @@ def wire(
             environment=environment,
         )
 
+    watch = ClockWatch(audit, steady, one_person=settings.one_person)
+    vault.withheld = lambda: watch.is_withheld
     if fresh:
         _ensure_certificates(home, settings, keystore, now)
         alarms.watch.begin(now)
@@ -419,7 +421,7 @@ def wire(
         vault,
         Dates(database, keystore, subject_key=subjects, copy_lifetime=copy_lifetime),
         # A time that was chosen is meant: what it makes due is destroyed.
-        ClockWatch(audit, steady, one_person=settings.one_person),
+        watch,
         known,
         Arrivals(
             database,

@@ -326,10 +326,22 @@ class _Serving:
 
     async def _backups(self) -> None:
         """Soon after the start and each hour, take a backup that is due, and send what a target lacks [2.1]."""
-        system, wait = self._system, _FIRST_BACKUP
+        wait = _FIRST_BACKUP
         while not await self._stopped_within(wait.total_seconds()):
             wait = _BACKUPS_EVERY
-            await self._do(logs.Task.BACKUPS, lambda: system.backups.follow(system.clock()))
+            await self._do(logs.Task.BACKUPS, self._follow_backups)
+
+    def _follow_backups(self) -> None:
+        """Take and send what is due, unless the clock that says so, and what is too old, cannot be believed."""
+        now = self._system.clock()
+        if not self._system.watch.look(now):
+            self._system.backups.follow(now)
+
+    def _expire_copies(self) -> None:
+        """Destroy the copies of the keystore whose time is over, by a clock that can be believed."""
+        now = self._system.clock()
+        if not self._system.watch.look(now):
+            self._system.copies.expire(now)
 
     def _sweep(self) -> None:
         """Destroy what is due, unless the clock that says so cannot be believed."""
@@ -388,9 +400,7 @@ class _Serving:
             await self._do(logs.Task.HEARTBEAT, self._heartbeat)
             await self._do(logs.Task.CLOCK, self._watch_clock)
             await self._do(logs.Task.GUARD, self._settle)
-            await self._do(
-                logs.Task.COPIES, lambda: self._system.copies.expire(self._system.clock())
-            )
+            await self._do(logs.Task.COPIES, self._expire_copies)
 
     def _heartbeat(self) -> None:
         now, strangers = self._system.clock(), self._system.strangers

@@ -129,6 +129,32 @@ def test_a_file_that_nobody_recorded_and_a_row_that_is_gone_are_found(away: Cold
     assert f"{file.stem}: its row is missing" in away.archive.verify()
 
 
+def test_a_whole_archive_that_a_restored_home_does_not_know_is_not_removed(away: Cold) -> None:
+    """Rows, log and keys of an older backup say nothing of it, and there is no other copy of what is in it."""
+    file = archived(away)
+    unknown = file.with_name("hold-7-period-4000-0a1b2c3d.age")
+    unknown.write_bytes(file.read_bytes())
+    said = json.loads(file.with_suffix(".json").read_text())
+    unknown.with_suffix(".json").write_text(json.dumps({**said, "archive": unknown.stem}))
+    begun = file.with_name("hold-7-period-4001-0a1b2c3d.draft")
+    begun.write_bytes(b"half of one")
+    twin = file.with_name(f"{file.stem[:-8]}00000000.age")
+    twin.write_bytes(file.read_bytes())
+    twin.with_suffix(".json").write_text(json.dumps({**said, "archive": twin.stem}))
+    odd = file.with_name("hold-7-period-4002-0a1b2c3d.age")
+    odd.write_bytes(b"?")
+    odd.with_suffix(".json").write_bytes(b"no manifest")
+
+    away.world.vault.sweep(DUE)
+
+    assert file.exists()
+    assert unknown.exists()
+    assert not begun.exists()
+    assert not twin.exists(), "a killed run's other copy of what is recorded would outlive its hold"
+    named = [fault.partition(":")[0] for fault in away.archive.verify()]
+    assert sorted(named) == sorted([odd.stem, unknown.stem])
+
+
 def test_one_person_alone_holds_nothing_and_chooses_no_recipients(away: Cold) -> None:
     holds = away.archive.holds
     change = place(away)

@@ -89,7 +89,9 @@ def _soft(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("_soft")
-def test_in_a_home_of_several_two_decide_where_backups_go_and_two_restore(tmp_path: Path) -> None:
+def test_in_a_home_of_several_two_decide_where_backups_go_and_two_restore(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     home = Offline.make(tmp_path / "made", one_person=False)
     proofs: dict[str, tuple[str, ...]] = {}
     for name in ("anna", "boris", "clara"):
@@ -131,5 +133,10 @@ def test_in_a_home_of_several_two_decide_where_backups_go_and_two_restore(tmp_pa
     for people in ((), proofs["anna"], (*proofs["anna"], *agreeing("anna"))):
         assert new.attempt(*wanted, *people)[2]["error"]["kind"] == "Denied", people
         assert new.attempt("audit", "verify")[2]["error"]["kind"] == "Misconfigured"
+    # The home was made for several: a variable of whoever restores it does not change that.
+    with monkeypatch.context() as patch:
+        patch.setenv("STRONGROOM_ONE_PERSON", "true")
+        assert new.attempt(*wanted)[2]["error"]["kind"] == "Misconfigured"
+        assert not (new.path / "strongroom.toml").exists()
     assert new.command(*wanted, *proofs["anna"], *agreeing("boris"))["epoch"] == 2
     assert new.command("audit", "verify")["ok"] is True

@@ -25,6 +25,7 @@ from strongroom.policy.retention import (
     learn,
     pending_ends,
     pending_window,
+    unconfirmed,
 )
 
 COPY = KEYSTORE_COPY_LIFETIME
@@ -206,3 +207,32 @@ def test_an_update_that_lies_in_the_future_is_not_believed(view: SightedFacts, n
 
     assert kept.updated_at == (view.updated_at if view.updated_at <= now + 300 else 0)
     assert kept._replace(updated_at=0) == view._replace(updated_at=0)
+
+
+@pytest.mark.clause("2.1")
+@pytest.mark.parametrize("word", [Progress.PENDING, Progress.UNSHIPPED, Progress.PARTIAL])
+def test_no_message_makes_open_again_what_was_handed_over(word: Progress) -> None:
+    """Sent each week it would keep an order for ever."""
+    facts = seen(Progress.SHIPPED)
+    due = disposal_day(facts, NOON, COPY)
+    for week in range(1, 21):
+        now = NOON + week * 7 * DAY
+        facts = learn(facts, unconfirmed(SightedFacts(word, updated_at=now)), now, reopens=False)
+        assert (facts.status, disposal_day(facts, now, COPY)) == (Progress.SHIPPED, due)
+
+
+@pytest.mark.clause("2.1")
+def test_a_message_makes_nothing_that_amazon_answers_look_old() -> None:
+    assert unconfirmed(SightedFacts(Progress.UNSHIPPED, updated_at=NOON)).updated_at == 0
+
+
+@pytest.mark.clause("2.1")
+def test_a_look_by_a_clock_that_was_ahead_postpones_nothing() -> None:
+    """Once the clock is right again, what it said of an instant still to come counts no more."""
+    first = seen(Progress.UNSHIPPED)
+    ahead = learn(first, SightedFacts(Progress.UNSHIPPED), NOON + 365 * DAY)
+    assert ahead.seen_open_at > NOON
+
+    assert disposal_day(ahead, NOON, COPY) == (NOON + 21 * DAY) // DAY - COPY // timedelta(days=1)
+    again = learn(ahead, SightedFacts(Progress.UNSHIPPED), NOON)
+    assert again == first

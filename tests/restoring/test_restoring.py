@@ -7,18 +7,19 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from tests.support.restored import NOW, Shop, readable
+from tests.support.restored import ADA, NOW, Shop, readable
 
 from strongroom.anchors import copies
 from strongroom.anchors.places import Directory
+from strongroom.app import System
 from strongroom.audit import Event, EventType, ObjKind, Outcome
 from strongroom.db import schema
 from strongroom.errors import Conflict, Tampered
 from strongroom.policy.retention import Progress
 from strongroom.restoring import inspect
 from strongroom.settings import load
-from strongroom.terms import SYSTEM, Environment
-from strongroom.vault import count_openable
+from strongroom.terms import SYSTEM, Action, Category, Environment, Purpose
+from strongroom.vault import By, Wanted, count_openable
 from strongroom.vault.store import RecordState
 
 pytestmark = pytest.mark.clause("2.1")
@@ -135,28 +136,64 @@ def test_the_old_homes_keystore_serves_as_well(shop: Shop) -> None:
         assert listed.path == str(shop.home / "keys.db")
 
 
-def test_an_erased_order_that_the_backup_never_knew_is_not_stored_when_it_comes_again(
-    shop: Shop,
+def erase(system: System, number: int, *, final: bool) -> None:
+    """Erase an order as somebody who may."""
+    (acme,) = system.sellers.all()
+    system.grants.add(
+        ADA,
+        principal=ADA.principal,
+        action=Action.ERASE,
+        purpose=Purpose.FULFILMENT,
+        categories=frozenset(Category),
+        sellers=None,
+        lifetime=DAY,
+        now=NOW,
+    )
+    wanted = Wanted(By.ORDER, f"902-{number:07d}-0000001", (acme.id,))
+    assert system.vault.eraser.erase(ADA, wanted, final=final, now=NOW).records == 1
+
+
+@pytest.mark.clause("1.7", "2.1")
+@pytest.mark.parametrize("of", ["home", "log"])
+@pytest.mark.parametrize("final", [False, True])
+def test_what_was_erased_since_is_not_stored_when_it_comes_again(
+    shop: Shop, final: bool, of: str
 ) -> None:
+    """Whether the backup knew it or not, and whether the lost home is there or only a copy of its log."""
+    log = shop.directory / "log"
+    log.mkdir()
     with shop.open(NOW) as system:
-        shop.put(system, NOW, 1, 1)
+        shop.put(system, NOW, 1, 3)
         path = system.backups.path_of(shop.backup(system, NOW))
-        (erased,) = shop.put(system, NOW, 7, 1)
+        shop.put(system, NOW, 7, 1)
+        for number in (1, 7):
+            erase(system, number, final=final)
+        copy = shop.copy_keys(system, NOW)
+        note = system.audit.checkpoint(NOW)
+        copies.copy(Directory(log), system.audit.prover, note, int(note.split("\n")[1]))
+    since = shop.home if of == "home" else log
+    shop.restore(NOW + HOUR, path, keys_copy=Path(copy.path), since=(since,))
+    with shop.open(NOW + HOUR, shop.directory / "restored") as system:
+        again = shop.put(system, NOW + HOUR, 1, 3)
+        assert readable(system, again, NOW + HOUR) == again[1:]
+        if of == "home":  # a log names numbers, and no order
+            assert readable(system, shop.put(system, NOW + HOUR, 7, 1), NOW + HOUR) == []
+
+
+@pytest.mark.clause("2.6")
+def test_a_row_of_the_lost_home_alone_bars_nothing_for_ever(shop: Shop) -> None:
+    """Whoever could write to it could have every order refused; the log, which is proved, says what was erased."""
+    with shop.open(NOW) as system:
+        (token,) = shop.put(system, NOW, 1, 1)
+        path = system.backups.path_of(shop.backup(system, NOW))
         copy = shop.copy_keys(system, NOW)
         with system.database.write() as tx:
-            tx.execute(
-                schema.record.update()
-                .where(
-                    schema.record.c.number
-                    == sa.select(sa.func.max(schema.record.c.number)).scalar_subquery()
-                )
-                .values(state=int(RecordState.ERASED), blob=None)
-            )
+            tx.execute(schema.record.update().values(state=int(RecordState.ERASED), blob=None))
     shop.restore(NOW + HOUR, path, keys_copy=Path(copy.path), since=(shop.home,))
     with shop.open(NOW + HOUR, shop.directory / "restored") as system:
-        (again,) = shop.put(system, NOW + HOUR, 7, 1)
-        assert readable(system, [again], NOW + HOUR) == []
-    assert again == erased
+        assert readable(system, [token], NOW + HOUR) == []
+        assert shop.put(system, NOW + HOUR, 1, 1) == [token]
+        assert readable(system, [token], NOW + HOUR) == [token]
 
 
 def test_a_copy_of_the_log_explains_what_the_lost_home_no_longer_can(shop: Shop) -> None:

@@ -345,6 +345,18 @@ def test_the_next_sweep_goes_on_with_a_selling_partner(
     assert world.audit.verify().ok
 
 
+@pytest.mark.clause("2.1")
+def test_an_erasure_may_be_made_final_later(erasing: World) -> None:
+    """Which keys open old copies of it nobody knows any more: all give way."""
+    erasing.put(order(), order(OTHER, {NAME: "Other"}))
+    live = [period.id for period in erasing.keystore.periods(live=True)]
+    assert erase(erasing, of_order()) == (1, 0, 0, 0)
+
+    assert erase(erasing, of_order(), final=True) == (0, 1, len(live), 1)
+
+    assert not {period.id for period in erasing.keystore.periods(live=True)} & set(live)
+
+
 @pytest.mark.clause("1.3", "2.6")
 def test_an_erasure_that_was_written_into_the_database_is_not_done(erasing: World) -> None:
     """Whoever may write rows must not end a selling partner's records in every backup."""

@@ -296,3 +296,20 @@ def _over_copy(world: World, copy: Path) -> Iterator[Callable[[], object]]:
 
 def _files(directory: Path) -> bytes:
     return b"".join(path.read_bytes() for path in directory.glob("*.db*"))
+
+
+@pytest.mark.clause("2.1")
+def test_a_look_by_a_clock_that_nobody_believes_destroys_nothing(world: World) -> None:
+    """Sweeps wait then, and an app that goes on pulling must not do their work; what is cancelled goes all the same."""
+    world.grant(days=90)
+    shipped = order("902-1000001-0000002", {NAME: "Shipped"}, status=Progress.SHIPPED)
+    kept, cancelled = world.put(shipped, order())
+    later = NOW + timedelta(days=80)
+    world.vault.withheld = lambda: True
+
+    world.put(order("902-1000001-0000002", {NAME: "Shipped"}, status=Progress.SHIPPED), now=later)
+    world.put(order(status=Progress.CANCELLED), now=later)
+
+    assert world.read(kept) == "Shipped"
+    with pytest.raises(Gone):
+        world.read(cancelled)

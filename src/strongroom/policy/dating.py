@@ -15,6 +15,7 @@ from strongroom.policy.retention import (
     DAY,
     DeliveryFacts,
     Progress,
+    believed,
     disposal_day,
     has_arrived,
     is_pending,
@@ -106,7 +107,7 @@ def is_packed(name: str) -> bool:
 
 def rule_of(facts: DeliveryFacts, now: int) -> Rule:
     """Return the rule that dates an order of which these facts are known."""
-    return RULES[_rule_id(facts, now)]
+    return RULES[_rule_id(believed(facts, now), now)]
 
 
 def explain(
@@ -114,6 +115,7 @@ def explain(
 ) -> Dating:
     """Return the date of an order and how it came about."""
     seconds = int(now.timestamp())
+    facts = believed(facts, seconds)
     rule = rule_of(facts, seconds)
     day = disposal_day(facts, seconds, copy_lifetime)
     due_at = None if day is None else day * DAY

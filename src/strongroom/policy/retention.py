@@ -71,11 +71,18 @@ class DeliveryFacts(NamedTuple):
 
 
 def learn(
-    known: DeliveryFacts, seen: SightedFacts, now: int, *, stale: bool = False
+    known: DeliveryFacts, seen: SightedFacts, now: int, *, stale: bool = False, reopens: bool = True
 ) -> DeliveryFacts:
-    """Return what is known after `seen`; `stale` says that Amazon updated the order after this view was made."""
+    """Return what is known after `seen`.
+
+    `stale` says that Amazon updated the order after this view was made; `reopens` that it is Amazon's answer to the
+    question: a document or a message does not make open again what was handed over.
+    """
+    known = believed(known, now)
     if seen.status is _FIRST_SEEN or seen.status is _LAST_SEEN:
         return _looked_at(known, seen, now)
+    if not reopens and known.status in HANDED_OVER and seen.status in _OPEN:
+        seen = seen._replace(status=Progress.UNKNOWN)
     # A date still to come is a promise or an error, and would postpone: it counts as now.
     purchased_at = (stale and known.purchased_at) or min(seen.purchased_at, now)
     purchased_at = purchased_at or known.purchased_at
@@ -99,6 +106,11 @@ def learn(
         max(known.seen_open_at, now - now % DAY) if open_now else known.seen_open_at,
         delivered_at,
     )
+
+
+def believed(facts: DeliveryFacts, now: int) -> DeliveryFacts:
+    """Return facts without a sighting at an instant still to come: a clock that was wrong would postpone as long."""
+    return facts if facts.seen_open_at <= now else facts._replace(seen_open_at=0)
 
 
 def has_arrived(facts: DeliveryFacts) -> bool:
@@ -130,9 +142,12 @@ def dated(seen: SightedFacts, *, fresh: bool) -> SightedFacts:
 
 
 def unconfirmed(seen: SightedFacts) -> SightedFacts:
-    """Return what a message tells that anybody may have put there: nothing is destroyed because it says "cancelled"."""
-    ends = seen.status is Progress.CANCELLED
-    return seen._replace(status=Progress.UNKNOWN) if ends else seen
+    """Return what a message tells that anybody may have put there.
+
+    Nothing is destroyed because it says "cancelled", and it makes nothing that Amazon answers look old.
+    """
+    status = Progress.UNKNOWN if seen.status is Progress.CANCELLED else seen.status
+    return seen._replace(status=status, updated_at=0)
 
 
 def believable(seen: SightedFacts, now: int) -> SightedFacts:
@@ -160,6 +175,7 @@ def disposal_day(facts: DeliveryFacts, now: int, copy_lifetime: timedelta) -> in
     such a copy must have lost it by the due instant too. An order nobody has seen undelivered for the length of a
     pending window gets its date from the last time somebody did.
     """
+    facts = believed(facts, now)
     if facts.status is Progress.CANCELLED:
         return now // DAY
     if has_arrived(facts):
@@ -174,6 +190,7 @@ def disposal_day(facts: DeliveryFacts, now: int, copy_lifetime: timedelta) -> in
 
 def is_pending(facts: DeliveryFacts, now: int) -> bool:
     """Say whether an order is under way, and was seen so lately enough."""
+    facts = believed(facts, now)
     return facts.status in _OPEN and now - facts.seen_open_at < _PENDING_SECONDS
 
 

@@ -43,12 +43,13 @@ from strongroom.errors import (
     Unavailable,
 )
 from strongroom.home import Layout, layout, locked, making, write_durably
+from strongroom.opening import refuse_other_mode
 from strongroom.request import instant
 from strongroom.restoring import since as since_
 from strongroom.restoring.asked import Asked, Restored
 from strongroom.restoring.since import Replay
 from strongroom.settings import Settings
-from strongroom.terms import SYSTEM, Caller, RecordNumber
+from strongroom.terms import SYSTEM, Caller
 from strongroom.vault import Keystore, replaying
 from strongroom.vault.store import RecordState
 
@@ -355,17 +356,20 @@ class _Work:
         return furthest, replay
 
     def _bury(self, database: Database, replay: Replay) -> int:
-        numbers = sorted(replay.records)
-        done = replaying.bury(database, numbers, RecordState.ERASED)
+        done = replaying.bury(database, sorted(replay.disposed), RecordState.GONE)
+        done += replaying.bury(database, sorted(replay.erased), RecordState.ERASED)
         for url in replay.vaults:
             lost = Database(url)
             try:
                 stones = replaying.tombstones(lost)
             finally:
                 lost.close()
-            for state in (RecordState.GONE, RecordState.ERASED):
-                found = [RecordNumber(stone.number) for stone in stones if stone.state is state]
-                done += replaying.bury(database, found, state)
+            # Its rows stand in no tree. They empty what they name; that it may never come again, the log says alone.
+            stones = [
+                stone if stone.number in replay.erased else stone._replace(state=RecordState.GONE)
+                for stone in stones
+            ]
+            done += replaying.bury(database, [one.number for one in stones], RecordState.GONE)
             replaying.add_tombstones(database, stones)
         return done
 
@@ -433,7 +437,14 @@ class _Work:
         return after.epoch
 
     def _people(self, system: System, now: datetime) -> list[Caller]:
-        """Return who restores: two who administer, in a home of more than one person. Raises: Denied."""
+        """Return who restores: two who administer, in a home of more than one person.
+
+        Raises:
+            Denied: they are not two, or may not.
+            Misconfigured: a variable says one person, and the home was made for more.
+
+        """
+        refuse_other_mode(system)
         if system.settings.one_person:
             return [SYSTEM]
         found = [

@@ -36,9 +36,13 @@ _ACCESS: Final = frozenset(
         EventType.AUTHORIZATION_REVOKED,
         EventType.CERTIFICATE_REVOKED,
         EventType.BACKUP_CHANGE_APPROVED,
+        EventType.ERASURE_STARTED,
+        EventType.RECORD_CORRECTED,
+        EventType.REQUEST_RESTRICTED,
+        EventType.REQUEST_PERMITTED,
     }
 )
-"""What took something from somebody: the backup does not know of it."""
+"""What took something from somebody, or was done for somebody, and nothing here does again: people have to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +63,8 @@ class Replay:
     """How far the entries reach."""
     roots: dict[int, bytes] = field(default_factory=dict)
     periods: set[PeriodId] = field(default_factory=set)
-    records: set[RecordNumber] = field(default_factory=set)
+    erased: set[RecordNumber] = field(default_factory=set)
+    disposed: set[RecordNumber] = field(default_factory=set)
     access: dict[str, int] = field(default_factory=dict)
     vaults: list[str] = field(default_factory=list, repr=False)
     """The lost home's own databases."""
@@ -73,9 +78,10 @@ class Replay:
         if kind == EventType.PERIOD_KEY_DESTROYED and named.get("kind") == ObjKind.PERIOD:
             self.periods.add(PeriodId(int(named["ref"])))
         elif kind in (EventType.RECORD_ERASED, EventType.RECORD_DISPOSED):
-            self.records.update(RecordNumber(number) for number in entry.get("records", ()))
+            records = self.erased if kind == EventType.RECORD_ERASED else self.disposed
+            records.update(RecordNumber(number) for number in entry.get("records", ()))
             if named.get("kind") == ObjKind.RECORD and named["ref"].isdecimal():
-                self.records.add(RecordNumber(int(named["ref"])))
+                records.add(RecordNumber(int(named["ref"])))
         elif kind in _ACCESS:
             self.access[kind] = self.access.get(kind, 0) + 1
 
@@ -160,7 +166,8 @@ def _read(
     replay.size = max(replay.size, tree.size)
     replay.roots |= roots
     replay.periods |= found.periods
-    replay.records |= found.records
+    replay.erased |= found.erased
+    replay.disposed |= found.disposed
     for kind, count in found.access.items():
         replay.access[kind] = max(replay.access.get(kind, 0), count)
 

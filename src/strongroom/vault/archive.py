@@ -169,7 +169,7 @@ class Archive:
         """Set aside what holds need of periods whose keys are about to be destroyed; return those that must wait.
 
         They wait, unreadable, only where holds can't be told or a record can't be set aside, and no longer than
-        `HOLD_GRACE` after their day; each time it is recorded.
+        `HOLD_GRACE` after that failed first; each time it is recorded.
         """
         if not periods:
             return frozenset()
@@ -189,7 +189,15 @@ class Archive:
     def _withhold(
         self, periods: Sequence[PeriodRow], reason: Reason, now: datetime
     ) -> frozenset[PeriodId]:
-        waits = [p for p in periods if now.timestamp() < p.day * DAY + HOLD_GRACE.total_seconds()]
+        if not periods:
+            return frozenset()
+        # Not from their day: a home may have been away for longer, and a late word makes days that are over.
+        since: dict[str, datetime] = {}
+        for entry in self._audit.of_types([EventType.ARCHIVE_FAILED]):
+            if entry.body and entry.body.get("op") == "set_aside":
+                said_at = datetime.fromisoformat(entry.body["t"])
+                since.setdefault(entry.body["obj"]["ref"], said_at)
+        waits = [p for p in periods if now < since.get(str(p.id), now) + HOLD_GRACE]
         for period in periods:
             op = "set_aside" if period in waits else "lost"
             self._audit.record(failed_event(op, reason, period), now=now)
@@ -315,21 +323,33 @@ class Archive:
         }
 
     def _remove_strays(self) -> None:
-        """Remove what a run that was killed had begun to write, and nobody recorded."""
+        """Remove what a run that was killed had begun to write, and another run finished or need not any more.
+
+        A whole archive that nobody here recorded stays, for a person to look at: the records of a home that was
+        restored do not know what was sealed since, and of that there is no other copy.
+        """
         try:
             found = self._directory.names()
         except Unavailable:
             return  # `unready` says so
         strays = found - {file.name for file in self.files()} - set(self._recorded())
-        live = {period.id for period in self._keystore.periods(live=True)}
+        made_at = {int(period.id): period.created_at for period in self._keystore.periods()}
+        live = {int(period.id) for period in self._keystore.periods(live=True)}
+        kept = {(file.hold, int(file.period)) for file in self.files()}
         for name in strays:
             place = cold.named(name)
+            if place is None:
+                continue
             # Of a live held key another node may be writing: the file that is recorded closes it.
-            if place is not None and (place[1] not in live or self._has_file(*place)):
+            is_over = place[1] not in live or place in kept
+            try:
+                sealed_at = self._directory.sealed_at(name)
+            except (Tampered, Malformed):
+                continue  # `archive verify` names it
+            # Numbers of held keys come again where a home was restored: a file from before such a key is another's.
+            is_twin = sealed_at is not None and place in kept and sealed_at >= made_at[place[1]]
+            if is_over and (sealed_at is None or is_twin):
                 self._directory.destroy(name)
-
-    def _has_file(self, hold: int, period: int) -> bool:
-        return any((file.hold, file.period) == (hold, period) for file in self.files())
 
     # -- archives --------------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Final, cast
 
 from strongroom.db.engine import Transaction
+from strongroom.errors import Gone, Tampered
 from strongroom.policy.catalogue.slots import (
     CORRECTED,
     FIRST_DYNAMIC,
@@ -40,7 +41,7 @@ from strongroom.vault.corrections import merge_around
 from strongroom.vault.keystore import Keystore, PeriodKey, PeriodKind
 from strongroom.vault.naming import SLOT_NAMES, with_names
 from strongroom.vault.recent import Overtaken, Recognised, View
-from strongroom.vault.store import Changes, RecordState, Row, Tag
+from strongroom.vault.store import Changes, RecordState, Row, Tag, delete_tags_of
 
 
 def _groups() -> dict[int, frozenset[int]]:
@@ -90,7 +91,10 @@ class Batch:
         now: datetime,
         recognised: Recognised | None = None,
         keeps: Keeps | None = None,
+        *,
+        withheld: bool = False,
     ) -> None:
+        self._withheld = withheld
         self.changes = Changes()
         self.touched: list[RecordNumber] = []
         self.trimmed: list[RecordNumber] = []
@@ -187,9 +191,18 @@ class Batch:
             row.state == RecordState.GONE and (from_document or stays_gone(sighting.facts))
         ):
             return self._renamed(row, names, changed=renamed)
-        facts = learn(row.facts, sighting.facts, self._seconds, stale=stale)
+        facts = learn(
+            row.facts, sighting.facts, self._seconds, stale=stale, reopens=not from_document
+        )
         day = self._day(facts, by_date=from_document or row.state == RecordState.LIVE)
         if day is not None and day * DAY <= self._seconds:
+            if (
+                row.state == RecordState.LIVE
+                and self._withheld
+                and facts.status is not Progress.CANCELLED
+            ):
+                # By a clock that nobody believes: the door refuses it, and nothing is destroyed by a look.
+                return self._renamed(row, names, changed=renamed)
             if row.state == RecordState.LIVE:
                 row.source_updated = max(row.source_updated, sighting.facts.updated_at)
                 self.dispose(row, day, facts)
@@ -220,20 +233,28 @@ class Batch:
         self._leave_period(row, day)
         self.bury(row)
 
-    def erase(self, row: Row, *, final: bool) -> None:
+    def erase(self, tx: Transaction, row: Row, *, final: bool, tags: bool = True) -> None:
         """Empty a record for good: it is never stored again. `final`: every key that ever wrapped it is to be replaced.
 
-        Tags of a record that does not open stay behind; the caller removes them.
+        `tags` False leaves its search tags to the end of those keys.
         """
+        if tags:
+            self._erase_tags(tx, row)
         if final:
             self._leave_period(row, self._seconds // DAY)
         self.bury(row)
         row.state, row.names = RecordState.ERASED, []
 
-    def drop_tags(self, row: Row) -> None:
-        """Remove a record's search tags. Raises: Gone, Tampered where it does not open."""
-        if row.blob is not None:
+    def _erase_tags(self, tx: Transaction, row: Row) -> None:
+        if row.blob is None:
+            return
+        try:
             self._drop_tags(row, self._box.open(row, self._box.dek(row)))
+        except (Gone, Tampered):
+            # It does not say what it is found by: by its number, then.
+            for period in (*row.past, row.period):
+                if period is not None:
+                    delete_tags_of(tx, period, row.number)
 
     def bury(self, row: Row) -> None:
         """Empty a record without opening it; tags that stay behind go with their period."""

@@ -28,7 +28,6 @@ from strongroom.errors import Gone, Malformed, Tampered
 from strongroom.policy.catalogue.slots import FIXED
 from strongroom.policy.deletion import HeldBy, Scope, Selectors
 from strongroom.policy.grants import Allow, Deny, NotGranted
-from strongroom.policy.retention import DAY
 from strongroom.terms import (
     Action,
     Caller,
@@ -304,7 +303,6 @@ class Clearing:
         caller: Caller,
         now: datetime,
     ) -> int:
-        today = int(now.timestamp()) // DAY
         with self._database.write(alone=True) as tx:
             store.lock_seller(tx, seller)
             batch = Batch(seller, self._box(seller), self._keystore, self._copy_lifetime, now)
@@ -314,12 +312,7 @@ class Clearing:
             rows = [r for r in found if r.state != RecordState.ERASED and r.number not in held]
             self._needles.keep(tx, notice, rows)
             for row in rows:
-                try:
-                    batch.dispose(row, today)
-                except (Gone, Tampered):
-                    self._bury(tx, batch, row, now)
-                # Known when it comes again, and then not stored.
-                row.state, row.names = RecordState.ERASED, []
+                batch.erase(tx, row, final=True)
             batch.write(tx)
             for row in rows:
                 tx.execute(_emptied.insert().values(notice_id=notice, record_number=row.number))
@@ -337,16 +330,6 @@ class Clearing:
                 )
                 self._audit.append(tx, event, now=now)
         return len(rows)
-
-    def _bury(self, tx: Transaction, batch: Batch, row: Row, now: datetime) -> None:
-        """Empty a record that does not open: its tags are found by its number."""
-        for period in {*row.past, *([] if row.period is None else [row.period])}:
-            if self._keystore.find_period(period) is not None:
-                store.ask_replacement(tx, period, int(now.timestamp()))
-            tags = schema.search_tag
-            mine = (tags.c.period_id == period, tags.c.record_number == row.number)
-            tx.execute(tags.delete().where(*mine))
-        batch.bury(row)
 
     # -- looking afterwards ------------------------------------------------------------------------------------------
 

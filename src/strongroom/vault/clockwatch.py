@@ -69,6 +69,11 @@ class ClockWatch:
             self._last = reading
             return self._is_withheld
 
+    @property
+    def is_withheld(self) -> bool:
+        """What the last look found: asked with every answer that is stored, so it reads no clock."""
+        return self._is_withheld
+
     def confirm(self, caller: Caller, now: datetime) -> bool:
         """Take down that a person says the clock is right; True once that is believed, and sweeps go on.
 

@@ -13,6 +13,7 @@ import secrets
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO, Final, Protocol, cast
 
@@ -20,6 +21,7 @@ import orjson
 
 from strongroom.crypto.age import Identities, Recipients
 from strongroom.errors import Malformed, Misconfigured, Tampered, Unavailable
+from strongroom.request import instant
 
 FORMAT: Final = "strongroom/archive/v1"
 _SEALED, _MANIFEST, _DRAFT = ".age", ".json", ".draft"
@@ -171,6 +173,17 @@ class Directory:
         if hashlib.sha256(content).hexdigest() != wanted_sha256:
             raise Tampered(f"the manifest of {name} is not what was recorded")
         return load(content, f"the manifest of {name}")
+
+    def sealed_at(self, name: str) -> datetime | None:
+        """Return when a whole archive was sealed, by the manifest beside it; None where a file or manifest is missing.
+
+        Raises:
+            Tampered: what lies there as manifest is none.
+
+        """
+        file = self._place(name, _SEALED)
+        manifest = beside(file) if file.exists() else None
+        return None if manifest is None else instant(manifest.sealed_at)
 
     def check(self, manifest: Manifest) -> None:
         """Read a whole file and hold it against its manifest. Raises: Tampered, Unavailable."""

@@ -180,11 +180,19 @@ class Eraser:
                 report.records += done.records
                 report.held += done.held
             if final:
+                if any(r.seller == seller and r.state == RecordState.ERASED for r in found):
+                    # Of what was erased before, and not finally, nobody knows any more which keys open old copies.
+                    self._replace_all(seller, now)
                 self._replace(
                     report, seller, now, progress, None if without_backup else self._back_up
                 )
         self._cut_wal()
         return report
+
+    def _replace_all(self, seller: SellerId, now: datetime) -> None:
+        with self._database.write() as tx:
+            for period in movable(self._keystore, seller):
+                store.ask_replacement(tx, period.id, int(now.timestamp()))
 
     # -- a whole selling partner -----------------------------------------------------------------------------------
 
@@ -393,13 +401,7 @@ class Eraser:
         found = [row for row in store.by_numbers(tx, numbers) if row.state != RecordState.ERASED]
         rows = [r for r in found if not self._holds.keeps(r, self._box(seller), now)]
         for row in rows:
-            if opened:
-                try:
-                    batch.drop_tags(row)
-                except (Gone, Tampered):
-                    if row.period is not None:
-                        store.delete_tags_of(tx, row.period, row.number)
-            batch.erase(row, final=final)
+            batch.erase(tx, row, final=final, tags=opened)
         batch.write(tx)
         done = [row.number for row in rows]
         parts = [done[start : start + _NAMED] for start in range(0, len(done), _NAMED)]

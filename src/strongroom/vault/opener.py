@@ -10,6 +10,7 @@ from datetime import datetime
 from strongroom.audit.log import AuditLog
 from strongroom.db.engine import Database
 from strongroom.errors import Gone, Tampered
+from strongroom.policy.grants import Decision, Deny, NotGranted
 from strongroom.policy.retention import DAY
 from strongroom.terms import Caller, Scalar, SellerId
 from strongroom.vault import large, store
@@ -34,6 +35,17 @@ class Opener:
         self._keystore = keystore
         self._audit = audit
         self._box = box
+
+    def enforce(
+        self, caller: Caller, decision: Decision, what: str, row: Row, now: datetime
+    ) -> None:
+        """Hold a caller to what was decided and recorded. Raises: NotGranted; Gone where the record's day has come."""
+        if isinstance(decision, Deny):
+            raise NotGranted(
+                f"{caller.name} may not read {what}: {decision.reason}", decision.reason
+            )
+        if self.is_gone(row, now):
+            raise Gone(f"{what}: its data was destroyed on its day")
 
     def is_gone(self, row: Row, now: datetime) -> bool:
         """Say whether a record's day has come, whether or not the sweep has been there yet [2.1].

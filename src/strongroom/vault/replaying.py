@@ -74,6 +74,9 @@ def bury_locked(
 def add_tombstones(database: Database, rows: Sequence[Tombstone]) -> int:
     """Add tombstones of records that the backup did not know, so that what was erased stays so."""
     added = 0
+    with database.read() as tx:
+        sellers = set(tx.execute(sa.select(schema.seller.c.id)).scalars())
+    rows = [row for row in rows if row.seller in sellers]
     for start in range(0, len(rows), _CHUNK):
         part = rows[start : start + _CHUNK]
         with database.write(alone=True) as tx:
@@ -98,20 +101,26 @@ def add_tombstones(database: Database, rows: Sequence[Tombstone]) -> int:
 
 
 def bury(database: Database, numbers: Sequence[RecordNumber], state: RecordState) -> int:
-    """Empty these records, as far as they are there and hold anything; return how many did."""
+    """Empty these records as far as they are there, and make tombstones of them; return how many there were.
+
+    What is gone by its day may be stored again when it is seen again; what was erased may not. So one whose key is
+    gone already becomes the tombstone of an erased one, too.
+    """
+    before = [RecordState.LIVE]
+    if state is RecordState.ERASED:
+        before.append(RecordState.GONE)
     done = 0
     for start in range(0, len(numbers), _CHUNK):
         part = numbers[start : start + _CHUNK]
         with database.write(alone=True) as tx:
             query = sa.select(_r.number).where(
-                _r.number.in_(part), _r.state == int(RecordState.LIVE)
+                _r.number.in_(part), _r.state.in_([int(one) for one in before])
             )
             there = [RecordNumber(number) for (number,) in tx.execute(query)]
             store.purge_records(tx, there)
-            if state is not RecordState.GONE and there:
-                tx.execute(
-                    schema.record.update().where(_r.number.in_(there)).values(state=int(state))
-                )
+            if state is RecordState.ERASED and there:
+                erased = {"state": int(state), "slot_names": ""}
+                tx.execute(schema.record.update().where(_r.number.in_(there)).values(erased))
             if there:
                 tags = schema.search_tag
                 tx.execute(tags.delete().where(tags.c.record_number.in_(there)))

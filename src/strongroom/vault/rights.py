@@ -5,7 +5,6 @@ that one person bought for another, each gets what is about them: names, address
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
@@ -14,7 +13,7 @@ from strongroom.audit.entry import Event, ObjKind, Outcome, Reason
 from strongroom.audit.event_types import EventType
 from strongroom.audit.log import AuditLog
 from strongroom.db.engine import Database, Transaction
-from strongroom.errors import Conflict, Denied, Gone, Malformed, NotFound, Tampered
+from strongroom.errors import Conflict, Denied, Gone, Malformed, NotFound
 from strongroom.policy.catalogue.slots import FIXED, SlotSpec, number_of
 from strongroom.policy.grants import Allow, Decision, Deny, NotGranted
 from strongroom.terms import (
@@ -298,10 +297,7 @@ class Rights:
 
     def _empty(self, tx: Transaction, row: Row, now: datetime) -> None:
         batch = self._batch(row.seller, now)
-        # Of what does not open the tags end with the key that is replaced.
-        with suppress(Gone, Tampered):
-            batch.drop_tags(row)
-        batch.erase(row, final=True)
+        batch.erase(tx, row, final=True)
         batch.write(tx)
 
     def _locked(self, tx: Transaction, number: RecordNumber) -> Row:

@@ -15,7 +15,7 @@ from strongroom.crypto import envelope
 from strongroom.crypto.index import SubjectKey, subject_key, subject_ref
 from strongroom.crypto.token import ForeignToken, ForgedToken, Mint
 from strongroom.db.engine import Database, Transaction
-from strongroom.errors import Gone, Malformed, NotFound
+from strongroom.errors import Malformed, NotFound
 from strongroom.policy.catalogue.slots import FIXED, OVERFLOW
 from strongroom.policy.grants import Allow, Decision, Deny, DenyReason, NotGranted, readable
 from strongroom.policy.purposes import may_serve
@@ -91,6 +91,8 @@ class Vault:
         self._environment = environment
         self._copy_lifetime = copy_lifetime
         self._subject_key = subject_key
+        self.withheld: Callable[[], bool] = bool
+        """Whether nothing may be destroyed by the clock alone now; the clock's watch says so, once there is one."""
         self.canaries = Canaries(database, audit, subject_key=subject_key)
         self.archive = Archive(
             database,
@@ -165,7 +167,16 @@ class Vault:
         drift = list(drift)
         recent, lives = self._recognised, self._copy_lifetime
         keeps = self.archive.holds.keeping()
-        batch = Batch(seller, self._box(seller), self._keystore, lives, now, recent, keeps)
+        batch = Batch(
+            seller,
+            self._box(seller),
+            self._keystore,
+            lives,
+            now,
+            recent,
+            keeps,
+            withheld=self.withheld(),
+        )
         overtaken = self._recent.overtaking(asked_at)
         refs = self._refs(seller, sightings)
         fresh = self._numbers.take(seller, len(sightings) + MOST_GUESTS)
@@ -272,7 +283,7 @@ class Vault:
             reason = (
                 Reason.FORGED_TOKEN if isinstance(exc, ForgedToken) else Reason.FOREIGN_ENVIRONMENT
             )
-            self._record_rejected(caller, reason, purpose, now, req)
+            self._audit.record(rejected_event(caller, reason, purpose, req), now=now)
             raise
         with self._database.write() as tx:
             row = store.by_number(tx, RecordNumber(parsed.number))
@@ -307,7 +318,7 @@ class Vault:
                 self._audit.append(tx, event, *touched, now=now)
         if row is None or spec is None or decision is None:
             raise NotFound(f"no value is known for token {parsed.token}")
-        self._enforce(caller, decision, f"token {parsed.token}", row, now)
+        self._opener.enforce(caller, decision, f"token {parsed.token}", row, now)
         slots = self._opener.open(caller, row, now)
         if not alone:
             large.refuse_long([slots.get(parsed.slot)], 0)
@@ -377,7 +388,7 @@ class Vault:
                     f"{caller.name} may not read this order: {decision.reason}", decision.reason
                 )
             raise NotFound("no such order is known for this seller")
-        self._enforce(caller, decision, "this order", row, now)
+        self._opener.enforce(caller, decision, "this order", row, now)
         slots = self._opener.open(caller, row, now, order)
         long = {
             number: value
@@ -533,16 +544,6 @@ class Vault:
             key = self._subject_keys[seller] = subject_key(self._subject_key, seller)
         return key
 
-    def _enforce(
-        self, caller: Caller, decision: Decision, what: str, row: Row, now: datetime
-    ) -> None:
-        if isinstance(decision, Deny):
-            raise NotGranted(
-                f"{caller.name} may not read {what}: {decision.reason}", decision.reason
-            )
-        if self._opener.is_gone(row, now):
-            raise Gone(f"{what}: its data was destroyed on its day")
-
     def _values(
         self, row: Row, slots: dict[int, Scalar], purpose: Purpose | None = None
     ) -> list[Revealed]:
@@ -591,10 +592,3 @@ class Vault:
         # Of what is no order, the kind stands before the id.
         known = isinstance(order, str) and ":" not in order
         return Found(row.number, row.seller, "live", str(order) if known else None, tokens)
-
-    def _record_rejected(
-        self, caller: Caller, reason: Reason, purpose: Purpose, now: datetime, req: str | None
-    ) -> None:
-        with self._database.write() as tx:
-            event = rejected_event(caller, reason, purpose, req)
-            self._audit.append(tx, event, now=now)

@@ -16,7 +16,7 @@ from tests.support.pieces import NOW, Passed, run
 
 from strongroom.errors import Malformed
 from strongroom.gateway.documents.document import Said
-from strongroom.policy.retention import Progress
+from strongroom.policy.retention import Progress, SightedFacts
 
 ORDER = "111-1111111-1111111"
 OTHER = "111-1111111-1111112"
@@ -134,7 +134,7 @@ def test_dates_and_states_feed_the_day_of_disposal():
     head = ("amazon-order-id", "purchase-date", "last-updated-date", "order-status", "cpf")
     row = (ORDER, "2026-03-01T00:00:00+00:00", "2026-03-02T00:00:00Z", "Shipped", "1")
     facts = run(tsv(head, row), ALL_ORDERS).sightings[0].facts
-    assert facts == (Progress.SHIPPED, 1_772_323_200, 0, 1_772_409_600, 0)
+    assert facts == SightedFacts(Progress.SHIPPED, 1_772_323_200, 0, 1_772_409_600)
 
 
 @pytest.mark.clause("2.1")
