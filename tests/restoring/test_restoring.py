@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -13,13 +13,16 @@ from strongroom.anchors import copies
 from strongroom.anchors.places import Directory
 from strongroom.app import System
 from strongroom.audit import Event, EventType, ObjKind, Outcome
+from strongroom.crypto.age import new_identity
 from strongroom.db import schema
 from strongroom.errors import Conflict, Tampered
+from strongroom.policy.holds import HoldReason
 from strongroom.policy.retention import Progress
 from strongroom.restoring import inspect
 from strongroom.settings import load
 from strongroom.terms import SYSTEM, Action, Category, Environment, Purpose
-from strongroom.vault import By, Wanted, count_openable
+from strongroom.vault import By, Wanted, count_openable, replaying
+from strongroom.vault.holds import Scope
 from strongroom.vault.store import RecordState
 
 pytestmark = pytest.mark.clause("2.1")
@@ -178,6 +181,38 @@ def test_what_was_erased_since_is_not_stored_when_it_comes_again(
         assert readable(system, again, NOW + HOUR) == again[1:]
         if of == "home":  # a log names numbers, and no order
             assert readable(system, shop.put(system, NOW + HOUR, 7, 1), NOW + HOUR) == []
+
+
+def test_what_a_law_requires_of_a_day_that_came_meanwhile_is_archived_and_then_gone(
+    shop: Shop,
+) -> None:
+    """The home was away on the day: the restore must not be what loses it."""
+    now = NOW + 31 * DAY
+    with shop.open(NOW) as system:
+        (token,) = shop.put(system, NOW, 1, 1, shipped=NOW)
+        archive = system.vault.archive
+        archive.set_recipients([new_identity()[1]], ADA, NOW)
+        archive.holds.place(
+            ADA,
+            NOW,
+            law="DE-USTG-14B",
+            reference="14b.1",
+            reason=HoldReason.TAX_RETENTION,
+            categories=(Category.NAME,),
+            scope=Scope(),
+            purchased=(date(2026, 1, 1), date(2026, 12, 31)),
+            until=date(2030, 12, 31),
+        )
+        path = system.backups.path_of(shop.backup(system, NOW))
+    shop.restore(now, path, keys_home=shop.home, since=(shop.home,))
+    restored = shop.directory / "restored"
+    assert len(list((restored / "archive").glob("*.age"))) == 1
+    with shop.open(now, restored) as system:
+        assert readable(system, [token], now) == []
+        openable = count_openable(system.database, system.keystore, Environment.TEST)
+        assert openable.opened == openable.sealed
+        assert replaying.due(system.keystore, int(now.timestamp())) == []
+        assert system.audit.verify().ok
 
 
 @pytest.mark.clause("2.6")

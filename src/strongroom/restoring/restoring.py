@@ -1,9 +1,10 @@
 """Makes a home out of a backup and its keystore, and lets nobody open it before all is destroyed that has to be [2.1].
 
-Keys first: what is due is destroyed in the keystore before a record is there to open. Then the data, all of it or none,
-verified to the last line; then what was destroyed since the backup is destroyed again; then the log goes on as a new
-epoch that says what is lost. `strongroom.toml` is written last: until then this is no home, and an interrupted restore
-begins anew. A log that others saw go further, with nothing left to say what it said, is refused, or two people agree.
+The data, all of it or none, verified to the last line; then what is due, and what was destroyed since the backup, is
+destroyed again; then the log goes on as a new epoch that says what is lost. Where a law may require something of what
+is due, the home's own sweep destroys it, which sets that aside. `strongroom.toml` is written last: until then this is
+no home, and an interrupted restore begins anew. A log that others saw go further, with nothing left to say what it said,
+is refused, or two people agree.
 """
 
 import base64
@@ -152,13 +153,13 @@ class _Work:
             home=home.root,
         )
         keystore = self._open_keys(root, settings)
-        due = replaying.due(keystore, int(now.timestamp()))
-        if due:
-            # Before there is a record that they could open.
-            keystore.destroy(due, now)
 
         self._step("vault")
         database, contents = self._load_vault(header, settings, keystore)
+        due = replaying.due(keystore, int(now.timestamp()))
+        sweeps = bool(due) and replaying.knows_holds(database)
+        if due and not sweeps:
+            keystore.destroy(due, now)
         verifier = _verifier(header, keystore, settings, now)
 
         self._step("since")
@@ -175,7 +176,8 @@ class _Work:
 
         self._step("log")
         self._close(database, keystore)
-        epoch = self._go_on(settings, root, header, sum(buried.values()) + replayed, document)
+        gone = sum(buried.values()) + replayed
+        epoch = self._go_on(settings, root, header, gone, document, sweeps=sweeps)
         return {
             "home": str(home.root),
             "backup": header.id,
@@ -387,8 +389,10 @@ class _Work:
         header: Header,
         buried: int,
         document: dict[str, Any],
+        *,
+        sweeps: bool,
     ) -> int:
-        """Begin the next epoch of the log with what is lost, and make this a home."""
+        """Begin the next epoch of the log with what is lost, and make this a home; `sweeps`: after a first sweep."""
         now = self._clock()
         home = self._home
         for directory in home.directories():
@@ -432,6 +436,11 @@ class _Work:
             after.begin_epoch(system.audit.epoch, events, now)
             self._list_copy(system, now)
             system.backups.forget_local(now)
+        if sweeps:
+            # What a law requires of days that have come is set aside by it, before their keys go.
+            with ExitStack() as resources:
+                again = wire(home, settings, root, self._clock, resources, fresh=False)
+                again.vault.sweep(now)
         write_durably(home.settings, settings_file.document(document).encode())
         home.restoring.unlink(missing_ok=True)
         return after.epoch

@@ -44,6 +44,12 @@ def due(keystore: Keystore, seconds: int) -> list[PeriodId]:
     ]
 
 
+def knows_holds(database: Database) -> bool:
+    """Say whether anybody ever asked for a hold: then what is due goes by a sweep, which sets aside what they need."""
+    with database.read() as tx:
+        return tx.execute(sa.select(schema.archive_change.c.id).limit(1)).first() is not None
+
+
 def bury_locked(
     database: Database, keystore: Keystore, told: Callable[[int], None]
 ) -> dict[PeriodId, int]:
