@@ -3,8 +3,8 @@
 The data, all of it or none, verified to the last line; then what is due, and what was destroyed since the backup, is
 destroyed again; then the log goes on as a new epoch that says what is lost. Where a law may require something of what
 is due, the home's own sweep destroys it, which sets that aside. `strongroom.toml` is written last: until then this is
-no home, and an interrupted restore begins anew. A log that others saw go further, with nothing left to say what it said,
-is refused, or two people agree.
+no home, and an interrupted restore begins anew. A log that others saw go further, with nothing left to say what it
+said, is refused, or two people agree.
 """
 
 import base64
@@ -342,7 +342,7 @@ class _Work:
         sizes = [size for size, _root in vouched]
         replay = since_.read(sources, database, header.log_size, verifier, sizes)
         furthest = max([header.log_size, *sizes])
-        later = _epochs(keystore, verifier.name)
+        later = since_.epochs_after(keystore, verifier.name)
         if (furthest > replay.size or later) and not asked.accept_gap:
             raise Tampered(
                 f"the log went on to {furthest} events and is explained up to {replay.size}: what was destroyed"
@@ -593,13 +593,3 @@ def _verifier(header: Header, keystore: Keystore, settings: Settings, now: datet
     if not header.origin.startswith(prefix):
         raise Tampered("the backup's log is not its home's")
     return Verifier(Signer(header.origin, keystore.secret("audit-signer", now)).vkey)
-
-
-def _epochs(keystore: Keystore, origin: str) -> list[str]:
-    """Return the epochs that the signer remembers and the backup does not have."""
-    prefix, _, number = origin.rpartition("/")
-    return [
-        known
-        for known in keystore.signed_origins()
-        if known.rpartition("/")[0] == prefix and int(known.rpartition("/")[2]) > int(number)
-    ]

@@ -22,6 +22,7 @@ from strongroom.db.engine import Database
 from strongroom.db.schema import audit_event, audit_head
 from strongroom.errors import Malformed, Misconfigured, StrongroomError, Tampered
 from strongroom.terms import PeriodId, RecordNumber
+from strongroom.vault import Keystore
 
 _ENTRIES: Final = "entries"
 _LENGTH_BYTES: Final = 2
@@ -116,6 +117,16 @@ def checkpoint_of(note: str, verifier: Verifier) -> Checkpoint:
     if found.origin != verifier.name:
         raise Tampered("the checkpoint is of another log")
     return found
+
+
+def epochs_after(keystore: Keystore, origin: str) -> list[str]:
+    """Return the epochs that the signer remembers and the backup does not have."""
+    prefix, _, number = origin.rpartition("/")
+    return [
+        known
+        for known in keystore.signed_origins()
+        if known.rpartition("/")[0] == prefix and int(known.rpartition("/")[2]) > int(number)
+    ]
 
 
 def read(
