@@ -9,7 +9,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -188,6 +189,16 @@ def is_unit(ref: str) -> bool:
     """Tell whether the writing process wrote this one as a row and its event."""
     boot, _thread, number = ref.split(".")
     return boot not in {"boot-0", "after"} and int(number) % 2 == 1
+
+
+@contextmanager
+def small_disk(directory: Path, size: str) -> Iterator[Path]:
+    """Mount a file system of a size for the block; root alone may."""
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", directory], check=True)
+    try:
+        yield directory
+    finally:
+        subprocess.run(["umount", "--lazy", directory], check=True)
 
 
 def _calls(directory: Path) -> Path:

@@ -18,9 +18,13 @@ from tests.support.opened import Opened, opened
 from tests.support.tokens import tokens_in
 
 from strongroom.errors import Gone, NotFound
+from strongroom.policy.catalogue.slots import FIRST_DYNAMIC
 from strongroom.policy.dating import is_packed
+from strongroom.policy.retention import HANDED_OVER
+from strongroom.policy.sighting import Sighting
 from strongroom.simulator import Order, SellerAccount, Simulator, SimulatorConfig
 from strongroom.terms import Scalar
+from strongroom.vault import store
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 TWO_YEARS_BACK = (NOW - timedelta(days=730)).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -161,6 +165,18 @@ def done_with(order: Order, slots: Iterable[str]) -> set[str]:
     return {slot for slot in slots if order.status == "Shipped" and is_packed(slot)}
 
 
+def packed_tokens(at: Opened, order_id: str) -> set[str]:
+    """Return the tokens of what goes into an order's parcel, which stand for nothing once it was handed over."""
+    vault = at.system.vault
+    with at.system.database.read() as tx:
+        (ref,) = vault._refs(at.seller, [Sighting("order", order_id)])
+        row = store.by_subject(tx, at.seller, [ref])[ref]
+    tokens = vault._tokens_of(row.number)
+    names = enumerate(row.names, FIRST_DYNAMIC)
+    handed_over = row.facts.status in HANDED_OVER
+    return {tokens.token(slot) for slot, name in names if handed_over and is_packed(name)}
+
+
 def _order_faults(shop: Shop, at: Opened, order: Order, tokens: set[str]) -> Iterator[str]:
     name = order.order_id
     try:
@@ -179,9 +195,9 @@ def _order_faults(shop: Shop, at: Opened, order: Order, tokens: set[str]) -> Ite
         return
     known = {one.token: one for one in revealed}
     history = shop.history[name] | set(shop.simulator.truth(name).values())
-    nothing = {token for token in tokens if token not in known}
-    if len(nothing) > len(done_with(order, shop.simulator.truth(name))):
-        yield from (f"{name}: token {token} stands for nothing" for token in sorted(nothing))
+    nothing = tokens - known.keys()
+    for token in nothing - packed_tokens(at, name):
+        yield f"{name}: token {token} stands for nothing"
     for token in tokens - nothing:
         slot, value = known[token].slot, known[token].value.unwrap()
         if value not in history and not slot.startswith(BESIDE_TRUTH):

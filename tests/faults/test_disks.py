@@ -7,12 +7,10 @@ import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from tests.faults.hurting import THREADS, Writing, lost, prepare, start, under
+from tests.faults.hurting import THREADS, Writing, lost, prepare, small_disk, start, under
 from tests.support.recording import STOPPED, Place, open_log
 from tests.support.tally import Tally
 
@@ -21,18 +19,6 @@ from strongroom.errors import StrongroomError
 pytestmark = pytest.mark.clause("2.6")
 
 AT_FIRST, ENLARGED = "3m", "64m"
-
-
-@contextmanager
-def small_disk(directory: Path) -> Iterator[Path]:
-    """Mount a file system of three megabytes for the block."""
-    subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={AT_FIRST}", "tmpfs", directory], check=True
-    )
-    try:
-        yield directory
-    finally:
-        subprocess.run(["umount", "--lazy", directory], check=True)
 
 
 def until(writing: Writing, word: str, number: int) -> None:
@@ -70,7 +56,7 @@ def test_a_full_disk_is_refused_and_written_to_again_once_there_is_room(
     tmp_path: Path, tally: Tally
 ) -> None:
     if os.geteuid() == 0:
-        with small_disk(tmp_path) as directory:
+        with small_disk(tmp_path, AT_FIRST) as directory:
             place, writing = fill_and_enlarge(directory)
             acknowledged = writing.acknowledged
             tally.add(acknowledged=len(acknowledged), lost=lost(place, acknowledged))
@@ -108,7 +94,7 @@ def test_a_disk_that_turns_read_only_ends_the_writing(tmp_path: Path, tally: Tal
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root mounts")
 def test_nothing_is_acknowledged_on_a_read_only_disk(tmp_path: Path, tally: Tally) -> None:
-    with small_disk(tmp_path) as directory:
+    with small_disk(tmp_path, AT_FIRST) as directory:
         place = Place.sqlite(directory)
         prepare(place)
         subprocess.run(["mount", "-o", "remount,ro", directory], check=True)
