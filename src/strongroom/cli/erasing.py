@@ -6,7 +6,15 @@ from typing import Annotated, Any
 
 import typer
 
-from strongroom.cli.session import AsOption, CredentialOption, Session, secret, verb
+from strongroom.cli.session import (
+    ApproverCredentialOption,
+    ApproverOption,
+    AsOption,
+    CredentialOption,
+    Session,
+    approver_secret,
+    verb,
+)
 from strongroom.errors import Malformed
 
 erase = typer.Typer(help="Erase what must not be kept until its day.", no_args_is_help=True)
@@ -150,18 +158,13 @@ def erase_seller(  # noqa: PLR0913 - its options
     dry_run: DryOption = False,
     yes: YesOption = False,
     reason: Why = None,
-    approver: Annotated[
-        str | None, typer.Option("--approver", metavar="NAME", help="Another who may erase.")
-    ] = None,
-    approver_file: Annotated[
-        Path | None,
-        typer.Option("--approver-credential-file", metavar="FILE", help="The approver's own."),
-    ] = None,
+    approver: ApproverOption = None,
+    approver_file: ApproverCredentialOption = None,
     as_name: AsOption = None,
     credential_file: CredentialOption = None,
 ) -> None:
     """Erase every record of a selling partner, in every backup too; takes a second person."""
-    shown = None if approver_file is None else secret(approver_file, "--approver-credential-file")
+    shown = approver_secret(approver_file)
     _run(
         session,
         "erase.seller",

@@ -1,12 +1,20 @@
 """How long the log is kept: `audit agreement`, `audit hold`, `audit prune`."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from strongroom.cli.approving import decisions
-from strongroom.cli.session import AsOption, CredentialOption, Session, secret, table, verb
+from strongroom.cli.session import (
+    ApproverCredentialOption,
+    ApproverOption,
+    AsOption,
+    CredentialOption,
+    Session,
+    approver_secret,
+    table,
+    verb,
+)
 
 agreement = typer.Typer(help="When the agreement with Amazon ends.", no_args_is_help=True)
 hold = typer.Typer(help="What of the log is kept whatever else ends.", no_args_is_help=True)
@@ -168,18 +176,13 @@ def epoch_begin(
     session: Session,
     *,
     reason: Why,
-    approver: Annotated[
-        str | None, typer.Option("--approver", metavar="NAME", help="Another who administers.")
-    ] = None,
-    approver_file: Annotated[
-        Path | None,
-        typer.Option("--approver-credential-file", metavar="FILE", help="The approver's own."),
-    ] = None,
+    approver: ApproverOption = None,
+    approver_file: ApproverCredentialOption = None,
     as_name: AsOption = None,
     credential_file: CredentialOption = None,
 ) -> None:
     """Continue a log that was set back, on a home that is refused; what is lost stays declared."""
-    shown = None if approver_file is None else secret(approver_file, "--approver-credential-file")
+    shown = approver_secret(approver_file)
     session.say(
         session.call(
             "epoch.begin",

@@ -11,7 +11,14 @@ from rich.progress import Progress as Bars
 
 from strongroom import logs
 from strongroom.app import clock_from, machine_clock
-from strongroom.cli.session import Session, lines, secret, verb
+from strongroom.cli.session import (
+    ApproverCredentialOption,
+    ApproverOption,
+    Session,
+    lines,
+    secret,
+    verb,
+)
 from strongroom.crypto.age import read_identities
 from strongroom.errors import Denied, Malformed
 from strongroom.request import instant
@@ -84,13 +91,8 @@ def register(root: typer.Typer) -> None:
         credential_file: Annotated[
             Path | None, typer.Option("--credential-file", metavar="FILE", help="Their own.")
         ] = None,
-        approver: Annotated[
-            str | None, typer.Option("--approver", metavar="NAME", help="Another who administers.")
-        ] = None,
-        approver_file: Annotated[
-            Path | None,
-            typer.Option("--approver-credential-file", metavar="FILE", help="The approver's own."),
-        ] = None,
+        approver: ApproverOption = None,
+        approver_file: ApproverCredentialOption = None,
     ) -> None:
         """Restore a backup into a new home; what was destroyed since is destroyed again before it opens."""
         if (keys is None) == (keys_home is None):

@@ -6,7 +6,17 @@ from typing import Annotated
 import typer
 
 from strongroom.cli.evidence import keys
-from strongroom.cli.session import AsOption, CredentialOption, Session, secret, table, verb
+from strongroom.cli.session import (
+    ApproverCredentialOption,
+    ApproverOption,
+    AsOption,
+    CredentialOption,
+    Session,
+    approver_secret,
+    secret,
+    table,
+    verb,
+)
 from strongroom.errors import Malformed
 
 _COLUMNS = ("state", "key", "age_days", "due_at", "custodian", "use")
@@ -105,20 +115,15 @@ def keys_compromise(  # noqa: PLR0913 - its options
     passphrase_file: PassphraseOption = None,
     dry_run: DryOption = False,
     yes: YesOption = False,
-    approver: Annotated[
-        str | None, typer.Option("--approver", metavar="NAME", help="Another who administers.")
-    ] = None,
-    approver_file: Annotated[
-        Path | None,
-        typer.Option("--approver-credential-file", metavar="FILE", help="The approver's own."),
-    ] = None,
+    approver: ApproverOption = None,
+    approver_file: ApproverCredentialOption = None,
     as_name: AsOption = None,
     credential_file: CredentialOption = None,
 ) -> None:
     """Declare a key compromised: alarm, freeze, and rotate all it could open, in order (docs/runbooks)."""
     if not (dry_run or yes):
         raise Malformed("it rotates keys and ends backups", hint="add --dry-run, or --yes")
-    shown = None if approver_file is None else secret(approver_file, "--approver-credential-file")
+    shown = approver_secret(approver_file)
     found = session.call(
         "keys.compromise",
         as_name=as_name,

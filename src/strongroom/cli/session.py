@@ -71,6 +71,13 @@ CredentialOption = Annotated[
         help="Its client secret, or the JSON that `app add --json` printed.",
     ),
 ]
+ApproverOption = Annotated[
+    str | None, typer.Option("--approver", metavar="NAME", help="The other person who agrees.")
+]
+ApproverCredentialOption = Annotated[
+    Path | None,
+    typer.Option("--approver-credential-file", metavar="FILE", help="The approver's own."),
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,6 +257,11 @@ def verb(
         return function
 
     return register
+
+
+def approver_secret(path: Path | None) -> str | None:
+    """Return what `--approver-credential-file` names; None where it names nothing."""
+    return None if path is None else secret(path, "--approver-credential-file")
 
 
 def secret(path: Path, option: str) -> str:
