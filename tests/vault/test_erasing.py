@@ -382,5 +382,5 @@ def test_no_program_agrees_to_an_erasure_and_nobody_is_enough_alone(
         world.grant(person, action=Action.ERASE)
     world.put(order())
     for agreed in (None, APP):
-        with pytest.raises(Denied, match="two people"):
+        with pytest.raises(Denied, match="second person"):
             world.vault.eraser.erase_seller(CONSOLE, ACME, agreed=agreed, now=NOW)

@@ -48,9 +48,6 @@ _STOPS: Final = (RequestKind.RESTRICT, RequestKind.OBJECT)
 _TELLS: Final = (RequestKind.RECTIFY, RequestKind.ERASE, RequestKind.RESTRICT)
 _DONE: Final = (Outcome.GRANTED, Outcome.PARTLY)
 
-Erase = Callable[..., None]
-"""`erase(caller, record, now=…, along=…)`: as `vault.rights.Rights.erase`."""
-
 
 @dataclass(frozen=True, slots=True)
 class Shown:
@@ -77,7 +74,6 @@ class Requests:
         *,
         administrators: Callable[[datetime], frozenset[PrincipalId]],
         most_days: int = 0,
-        erase: Erase | None = None,
     ) -> None:
         self._database = database
         self._audit = audit
@@ -86,7 +82,6 @@ class Requests:
         self._administrators = administrators
         self._ledger = Ledger(database, audit)
         self._most_days = most_days
-        self._erase: Erase = erase or vault.rights.erase
 
     def __repr__(self) -> str:
         return "<subject requests>"
@@ -338,7 +333,7 @@ class Requests:
         doomed = [record for record in waiting if record not in held]
         for record in doomed:
             along = self._erased(caller, number, record, now)
-            self._erase(caller, record, now=now, along=along)
+            self._vault.rights.erase(caller, record, now=now, along=along)
         return len(doomed), held
 
     def stop(self, caller: Caller, number: int, now: datetime) -> int:

@@ -223,10 +223,14 @@ class Eraser:
 
         """
         people = [caller] if agreed is None else [caller, agreed]
-        alone = agreed is None and not self._one_person
-        if alone or any(person.kind is not PrincipalKind.PERSON for person in people):
+        programs = any(person.kind is not PrincipalKind.PERSON for person in people)
+        is_alone = len({person.principal for person in people}) < (1 if self._one_person else 2)
+        if programs or is_alone:
             self._audit.record(_not_two(caller, seller), now=now)
-            raise Denied("to erase a whole selling partner takes two people")
+            raise Denied(
+                "to erase a whole selling partner takes a second person who may erase",
+                hint="--approver NAME --approver-credential-file FILE",
+            )
         self._refuse_ungranted(people, seller, now)
         with self._database.write() as tx:
             known = tx.execute(sa.select(_table).where(_table.c.seller_id == seller)).first()
