@@ -44,6 +44,7 @@ from strongroom.audit import (
 )
 from strongroom.backups import Backups, KeystoreCopies
 from strongroom.compliance import AccessView, Keeping, LogReaders, Reviews, administrators
+from strongroom.compliance.compliance import Compliance
 from strongroom.compliance.joining import Joining
 from strongroom.crypto.cosignature import Cosigner
 from strongroom.crypto.root import RootProvider
@@ -149,6 +150,7 @@ class System:
     relay: Relay
     paper: Paper
     subjects: Subjects
+    compliance: Compliance
     gateway: Callable[[], Gateway]
     """Makes the gateway: one for each event loop."""
     sync: Sync
@@ -475,6 +477,7 @@ def wire(
             one_person=settings.one_person,
             most_days=settings.requests.most_days,
         ),
+        Compliance.wired(keystore.secret("compliance", now), environment),
         gateway,
         Sync(
             database=database,

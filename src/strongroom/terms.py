@@ -57,6 +57,8 @@ class Action(StrEnum):
     """Have records erased; reads none of them [1.7]."""
     RECTIFY = "rectify"
     """Correct, restrict or free what is kept of somebody who asked for that; shows none of it [2.2]."""
+    OVERSEE = "oversee"
+    """Keep the records of compliance: duties, incidents, notices, documents; shows no value [1.6, 3]."""
 
 
 class Category(StrEnum):

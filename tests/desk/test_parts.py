@@ -145,4 +145,4 @@ def test_every_name_of_a_room_has_its_words() -> None:
 def test_a_route_is_called_in_the_log_by_what_the_log_takes() -> None:
     route = Route("POST", "/sessions/{id}/end", lambda _exchange: None)  # type: ignore[arg-type,return-value]
     assert route.op == "POST:/sessions/id/end"
-    assert [route.open, route.old_password, route.administers] == [False, False, False]
+    assert [route.open, route.old_password, route.needs] == [False, False, frozenset()]

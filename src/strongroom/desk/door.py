@@ -34,7 +34,7 @@ from strongroom.desk.refusals import Refusals
 from strongroom.desk.rendering import Pages, Static
 from strongroom.desk.said import Said
 from strongroom.errors import Malformed, StrongroomError, Unauthenticated
-from strongroom.terms import Caller
+from strongroom.terms import Action, Caller
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -112,7 +112,7 @@ class Desk:
         routes: Iterable[Route],
         *,
         sessions: Sessions,
-        administers: Callable[[Caller, datetime], bool],
+        allowed: Callable[[Caller, datetime], frozenset[Action]],
         audit: AuditLog,
         clock: Callable[[], datetime],
         origin: Callable[[], str],
@@ -124,7 +124,7 @@ class Desk:
         self._witnessed = witnessed
         self._routes = _Table(routes)
         self._sessions = sessions
-        self._administers = administers
+        self._allowed = allowed
         self._audit = audit
         self._clock = clock
         self._origin = origin
@@ -243,7 +243,7 @@ class Desk:
     def _handled(self, exchange: Exchange, route: Route) -> Answer:
         """Return the page's answer; where it signed somebody on, the session that stood in the browser ends."""
         before = exchange.session
-        if before is not None and route.administers and route.method == "POST":
+        if before is not None and route.needs and route.method == "POST":
             with self._witnessed(route.op, before.caller, exchange.now):
                 answer = route.handler(exchange)
         else:
@@ -261,7 +261,7 @@ class Desk:
             return None
         if session.must_change_password and not route.old_password:
             return exchange.go("/password")
-        if route.administers and not exchange.administers:
+        if route.needs and not route.needs & exchange.may:
             raise Refused(403, Reason.NO_GRANT)
         if route.proved is not None and not session.proved_lately(exchange.now):
             if route.method == "POST":
@@ -279,7 +279,7 @@ class Desk:
             # The session's own room has recorded why.
             exchange.changed[Cookie.SESSION] = None
             return
-        exchange.administers = self._administers(exchange.session.caller, exchange.now)
+        exchange.may = self._allowed(exchange.session.caller, exchange.now)
 
     def _refuse_foreign_form(self, exchange: Exchange, route: Route) -> None:
         shown = exchange.form.text(TOKEN)

@@ -17,6 +17,7 @@ from strongroom.desk.cookies import Cookie
 from strongroom.desk.forms import NO_FORM, Form, FormTokens
 from strongroom.desk.said import Said
 from strongroom.errors import NotFound, StrongroomError, Throttled
+from strongroom.terms import Action
 from strongroom.web import status_of
 
 HTML: Final = "text/html; charset=utf-8"
@@ -58,8 +59,8 @@ class Exchange:
     parts: Mapping[str, str] = field(default_factory=dict)
     """What stood in the path where the route has a name in braces."""
     session: Session | None = None
-    administers: bool = False
-    """Whether the person may administer at the moment [1.3]."""
+    may: frozenset[Action] = frozenset()
+    """What the person holds a grant for at the moment, for all selling partners [1.3]."""
     changed: dict[Cookie, str | None] = field(default_factory=dict, repr=False)
     """Cookies that the answer sets, or takes away."""
 
@@ -154,6 +155,15 @@ def retry_after(exc: StrongroomError) -> tuple[tuple[bytes, bytes], ...]:
 
 Handler = Callable[[Exchange], Answer]
 
+ADMINISTERS: Final = frozenset({Action.ADMINISTER})
+"""For who runs the installation."""
+
+OVERSEES: Final = frozenset({Action.OVERSEE, Action.ADMINISTER})
+"""For who keeps the records of compliance; who runs the installation is one of them."""
+
+READS_LOG: Final = frozenset({Action.AUDIT})
+"""For who may read the log [2.6]."""
+
 
 @dataclass(frozen=True, slots=True)
 class Route:
@@ -168,8 +178,8 @@ class Route:
     """Anybody may ask. A person who is signed on is known all the same."""
     proved: str | None = None
     """Who did not prove lately who they are does so first, and comes back to this page of `prove.py`."""
-    administers: bool = False
-    """Only for who may administer [1.3]."""
+    needs: frozenset[Action] = frozenset()
+    """Only for who may do one of these [1.3]."""
     old_password: bool = False
     """Reached too by whoever has to change the password before anything else [1.4]."""
     query: frozenset[str] = frozenset()

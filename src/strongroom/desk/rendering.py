@@ -14,6 +14,7 @@ from markupsafe import Markup
 
 from strongroom.desk import words
 from strongroom.desk.exchange import Answer
+from strongroom.desk.navigation import sections_for
 from strongroom.desk.said import said_by
 from strongroom.policy.limits import SESSION_IDLE
 from strongroom.terms import Environment
@@ -64,7 +65,13 @@ class Static:
 class Pages:
     """The templates of the desk."""
 
-    def __init__(self, static: Static, environment: Environment, origin: Callable[[], str]) -> None:
+    def __init__(
+        self,
+        static: Static,
+        environment: Environment,
+        origin: Callable[[], str],
+        routed: frozenset[str] = frozenset(),
+    ) -> None:
         self._jinja = jinja2.Environment(
             loader=jinja2.FileSystemLoader(_HERE / "templates"),
             autoescape=True,
@@ -86,6 +93,7 @@ class Pages:
             "clauses": CLAUSES,
             "environment": environment.value,
             "origin": origin,
+            "sections": lambda may: sections_for(may, routed),
             "idle_seconds": int(SESSION_IDLE.total_seconds()),
         }
 

@@ -39,15 +39,16 @@ def create_desk(
     def origin() -> str:
         return rooms.signon.site.origin
 
+    routes = all_routes(rooms)
     return Desk(
-        all_routes(rooms),
+        routes,
         sessions=rooms.signon,
-        administers=lambda caller, now: _administers(rooms, caller, now),
+        allowed=lambda caller, now: _allowed(rooms, caller, now),
         audit=audit,
         clock=clock,
         origin=origin,
         tokens=FormTokens(key, environment),
-        pages=Pages(static, environment, origin),
+        pages=Pages(static, environment, origin, frozenset(route.path for route in routes)),
         static=static,
         witnessed=witnessed,
     )
@@ -70,13 +71,16 @@ def all_routes(rooms: Rooms) -> list[Route]:
     return [route for file in files for route in file.routes(rooms)]
 
 
-def _administers(rooms: Rooms, caller: Caller, now: datetime) -> bool:
-    """Tell whether a signed-on person holds an active grant to administer, and no lock holds them [1.2, 1.3].
+def _allowed(rooms: Rooms, caller: Caller, now: datetime) -> frozenset[Action]:
+    """Return what a signed-on person holds an active grant for; nothing while a lock holds them [1.2, 1.3].
 
-    Most locks leave a session alive that began before; what it may do to others ends with them.
+    Most locks leave a session alive that began before; what it may do to others ends with them. Pages are of all
+    selling partners at once, so a grant for some of them opens none; what a page shows of one asks for itself.
     """
-    holds_one = any(
-        row.grant.action is Action.ADMINISTER and row.state(now) == "active"
+    held = frozenset(
+        row.grant.action
         for row in rooms.grants.all(caller.principal)
+        if row.state(now) == "active"
+        and (row.grant.sellers is None or row.grant.action is Action.ADMINISTER)
     )
-    return holds_one and not rooms.guard.is_locked(caller.principal, now)
+    return frozenset() if held and rooms.guard.is_locked(caller.principal, now) else held

@@ -16,6 +16,8 @@ from strongroom.policy.grants import Grant
 from strongroom.terms import Action, Category, PrincipalId, Purpose, SellerId
 
 _ALL = "*"
+_OF_ALL = {Action.AUDIT: "the log is", Action.OVERSEE: "records of compliance are"}
+"""What is of all selling partners or of nobody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +64,10 @@ def check(wish: Wish, longest: timedelta) -> None:
         raise Malformed(f"a grant lives between 1 and {longest.days} days")
     if wish.budget is not None and wish.budget < 1:
         raise Malformed("a budget is a number of records a day")
-    if wish.action is Action.AUDIT and wish.sellers is not None:
-        raise Malformed("the log is of all selling partners", hint="give --all-sellers")
+    if wish.action in _OF_ALL and wish.sellers is not None:
+        raise Malformed(
+            f"{_OF_ALL[wish.action]} of all selling partners", hint="give --all-sellers"
+        )
     if wish.reason is not None:
         rules.check_reason(wish.reason)
 

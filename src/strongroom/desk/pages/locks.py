@@ -1,7 +1,7 @@
 """Locks of accounts and addresses: what they are about, and how another administrator ends them [1.2]."""
 
 from strongroom.accounts.guard import Disposition
-from strongroom.desk.exchange import Answer, Exchange, Route
+from strongroom.desk.exchange import ADMINISTERS, Answer, Exchange, Route
 from strongroom.desk.rooms import Rooms
 from strongroom.desk.said import Said
 from strongroom.desk.words import DISPOSITIONS, LOCK_REASONS, disposition
@@ -12,10 +12,10 @@ def routes(rooms: Rooms) -> list[Route]:
     """Return the list and what can be done with it; all of it is for who may administer."""
     pages = _LockPages(rooms)
     return [
-        Route("GET", "/locks", pages.show, administers=True),
-        Route("GET", "/locks/all", pages.show_all, administers=True),
-        Route("POST", "/locks/{id}/lift", pages.lift, administers=True, proved="locks"),
-        Route("POST", "/locks/{id}/dispose", pages.dispose, administers=True, proved="locks"),
+        Route("GET", "/locks", pages.show, needs=ADMINISTERS),
+        Route("GET", "/locks/all", pages.show_all, needs=ADMINISTERS),
+        Route("POST", "/locks/{id}/lift", pages.lift, needs=ADMINISTERS, proved="locks"),
+        Route("POST", "/locks/{id}/dispose", pages.dispose, needs=ADMINISTERS, proved="locks"),
     ]
 
 

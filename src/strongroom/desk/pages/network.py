@@ -1,6 +1,6 @@
 """From where listeners and principals may be reached, and the second person's word on each change [1.1]."""
 
-from strongroom.desk.exchange import Answer, Exchange, Route
+from strongroom.desk.exchange import ADMINISTERS, Answer, Exchange, Route
 from strongroom.desk.rooms import Rooms
 from strongroom.desk.said import Said
 from strongroom.errors import Conflict, Denied, Malformed, NotFound, StrongroomError
@@ -13,9 +13,9 @@ def routes(rooms: Rooms) -> list[Route]:
     """Return the lists and what changes them; all of it is for who may administer."""
     pages = _NetworkPages(rooms)
     return [
-        Route("GET", "/network", pages.show, administers=True),
+        Route("GET", "/network", pages.show, needs=ADMINISTERS),
         *(
-            Route("POST", path, handler, administers=True, proved="network")
+            Route("POST", path, handler, needs=ADMINISTERS, proved="network")
             for path, handler in (
                 ("/network", pages.ask),
                 ("/network/{id}/approve", pages.approve),

@@ -1,0 +1,105 @@
+"""Which pages the head of every page leads to, in which order, and who sees them there. Pure.
+
+A page that is for nobody but some is led to for those alone; its door asks again.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from strongroom.desk.exchange import ADMINISTERS, OVERSEES, READS_LOG
+from strongroom.terms import Action
+
+_ANYBODY: Final[frozenset[Action]] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One page."""
+
+    path: str
+    name: str
+    needs: frozenset[Action] = OVERSEES
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """Pages of one kind."""
+
+    name: str
+    entries: tuple[Entry, ...]
+
+
+SECTIONS: Final = (
+    Section(
+        "Overview",
+        (
+            Entry("/today", "Today", _ANYBODY),
+            Entry("/clauses", "Clauses"),
+            Entry("/cadence", "Cadence"),
+        ),
+    ),
+    Section(
+        "Cases",
+        (
+            Entry("/alarms", "Alarms"),
+            Entry("/incidents", "Incidents"),
+            Entry("/notices", "Notices"),
+            Entry("/requests", "Requests"),
+            Entry("/reviews", "Reviews"),
+        ),
+    ),
+    Section(
+        "Records",
+        (
+            Entry("/processing", "Processing"),
+            Entry("/documents", "Documents", _ANYBODY),
+            Entry("/scope", "Scope"),
+            Entry("/risks", "Risks"),
+            Entry("/laws", "Laws"),
+            Entry("/offices", "Roles"),
+        ),
+    ),
+    Section(
+        "Vault",
+        (
+            Entry("/retention", "Keys and retention"),
+            Entry("/principals", "Principals and grants"),
+            Entry("/destinations", "Destinations"),
+            Entry("/drift", "Drift"),
+            Entry("/log", "Log", READS_LOG),
+        ),
+    ),
+    Section(
+        "Installation",
+        (
+            Entry("/settings", "Settings", ADMINISTERS),
+            Entry("/network", "Network", ADMINISTERS),
+            Entry("/locks", "Locks", ADMINISTERS),
+        ),
+    ),
+    Section(
+        "You",
+        (
+            Entry("/profile", "Profile", _ANYBODY),
+            Entry("/sessions", "Sessions", _ANYBODY),
+            Entry("/password", "Password", _ANYBODY),
+            Entry("/factors", "Second factors", _ANYBODY),
+        ),
+    ),
+)
+
+
+def sections_for(may: frozenset[Action], routed: frozenset[str]) -> list[Section]:
+    """Return the sections that a person sees, of the pages that the desk has."""
+    seen = (
+        Section(
+            section.name,
+            tuple(
+                entry
+                for entry in section.entries
+                if entry.path in routed and (not entry.needs or entry.needs & may)
+            ),
+        )
+        for section in SECTIONS
+    )
+    return [section for section in seen if section.entries]
