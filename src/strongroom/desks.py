@@ -41,6 +41,7 @@ def desk_of(system: System, clock: Callable[[], datetime] | None = None) -> Desk
         grants=system.grants,
         sellers=system.sellers,
         identities=system.identities,
+        compliance=system.compliance,
         provider=_sign_on_provider(system),
     )
     return create_desk(

@@ -6,6 +6,7 @@ from strongroom.accounts import Accounts, Identities, Networks
 from strongroom.accounts.guard import Guard
 from strongroom.accounts.passwords import Passwords
 from strongroom.accounts.signon import SignOn
+from strongroom.compliance.compliance import Compliance
 from strongroom.compliance.joining import Joining
 from strongroom.desk.oidc import Provider
 from strongroom.vault import GrantStore, SellerStore
@@ -24,5 +25,6 @@ class Rooms:
     grants: GrantStore
     sellers: SellerStore
     identities: Identities
+    compliance: Compliance
     provider: Provider | None = None
     """Where people may sign on too, if one is set up."""
