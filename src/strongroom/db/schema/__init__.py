@@ -39,6 +39,7 @@ from strongroom.db.schema.deletion import (
 from strongroom.db.schema.destinations import disclosure
 from strongroom.db.schema.documents import report_document
 from strongroom.db.schema.erasing import erasing
+from strongroom.db.schema.evidence import evidence_custody, evidence_item, evidence_piece
 from strongroom.db.schema.feeds import (
     channel_state,
     delivery_target,
@@ -142,6 +143,9 @@ __all__ = [
     "disclosure",
     "drift",
     "erasing",
+    "evidence_custody",
+    "evidence_item",
+    "evidence_piece",
     "feed_state",
     "followed_log",
     "grant",
