@@ -477,7 +477,17 @@ def wire(
             one_person=settings.one_person,
             most_days=settings.requests.most_days,
         ),
-        Compliance.wired(keystore.secret("compliance", now), environment),
+        Compliance.wired(
+            keystore.secret("compliance", now),
+            environment,
+            database=database,
+            audit=audit,
+            accounts=accounts,
+            grants=grants,
+            guard=guard,
+            alarms=alarms,
+            anchors=anchors,
+        ),
         gateway,
         Sync(
             database=database,

@@ -22,7 +22,7 @@ FIRST: Final = "0" * 64
 """What stands before the first link."""
 
 _LONGEST_NAME: Final = 120
-_STRANGE: Final = re.compile(r'[\\/:*?"<>|%\s]+')
+_STRANGE: Final = re.compile(r'[\\/:*?"<>|%]+')
 
 
 class Act(StrEnum):
@@ -60,7 +60,7 @@ class Link:
     other: PrincipalId | None
     said: str
     before: str
-    digest: str
+    digest: str = ""
 
 
 def commitment(salt: bytes, text: str) -> str:
@@ -68,29 +68,19 @@ def commitment(salt: bytes, text: str) -> str:
     return sha256(salt + text.encode()).hexdigest()
 
 
-def digest_of(  # noqa: PLR0913 - what a link binds
-    ref: str,
-    content: str,
-    number: int,
-    at: datetime,
-    act: Act,
-    by: PrincipalId,
-    other: PrincipalId | None,
-    said: str,
-    before: str,
-) -> str:
-    """Return the digest of a link of the item `ref` whose bytes have the SHA-256 `content`."""
+def digest_of(ref: str, content: str, link: Link) -> str:
+    """Return the digest a link has in the chain of the item `ref` whose bytes have the SHA-256 `content`."""
     body = {
         "format": FORMAT,
         "item": ref,
         "sha256": content,
-        "number": number,
-        "at": written(at),
-        "act": act.value,
-        "by": int(by),
-        "other": None if other is None else int(other),
-        "said": said,
-        "before": before,
+        "number": link.number,
+        "at": written(link.at),
+        "act": link.act.value,
+        "by": int(link.by),
+        "other": None if link.other is None else int(link.other),
+        "said": link.said,
+        "before": link.before,
     }
     return sha256(json.dumps(body, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
@@ -104,20 +94,9 @@ def broken(ref: str, content: str, links: Sequence[Link], recorded: Sequence[str
     """Return what is wrong with a chain, None where nothing is; `recorded` are the digests of the log, in order."""
     before = FIRST
     for place, link in enumerate(links):
-        again = digest_of(
-            ref,
-            content,
-            link.number,
-            link.at,
-            link.act,
-            link.by,
-            link.other,
-            link.said,
-            link.before,
-        )
         if link.number != place or link.before != before:
             return "a link is missing"
-        if link.digest != again:
+        if link.digest != digest_of(ref, content, link):
             return "a link was changed"
         before = link.digest
     if not links or links[0].act is not Act.COLLECTED:
@@ -151,7 +130,7 @@ def clean_name(name: str) -> str:
     """Return a file's name without folders, controls and marks that turn text around, such as `report.pdf`."""
     last = re.split(r"[\\/]", unicodedata.normalize("NFC", name))[-1]
     plain = "".join(c for c in last if unicodedata.category(c)[0] != "C")
-    plain = _STRANGE.sub("_", plain).strip("._ ")
+    plain = _STRANGE.sub("_", " ".join(plain.split())).strip("._ ")
     if len(plain) > _LONGEST_NAME:
         stem, dot, end = plain.rpartition(".")
         short = dot and len(end) <= 8  # noqa: PLR2004 - an extension

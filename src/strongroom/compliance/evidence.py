@@ -18,6 +18,7 @@ from strongroom.compliance.custody import (
     FIRST,
     SALT_BYTES,
     Act,
+    Link,
     Why,
     clean_name,
     commitment,
@@ -47,6 +48,7 @@ from strongroom.terms import SYSTEM, Caller, PrincipalId, PrincipalKind
 __all__ = ["MOST_BYTES", "Belongs", "EvidenceStore", "Item", "Step", "Why"]
 
 MOST_BYTES: Final = 25 * 1024 * 1024
+MOST_LISTED: Final = 500
 PIECE_BYTES: Final = 1024 * 1024
 CHECK_EVERY: Final = timedelta(days=1)
 STALE_AFTER: Final = timedelta(days=2)
@@ -137,8 +139,8 @@ class EvidenceStore:
             return self._add(tx, b"", clean_name(name), None, belongs, caller, now, said)
 
     def listed(self, belongs: Belongs | None = None) -> list[Item]:
-        """Return the items, or those of one thing, the oldest first."""
-        query = sa.select(items).order_by(items.c.id)
+        """Return the last items, or those of one thing, the newest first."""
+        query = sa.select(items).order_by(items.c.id.desc()).limit(MOST_LISTED)
         if belongs is not None:
             query = query.where(
                 items.c.belongs_kind == belongs.kind, items.c.belongs_ref == belongs.ref
@@ -445,17 +447,8 @@ class EvidenceStore:
         text = said if op is None else op
         salt = self._entropy(SALT_BYTES)
         said_digest = commitment(salt, text)
-        digest = digest_of(
-            item.ref,
-            item.sha256,
-            number,
-            now,
-            act,
-            caller.principal,
-            other,
-            said_digest,
-            before,
-        )
+        link = Link(number, now, act, caller.principal, other, said_digest, before)
+        digest = digest_of(item.ref, item.sha256, link)
         place = f"{item.ref}:{number}"
         tx.execute(
             links.insert().values(

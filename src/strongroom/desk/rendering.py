@@ -4,6 +4,7 @@ A file's URL holds the digest of its content, so that browsers may keep it for g
 """
 
 import hashlib
+import json
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
@@ -33,6 +34,7 @@ CLAUSES: Final = {
     "1.3": "Least privilege",
     "1.4": "Credential management",
     "1.5": "Encryption in transit",
+    "1.6": "Incident response",
     "2.6": "Logging and monitoring",
 }
 """The clauses of the Data Protection Policy that pages name in their foot."""
@@ -87,6 +89,7 @@ class Pages:
             "method": words.method,
             "words": _words,
             "groups": _groups,
+            "origin": _origin,
         }
         self._jinja.globals |= {
             "static": static.url,
@@ -117,6 +120,11 @@ def _day(at: datetime) -> Markup:
 def _words(name: str) -> str:
     """Return a short name of the rooms as a page writes it: `subject_request` is `subject request`."""
     return name.replace("_", " ")
+
+
+def _origin(said: str) -> str:
+    """Return where evidence comes from, of what its first link binds."""
+    return str(json.loads(said)["said"])
 
 
 def _groups(secret: str) -> str:
