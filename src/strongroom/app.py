@@ -477,7 +477,7 @@ def wire(
             one_person=settings.one_person,
             most_days=settings.requests.most_days,
         ),
-        Compliance.wired(keystore.secret("compliance", now), environment),
+        Compliance.wired(database, keystore.secret("compliance", now), environment),
         gateway,
         Sync(
             database=database,

@@ -268,6 +268,9 @@ CATALOGUE: Final[Mapping[EventType, Described]] = {
     ),
     EventType.SECRET_ROTATED: Described("1.4", "a secret of this installation was replaced", "obj"),
     EventType.POSTURE_CHECKED: Described("1.1", "the surroundings were checked", "obj n"),
+    EventType.DUTY_CHECKED: Described(
+        "3", "checks of duties ran, as many as `op` says; `n` of them failed", "op obj n"
+    ),
     EventType.TOKEN_ISSUED: Described(
         "1.2", "an app got an access token, or was refused one", "op obj req seller src"
     ),

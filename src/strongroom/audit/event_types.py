@@ -115,6 +115,7 @@ class EventType(StrEnum):
     CERTIFICATE_ROTATED = "certificate.rotated"
     SECRET_ROTATED = "secret.rotated"  # noqa: S105 - a name
     POSTURE_CHECKED = "posture.checked"
+    DUTY_CHECKED = "duty.checked"
     TOKEN_ISSUED = "token.issued"  # noqa: S105 - a name
     RDT_ISSUED = "rdt.issued"
     GATEWAY_RESPONSE_SEALED = "gateway.response.sealed"

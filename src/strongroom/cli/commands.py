@@ -33,6 +33,7 @@ MODULES: Final[Mapping[str, tuple[str, ...]]] = {
     "reviews": ("review",),
     "networks": ("network",),
     "posture": ("posture",),
+    "checks": ("duty",),
     "data": ("reveal", "find"),
     "paper": ("label", "slip"),
     "subjects": ("request",),

@@ -220,6 +220,7 @@ TABLE: Final[Mapping[EventType, Row]] = {
     _T.CERTIFICATE_ROTATED: Row(_API, 3),
     _T.SECRET_ROTATED: Row(_API, 3, _LOW),
     _T.POSTURE_CHECKED: Row(_API, 2),
+    _T.DUTY_CHECKED: Row(_API, 2),
     _T.TOKEN_ISSUED: Row(_AUTH, 3),
     _T.RDT_ISSUED: Row(_AUTH, 3),
     _T.GATEWAY_RESPONSE_SEALED: Row(_API, 2),

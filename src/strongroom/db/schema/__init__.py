@@ -45,6 +45,7 @@ from strongroom.db.schema.feeds import (
     feed_state,
     notice_outbox,
 )
+from strongroom.db.schema.findings import duty_finding
 from strongroom.db.schema.keeping import audit_min, keeping_change, log_hold
 from strongroom.db.schema.keys import (
     keystore_master,
@@ -141,6 +142,7 @@ __all__ = [
     "delivery_target",
     "disclosure",
     "drift",
+    "duty_finding",
     "erasing",
     "feed_state",
     "followed_log",
