@@ -33,6 +33,7 @@ CLAUSES: Final = {
     "1.3": "Least privilege",
     "1.4": "Credential management",
     "1.5": "Encryption in transit",
+    "1.6": "Incident response plan",
     "2.6": "Logging and monitoring",
 }
 """The clauses of the Data Protection Policy that pages name in their foot."""
