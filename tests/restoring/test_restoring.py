@@ -265,7 +265,7 @@ def test_rights_that_were_taken_away_since_are_taken_away_again(shop: Shop) -> N
         copy = shop.copy_keys(system, NOW)
     done = shop.restore(NOW + HOUR, path, keys_copy=Path(copy.path), since=(shop.lost,))
     assert done.taken_again >= 4
-    with shop.open(NOW + HOUR, shop.directory / "restored") as system:
+    with shop.open(NOW + 2 * HOUR, shop.directory / "restored") as system:
         now = system.clock()
         ends = {name: system.accounts.find(name).ended_at for name in people}
         assert [name for name, at in ends.items() if at and at <= now] == ["eve"]
