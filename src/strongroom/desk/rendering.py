@@ -12,7 +12,7 @@ from typing import Any, Final
 import jinja2
 from markupsafe import Markup
 
-from strongroom.desk import words
+from strongroom.desk import paging, words
 from strongroom.desk.exchange import Answer
 from strongroom.desk.navigation import sections_for
 from strongroom.desk.said import said_by
@@ -86,6 +86,7 @@ class Pages:
             "day": _day,
             "sentence": words.sentence,
             "method": words.method,
+            "span": words.span,
             "words": _words,
             "groups": _groups,
         }
@@ -95,6 +96,9 @@ class Pages:
             "environment": environment.value,
             "origin": origin,
             "sections": lambda may: sections_for(may, routed),
+            "chip": words.chip,
+            "urgency": words.urgency,
+            "page_link": paging.link,
             "idle_seconds": int(SESSION_IDLE.total_seconds()),
         }
 
