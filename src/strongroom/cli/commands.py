@@ -31,6 +31,7 @@ MODULES: Final[Mapping[str, tuple[str, ...]]] = {
     "access": ("seller", "app", "user", "consent"),
     "grants": ("grant", "role"),
     "reviews": ("review",),
+    "offices": ("office",),
     "networks": ("network",),
     "posture": ("posture",),
     "checks": ("duty",),

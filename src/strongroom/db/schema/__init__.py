@@ -29,6 +29,14 @@ from strongroom.db.schema.backups import (
     backup_place,
     keystore_copy,
 )
+from strongroom.db.schema.cadence import (
+    calendar_password,
+    office_contact,
+    office_seat,
+    register_entry,
+    register_review,
+    work_done,
+)
 from strongroom.db.schema.columns import keystore, vault
 from strongroom.db.schema.deletion import (
     deletion_fact,
@@ -130,6 +138,7 @@ __all__ = [
     "backup_drill",
     "backup_place",
     "baseline",
+    "calendar_password",
     "channel_state",
     "client_certificate",
     "consent",
@@ -164,6 +173,8 @@ __all__ = [
     "login_step",
     "network_range",
     "notice_outbox",
+    "office_contact",
+    "office_seat",
     "period_replacement",
     "person_identity",
     "person_password",
@@ -175,6 +186,8 @@ __all__ = [
     "record_key",
     "record_value",
     "recovery_code",
+    "register_entry",
+    "register_review",
     "report_document",
     "request_key",
     "restriction",
@@ -194,4 +207,5 @@ __all__ = [
     "sync_subscription",
     "system_secret",
     "vault",
+    "work_done",
 ]
