@@ -480,13 +480,13 @@ def wire(
         Compliance.wired(
             keystore.secret("compliance", now),
             environment,
-            database=database,
-            audit=audit,
+            database,
+            audit,
             accounts=accounts,
-            grants=grants,
             guard=guard,
-            alarms=alarms,
+            grants=grants,
             anchors=anchors,
+            one_person=settings.one_person,
         ),
         gateway,
         Sync(

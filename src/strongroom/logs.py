@@ -70,6 +70,7 @@ class Task(StrEnum):
     BACKUPS = "backups"
     COPIES = "copies"
     DATES = "dates"
+    CHECKS = "checks"
 
 
 _NAMES: Final = frozenset(happening.value for happening in Happening)

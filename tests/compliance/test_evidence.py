@@ -30,14 +30,14 @@ MAIL = b"From: a\r\n\r\nMrs. Example called\r\n"
 def store(
     world: World,
     *,
-    may: Callable[[object, datetime], bool] = lambda _caller, _now: True,
+    refuse: Callable[[object, datetime], None] = lambda _caller, _now: None,
     stamp: Callable[[str], tuple[bytes, datetime, str] | None] = lambda _text: None,
 ) -> EvidenceStore:
     return EvidenceStore(
         world.database,
         world.audit,
         Writings(bytes(range(32)), world.environment),
-        may=may,
+        refuse_strangers=refuse,
         is_active=lambda person, _now: person in (1, 2),
         stamp=stamp,
     )
@@ -77,7 +77,11 @@ def test_a_file_is_kept_sealed_and_handed_out_for_a_stated_purpose(world: World)
 @pytest.mark.clause("1.6")
 def test_who_keeps_no_records_of_compliance_gets_nothing(world: World) -> None:
     number = put(store(world))
-    other = store(world, may=lambda _caller, _now: False)
+
+    def refuse(_caller: object, _now: datetime) -> None:
+        raise Denied("this is for people who oversee")
+
+    other = store(world, refuse=refuse)
     with pytest.raises(Denied):
         other.open(number, Why.REVIEW, REVIEWER, NOW)
     with pytest.raises(Denied):

@@ -174,6 +174,10 @@ class ObjKind(StrEnum):
     """Amazon's, of deletion or return."""
     EVIDENCE = "evidence"
     INCIDENT = "incident"
+    OFFICE = "office"
+    WORK = "work"
+    REGISTER = "register"
+    """An entry of a register by its name, or a whole one."""
 
 
 class Field(StrEnum):

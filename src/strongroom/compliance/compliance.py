@@ -2,13 +2,15 @@
 
 from dataclasses import dataclass, field
 
-from strongroom.accounts import Accounts, Guard
-from strongroom.alarms import Alarms
+from strongroom.accounts import Accounts
+from strongroom.accounts.guard import Guard
 from strongroom.anchors import Anchors
 from strongroom.audit import AuditLog
 from strongroom.compliance.evidence import EvidenceStore
-from strongroom.compliance.keepers import Keepers
+from strongroom.compliance.findings import Findings
+from strongroom.compliance.offices import Offices
 from strongroom.compliance.overseen import Overseen
+from strongroom.compliance.people import People
 from strongroom.compliance.writings import Writings
 from strongroom.db.engine import Database
 from strongroom.terms import Environment
@@ -20,7 +22,9 @@ class Compliance:
     """The rooms of one home."""
 
     writings: Writings = field(repr=False)
-    keepers: Keepers
+    findings: Findings
+    people: People
+    offices: Offices
     evidence: EvidenceStore
     overseen: tuple[Overseen, ...]
     """Every room with a part in keeping duties, for the board and the calendar."""
@@ -30,24 +34,27 @@ class Compliance:
         cls,
         key: bytes,
         environment: Environment,
-        *,
         database: Database,
         audit: AuditLog,
+        *,
         accounts: Accounts,
-        grants: GrantStore,
         guard: Guard,
-        alarms: Alarms,
+        grants: GrantStore,
         anchors: Anchors,
+        one_person: bool,
     ) -> "Compliance":
         """Return the rooms; `key` (32 bytes) seals what people write."""
         writings = Writings(key, environment)
-        keepers = Keepers(accounts, grants, guard, alarms.acting)
+        people = People(database, accounts, guard, grants)
+        offices = Offices(database, audit, people, writings, one_person=one_person)
+        findings = Findings(database, key, environment)
         evidence = EvidenceStore(
             database,
             audit,
             writings,
-            may=keepers.may,
-            is_active=keepers.is_active,
+            refuse_strangers=people.refuse_strangers,
+            is_active=lambda person, now: person in people.active(now),
             stamp=anchors.stamp_text,
         )
-        return cls(writings, keepers, evidence, (evidence,))
+        overseen = (findings, offices, evidence)
+        return cls(writings, findings, people, offices, evidence, overseen)

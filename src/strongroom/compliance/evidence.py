@@ -43,7 +43,7 @@ from strongroom.compliance.writings import Writings
 from strongroom.crypto.envelope import Entropy
 from strongroom.db.engine import Database, Transaction
 from strongroom.errors import Conflict, Denied, Gone, Malformed
-from strongroom.terms import SYSTEM, Caller, PrincipalId, PrincipalKind
+from strongroom.terms import SYSTEM, Caller, PrincipalId
 
 __all__ = ["MOST_BYTES", "Belongs", "EvidenceStore", "Item", "Step", "Why"]
 
@@ -64,8 +64,8 @@ Stamp = Callable[[str], tuple[bytes, datetime, str] | None]
 class EvidenceStore:
     """The evidence of one home. Safe between threads; what a method changed is durable on return, with its event.
 
-    `may` tells whether somebody keeps records of compliance at an instant, `is_active` whether a person could take
-    something into their hands then.
+    `refuse_strangers` refuses whoever does not keep records of compliance at an instant, `is_active` tells whether a
+    person could take something into their hands then.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class EvidenceStore:
         audit: AuditLog,
         writings: Writings,
         *,
-        may: Callable[[Caller, datetime], bool],
+        refuse_strangers: Callable[[Caller, datetime], None],
         is_active: Callable[[PrincipalId, datetime], bool],
         stamp: Stamp,
         entropy: Entropy = os.urandom,
@@ -83,7 +83,7 @@ class EvidenceStore:
         self._audit = audit
         self._writings = writings
         self._rows = Rows(writings, audit)
-        self._may = may
+        self._refuse = refuse_strangers
         self._is_active = is_active
         self._stamp = stamp
         self._entropy = entropy
@@ -379,13 +379,6 @@ class EvidenceStore:
         return found
 
     # -- private ---------------------------------------------------------------------------------
-
-    def _refuse(self, caller: Caller, now: datetime) -> None:
-        if caller.kind is not PrincipalKind.PERSON or not self._may(caller, now):
-            raise Denied(
-                "evidence is for people who keep the records of compliance",
-                hint="a grant to oversee or to administer",
-            )
 
     def _add(
         self,

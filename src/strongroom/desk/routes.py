@@ -13,6 +13,7 @@ from strongroom.desk.pages import (
     joining,
     locks,
     network,
+    offices,
     password,
     profile,
     prove,
@@ -69,6 +70,7 @@ def all_routes(rooms: Rooms) -> list[Route]:
         locks,
         network,
         evidence,
+        offices,
     )
     return [route for file in files for route in file.routes(rooms)]
 

@@ -32,6 +32,9 @@ class Said(StrEnum):
     EVIDENCE_RECEIVED = "evidence-received"
     EVIDENCE_DECLINED = "evidence-declined"
     EVIDENCE_DISPOSED = "evidence-disposed"
+    OFFICES_APPOINTED = "offices-appointed"
+    OFFICES_ACCEPTED = "offices-accepted"
+    CONTACT_GIVEN = "contact-given"
 
 
 WORDS = {
@@ -61,6 +64,9 @@ WORDS = {
     Said.EVIDENCE_RECEIVED: "It is recorded that you have it.",
     Said.EVIDENCE_DECLINED: "It is recorded that it stayed where it was.",
     Said.EVIDENCE_DISPOSED: "It was disposed of. Its hash and its custody stay.",
+    Said.OFFICES_APPOINTED: "The person is appointed. It counts once they have accepted.",
+    Said.OFFICES_ACCEPTED: "Thank you. You have taken the office on.",
+    Said.CONTACT_GIVEN: "Your address is kept, sealed.",
 }
 
 

@@ -220,6 +220,7 @@ TABLE: Final[Mapping[EventType, Row]] = {
     _T.CERTIFICATE_ROTATED: Row(_API, 3),
     _T.SECRET_ROTATED: Row(_API, 3, _LOW),
     _T.POSTURE_CHECKED: Row(_API, 2),
+    _T.DUTY_CHECKED: Row(_API, 2),
     _T.TOKEN_ISSUED: Row(_AUTH, 3),
     _T.RDT_ISSUED: Row(_AUTH, 3),
     _T.GATEWAY_RESPONSE_SEALED: Row(_API, 2),
@@ -316,6 +317,15 @@ TABLE: Final[Mapping[EventType, Row]] = {
     _T.EVIDENCE_STAMPED: Row(_STORE, 1),
     _T.EVIDENCE_FAULTED: Row(_FINDING, 1, _HIGH),
     _T.EVIDENCE_CHECKED: Row(_STORE, 1),
+    _T.OFFICE_APPOINTED: Row(_API, 3, _LOW),
+    _T.OFFICE_ACCEPTED: Row(_API, 3),
+    _T.OFFICE_CONTACT_GIVEN: Row(_API, 3),
+    _T.WORK_DONE: Row(_API, 1),
+    _T.CALENDAR_CHANGED: Row(_API, 3, _LOW),
+    _T.CALENDAR_REFUSED: Row(_API, 2, _LOW),
+    _T.REGISTER_CHANGED: Row(_API, 3),
+    _T.REGISTER_REVIEWED: Row(_API, 3),
+    _T.DIGEST_MAILED: Row(_API, _OTHER),
 }
 
 _UNKNOWN: Final = Row(_API, _OTHER, _LOW)

@@ -53,7 +53,6 @@ def routes(rooms: Rooms) -> list[Route]:
 class _EvidencePages:
     def __init__(self, rooms: Rooms) -> None:
         self._store = rooms.compliance.evidence
-        self._keepers = rooms.compliance.keepers
         self._accounts = rooms.accounts
 
     def show_all(self, exchange: Exchange) -> Answer:
