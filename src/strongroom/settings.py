@@ -228,6 +228,17 @@ class RequestSettings(_Section):
     )
 
 
+class IncidentSettings(_Section):
+    """Where Amazon hears of Security Incidents."""
+
+    amazon_address: Annotated[
+        str, StringConstraints(pattern=r"^[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9][A-Za-z0-9.-]{0,251}$")
+    ] = Field(
+        "security@amazon.com",
+        description="address to which a person sends the notification of an incident [1.6]",
+    )
+
+
 class LogSettings(_Section):
     """Who outside has to have seen the log."""
 
@@ -348,6 +359,7 @@ class Settings(BaseSettings):
     proxy: ProxySettings = ProxySettings()
     sync: SyncSettings = SyncSettings()
     requests: RequestSettings = RequestSettings()
+    incidents: IncidentSettings = IncidentSettings()
     log: LogSettings = LogSettings()
     access: AccessSettings = AccessSettings()
     oidc: OidcSettings = OidcSettings()

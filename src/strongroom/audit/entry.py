@@ -268,6 +268,10 @@ STANDING: Final = frozenset(
         EventType.EVIDENCE_RECEIVED,
         EventType.EVIDENCE_DECLINED,
         EventType.EVIDENCE_DISPOSED,
+        EventType.INCIDENT_OPENED,
+        EventType.INCIDENT_CLOCK_MOVED,
+        EventType.INCIDENT_NOTIFIED,
+        EventType.INCIDENT_CLOSED,
     }
 )
 """What the present state of a home is held against: entries of these types are never pruned."""
