@@ -5,9 +5,9 @@ code that records it was changed to. `page()` is docs/events.md.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
+from strongroom.audit.described import DUTIES, Described
 from strongroom.audit.entry import Event
 from strongroom.audit.event_types import EventType
 from strongroom.errors import Malformed
@@ -27,15 +27,6 @@ _MEMBERS: Final = {
     "src": "src_ip",
 }
 """Members of an entry that not every event may have, each with what it is in an `Event`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Described:
-    """One type of event. `members` are those of docs/formats/audit-log.md that it may have beside what all have."""
-
-    clause: str
-    says: str
-    members: str
 
 
 CATALOGUE: Final[Mapping[EventType, Described]] = {
@@ -547,6 +538,7 @@ CATALOGUE: Final[Mapping[EventType, Described]] = {
         "everybody confirmed, and the notice is closed",
         "obj chg",
     ),
+    **DUTIES,
 }
 
 _UNDECLARED: Final = {

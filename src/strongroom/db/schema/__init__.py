@@ -38,6 +38,7 @@ from strongroom.db.schema.deletion import (
 )
 from strongroom.db.schema.destinations import disclosure
 from strongroom.db.schema.documents import report_document
+from strongroom.db.schema.duties import duty_excuse, duty_statement
 from strongroom.db.schema.erasing import erasing
 from strongroom.db.schema.feeds import (
     channel_state,
@@ -141,6 +142,8 @@ __all__ = [
     "delivery_target",
     "disclosure",
     "drift",
+    "duty_excuse",
+    "duty_statement",
     "erasing",
     "feed_state",
     "followed_log",
