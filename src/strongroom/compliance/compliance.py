@@ -7,6 +7,8 @@ from strongroom.accounts.guard import Guard
 from strongroom.audit import AuditLog
 from strongroom.compliance.administrators import administrators
 from strongroom.compliance.duties import Duties, Edition, Entitled
+from strongroom.compliance.findings import Findings
+from strongroom.compliance.offices import Offices
 from strongroom.compliance.overseen import Overseen
 from strongroom.compliance.people import People
 from strongroom.compliance.writings import Writings
@@ -20,7 +22,9 @@ class Compliance:
     """The rooms of one home."""
 
     writings: Writings = field(repr=False)
+    findings: Findings
     people: People
+    offices: Offices
     duties: Duties
     overseen: tuple[Overseen, ...]
     """Every room with a part in keeping duties, for the board and the calendar."""
@@ -42,12 +46,14 @@ class Compliance:
         """Return the rooms; `key` (32 bytes) seals what people write."""
         writings = Writings(key, environment)
         people = People(database, accounts, guard, grants)
-        rooms: tuple[Overseen, ...] = ()
+        offices = Offices(database, audit, people, writings, one_person=one_person)
+        findings = Findings(database, key, environment)
+        rooms: tuple[Overseen, ...] = (findings, offices)
         entitled = Entitled(
             people.active,
-            lambda _office, _now: frozenset(),
+            offices.holders,
             lambda now: administrators(accounts, grants, now),
             one_person,
         )
         duties = Duties(database, audit, writings, entitled, rooms, edition=edition)
-        return cls(writings, people, duties, (*rooms, duties))
+        return cls(writings, findings, people, offices, duties, (*rooms, duties))

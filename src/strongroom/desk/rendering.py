@@ -12,7 +12,7 @@ from typing import Any, Final
 import jinja2
 from markupsafe import Markup
 
-from strongroom.desk import words
+from strongroom.desk import paging, words
 from strongroom.desk.exchange import Answer
 from strongroom.desk.navigation import sections_for
 from strongroom.desk.said import said_by
@@ -33,6 +33,7 @@ CLAUSES: Final = {
     "1.3": "Least privilege",
     "1.4": "Credential management",
     "1.5": "Encryption in transit",
+    "1.6": "Incident response plan",
     "2.6": "Logging and monitoring",
 }
 """The clauses of the Data Protection Policy that pages name in their foot."""
@@ -85,6 +86,7 @@ class Pages:
             "day": _day,
             "sentence": words.sentence,
             "method": words.method,
+            "span": words.span,
             "words": _words,
             "groups": _groups,
         }
@@ -94,6 +96,9 @@ class Pages:
             "environment": environment.value,
             "origin": origin,
             "sections": lambda may: sections_for(may, routed),
+            "chip": words.chip,
+            "urgency": words.urgency,
+            "page_link": paging.link,
             "idle_seconds": int(SESSION_IDLE.total_seconds()),
         }
 

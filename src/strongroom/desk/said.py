@@ -27,6 +27,9 @@ class Said(StrEnum):
     NETWORK_ASKED = "network-asked"
     NETWORK_APPROVED = "network-approved"
     NETWORK_REJECTED = "network-rejected"
+    OFFICES_APPOINTED = "offices-appointed"
+    OFFICES_ACCEPTED = "offices-accepted"
+    CONTACT_GIVEN = "contact-given"
 
 
 WORDS = {
@@ -51,6 +54,9 @@ WORDS = {
     Said.NETWORK_ASKED: "The change is asked for. It takes effect when another person approves it.",
     Said.NETWORK_APPROVED: "The change of the network list has taken effect.",
     Said.NETWORK_REJECTED: "The change of the network list was rejected.",
+    Said.OFFICES_APPOINTED: "The person is appointed. It counts once they have accepted.",
+    Said.OFFICES_ACCEPTED: "Thank you. You have taken the office on.",
+    Said.CONTACT_GIVEN: "Your address is kept, sealed.",
 }
 
 

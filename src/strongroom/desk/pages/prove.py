@@ -19,6 +19,7 @@ BACK: Final = {
     "factors": "/factors",
     "locks": "/locks",
     "network": "/network",
+    "offices": "/offices",
     "password": "/password",
     "profile": "/profile",
     "sessions": "/sessions",
