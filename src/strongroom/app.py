@@ -486,6 +486,7 @@ def wire(
             accounts=accounts,
             guard=guard,
             grants=grants,
+            anchors=anchors,
             one_person=settings.one_person,
             edition=Edition(settings.compliance.revision),
         ),

@@ -174,6 +174,8 @@ class ObjKind(StrEnum):
     KEY_COPY = "key_copy"
     NOTICE = "notice"
     """Amazon's, of deletion or return."""
+    EVIDENCE = "evidence"
+    INCIDENT = "incident"
     OFFICE = "office"
     WORK = "work"
     REGISTER = "register"
@@ -213,6 +215,8 @@ class Field(StrEnum):
     """SHA-256 of a file."""
     MANIFEST = "manifest"
     """SHA-256 of a manifest: a backup's, or an archive's."""
+    CUSTODY = "custody"
+    """SHA-256 of a link of custody, and of the one before."""
     KEPT = "kept"
     """SHA-256 of the numbers of the entries that stay below the minimum index."""
 
@@ -264,6 +268,13 @@ STANDING: Final = frozenset(
         EventType.DELETION_STATED,
         EventType.DELETION_CERTIFIED,
         EventType.DELETION_CLOSED,
+        EventType.EVIDENCE_COLLECTED,
+        EventType.EVIDENCE_VIEWED,
+        EventType.EVIDENCE_EXPORTED,
+        EventType.EVIDENCE_RELEASED,
+        EventType.EVIDENCE_RECEIVED,
+        EventType.EVIDENCE_DECLINED,
+        EventType.EVIDENCE_DISPOSED,
     }
 )
 """What the present state of a home is held against: entries of these types are never pruned."""

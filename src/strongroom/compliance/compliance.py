@@ -4,9 +4,11 @@ from dataclasses import dataclass, field
 
 from strongroom.accounts import Accounts
 from strongroom.accounts.guard import Guard
+from strongroom.anchors import Anchors
 from strongroom.audit import AuditLog
 from strongroom.compliance.administrators import administrators
 from strongroom.compliance.duties import Duties, Edition, Entitled
+from strongroom.compliance.evidence import EvidenceStore
 from strongroom.compliance.findings import Findings
 from strongroom.compliance.offices import Offices
 from strongroom.compliance.overseen import Overseen
@@ -25,6 +27,7 @@ class Compliance:
     findings: Findings
     people: People
     offices: Offices
+    evidence: EvidenceStore
     duties: Duties
     overseen: tuple[Overseen, ...]
     """Every room with a part in keeping duties, for the board and the calendar."""
@@ -40,6 +43,7 @@ class Compliance:
         accounts: Accounts,
         guard: Guard,
         grants: GrantStore,
+        anchors: Anchors,
         one_person: bool,
         edition: Edition,
     ) -> "Compliance":
@@ -48,7 +52,15 @@ class Compliance:
         people = People(database, accounts, guard, grants)
         offices = Offices(database, audit, people, writings, one_person=one_person)
         findings = Findings(database, key, environment)
-        rooms: tuple[Overseen, ...] = (findings, offices)
+        evidence = EvidenceStore(
+            database,
+            audit,
+            writings,
+            refuse_strangers=people.refuse_strangers,
+            is_active=lambda person, now: person in people.active(now),
+            stamp=anchors.stamp_text,
+        )
+        rooms: tuple[Overseen, ...] = (findings, offices, evidence)
         entitled = Entitled(
             people.active,
             offices.holders,
@@ -56,4 +68,4 @@ class Compliance:
             one_person,
         )
         duties = Duties(database, audit, writings, entitled, rooms, edition=edition)
-        return cls(writings, findings, people, offices, duties, (*rooms, duties))
+        return cls(writings, findings, people, offices, evidence, duties, (*rooms, duties))
