@@ -303,6 +303,7 @@ class _Serving:
             await self._do(logs.Task.SWEEP, self._sweep)
             await self._do(logs.Task.PRUNING, self._system.keeping.resume)
             await self._do(logs.Task.REQUESTS, self._watch_requests)
+            await self._do(logs.Task.EVIDENCE, self._tend_evidence)
             now = self._system.clock()
             hour = now.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
             if await self._stopped_within((hour - now).total_seconds() + 1):
@@ -343,6 +344,10 @@ class _Serving:
     def _watch_requests(self) -> None:
         """Record which subject requests are near their day, and which are past it [2.2]."""
         self._system.subjects.requests.watch(self._system.clock())
+
+    def _tend_evidence(self) -> None:
+        """Hash every item of evidence once a day, and have stamped what is new [1.6]."""
+        self._system.compliance.evidence.tend(self._system.clock())
 
     def _watch_clock(self) -> None:
         """Record what happened to the clock. Raises: Conflict, for health to show, while sweeps are withheld."""

@@ -4,6 +4,7 @@ A file's URL holds the digest of its content, so that browsers may keep it for g
 """
 
 import hashlib
+import json
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
@@ -89,6 +90,7 @@ class Pages:
             "span": words.span,
             "words": _words,
             "groups": _groups,
+            "origin": _origin,
         }
         self._jinja.globals |= {
             "static": static.url,
@@ -122,6 +124,11 @@ def _day(at: datetime) -> Markup:
 def _words(name: str) -> str:
     """Return a short name of the rooms as a page writes it: `subject_request` is `subject request`."""
     return name.replace("_", " ")
+
+
+def _origin(said: str) -> str:
+    """Return where evidence comes from, of what its first link binds."""
+    return str(json.loads(said)["said"])
 
 
 def _groups(secret: str) -> str:

@@ -8,6 +8,7 @@ from strongroom.desk.door import Desk, Witnessed
 from strongroom.desk.exchange import Route
 from strongroom.desk.forms import FormTokens
 from strongroom.desk.pages import (
+    evidence,
     factors,
     joining,
     locks,
@@ -68,6 +69,7 @@ def all_routes(rooms: Rooms) -> list[Route]:
         prove,
         locks,
         network,
+        evidence,
         offices,
     )
     return [route for file in files for route in file.routes(rooms)]

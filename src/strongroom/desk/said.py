@@ -27,6 +27,11 @@ class Said(StrEnum):
     NETWORK_ASKED = "network-asked"
     NETWORK_APPROVED = "network-approved"
     NETWORK_REJECTED = "network-rejected"
+    EVIDENCE_KEPT = "evidence-kept"
+    EVIDENCE_RELEASED = "evidence-released"
+    EVIDENCE_RECEIVED = "evidence-received"
+    EVIDENCE_DECLINED = "evidence-declined"
+    EVIDENCE_DISPOSED = "evidence-disposed"
     OFFICES_APPOINTED = "offices-appointed"
     OFFICES_ACCEPTED = "offices-accepted"
     CONTACT_GIVEN = "contact-given"
@@ -54,6 +59,11 @@ WORDS = {
     Said.NETWORK_ASKED: "The change is asked for. It takes effect when another person approves it.",
     Said.NETWORK_APPROVED: "The change of the network list has taken effect.",
     Said.NETWORK_REJECTED: "The change of the network list was rejected.",
+    Said.EVIDENCE_KEPT: "The evidence is kept. Its hash and its collection are in the log.",
+    Said.EVIDENCE_RELEASED: "It is released. The other person says now whether they have it.",
+    Said.EVIDENCE_RECEIVED: "It is recorded that you have it.",
+    Said.EVIDENCE_DECLINED: "It is recorded that it stayed where it was.",
+    Said.EVIDENCE_DISPOSED: "It was disposed of. Its hash and its custody stay.",
     Said.OFFICES_APPOINTED: "The person is appointed. It counts once they have accepted.",
     Said.OFFICES_ACCEPTED: "Thank you. You have taken the office on.",
     Said.CONTACT_GIVEN: "Your address is kept, sealed.",
