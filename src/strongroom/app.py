@@ -45,6 +45,7 @@ from strongroom.audit import (
 from strongroom.backups import Backups, KeystoreCopies
 from strongroom.compliance import AccessView, Keeping, LogReaders, Reviews, administrators
 from strongroom.compliance.compliance import Compliance
+from strongroom.compliance.duties import Edition
 from strongroom.compliance.joining import Joining
 from strongroom.crypto.cosignature import Cosigner
 from strongroom.crypto.root import RootProvider
@@ -486,7 +487,13 @@ def wire(
             guard=guard,
             grants=grants,
             anchors=anchors,
+            alarms=alarms,
+            targets=targets,
+            outbox=outbox,
+            home=settings.home_id,
+            amazon_address=settings.incidents.amazon_address,
             one_person=settings.one_person,
+            edition=Edition(settings.compliance.revision),
         ),
         gateway,
         Sync(

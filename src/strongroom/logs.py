@@ -65,6 +65,7 @@ class Task(StrEnum):
     PRUNING = "pruning"
     REQUESTS = "requests"
     EVIDENCE = "evidence"
+    INCIDENTS = "incidents"
     SYNC = "sync"
     NOTIFICATIONS = "notifications"
     BACKUPS = "backups"

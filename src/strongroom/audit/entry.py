@@ -168,6 +168,8 @@ class ObjKind(StrEnum):
     FEED = "feed"
     CANARY = "canary"
     DESTINATION = "destination"
+    STATEMENT = "statement"
+    EXCUSE = "excuse"
     BACKUP = "backup"
     KEY_COPY = "key_copy"
     NOTICE = "notice"
@@ -246,6 +248,11 @@ STANDING: Final = frozenset(
         EventType.GRANT_NARROWED,
         EventType.GRANT_REVOKED,
         EventType.GRANT_GLASS_BROKEN,
+        EventType.DUTY_STATED,
+        EventType.DUTY_WITHDRAWN,
+        EventType.DUTY_EXCUSE_REQUESTED,
+        EventType.DUTY_EXCUSE_APPROVED,
+        EventType.DUTY_EXCUSE_ENDED,
         EventType.NETWORK_CHANGE_REQUESTED,
         EventType.NETWORK_CHANGE_APPROVED,
         EventType.NETWORK_CHANGE_REJECTED,

@@ -46,6 +46,25 @@ OVERSEEING: Final[Mapping[EventType, Described]] = {
     EventType.DIGEST_MAILED: Described(
         "1.6", "a person was told by mail what is due; `n` counts", "obj n"
     ),
+    EventType.DUTY_STATED: Described(
+        "3",
+        "a person stated that a duty (`op`) is kept; `n` items of evidence are with it",
+        "op obj n chg",
+    ),
+    EventType.DUTY_WITHDRAWN: Described(
+        "3", "a person said that what was stated of a duty (`op`) holds no longer", "op obj n chg"
+    ),
+    EventType.DUTY_EXCUSE_REQUESTED: Described(
+        "3",
+        "an exception from a duty (`op`) was asked for, or that it does not apply",
+        "op obj chg",
+    ),
+    EventType.DUTY_EXCUSE_APPROVED: Described(
+        "3", "another person approved it; in a home of one person the same", "op obj chg"
+    ),
+    EventType.DUTY_EXCUSE_ENDED: Described(
+        "3", "it was rejected, or ended before its day", "op obj chg"
+    ),
     EventType.EVIDENCE_COLLECTED: Described(
         "1.6",
         "an item of evidence came into the store; `chg` has its first link of custody",

@@ -1,19 +1,27 @@
 """Puts the rooms of compliance together: what people keep, and what each part tells of the duties it serves."""
 
+import os
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from strongroom.accounts import Accounts
 from strongroom.accounts.guard import Guard
+from strongroom.alarms import Alarms
 from strongroom.anchors import Anchors
 from strongroom.audit import AuditLog
+from strongroom.compliance.administrators import administrators
+from strongroom.compliance.duties import Duties, Edition, Entitled
 from strongroom.compliance.evidence import EvidenceStore
 from strongroom.compliance.findings import Findings
+from strongroom.compliance.incidents import Incidents, Mailing
 from strongroom.compliance.offices import Offices
 from strongroom.compliance.overseen import Overseen
 from strongroom.compliance.people import People
 from strongroom.compliance.writings import Writings
 from strongroom.db.engine import Database
-from strongroom.terms import Environment
+from strongroom.feeds import Outbox
+from strongroom.feeds.targets import Targets
+from strongroom.terms import Environment, PrincipalId
 from strongroom.vault import GrantStore
 
 
@@ -26,6 +34,8 @@ class Compliance:
     people: People
     offices: Offices
     evidence: EvidenceStore
+    incidents: Incidents
+    duties: Duties
     overseen: tuple[Overseen, ...]
     """Every room with a part in keeping duties, for the board and the calendar."""
 
@@ -41,7 +51,13 @@ class Compliance:
         guard: Guard,
         grants: GrantStore,
         anchors: Anchors,
+        alarms: Alarms,
+        targets: Targets,
+        outbox: Outbox,
+        home: str,
+        amazon_address: str,
         one_person: bool,
+        edition: Edition,
     ) -> "Compliance":
         """Return the rooms; `key` (32 bytes) seals what people write."""
         writings = Writings(key, environment)
@@ -56,5 +72,34 @@ class Compliance:
             is_active=lambda person, now: person in people.active(now),
             stamp=anchors.stamp_text,
         )
-        overseen = (findings, offices, evidence)
-        return cls(writings, findings, people, offices, evidence, overseen)
+        incidents = Incidents.wired(
+            database,
+            audit,
+            writings,
+            people,
+            evidence,
+            accounts=accounts,
+            grants=grants,
+            alarms=alarms,
+            mailing=Mailing(targets, outbox, amazon_address, home, os.urandom),
+            administrators=lambda now: administrators(accounts, grants, now),
+            speakers=lambda now: _speakers(people, offices, now),
+            one_person=one_person,
+        )
+        rooms: tuple[Overseen, ...] = (findings, offices, evidence, incidents)
+        entitled = Entitled(
+            people.active,
+            offices.holders,
+            lambda now: administrators(accounts, grants, now),
+            one_person,
+        )
+        duties = Duties(database, audit, writings, entitled, rooms, edition=edition)
+        return cls(
+            writings, findings, people, offices, evidence, incidents, duties, (*rooms, duties)
+        )
+
+
+def _speakers(people: People, offices: Offices, now: datetime) -> dict[PrincipalId, str]:
+    """Return the active people who have an office: those who might be asked about an incident."""
+    held = {seat.person for seat in offices.seats(now)}
+    return {person: name for person, name in people.active(now).items() if person in held}

@@ -6,12 +6,13 @@ from strongroom.compliance.incidents.incidents import Incidents, Mailing
 from strongroom.compliance.incidents.kinds import PHASES, IncidentKind, Phase, kinds
 from strongroom.compliance.incidents.practice import Practice
 from strongroom.compliance.incidents.store import Case, Entry, Practised
-from strongroom.compliance.incidents.telling import GUARDED, RULE, Recipient
+from strongroom.compliance.incidents.telling import GUARDED, RULE, Attached, Recipient
 
 __all__ = [
     "GUARDED",
     "PHASES",
     "RULE",
+    "Attached",
     "Case",
     "Cases",
     "Entry",

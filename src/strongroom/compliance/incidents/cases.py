@@ -74,7 +74,7 @@ class Cases:
 
     # -- its course ------------------------------------------------------------------------------
 
-    def open(  # noqa: PLR0913 - what a case begins with
+    def open(
         self,
         caller: Caller,
         kind: str,
@@ -210,12 +210,8 @@ class Cases:
         # Before the write begins: it reads as much of the log as the window is long.
         found = scope_of(self._room.audit, principals, since, until)
         with self._room.changing(caller, number, now) as step:
-            self._room.store.add_entry(
-                step.tx, step.entry("scope", "scope", said=asdict(found))
-            )
-            step.record(
-                EventType.INCIDENT_CHANGED, "scope", n=found.records, content=found.digest
-            )
+            self._room.store.add_entry(step.tx, step.entry("scope", "scope", said=asdict(found)))
+            step.record(EventType.INCIDENT_CHANGED, "scope", n=found.records, content=found.digest)
         return found
 
     def scope_again(self, number: int, entry: int) -> bool:
@@ -225,13 +221,13 @@ class Cases:
         asked = orjson.loads(kept["query"])
         since, until = (datetime.fromisoformat(asked[name]) for name in ("since", "until"))
         found = scope_of(self._room.audit, asked["principals"], since, until)
-        return found.digest == kept["digest"]
+        return found.digest == str(kept["digest"])
 
     # -- its report ------------------------------------------------------------------------------
 
     def write(self, number: int, texts: dict[str, str], caller: Caller, now: datetime) -> None:
         """Write the post-mortem; whoever approved an earlier version has not approved this one."""
-        kept = {
+        kept: dict[str, str] = {
             name: checked(texts[name], name, needed=False) for name in TEXTS if name in texts
         }
         if "title" in kept:
@@ -325,9 +321,7 @@ class Cases:
                 raise Conflict("nobody said that it was no incident")
             if self._room.is_another(caller, case.doubted_by):
                 texts = {**case.texts, "cleared": said}
-                changed = replace(
-                    case, texts=texts, cleared_by=caller.principal, cleared_at=now
-                )
+                changed = replace(case, texts=texts, cleared_by=caller.principal, cleared_at=now)
                 self._room.store.save_case(step.tx, changed)
                 step.record(EventType.INCIDENT_CHANGED, "cleared")
             else:

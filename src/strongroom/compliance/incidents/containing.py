@@ -48,9 +48,7 @@ class Containing:
         self._targets = targets
         self._administrators = administrators
 
-    def take(
-        self, number: int, measure: Measure, name: str, caller: Caller, now: datetime
-    ) -> None:
+    def take(self, number: int, measure: Measure, name: str, caller: Caller, now: datetime) -> None:
         """Do it, then write it into the case.
 
         Raises:

@@ -103,9 +103,7 @@ class Incidents:
         """Tell people of each clock that passed an hour nobody was told of; return case and hour."""
         return remind(self._room, self._outbox, now)
 
-    def pack(
-        self, shown: Shown, draw: Drawn, caller: Caller, now: datetime
-    ) -> tuple[str, bytes]:
+    def pack(self, shown: Shown, draw: Drawn, caller: Caller, now: datetime) -> tuple[str, bytes]:
         """Return a case's documentation as Amazon would get it, its name first. Raises: Tampered, Denied."""
         people = self._room.people
         return pack(self._room, self.practices, shown, draw, people.name_of, caller, now)

@@ -1,10 +1,10 @@
 """What this room tells of the duties of clause 1.6 and of alarms, and what falls due [1.6, 2.6].
 
-What was recorded in the log counts, not what a row says: a case counts as notified, and its clock as begun, by its events.
+What the log has counts, not what a row says: a case is notified, and its clock begun, by its events.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 from strongroom.alarms import AlarmKind, Investigations
@@ -118,8 +118,12 @@ class Overseeing:
         last = self._practices.last(Practice.TYPES)
         names = f"{len(kinds.kinds())} types of incidents"
         if last is None or last.digest != kinds.digest():
-            why = "confirmed by nobody" if last is None else "confirmed as they were, not as they are"
-            return Finding(_BAD, f"{names} are {why}", remedy=f"read and confirm them at {_PRACTICE}")
+            why = (
+                "confirmed by nobody" if last is None else "confirmed as they were, not as they are"
+            )
+            return Finding(
+                _BAD, f"{names} are {why}", remedy=f"read and confirm them at {_PRACTICE}"
+            )
         return self._fresh(last, now, f"{names} are confirmed", "read and confirm the types again")
 
     def _playbooks(self, now: datetime) -> Finding:
@@ -171,7 +175,9 @@ class Overseeing:
                 f"review the plan and record it at {_PRACTICE}",
             )
         if waiting:
-            return Finding(_GOOD, f"{len(waiting)} major changes wait for a review, none for too long")
+            return Finding(
+                _GOOD, f"{len(waiting)} major changes wait for a review, none for too long"
+            )
         return Finding(_GOOD, "every major change was followed by a review of the plan")
 
     def _rules(self, now: datetime) -> Finding:
@@ -197,9 +203,7 @@ class Overseeing:
     def _told(self, cases: list[Case], now: datetime) -> Finding:
         late, running, altered = [], [], []
         for case in cases:
-            events = self._room.audit.about(
-                (*_CLOCKED, EventType.INCIDENT_NOTIFIED), str(case.id)
-            )
+            events = self._room.audit.about((*_CLOCKED, EventType.INCIDENT_NOTIFIED), str(case.id))
             clocks = [e.body["n"] for e in events if e.type != EventType.INCIDENT_NOTIFIED.value]
             told = [e for e in events if e.type == EventType.INCIDENT_NOTIFIED.value]
             if not clocks or min(clocks) != int(case.clock_at.timestamp()):
@@ -251,7 +255,9 @@ class Overseeing:
                 remedy=f"each acknowledges it at {_PRACTICE}",
             )
         if not self._speakers(now):
-            return Finding(_UNKNOWN, "nobody has an office yet", remedy="fill the offices: /offices")
+            return Finding(
+                _UNKNOWN, "nobody has an office yet", remedy="fill the offices: /offices"
+            )
         return Finding(_GOOD, "every word that went out has its right, and all know the rule")
 
     def _unacknowledged(self, now: datetime) -> Iterator[tuple[PrincipalId, datetime]]:
@@ -308,7 +314,9 @@ def _investigated(cases: list[Case], lines: Mapping[int, list[Entry]]) -> Findin
         if needs and not ({"note", "scope"} <= whats and case.text("root_cause")):
             bare.append(case.id)
     if bare:
-        return Finding(_BAD, f"incidents {_list(bare)} were closed without timeline, scope or cause")
+        return Finding(
+            _BAD, f"incidents {_list(bare)} were closed without timeline, scope or cause"
+        )
     return Finding(_GOOD, "no incident was closed without timeline, scope and root cause")
 
 
@@ -342,5 +350,3 @@ def _documented(cases: list[Case], lines: Mapping[int, list[Entry]], now: dateti
 
 def _list(numbers: list[int]) -> str:
     return ", ".join(map(str, sorted(set(numbers))[:10]))
-
-

@@ -1,4 +1,4 @@
-"""Puts a case's documentation together as Amazon asks for it: report, timeline, custody, evidence, the log's proofs [1.6].
+"""Puts a case's documentation together as Amazon asks for it: report, timeline, evidence, the log's proofs [1.6].
 
 Every evidence package in it is checked before the pack leaves; one that does not prove itself stops it.
 """

@@ -116,9 +116,7 @@ class Practices:
     def changes_open(self) -> Sequence[Practised]:
         """Return the major changes that no review of the plan followed."""
         last = self.last(Practice.REVIEW)
-        return [
-            one for one in self.listed(Practice.CHANGE) if last is None or one.at >= last.at
-        ]
+        return [one for one in self.listed(Practice.CHANGE) if last is None or one.at >= last.at]
 
     def _record(
         self,

@@ -1,4 +1,4 @@
-"""Reminds people that Amazon has not heard yet: at 4, 12, 20 and 23 hours of a case's clock, and when 24 are over [1.6]."""
+"""Reminds people that Amazon has not heard yet: at 4, 12, 20 and 23 hours of a clock, and when 24 are over [1.6]."""
 
 from dataclasses import replace
 from datetime import datetime

@@ -54,7 +54,14 @@ class Step:
     def entry(self, what: str, name: str, state: str = "done", **more: object) -> Entry:
         """Return a new line of the case, not kept yet."""
         return Entry(
-            0, self.case.id, what, name, self.now, self.caller.principal, state, **more  # type: ignore[arg-type] # by name
+            0,
+            self.case.id,
+            what,
+            name,
+            self.now,
+            self.caller.principal,
+            state,
+            **more,  # type: ignore[arg-type] # by name
         )
 
 

@@ -1,4 +1,4 @@
-"""Writes and sends one mail of a case through the home's own mail channel: when a person presses send, never else [1.6]."""
+"""Writes and sends one mail of a case through the home's own mail channel, when a person presses send [1.6]."""
 
 from collections.abc import Callable
 from dataclasses import replace

@@ -185,7 +185,9 @@ class Store:
         for row in tx.execute(query.limit(_MOST)):
             body = self._opened("incident_practice.said", row, row.said)
             found.append(
-                Practised(row.id, row.kind, row.at, PrincipalId(row.by_id), row.digest, body["said"])
+                Practised(
+                    row.id, row.kind, row.at, PrincipalId(row.by_id), row.digest, body["said"]
+                )
             )
         return found
 

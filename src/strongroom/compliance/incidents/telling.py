@@ -1,15 +1,15 @@
 """What leaves the house about a case: the notification to Amazon, and every other word, registered [1.6].
 
-A person writes, looks and presses send; nothing here sends by itself. The bytes are evidence before they leave, so that a
-crash between the two leaves a mail nobody knows the fate of, never one without proof. Nobody speaks for Amazon: what goes
-to an authority or a customer needs Amazon's written request or a law, and a second person.
+A person writes, looks and presses send; nothing here sends by itself. The bytes are evidence before they leave, so
+that a crash between the two leaves a mail nobody knows the fate of, never one without proof. Nobody speaks for Amazon:
+what goes to an authority or a customer needs Amazon's written request or a law, and a second person.
 """
 
 from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
 from hashlib import sha256
-from typing import Final
+from typing import Final, NamedTuple
 
 from strongroom.audit import EventType
 from strongroom.compliance.incidents.cases import Shown
@@ -40,6 +40,14 @@ class Recipient(StrEnum):
 
 GUARDED: Final = frozenset({Recipient.AUTHORITY, Recipient.CUSTOMER, Recipient.POLICE})
 """Those to whom nobody may speak on Amazon's behalf: regulatory authorities, whoever acts as one, and customers."""
+
+
+class Attached(NamedTuple):
+    """A file that a person brought: its bytes, and what they say of its name and type."""
+
+    content: bytes
+    name: str
+    media_type: str
 
 
 class Telling:
@@ -110,7 +118,11 @@ class Telling:
             if any(e.what == "message" and e.state == "sending" for e in entries):
                 raise Conflict("a mail is on its way, or nobody said whether it arrived")
             entry = self._keep(
-                step, Recipient.AMAZON, "sending", content, "notification.eml", _EML, id_
+                step,
+                Recipient.AMAZON,
+                "sending",
+                Attached(content, "notification.eml", _EML),
+                {"message_id": id_},
             )
             step.record(EventType.INCIDENT_TOLD, "amazon.sending", content=entry.said["sha256"])
         try:
@@ -120,7 +132,7 @@ class Telling:
             raise
         return self._settle(number, entry.id, "sent", caller, now)
 
-    def sent_otherwise(  # noqa: PLR0913 - what proves it
+    def sent_otherwise(
         self,
         number: int,
         content: bytes,
@@ -137,27 +149,29 @@ class Telling:
         with self._room.changing(caller, number, now) as step:
             if not step.case.clock_at <= sent_at <= now:
                 raise Malformed("it was sent after the clock began, and not in the future")
-            entry = self._keep(step, Recipient.AMAZON, "sent", content, name, media_type, None)
+            entry = self._keep(step, Recipient.AMAZON, "sent", attached, {})
             self._notified(step, entry, sent_at, "otherwise")
         return entry
 
-    def settle(self, number: int, entry: int, caller: Caller, now: datetime, *, sent: bool) -> Entry:
+    def settle(
+        self, number: int, entry: int, caller: Caller, now: datetime, *, sent: bool
+    ) -> Entry:
         """Say of a mail whose fate nobody recorded whether it was sent. Raises: NotFound, Conflict."""
         return self._settle(number, entry, "sent" if sent else "failed", caller, now)
 
-    def register(  # noqa: PLR0913 - what is told to whom, and by what right
+    def register(
         self,
         number: int,
         recipient: Recipient,
         channel: str,
-        content: tuple[bytes, str, str],
+        attached: Attached,
         caller: Caller,
         now: datetime,
         *,
         law: str = "",
-        permission: tuple[bytes, str, str] | None = None,
+        permission: Attached | None = None,
     ) -> Entry:
-        """Register what is to be told; `content` and Amazon's written `permission` are bytes, name and type.
+        """Register what is to be told; `permission` is Amazon's written request.
 
         Raises:
             Malformed: to an authority or customer without Amazon's request and without a law; or a part is missing.
@@ -181,8 +195,8 @@ class Telling:
                     said="Amazon's written request",
                 ).id
             state = "waiting" if guarded else "sent"
-            more = {"law": law, "channel": channel, "permission": allowed}
-            entry = self._keep(step, recipient, state, *content, None, **more)
+            more: dict[str, object] = {"law": law, "channel": channel, "permission": allowed}
+            entry = self._keep(step, recipient, state, attached, more)
             step.record(
                 EventType.INCIDENT_TOLD,
                 f"{recipient.value}.{state}",
@@ -221,34 +235,27 @@ class Telling:
             raise Conflict("the message waits for nobody")
         return found
 
-    def _keep(  # noqa: PLR0913 - what a message is
+    def _keep(
         self,
         step: Step,
         recipient: Recipient,
         state: str,
-        content: bytes,
-        name: str,
-        media_type: str,
-        message_id: str | None,
-        **more: object,
+        attached: Attached,
+        more: dict[str, object],
     ) -> Entry:
         item = self._room.evidence.put_in(
             step.tx,
-            content,
-            name,
-            media_type,
+            *attached,
             belongs_to(step.case.id),
             step.caller,
             step.now,
             said=f"told to: {recipient.value}",
         )
-        said = {"sha256": sha256(content).hexdigest(), "message_id": message_id, **more}
+        said = {"sha256": sha256(attached.content).hexdigest(), **more}
         entry = step.entry("message", recipient.value, state, evidence_id=item.id, said=said)
         return self._room.store.add_entry(step.tx, entry)
 
-    def _settle(
-        self, number: int, entry: int, state: str, caller: Caller, now: datetime
-    ) -> Entry:
+    def _settle(self, number: int, entry: int, state: str, caller: Caller, now: datetime) -> Entry:
         with self._room.changing(caller, number, now) as step:
             found = self._room.store.entry(step.tx, number, entry, "message")
             if found.state != "sending":

@@ -46,6 +46,7 @@ from strongroom.db.schema.deletion import (
 )
 from strongroom.db.schema.destinations import disclosure
 from strongroom.db.schema.documents import report_document
+from strongroom.db.schema.duties import duty_excuse, duty_statement
 from strongroom.db.schema.erasing import erasing
 from strongroom.db.schema.evidence import evidence_custody, evidence_item, evidence_piece
 from strongroom.db.schema.feeds import (
@@ -153,7 +154,9 @@ __all__ = [
     "delivery_target",
     "disclosure",
     "drift",
+    "duty_excuse",
     "duty_finding",
+    "duty_statement",
     "erasing",
     "evidence_custody",
     "evidence_item",
