@@ -10,6 +10,10 @@ from strongroom.desk.forms import FormTokens
 from strongroom.desk.pages import (
     evidence,
     factors,
+    incident_plan,
+    incident_report,
+    incident_telling,
+    incidents,
     joining,
     locks,
     network,
@@ -70,6 +74,10 @@ def all_routes(rooms: Rooms) -> list[Route]:
         locks,
         network,
         evidence,
+        incidents,
+        incident_telling,
+        incident_report,
+        incident_plan,
         offices,
     )
     return [route for file in files for route in file.routes(rooms)]

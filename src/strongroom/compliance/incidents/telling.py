@@ -135,9 +135,7 @@ class Telling:
     def sent_otherwise(
         self,
         number: int,
-        content: bytes,
-        name: str,
-        media_type: str,
+        attached: Attached,
         sent_at: datetime,
         caller: Caller,
         now: datetime,

@@ -17,6 +17,7 @@ from strongroom.policy.limits import LONGEST_PASSWORD
 
 BACK: Final = {
     "factors": "/factors",
+    "incidents": "/incidents",
     "locks": "/locks",
     "network": "/network",
     "offices": "/offices",

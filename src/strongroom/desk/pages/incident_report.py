@@ -1,0 +1,201 @@
+"""The end of a case: its post-mortem, corrective controls, another person's approval, its closing, its papers [1.6]."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from strongroom.compliance.incidents import Shown
+from strongroom.desk.exchange import OVERSEES, Answer, Exchange, Route, attachment
+from strongroom.desk.pages.incidents import LONGEST, REFUSALS, moment
+from strongroom.desk.rooms import Rooms
+from strongroom.desk.said import Said
+from strongroom.errors import Malformed, StrongroomError, Tampered
+from strongroom.paper import Text, report
+
+_LINE = 96
+
+
+def routes(rooms: Rooms) -> list[Route]:
+    """Return the page and what it does."""
+    pages = _ReportPages(rooms)
+    path = "/incidents/{id}/report"
+    return [
+        Route("GET", path, pages.show, needs=OVERSEES),
+        Route("POST", path, pages.write, needs=OVERSEES),
+        *(
+            Route("POST", f"/incidents/{{id}}/{name}", handler, needs=OVERSEES)
+            for name, handler in (
+                ("control", pages.control),
+                ("control-done", pages.control_done),
+                ("approve", pages.approve),
+                ("doubt", pages.doubt),
+                ("clear", pages.clear),
+                ("pack", pages.pack),
+            )
+        ),
+        Route("POST", "/incidents/{id}/close", pages.close, needs=OVERSEES, proved="incidents"),
+    ]
+
+
+class _ReportPages:
+    def __init__(self, rooms: Rooms) -> None:
+        self._incidents = rooms.compliance.incidents
+        self._cases = rooms.compliance.incidents.cases
+        self._people = rooms.compliance.people
+        self._accounts = rooms.accounts
+
+    def show(self, exchange: Exchange) -> Answer:
+        return self._page(exchange)
+
+    def write(self, exchange: Exchange) -> Answer:
+        texts = {
+            name: exchange.form.text(name, longest=LONGEST)
+            for name in ("title", "description", "root_cause", "remediation")
+        }
+        who, now = exchange.person.caller, exchange.now
+        return self._done(
+            exchange,
+            lambda: self._cases.write(exchange.id, texts, who, now),
+            Said.INCIDENT_WRITTEN,
+        )
+
+    def control(self, exchange: Exchange) -> Answer:
+        form = exchange.form
+
+        def add() -> None:
+            due_at = moment(form.word("due_at"))
+            if due_at is None:
+                raise Malformed("say until when the control is in place")
+            self._cases.control(
+                exchange.id,
+                form.text("control", longest=LONGEST),
+                form.word("owner"),
+                due_at,
+                exchange.person.caller,
+                exchange.now,
+            )
+
+        return self._done(exchange, add)
+
+    def control_done(self, exchange: Exchange) -> Answer:
+        def done() -> None:
+            number = exchange.form.word("control")
+            if not number.isdigit():
+                raise Malformed("no control is named")
+            who, now = exchange.person.caller, exchange.now
+            self._cases.control_done(exchange.id, int(number[:12]), who, now)
+
+        return self._done(exchange, done)
+
+    def approve(self, exchange: Exchange) -> Answer:
+        who, now = exchange.person.caller, exchange.now
+        return self._done(
+            exchange, lambda: self._cases.approve(exchange.id, who, now), Said.INCIDENT_APPROVED
+        )
+
+    def doubt(self, exchange: Exchange) -> Answer:
+        reason = exchange.form.text("reason", longest=LONGEST)
+        who, now = exchange.person.caller, exchange.now
+        return self._done(
+            exchange,
+            lambda: self._cases.doubt(exchange.id, reason, who, now),
+            Said.INCIDENT_DOUBTED,
+        )
+
+    def clear(self, exchange: Exchange) -> Answer:
+        reason = exchange.form.text("reason", longest=LONGEST)
+        who, now = exchange.person.caller, exchange.now
+        return self._done(exchange, lambda: self._cases.clear(exchange.id, reason, who, now))
+
+    def close(self, exchange: Exchange) -> Answer:
+        who, now = exchange.person.caller, exchange.now
+        return self._done(
+            exchange, lambda: self._cases.close(exchange.id, who, now), Said.INCIDENT_CLOSED
+        )
+
+    def pack(self, exchange: Exchange) -> Answer:
+        who, now = exchange.person.caller, exchange.now
+        shown = self._cases.show(exchange.id)
+        names = self._accounts.name_of
+
+        def draw(found: Shown) -> bytes:
+            return report([Text(line) for line in report_lines(found, names)], now).content
+
+        try:
+            name, content = self._incidents.pack(shown, draw, who, now)
+        except (*REFUSALS, Tampered) as exc:
+            return self._page(exchange, exc)
+        return attachment(name, content)
+
+    def _done(
+        self, exchange: Exchange, do: Callable[[], object], said: Said = Said.INCIDENT_CHANGED
+    ) -> Answer:
+        try:
+            do()
+        except REFUSALS as exc:
+            return self._page(exchange, exc)
+        return exchange.go(f"/incidents/{exchange.id}/report", said)
+
+    def _page(self, exchange: Exchange, exc: StrongroomError | None = None) -> Answer:
+        shown = self._cases.show(exchange.id)
+        me, case = exchange.person.caller.principal, shown.case
+        return exchange.form_page(
+            "incident_report.html",
+            exc,
+            shown=shown,
+            case=case,
+            name=self._accounts.name_of,
+            controls=shown.of("control"),
+            people=sorted(self._people.active(exchange.now).values()),
+            mine=case.written_by == me,
+            doubts=case.doubted_by == me,
+            leads=case.lead_id == me,
+            proved=exchange.person.proved_lately(exchange.now),
+        )
+
+
+def report_lines(shown: Shown, names: Callable[..., str]) -> list[str]:
+    """Return the report as lines: what was asked by clause 1.6, in its order."""
+    case = shown.case
+
+    def when(at: datetime | None) -> str:
+        return "not yet" if at is None else f"{at:%Y-%m-%d %H:%M} UTC"
+
+    lines = [
+        f"Incident {case.id}: {case.text('title')}",
+        f"Type: {shown.kind.name}. Lead: {names(case.lead_id)}.",
+        f"24 hours count from {when(case.clock_at)}.",
+        f"Amazon told: {when(case.notified_at)}. Contained: {when(case.contained_at)}. Closed: {when(case.closed_at)}.",
+    ]
+    for heading, name in (
+        ("What happened", "description"),
+        ("Root cause", "root_cause"),
+        ("What was done", "remediation"),
+        ("Why it was no Security Incident", "no_incident"),
+        ("The second person's reason", "cleared"),
+    ):
+        if case.text(name):
+            lines += ["", heading, *case.text(name).splitlines()]
+    lines += ["", "Timeline"]
+    lines += [
+        f"{datetime.fromisoformat(one.said['at']):%Y-%m-%d %H:%M}  {one.said['text']}"
+        for one in shown.of("note")
+    ]
+    lines += ["", "Scope"]
+    for one in shown.of("scope"):
+        said = one.said
+        lines.append(
+            f"{said['records']:,} records, {len(said['sellers'])} selling partners, {said['entries']:,} entries"
+        )
+        lines.append(f"digest {said['digest']}")
+    lines += ["", "Corrective controls"]
+    for one in shown.of("control"):
+        owner = "" if one.owner_id is None else names(one.owner_id)
+        lines.append(f"{one.said['text']} ({owner}, until {when(one.due_at)}, {one.state})")
+    approver = "nobody yet" if case.approved_by is None else names(case.approved_by)
+    lines += ["", f"Approved by: {approver}, {when(case.approved_at)}"]
+    return [part for line in lines for part in _cut(line)]
+
+
+def _cut(line: str) -> list[str]:
+    """Return a line in pieces that fit a page."""
+    return [line[at : at + _LINE] for at in range(0, max(len(line), 1), _LINE)]
