@@ -61,7 +61,7 @@ def test_a_case_is_worked_through_and_closed_by_its_lead(ada: Member) -> None:
     assert _post(ada, f"{case}/control", **control).status == 200
     refused = _post(ada, f"{case}/approve")
     assert refused.status == 403
-    assert "another person decides" in refused.text
+    assert "Another person decides" in refused.text
     ada.prove("incidents")
     page = ada.browser.get(f"{case}/report")
     assert "approval by another person" in page.text

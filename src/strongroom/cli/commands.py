@@ -38,6 +38,8 @@ MODULES: Final[Mapping[str, tuple[str, ...]]] = {
     "data": ("reveal", "find"),
     "paper": ("label", "slip"),
     "subjects": ("request",),
+    "incidents": ("incident",),
+    "evidence_items": ("evidence",),
     "sync": ("sync",),
     "erasing": ("erase",),
     "retention": ("retention",),

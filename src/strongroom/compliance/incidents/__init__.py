@@ -5,6 +5,7 @@ from strongroom.compliance.incidents.containing import Measure
 from strongroom.compliance.incidents.incidents import Incidents, Mailing
 from strongroom.compliance.incidents.kinds import PHASES, IncidentKind, Phase, kinds
 from strongroom.compliance.incidents.practice import Practice
+from strongroom.compliance.incidents.report import report_lines
 from strongroom.compliance.incidents.store import Case, Entry, Practised
 from strongroom.compliance.incidents.telling import GUARDED, RULE, Attached, Recipient
 
@@ -26,4 +27,5 @@ __all__ = [
     "Recipient",
     "Shown",
     "kinds",
+    "report_lines",
 ]
