@@ -489,6 +489,8 @@ def wire(
             anchors=anchors,
             one_person=settings.one_person,
             edition=Edition(settings.compliance.revision),
+            privacy_url=settings.documents.privacy_url,
+            privacy_ca=settings.documents.privacy_ca and home.root / settings.documents.privacy_ca,
         ),
         gateway,
         Sync(

@@ -1,9 +1,11 @@
 """Puts the rooms of compliance together: what people keep, and what each part tells of the duties it serves."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from strongroom.accounts import Accounts
 from strongroom.accounts.guard import Guard
+from strongroom.alarms import AlarmKind
 from strongroom.anchors import Anchors
 from strongroom.audit import AuditLog
 from strongroom.compliance.administrators import administrators
@@ -13,6 +15,7 @@ from strongroom.compliance.findings import Findings
 from strongroom.compliance.offices import Offices
 from strongroom.compliance.overseen import Overseen
 from strongroom.compliance.people import People
+from strongroom.compliance.policies import Policies, PolicyDuties, Published, known_of
 from strongroom.compliance.writings import Writings
 from strongroom.db.engine import Database
 from strongroom.terms import Environment
@@ -29,6 +32,8 @@ class Compliance:
     offices: Offices
     evidence: EvidenceStore
     duties: Duties
+    policies: Policies
+    published: Published
     overseen: tuple[Overseen, ...]
     """Every room with a part in keeping duties, for the board and the calendar."""
 
@@ -46,6 +51,8 @@ class Compliance:
         anchors: Anchors,
         one_person: bool,
         edition: Edition,
+        privacy_url: str,
+        privacy_ca: Path | None,
     ) -> "Compliance":
         """Return the rooms; `key` (32 bytes) seals what people write."""
         writings = Writings(key, environment)
@@ -60,7 +67,21 @@ class Compliance:
             is_active=lambda person, now: person in people.active(now),
             stamp=anchors.stamp_text,
         )
-        rooms: tuple[Overseen, ...] = (findings, offices, evidence)
+        policies = Policies(
+            database,
+            audit,
+            people,
+            one_person=one_person,
+            rules=[kind.value for kind in AlarmKind],
+            known=lambda now: known_of(offices, people, now),
+        )
+        published = Published(database, audit, policies, address=privacy_url, ca=privacy_ca)
+        rooms: tuple[Overseen, ...] = (
+            findings,
+            offices,
+            evidence,
+            PolicyDuties(policies, published),
+        )
         entitled = Entitled(
             people.active,
             offices.holders,
@@ -68,4 +89,14 @@ class Compliance:
             one_person,
         )
         duties = Duties(database, audit, writings, entitled, rooms, edition=edition)
-        return cls(writings, findings, people, offices, evidence, duties, (*rooms, duties))
+        return cls(
+            writings,
+            findings,
+            people,
+            offices,
+            evidence,
+            duties,
+            policies,
+            published,
+            (*rooms, duties),
+        )

@@ -35,7 +35,9 @@ CLAUSES: Final = {
     "1.4": "Credential management",
     "1.5": "Encryption in transit",
     "1.6": "Incident response plan",
+    "2.2": "Data governance",
     "2.6": "Logging and monitoring",
+    "2.7": "Vulnerability management",
 }
 """The clauses of the Data Protection Policy that pages name in their foot."""
 

@@ -8,6 +8,7 @@ from strongroom.desk.door import Desk, Witnessed
 from strongroom.desk.exchange import Route
 from strongroom.desk.forms import FormTokens
 from strongroom.desk.pages import (
+    documents,
     evidence,
     factors,
     joining,
@@ -71,6 +72,7 @@ def all_routes(rooms: Rooms) -> list[Route]:
         network,
         evidence,
         offices,
+        documents,
     )
     return [route for file in files for route in file.routes(rooms)]
 

@@ -35,6 +35,14 @@ class Said(StrEnum):
     OFFICES_APPOINTED = "offices-appointed"
     OFFICES_ACCEPTED = "offices-accepted"
     CONTACT_GIVEN = "contact-given"
+    DOCUMENT_ACKNOWLEDGED = "document-acknowledged"
+    DOCUMENT_BEGUN = "document-begun"
+    DOCUMENT_SAVED = "document-saved"
+    DOCUMENT_DROPPED = "document-dropped"
+    DOCUMENT_SUBMITTED = "document-submitted"
+    DOCUMENT_RETURNED = "document-returned"
+    DOCUMENT_APPROVED = "document-approved"
+    DOCUMENT_COMPARED = "document-compared"
 
 
 WORDS = {
@@ -67,6 +75,14 @@ WORDS = {
     Said.OFFICES_APPOINTED: "The person is appointed. It counts once they have accepted.",
     Said.OFFICES_ACCEPTED: "Thank you. You have taken the office on.",
     Said.CONTACT_GIVEN: "Your address is kept, sealed.",
+    Said.DOCUMENT_ACKNOWLEDGED: "Thank you. It is recorded that you read this version.",
+    Said.DOCUMENT_BEGUN: "A draft has begun. Fill in its blanks and read it through.",
+    Said.DOCUMENT_SAVED: "The draft was saved.",
+    Said.DOCUMENT_DROPPED: "The draft was given up.",
+    Said.DOCUMENT_SUBMITTED: "The version is submitted. It holds once another person approves it.",
+    Said.DOCUMENT_RETURNED: "The version is a draft again.",
+    Said.DOCUMENT_APPROVED: "The version holds from now on. Everybody is asked to acknowledge it.",
+    Said.DOCUMENT_COMPARED: "The published page was looked at.",
 }
 
 
