@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import os
 import subprocess
 from collections.abc import Iterator
@@ -75,7 +74,9 @@ class Hsm:
 def plugged(directory: Path) -> Iterator[Hsm]:
     """Make a token for the block; this process and those it starts find it."""
     subprocess.run(["sh", ROOT / "scripts/softhsm.sh"], check=True, timeout=110)
-    module = next(path for place in _PLACES for path in sorted(glob.glob(place)))
+    module = next(
+        str(path) for place in _PLACES for path in sorted(Path("/").glob(place.lstrip("/")))
+    )
     hsm = Hsm(directory, module)
     (directory / "tokens").mkdir()
     (directory / "softhsm2.conf").write_text(
