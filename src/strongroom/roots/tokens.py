@@ -146,25 +146,27 @@ class TokenRoot:
 
     def _run(self, work: Callable[["SecretKey"], _T]) -> _T:
         """Do it in the session at hand; where that fails, once more in a new one: a token that restarted forgot it."""
+        errors = _errors()
         with _ONE_BY_ONE, self._told():
-            if self._key is not None:
-                with contextlib.suppress(_errors().PKCS11Error):
-                    return work(self._key)
-                self._forget()
-            session = self._opened(rw=False)
-            key = self._found(session)
-            if key is None:
-                raise Misconfigured(
-                    f"token {self._token} holds no key {self._address.object}",
-                    hint="`strongroom init` and `keys rotate root --to` make one",
-                )
-            self._refuse_soft(key)
-            self._key = key
             try:
-                return work(key)
-            except _errors().PKCS11Error:
-                self._forget()
+                return work(self._key or self._entered())
+            except (errors.PinIncorrect, errors.PinInvalid, errors.PinLenRange, errors.PinLocked):
                 raise
+            except errors.PKCS11Error:
+                self._forget()
+            return work(self._entered())
+
+    def _entered(self) -> "SecretKey":
+        """Return the key in a new session. Raises: Misconfigured, and what the token raises."""
+        key = self._found(self._opened(rw=False))
+        if key is None:
+            raise Misconfigured(
+                f"token {self._token} holds no key {self._address.object}",
+                hint="`strongroom init` and `keys rotate root --to` make one",
+            )
+        self._refuse_soft(key)
+        self._key = key
+        return key
 
     def _opened(self, *, rw: bool) -> "Session":
         """Return a session that is logged in."""
