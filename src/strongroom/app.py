@@ -486,6 +486,7 @@ def wire(
             guard=guard,
             grants=grants,
             one_person=settings.one_person,
+            current=settings.access.profile == "current",
         ),
         gateway,
         Sync(

@@ -42,6 +42,7 @@ def desk_of(system: System, clock: Callable[[], datetime] | None = None) -> Desk
         sellers=system.sellers,
         identities=system.identities,
         compliance=system.compliance,
+        dates=system.dates,
         provider=_sign_on_provider(system),
     )
     return create_desk(

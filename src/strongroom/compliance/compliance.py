@@ -5,10 +5,12 @@ from dataclasses import dataclass, field
 from strongroom.accounts import Accounts
 from strongroom.accounts.guard import Guard
 from strongroom.audit import AuditLog
+from strongroom.compliance.agenda import Agenda
 from strongroom.compliance.findings import Findings
 from strongroom.compliance.offices import Offices
 from strongroom.compliance.overseen import Overseen
 from strongroom.compliance.people import People
+from strongroom.compliance.work import WorkBook
 from strongroom.compliance.writings import Writings
 from strongroom.db.engine import Database
 from strongroom.terms import Environment
@@ -23,11 +25,17 @@ class Compliance:
     findings: Findings
     people: People
     offices: Offices
+    work: WorkBook
     overseen: tuple[Overseen, ...]
     """Every room with a part in keeping duties, for the board and the calendar."""
 
+    @property
+    def agenda(self) -> Agenda:
+        """What is due, of all rooms."""
+        return Agenda(lambda: self.overseen, self.offices)
+
     @classmethod
-    def wired(
+    def wired(  # noqa: PLR0913 - the rooms below, by name
         cls,
         key: bytes,
         environment: Environment,
@@ -38,10 +46,12 @@ class Compliance:
         guard: Guard,
         grants: GrantStore,
         one_person: bool,
+        current: bool,
     ) -> "Compliance":
-        """Return the rooms; `key` (32 bytes) seals what people write."""
+        """Return the rooms; `key` (32 bytes) seals what people write; `current`: by the strictest known revision."""
         writings = Writings(key, environment)
         people = People(database, accounts, guard, grants)
         offices = Offices(database, audit, people, writings, one_person=one_person)
+        work = WorkBook(database, audit, people, writings, current=current)
         findings = Findings(database, key, environment)
-        return cls(writings, findings, people, offices, (findings, offices))
+        return cls(writings, findings, people, offices, work, (findings, offices, work))

@@ -10,6 +10,7 @@ from strongroom.compliance.compliance import Compliance
 from strongroom.compliance.joining import Joining
 from strongroom.desk.oidc import Provider
 from strongroom.vault import GrantStore, SellerStore
+from strongroom.vault.dates import Dates
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,5 +27,6 @@ class Rooms:
     sellers: SellerStore
     identities: Identities
     compliance: Compliance
+    dates: Dates
     provider: Provider | None = None
     """Where people may sign on too, if one is set up."""

@@ -8,6 +8,7 @@ from strongroom.desk.door import Desk, Witnessed
 from strongroom.desk.exchange import Route
 from strongroom.desk.forms import FormTokens
 from strongroom.desk.pages import (
+    cadence,
     factors,
     joining,
     locks,
@@ -19,6 +20,7 @@ from strongroom.desk.pages import (
     provider,
     sessions,
     sign_on,
+    today,
 )
 from strongroom.desk.rendering import Pages, Static
 from strongroom.desk.rooms import Rooms
@@ -69,6 +71,8 @@ def all_routes(rooms: Rooms) -> list[Route]:
         locks,
         network,
         offices,
+        today,
+        cadence,
     )
     return [route for file in files for route in file.routes(rooms)]
 
