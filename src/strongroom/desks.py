@@ -42,6 +42,11 @@ def desk_of(system: System, clock: Callable[[], datetime] | None = None) -> Desk
         sellers=system.sellers,
         identities=system.identities,
         compliance=system.compliance,
+        alarms=system.alarms,
+        targets=system.targets,
+        outbox=system.outbox,
+        audit=system.audit,
+        log_readers=system.log_readers,
         provider=_sign_on_provider(system),
     )
     return create_desk(

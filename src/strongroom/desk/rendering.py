@@ -33,6 +33,7 @@ CLAUSES: Final = {
     "1.3": "Least privilege",
     "1.4": "Credential management",
     "1.5": "Encryption in transit",
+    "1.6": "Risk management and incident response",
     "2.6": "Logging and monitoring",
 }
 """The clauses of the Data Protection Policy that pages name in their foot."""
@@ -95,6 +96,7 @@ class Pages:
             "environment": environment.value,
             "origin": origin,
             "sections": lambda may: sections_for(may, routed),
+            "routed": routed.__contains__,
             "chip": words.chip,
             "urgency": words.urgency,
             "page_link": paging.link,

@@ -6,9 +6,14 @@ from strongroom.accounts import Accounts, Identities, Networks
 from strongroom.accounts.guard import Guard
 from strongroom.accounts.passwords import Passwords
 from strongroom.accounts.signon import SignOn
+from strongroom.alarms import Alarms
+from strongroom.audit import AuditLog
 from strongroom.compliance.compliance import Compliance
 from strongroom.compliance.joining import Joining
+from strongroom.compliance.reading import LogReaders
 from strongroom.desk.oidc import Provider
+from strongroom.feeds.outbox import NoticeOutbox
+from strongroom.feeds.targets import Targets
 from strongroom.vault import GrantStore, SellerStore
 
 
@@ -26,5 +31,10 @@ class Rooms:
     sellers: SellerStore
     identities: Identities
     compliance: Compliance
+    alarms: Alarms
+    targets: Targets
+    outbox: NoticeOutbox
+    audit: AuditLog
+    log_readers: LogReaders
     provider: Provider | None = None
     """Where people may sign on too, if one is set up."""

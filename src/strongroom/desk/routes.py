@@ -8,6 +8,7 @@ from strongroom.desk.door import Desk, Witnessed
 from strongroom.desk.exchange import Route
 from strongroom.desk.forms import FormTokens
 from strongroom.desk.pages import (
+    alarms,
     factors,
     joining,
     locks,
@@ -67,6 +68,7 @@ def all_routes(rooms: Rooms) -> list[Route]:
         prove,
         locks,
         network,
+        alarms,
     )
     return [route for file in files for route in file.routes(rooms)]
 
