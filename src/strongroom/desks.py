@@ -6,6 +6,7 @@ from typing import Final
 
 from strongroom.app import System
 from strongroom.audit import Reason
+from strongroom.compliance.log_pages import LogPages
 from strongroom.desk import Desk, Rooms, create_desk
 from strongroom.desk.oidc import Client, Provider
 from strongroom.errors import Misconfigured, Tampered, Unavailable
@@ -46,7 +47,7 @@ def desk_of(system: System, clock: Callable[[], datetime] | None = None) -> Desk
         targets=system.targets,
         outbox=system.outbox,
         audit=system.audit,
-        log_readers=system.log_readers,
+        log=LogPages(system.database, system.audit, system.log_readers),
         provider=_sign_on_provider(system),
     )
     return create_desk(

@@ -10,7 +10,7 @@ from strongroom.alarms import Alarms
 from strongroom.audit import AuditLog
 from strongroom.compliance.compliance import Compliance
 from strongroom.compliance.joining import Joining
-from strongroom.compliance.reading import LogReaders
+from strongroom.compliance.log_pages import LogPages
 from strongroom.desk.oidc import Provider
 from strongroom.feeds.outbox import NoticeOutbox
 from strongroom.feeds.targets import Targets
@@ -35,6 +35,6 @@ class Rooms:
     targets: Targets
     outbox: NoticeOutbox
     audit: AuditLog
-    log_readers: LogReaders
+    log: LogPages
     provider: Provider | None = None
     """Where people may sign on too, if one is set up."""

@@ -12,6 +12,7 @@ from strongroom.desk.pages import (
     factors,
     joining,
     locks,
+    log,
     network,
     password,
     profile,
@@ -69,6 +70,7 @@ def all_routes(rooms: Rooms) -> list[Route]:
         locks,
         network,
         alarms,
+        log,
     )
     return [route for file in files for route in file.routes(rooms)]
 
