@@ -2,14 +2,18 @@
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final
 
+from strongroom.accounts.people import People
 from strongroom.app import System
 from strongroom.audit import Reason
 from strongroom.compliance.log_pages import LogPages
+from strongroom.compliance.usage import used
 from strongroom.desk import Desk, Rooms, create_desk
 from strongroom.desk.oidc import Client, Provider
 from strongroom.errors import Misconfigured, Tampered, Unavailable
+from strongroom.vault.grants_listed import GrantsListed
 
 CHECKPOINT_SECONDS: Final = 1.0
 HEARTBEAT_SECONDS: Final = 60.0
@@ -47,6 +51,10 @@ def desk_of(system: System, clock: Callable[[], datetime] | None = None) -> Desk
         targets=system.targets,
         outbox=system.outbox,
         audit=system.audit,
+        people=People(system.database),
+        grants_listed=GrantsListed(system.database),
+        roles=system.roles,
+        used=partial(used, system.database),
         log=LogPages(system.database, system.audit, system.log_readers),
         provider=_sign_on_provider(system),
     )

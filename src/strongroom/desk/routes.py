@@ -10,11 +10,13 @@ from strongroom.desk.forms import FormTokens
 from strongroom.desk.pages import (
     alarms,
     factors,
+    grants,
     joining,
     locks,
     log,
     network,
     password,
+    principals,
     profile,
     prove,
     provider,
@@ -71,6 +73,8 @@ def all_routes(rooms: Rooms) -> list[Route]:
         network,
         alarms,
         log,
+        principals,
+        grants,
     )
     return [route for file in files for route in file.routes(rooms)]
 
