@@ -1,8 +1,10 @@
 """Puts the pages of an open home together."""
 
+import os
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
+from importlib.metadata import version as installed_version
 from typing import Final
 
 from strongroom.accounts.people import People
@@ -11,8 +13,12 @@ from strongroom.audit import Reason
 from strongroom.compliance.log_pages import LogPages
 from strongroom.compliance.usage import used
 from strongroom.desk import Desk, Rooms, create_desk
+from strongroom.desk.installation import Checks, Installation, Setting, Shown
 from strongroom.desk.oidc import Client, Provider
 from strongroom.errors import Misconfigured, Tampered, Unavailable
+from strongroom.home.certificates import leaf_of
+from strongroom.settings import effective
+from strongroom.vault.drift import seen_drift
 from strongroom.vault.grants_listed import GrantsListed
 
 CHECKPOINT_SECONDS: Final = 1.0
@@ -34,8 +40,12 @@ _COLLECTIONS: Final = (50_000, 10, 20)
 """How many more new objects than dropped ones call for a collection, and of each so many the next older ones join."""
 
 
-def desk_of(system: System, clock: Callable[[], datetime] | None = None) -> Desk:
-    """Return the pages of an open home, as an ASGI application."""
+def desk_of(
+    system: System,
+    clock: Callable[[], datetime] | None = None,
+    checks: Checks = lambda _now: (),
+) -> Desk:
+    """Return the pages of an open home, as an ASGI application; `checks` are the doctor's."""
     rooms = Rooms(
         signon=system.signon,
         joining=system.joining,
@@ -55,6 +65,10 @@ def desk_of(system: System, clock: Callable[[], datetime] | None = None) -> Desk
         grants_listed=GrantsListed(system.database),
         roles=system.roles,
         used=partial(used, system.database),
+        places=system.backups.places,
+        disclosures=system.disclosures,
+        drift=partial(seen_drift, system.database),
+        installation=_installation(system, checks),
         log=LogPages(system.database, system.audit, system.log_readers),
         provider=_sign_on_provider(system),
     )
@@ -65,6 +79,35 @@ def desk_of(system: System, clock: Callable[[], datetime] | None = None) -> Desk
         key=system.keystore.secret("desk-forms", system.clock()),
         environment=system.settings.environment,
         witnessed=system.quorum.witnessed,
+    )
+
+
+def _installation(system: System, checks: Checks) -> Installation:
+    settings = system.settings
+
+    def shown() -> list[Setting]:
+        return [Setting(*one) for one in effective(settings, system.home.root, os.environ)]
+
+    def certificate() -> Shown:
+        leaf = leaf_of(system.home)
+        return Shown(
+            leaf.names,
+            leaf.issuer,
+            leaf.key,
+            leaf.thumbprint,
+            leaf.not_before,
+            leaf.not_after,
+            leaf.ours,
+        )
+
+    return Installation(
+        installed_version("strongroom"),
+        settings.home_id,
+        settings.environment.value,
+        shown,
+        lambda: system.listening,
+        certificate,
+        checks,
     )
 
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, Literal
 from urllib.parse import urlsplit
@@ -32,6 +33,7 @@ from strongroom.audit.deliveries import reconcile_since_last
 from strongroom.control.server import ControlServer
 from strongroom.db.group import Failed
 from strongroom.desks import desk_of
+from strongroom.doctor import open_checks
 from strongroom.errors import Conflict, Misconfigured, StrongroomError, Tampered, Unavailable
 from strongroom.home import certificates
 from strongroom.home.transport import Refused, Taken, Transport
@@ -173,7 +175,11 @@ class _Serving:
             if self._face in (Face.ALL, Face.API):
                 add("api", settings.api, self._api())
             if self._face in (Face.ALL, Face.DESK):
-                add("desk", settings.desk, desk_of(self._system))
+                add(
+                    "desk",
+                    settings.desk,
+                    desk_of(self._system, checks=partial(open_checks, self._system)),
+                )
                 self._place_desk(listeners["desk"].url)
             if self._witnesses():
                 door = WitnessDoor(self._system.following, self._system.clock)

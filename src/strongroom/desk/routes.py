@@ -9,6 +9,8 @@ from strongroom.desk.exchange import Route
 from strongroom.desk.forms import FormTokens
 from strongroom.desk.pages import (
     alarms,
+    destinations,
+    drift,
     factors,
     grants,
     joining,
@@ -21,6 +23,7 @@ from strongroom.desk.pages import (
     prove,
     provider,
     sessions,
+    settings,
     sign_on,
 )
 from strongroom.desk.rendering import Pages, Static
@@ -75,6 +78,9 @@ def all_routes(rooms: Rooms) -> list[Route]:
         log,
         principals,
         grants,
+        destinations,
+        drift,
+        settings,
     )
     return [route for file in files for route in file.routes(rooms)]
 
