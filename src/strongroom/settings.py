@@ -100,6 +100,17 @@ class AccessSettings(_Section):
     )
 
 
+class ComplianceSettings(_Section):
+    """Against which text of the policy the duties are held."""
+
+    revision: Literal["baseline", "current"] = Field(
+        "current",
+        description="which numbers rule: `baseline` (the text of 2021) or `current` (the strictest of all "
+        "known revisions); what checks and dates are held against it, passwords against "
+        "`access.profile` [3]",
+    )
+
+
 class OidcSettings(_Section):
     """Sign-on through an OpenID Connect provider; off while `issuer` is empty."""
 
@@ -348,6 +359,7 @@ class Settings(BaseSettings):
     proxy: ProxySettings = ProxySettings()
     sync: SyncSettings = SyncSettings()
     requests: RequestSettings = RequestSettings()
+    compliance: ComplianceSettings = ComplianceSettings()
     log: LogSettings = LogSettings()
     access: AccessSettings = AccessSettings()
     oidc: OidcSettings = OidcSettings()

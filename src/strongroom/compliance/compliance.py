@@ -2,9 +2,21 @@
 
 from dataclasses import dataclass, field
 
+from strongroom.accounts import Accounts
+from strongroom.accounts.guard import Guard
+from strongroom.anchors import Anchors
+from strongroom.audit import AuditLog
+from strongroom.compliance.administrators import administrators
+from strongroom.compliance.duties import Duties, Edition, Entitled
+from strongroom.compliance.evidence import EvidenceStore
+from strongroom.compliance.findings import Findings
+from strongroom.compliance.offices import Offices
 from strongroom.compliance.overseen import Overseen
+from strongroom.compliance.people import People
 from strongroom.compliance.writings import Writings
+from strongroom.db.engine import Database
 from strongroom.terms import Environment
+from strongroom.vault import GrantStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,10 +24,48 @@ class Compliance:
     """The rooms of one home."""
 
     writings: Writings = field(repr=False)
+    findings: Findings
+    people: People
+    offices: Offices
+    evidence: EvidenceStore
+    duties: Duties
     overseen: tuple[Overseen, ...]
     """Every room with a part in keeping duties, for the board and the calendar."""
 
     @classmethod
-    def wired(cls, key: bytes, environment: Environment) -> "Compliance":
+    def wired(  # noqa: PLR0913 - wired once, by name
+        cls,
+        key: bytes,
+        environment: Environment,
+        database: Database,
+        audit: AuditLog,
+        *,
+        accounts: Accounts,
+        guard: Guard,
+        grants: GrantStore,
+        anchors: Anchors,
+        one_person: bool,
+        edition: Edition,
+    ) -> "Compliance":
         """Return the rooms; `key` (32 bytes) seals what people write."""
-        return cls(Writings(key, environment), ())
+        writings = Writings(key, environment)
+        people = People(database, accounts, guard, grants)
+        offices = Offices(database, audit, people, writings, one_person=one_person)
+        findings = Findings(database, key, environment)
+        evidence = EvidenceStore(
+            database,
+            audit,
+            writings,
+            refuse_strangers=people.refuse_strangers,
+            is_active=lambda person, now: person in people.active(now),
+            stamp=anchors.stamp_text,
+        )
+        rooms: tuple[Overseen, ...] = (findings, offices, evidence)
+        entitled = Entitled(
+            people.active,
+            offices.holders,
+            lambda now: administrators(accounts, grants, now),
+            one_person,
+        )
+        duties = Duties(database, audit, writings, entitled, rooms, edition=edition)
+        return cls(writings, findings, people, offices, evidence, duties, (*rooms, duties))

@@ -4,6 +4,7 @@ A file's URL holds the digest of its content, so that browsers may keep it for g
 """
 
 import hashlib
+import json
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
@@ -97,6 +98,7 @@ class Pages:
             "span": words.span,
             "words": _words,
             "groups": _groups,
+            "origin": _origin,
         }
         self._jinja.globals |= {
             "static": static.url,
@@ -131,6 +133,11 @@ def _day(at: datetime) -> Markup:
 def _words(name: str) -> str:
     """Return a short name of the rooms as a page writes it: `subject_request` is `subject request`."""
     return name.replace("_", " ")
+
+
+def _origin(said: str) -> str:
+    """Return where evidence comes from, of what its first link binds."""
+    return str(json.loads(said)["said"])
 
 
 def _groups(secret: str) -> str:

@@ -11,12 +11,14 @@ from strongroom.desk.pages import (
     alarms,
     destinations,
     drift,
+    evidence,
     factors,
     grants,
     joining,
     locks,
     log,
     network,
+    offices,
     password,
     principals,
     profile,
@@ -81,6 +83,8 @@ def all_routes(rooms: Rooms) -> list[Route]:
         destinations,
         drift,
         settings,
+        evidence,
+        offices,
     )
     return [route for file in files for route in file.routes(rooms)]
 

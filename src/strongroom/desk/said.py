@@ -42,6 +42,14 @@ class Said(StrEnum):
     DESTINATION_APPROVED = "destination-approved"
     DESTINATION_REJECTED = "destination-rejected"
     DESTINATION_LEAVING = "destination-leaving"
+    EVIDENCE_KEPT = "evidence-kept"
+    EVIDENCE_RELEASED = "evidence-released"
+    EVIDENCE_RECEIVED = "evidence-received"
+    EVIDENCE_DECLINED = "evidence-declined"
+    EVIDENCE_DISPOSED = "evidence-disposed"
+    OFFICES_APPOINTED = "offices-appointed"
+    OFFICES_ACCEPTED = "offices-accepted"
+    CONTACT_GIVEN = "contact-given"
 
 
 WORDS = {
@@ -81,6 +89,14 @@ WORDS = {
     Said.DESTINATION_APPROVED: "The change has taken effect.",
     Said.DESTINATION_REJECTED: "What was asked for was rejected.",
     Said.DESTINATION_LEAVING: "Its end is asked for. It counts until another person approves that.",
+    Said.EVIDENCE_KEPT: "The evidence is kept. Its hash and its collection are in the log.",
+    Said.EVIDENCE_RELEASED: "It is released. The other person says now whether they have it.",
+    Said.EVIDENCE_RECEIVED: "It is recorded that you have it.",
+    Said.EVIDENCE_DECLINED: "It is recorded that it stayed where it was.",
+    Said.EVIDENCE_DISPOSED: "It was disposed of. Its hash and its custody stay.",
+    Said.OFFICES_APPOINTED: "The person is appointed. It counts once they have accepted.",
+    Said.OFFICES_ACCEPTED: "Thank you. You have taken the office on.",
+    Said.CONTACT_GIVEN: "Your address is kept, sealed.",
 }
 
 

@@ -22,6 +22,7 @@ BACK: Final = {
     "factors": "/factors",
     "locks": "/locks",
     "network": "/network",
+    "offices": "/offices",
     "password": "/password",
     "profile": "/profile",
     "sessions": "/sessions",
