@@ -25,7 +25,6 @@ from strongroom.accounts.visits import Site
 from strongroom.alarms import tampered
 from strongroom.anchors.cadence import ROUND_EVERY
 from strongroom.anchors.door import WitnessDoor
-from strongroom.api import Api, ApiLimits, create_api
 from strongroom.app import System, machine_clock
 from strongroom.audit import Event as AuditEvent
 from strongroom.audit import EventType, Outcome, Reason
@@ -33,7 +32,7 @@ from strongroom.audit.deliveries import reconcile_since_last
 from strongroom.checks import Checks
 from strongroom.control.server import ControlServer
 from strongroom.db.group import Failed
-from strongroom.desks import desk_of
+from strongroom.desks import api_of, desk_of
 from strongroom.doctor import open_checks
 from strongroom.errors import Conflict, Misconfigured, StrongroomError, Tampered, Unavailable
 from strongroom.home import certificates
@@ -178,7 +177,7 @@ class _Serving:
                 add("gateway", settings.gateway, self._gateway(), "on")
                 self._proxy = self._open_proxy(listeners["gateway"], sockets)
             if self._face in (Face.ALL, Face.API):
-                add("api", settings.api, self._api())
+                add("api", settings.api, api_of(self._system))
             if self._face in (Face.ALL, Face.DESK):
                 add(
                     "desk",
@@ -257,28 +256,6 @@ class _Serving:
         proxies = system.settings.network.trusted_proxies
         guarded = Perimeter(app, name, system.networks, system.strangers, system.clock, proxies)
         return self._metrics.meter.around(name, guarded)
-
-    def _api(self) -> Api:
-        system = self._system
-        limits = system.settings.api
-        return create_api(
-            vault=system.vault,
-            accounts=system.accounts,
-            channels=system.channels,
-            networks=system.networks,
-            guard=system.guard.clients,
-            certificates=system.certificates,
-            sellers=system.sellers,
-            grants=system.grants,
-            audit=system.audit,
-            database=system.database,
-            relay=system.relay,
-            paper=system.paper,
-            clock=system.clock,
-            ticket_key=system.api_key,
-            environment=system.settings.environment,
-            limits=ApiLimits(limits.requests_per_second, limits.burst, limits.records_per_day),
-        )
 
     def _open_proxy(self, gateway: Listener, sockets: contextlib.ExitStack) -> Proxy | None:
         """Return the forward proxy to the gateway, None where it is not wanted. Raises: Misconfigured."""
