@@ -45,6 +45,7 @@ from strongroom.audit import (
 from strongroom.backups import Backups, KeystoreCopies
 from strongroom.compliance import AccessView, Keeping, LogReaders, Reviews, administrators
 from strongroom.compliance.compliance import Compliance
+from strongroom.compliance.duties import Edition
 from strongroom.compliance.joining import Joining
 from strongroom.crypto.cosignature import Cosigner
 from strongroom.crypto.root import RootProvider
@@ -485,8 +486,9 @@ def wire(
             accounts=accounts,
             guard=guard,
             grants=grants,
+            anchors=anchors,
             one_person=settings.one_person,
-            current=settings.access.profile == "current",
+            edition=Edition(settings.compliance.revision),
         ),
         gateway,
         Sync(

@@ -64,6 +64,7 @@ class Task(StrEnum):
     EGRESS = "egress"
     PRUNING = "pruning"
     REQUESTS = "requests"
+    EVIDENCE = "evidence"
     SYNC = "sync"
     NOTIFICATIONS = "notifications"
     BACKUPS = "backups"

@@ -4,8 +4,12 @@ from dataclasses import dataclass, field
 
 from strongroom.accounts import Accounts
 from strongroom.accounts.guard import Guard
+from strongroom.anchors import Anchors
 from strongroom.audit import AuditLog
+from strongroom.compliance.administrators import administrators
 from strongroom.compliance.agenda import Agenda
+from strongroom.compliance.duties import Duties, Edition, Entitled
+from strongroom.compliance.evidence import EvidenceStore
 from strongroom.compliance.findings import Findings
 from strongroom.compliance.offices import Offices
 from strongroom.compliance.overseen import Overseen
@@ -26,6 +30,8 @@ class Compliance:
     people: People
     offices: Offices
     work: WorkBook
+    evidence: EvidenceStore
+    duties: Duties
     overseen: tuple[Overseen, ...]
     """Every room with a part in keeping duties, for the board and the calendar."""
 
@@ -35,7 +41,7 @@ class Compliance:
         return Agenda(lambda: self.overseen, self.offices)
 
     @classmethod
-    def wired(  # noqa: PLR0913 - the rooms below, by name
+    def wired(  # noqa: PLR0913 - wired once, by name
         cls,
         key: bytes,
         environment: Environment,
@@ -45,13 +51,30 @@ class Compliance:
         accounts: Accounts,
         guard: Guard,
         grants: GrantStore,
+        anchors: Anchors,
         one_person: bool,
-        current: bool,
+        edition: Edition,
     ) -> "Compliance":
-        """Return the rooms; `key` (32 bytes) seals what people write; `current`: by the strictest known revision."""
+        """Return the rooms; `key` (32 bytes) seals what people write."""
         writings = Writings(key, environment)
         people = People(database, accounts, guard, grants)
         offices = Offices(database, audit, people, writings, one_person=one_person)
-        work = WorkBook(database, audit, people, writings, current=current)
+        work = WorkBook(database, audit, people, writings, current=edition is Edition.CURRENT)
         findings = Findings(database, key, environment)
-        return cls(writings, findings, people, offices, work, (findings, offices, work))
+        evidence = EvidenceStore(
+            database,
+            audit,
+            writings,
+            refuse_strangers=people.refuse_strangers,
+            is_active=lambda person, now: person in people.active(now),
+            stamp=anchors.stamp_text,
+        )
+        rooms: tuple[Overseen, ...] = (findings, offices, evidence, work)
+        entitled = Entitled(
+            people.active,
+            offices.holders,
+            lambda now: administrators(accounts, grants, now),
+            one_person,
+        )
+        duties = Duties(database, audit, writings, entitled, rooms, edition=edition)
+        return cls(writings, findings, people, offices, work, evidence, duties, (*rooms, duties))

@@ -38,8 +38,11 @@ class _TodayPage:
         soon = [i for i in dated if i.stage is Stage.SOON and i.due.due_at < now + SOON]
         own = [i for i in mine if i.whose == person and i.due.due_at < now + SOON]
         standing = self._rooms.dates.standing(now - _SWEPT_BY) if oversees else None
+        board = compliance.duties.board(now) if oversees else None
         return exchange.page(
             "today.html",
+            passes=None if board is None else board.passes,
+            blocking=() if board is None else board.blocking,
             now=now,
             oversees=oversees,
             clocks=clocks[:_MOST],
