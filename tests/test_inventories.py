@@ -36,7 +36,10 @@ HASHES = {"blake2b", "sha256", "sha512"}
 FORMATS = {
     "strongroom/archive/v1",
     "strongroom/audit-bundle/v1",
+    "strongroom/custody/v1",
     "strongroom/deletion-certificate/v1",
+    "strongroom/evidence/v1",
+    "strongroom/incident-pack/v1",
     "strongroom/subject-export/v1",
 }
 """Names of files' formats, which are no key's."""

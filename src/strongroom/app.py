@@ -45,6 +45,7 @@ from strongroom.audit import (
 from strongroom.backups import Backups, KeystoreCopies
 from strongroom.compliance import AccessView, Keeping, LogReaders, Reviews, administrators
 from strongroom.compliance.compliance import Compliance
+from strongroom.compliance.duties import Edition
 from strongroom.compliance.joining import Joining
 from strongroom.crypto.cosignature import Cosigner
 from strongroom.crypto.root import RootProvider
@@ -485,7 +486,18 @@ def wire(
             one_person=settings.one_person,
             most_days=settings.requests.most_days,
         ),
-        Compliance.wired(keystore.secret("compliance", now), environment),
+        Compliance.wired(
+            keystore.secret("compliance", now),
+            environment,
+            database,
+            audit,
+            accounts=accounts,
+            guard=guard,
+            grants=grants,
+            anchors=anchors,
+            one_person=settings.one_person,
+            edition=Edition(settings.compliance.revision),
+        ),
         gateway,
         Sync(
             database=database,

@@ -64,12 +64,14 @@ class Task(StrEnum):
     EGRESS = "egress"
     PRUNING = "pruning"
     REQUESTS = "requests"
+    EVIDENCE = "evidence"
     SYNC = "sync"
     NOTIFICATIONS = "notifications"
     BACKUPS = "backups"
     COPIES = "copies"
     DATES = "dates"
     ROOT = "root"
+    CHECKS = "checks"
 
 
 _NAMES: Final = frozenset(happening.value for happening in Happening)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, Literal
 from urllib.parse import urlsplit
@@ -24,14 +25,15 @@ from strongroom.accounts.visits import Site
 from strongroom.alarms import tampered
 from strongroom.anchors.cadence import ROUND_EVERY
 from strongroom.anchors.door import WitnessDoor
-from strongroom.api import Api, ApiLimits, create_api
 from strongroom.app import System, machine_clock
 from strongroom.audit import Event as AuditEvent
 from strongroom.audit import EventType, Outcome, Reason
 from strongroom.audit.deliveries import reconcile_since_last
+from strongroom.checks import Checks
 from strongroom.control.server import ControlServer
 from strongroom.db.group import Failed
-from strongroom.desks import desk_of
+from strongroom.desks import api_of, desk_of
+from strongroom.doctor import open_checks
 from strongroom.errors import Conflict, Misconfigured, StrongroomError, Tampered, Unavailable
 from strongroom.home import certificates
 from strongroom.home.transport import Refused, Taken, Transport
@@ -55,6 +57,8 @@ CERTIFICATE_SECONDS: Final = 2.0
 _REASONS: Final = {Tampered: Reason.TAMPERED, Unavailable: Reason.UNAVAILABLE}
 _RENEWAL_EVERY: Final = timedelta(hours=1)
 _BACKUPS_EVERY: Final = timedelta(hours=1)
+_CHECKS_EVERY: Final = timedelta(minutes=1)
+_FIRST_CHECKS: Final = timedelta(seconds=3)
 _FIRST_BACKUP: Final = timedelta(seconds=5)
 _FIRST_SYNC: Final = timedelta(seconds=2)
 _FIRST_DATES: Final = timedelta(minutes=10)
@@ -145,6 +149,8 @@ class _Serving:
         )
         self._renewal_at = machine_clock() + _RENEWAL_EVERY
         self._metrics = Metrics(system)
+        self._checks = Checks(system)
+        system.compliance.findings.looks_with(self._checks.again)
         self._proxy: Proxy | None = None
 
     async def run(self, ready: Callable[[Ready], None]) -> None:
@@ -172,9 +178,13 @@ class _Serving:
                 add("gateway", settings.gateway, self._gateway(), "on")
                 self._proxy = self._open_proxy(listeners["gateway"], sockets)
             if self._face in (Face.ALL, Face.API):
-                add("api", settings.api, self._api())
+                add("api", settings.api, api_of(self._system))
             if self._face in (Face.ALL, Face.DESK):
-                add("desk", settings.desk, desk_of(self._system))
+                add(
+                    "desk",
+                    settings.desk,
+                    desk_of(self._system, checks=partial(open_checks, self._system)),
+                )
                 self._place_desk(listeners["desk"].url)
             if self._witnesses():
                 door = WitnessDoor(self._system.following, self._system.clock)
@@ -200,6 +210,7 @@ class _Serving:
                 await self._stop.wait()
                 logs.say(logs.Happening.SERVE_STOPPING, pid=os.getpid())
                 self._system.sync.stop()
+                self._checks.stop()
                 if self._proxy is not None:
                     self._proxy.tunnel.stop()
                 for listener in listeners.values():
@@ -247,28 +258,6 @@ class _Serving:
         guarded = Perimeter(app, name, system.networks, system.strangers, system.clock, proxies)
         return self._metrics.meter.around(name, guarded)
 
-    def _api(self) -> Api:
-        system = self._system
-        limits = system.settings.api
-        return create_api(
-            vault=system.vault,
-            accounts=system.accounts,
-            channels=system.channels,
-            networks=system.networks,
-            guard=system.guard.clients,
-            certificates=system.certificates,
-            sellers=system.sellers,
-            grants=system.grants,
-            audit=system.audit,
-            database=system.database,
-            relay=system.relay,
-            paper=system.paper,
-            clock=system.clock,
-            ticket_key=system.api_key,
-            environment=system.settings.environment,
-            limits=ApiLimits(limits.requests_per_second, limits.burst, limits.records_per_day),
-        )
-
     def _open_proxy(self, gateway: Listener, sockets: contextlib.ExitStack) -> Proxy | None:
         """Return the forward proxy to the gateway, None where it is not wanted. Raises: Misconfigured."""
         system, at = self._system, self._system.settings.proxy
@@ -311,6 +300,7 @@ class _Serving:
             self._notifications,
             self._dates,
             self._probes,
+            self._look_at_duties,
         ):
             tasks.create_task(work())
 
@@ -321,6 +311,7 @@ class _Serving:
             await self._do(logs.Task.SWEEP, self._sweep)
             await self._do(logs.Task.PRUNING, self._system.keeping.resume)
             await self._do(logs.Task.REQUESTS, self._watch_requests)
+            await self._do(logs.Task.EVIDENCE, self._tend_evidence)
             now = self._system.clock()
             hour = now.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
             if await self._stopped_within((hour - now).total_seconds() + 1):
@@ -332,6 +323,13 @@ class _Serving:
         while not await self._stopped_within(wait.total_seconds()):
             wait = _BACKUPS_EVERY
             await self._do(logs.Task.BACKUPS, self._follow_backups)
+
+    async def _look_at_duties(self) -> None:
+        """Soon after the start and each minute, have the checks look that are due [2.2]."""
+        wait = _FIRST_CHECKS
+        while not await self._stopped_within(wait.total_seconds()):
+            wait = _CHECKS_EVERY
+            await self._do(logs.Task.CHECKS, lambda: self._checks.follow(self._system.clock()))
 
     def _follow_backups(self) -> None:
         """Take and send what is due, unless the clock that says so, and what is too old, cannot be believed."""
@@ -354,6 +352,10 @@ class _Serving:
     def _watch_requests(self) -> None:
         """Record which subject requests are near their day, and which are past it [2.2]."""
         self._system.subjects.requests.watch(self._system.clock())
+
+    def _tend_evidence(self) -> None:
+        """Hash every item of evidence once a day, and have stamped what is new [1.6]."""
+        self._system.compliance.evidence.tend(self._system.clock())
 
     def _watch_clock(self) -> None:
         """Record what happened to the clock. Raises: Conflict, for health to show, while sweeps are withheld."""

@@ -95,10 +95,9 @@ class Home:
         secrets = directory / "secrets"
         secrets.mkdir(mode=0o700)
         home = cls(directory / "home", secrets, now=now)
+        where = ["--root", root or ""]
         if root is None:
             where = ["--passphrase-file", str(home.secret(PASSPHRASE))]
-        else:
-            where = ["--root", root]
         home.run("init", "--environment", "test", *where, "--one-person")
         return home
 

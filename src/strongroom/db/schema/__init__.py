@@ -29,6 +29,14 @@ from strongroom.db.schema.backups import (
     backup_place,
     keystore_copy,
 )
+from strongroom.db.schema.cadence import (
+    calendar_password,
+    office_contact,
+    office_seat,
+    register_entry,
+    register_review,
+    work_done,
+)
 from strongroom.db.schema.columns import keystore, vault
 from strongroom.db.schema.deletion import (
     deletion_fact,
@@ -38,13 +46,16 @@ from strongroom.db.schema.deletion import (
 )
 from strongroom.db.schema.destinations import disclosure
 from strongroom.db.schema.documents import report_document
+from strongroom.db.schema.duties import duty_excuse, duty_statement
 from strongroom.db.schema.erasing import erasing
+from strongroom.db.schema.evidence import evidence_custody, evidence_item, evidence_piece
 from strongroom.db.schema.feeds import (
     channel_state,
     delivery_target,
     feed_state,
     notice_outbox,
 )
+from strongroom.db.schema.findings import duty_finding
 from strongroom.db.schema.keeping import audit_min, keeping_change, log_hold
 from strongroom.db.schema.keys import (
     keystore_master,
@@ -129,6 +140,7 @@ __all__ = [
     "backup_drill",
     "backup_place",
     "baseline",
+    "calendar_password",
     "channel_state",
     "client_certificate",
     "consent",
@@ -141,7 +153,13 @@ __all__ = [
     "delivery_target",
     "disclosure",
     "drift",
+    "duty_excuse",
+    "duty_finding",
+    "duty_statement",
     "erasing",
+    "evidence_custody",
+    "evidence_item",
+    "evidence_piece",
     "feed_state",
     "followed_log",
     "grant",
@@ -162,6 +180,8 @@ __all__ = [
     "login_step",
     "network_range",
     "notice_outbox",
+    "office_contact",
+    "office_seat",
     "period_replacement",
     "person_identity",
     "person_password",
@@ -173,6 +193,8 @@ __all__ = [
     "record_key",
     "record_value",
     "recovery_code",
+    "register_entry",
+    "register_review",
     "report_document",
     "request_key",
     "restriction",
@@ -192,4 +214,5 @@ __all__ = [
     "sync_subscription",
     "system_secret",
     "vault",
+    "work_done",
 ]

@@ -16,9 +16,13 @@ from strongroom.errors import NotFound, StrongroomError, Throttled, Unauthentica
 from strongroom.policy.limits import LONGEST_PASSWORD
 
 BACK: Final = {
+    "alarms": "/alarms",
+    "destinations": "/destinations",
+    "principals": "/principals",
     "factors": "/factors",
     "locks": "/locks",
     "network": "/network",
+    "offices": "/offices",
     "password": "/password",
     "profile": "/profile",
     "sessions": "/sessions",
