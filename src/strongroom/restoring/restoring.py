@@ -148,13 +148,8 @@ class _Work:
             _refuse_strangers(header, keys_header)
         document = self._document(header, root_uri)
         settings = settings_file.load(home.root, self._environ, defaults=document)
-        root = open_root(
-            settings.keystore.root,
-            settings.environment,
-            settings.home_id,
-            passphrase=lambda: asked.passphrase,
-            home=home.root,
-        )
+        uri, world, home_id = settings.keystore.root, settings.environment, settings.home_id
+        root = open_root(uri, world, home_id, passphrase=lambda: asked.passphrase, home=home.root)
         keystore = self._open_keys(root, settings)
 
         self._step("vault")
