@@ -9,6 +9,7 @@ from strongroom.alarms import AlarmKind
 from strongroom.anchors import Anchors
 from strongroom.audit import AuditLog
 from strongroom.compliance.administrators import administrators
+from strongroom.compliance.agenda import Agenda
 from strongroom.compliance.duties import Duties, Edition, Entitled
 from strongroom.compliance.evidence import EvidenceStore
 from strongroom.compliance.findings import Findings
@@ -16,6 +17,7 @@ from strongroom.compliance.offices import Offices
 from strongroom.compliance.overseen import Overseen
 from strongroom.compliance.people import People
 from strongroom.compliance.policies import Policies, PolicyDuties, Published, known_of
+from strongroom.compliance.work import WorkBook
 from strongroom.compliance.writings import Writings
 from strongroom.db.engine import Database
 from strongroom.terms import Environment
@@ -30,12 +32,18 @@ class Compliance:
     findings: Findings
     people: People
     offices: Offices
+    work: WorkBook
     evidence: EvidenceStore
     duties: Duties
     policies: Policies
     published: Published
     overseen: tuple[Overseen, ...]
     """Every room with a part in keeping duties, for the board and the calendar."""
+
+    @property
+    def agenda(self) -> Agenda:
+        """What is due, of all rooms."""
+        return Agenda(lambda: self.overseen, self.offices)
 
     @classmethod
     def wired(  # noqa: PLR0913 - wired once, by name
@@ -58,6 +66,7 @@ class Compliance:
         writings = Writings(key, environment)
         people = People(database, accounts, guard, grants)
         offices = Offices(database, audit, people, writings, one_person=one_person)
+        work = WorkBook(database, audit, people, writings, current=edition is Edition.CURRENT)
         findings = Findings(database, key, environment)
         evidence = EvidenceStore(
             database,
@@ -80,6 +89,7 @@ class Compliance:
             findings,
             offices,
             evidence,
+            work,
             PolicyDuties(policies, published),
         )
         entitled = Entitled(
@@ -94,6 +104,7 @@ class Compliance:
             findings,
             people,
             offices,
+            work,
             evidence,
             duties,
             policies,
