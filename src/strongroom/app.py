@@ -34,14 +34,7 @@ from strongroom.accounts.strangers import Strangers
 from strongroom.alarms import Alarms, Signal
 from strongroom.alarms.rules import all_rules
 from strongroom.anchors import Anchors, Following, Quorum
-from strongroom.audit import (
-    AuditLog,
-    Event,
-    EventType,
-    ObjKind,
-    Outcome,
-    Reason,
-)
+from strongroom.audit import AuditLog, Event, EventType, ObjKind, Outcome, Reason
 from strongroom.backups import Backups, KeystoreCopies
 from strongroom.compliance import AccessView, Keeping, LogReaders, Reviews, administrators
 from strongroom.compliance.compliance import Compliance
