@@ -66,11 +66,13 @@ class Task(StrEnum):
     REQUESTS = "requests"
     EVIDENCE = "evidence"
     INCIDENTS = "incidents"
+    DOCUMENTS = "documents"
     SYNC = "sync"
     NOTIFICATIONS = "notifications"
     BACKUPS = "backups"
     COPIES = "copies"
     DATES = "dates"
+    ROOT = "root"
     CHECKS = "checks"
 
 

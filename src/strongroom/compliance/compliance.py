@@ -3,13 +3,15 @@
 import os
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 
 from strongroom.accounts import Accounts
 from strongroom.accounts.guard import Guard
-from strongroom.alarms import Alarms
+from strongroom.alarms import AlarmKind, Alarms
 from strongroom.anchors import Anchors
 from strongroom.audit import AuditLog
 from strongroom.compliance.administrators import administrators
+from strongroom.compliance.agenda import Agenda
 from strongroom.compliance.duties import Duties, Edition, Entitled
 from strongroom.compliance.evidence import EvidenceStore
 from strongroom.compliance.findings import Findings
@@ -17,6 +19,8 @@ from strongroom.compliance.incidents import Incidents, Mailing
 from strongroom.compliance.offices import Offices
 from strongroom.compliance.overseen import Overseen
 from strongroom.compliance.people import People
+from strongroom.compliance.policies import Policies, PolicyDuties, Published, known_of
+from strongroom.compliance.work import WorkBook
 from strongroom.compliance.writings import Writings
 from strongroom.db.engine import Database
 from strongroom.feeds import Outbox
@@ -33,11 +37,19 @@ class Compliance:
     findings: Findings
     people: People
     offices: Offices
+    work: WorkBook
     evidence: EvidenceStore
     incidents: Incidents
     duties: Duties
+    policies: Policies
+    published: Published
     overseen: tuple[Overseen, ...]
     """Every room with a part in keeping duties, for the board and the calendar."""
+
+    @property
+    def agenda(self) -> Agenda:
+        """What is due, of all rooms."""
+        return Agenda(lambda: self.overseen, self.offices)
 
     @classmethod
     def wired(  # noqa: PLR0913 - wired once, by name
@@ -58,11 +70,14 @@ class Compliance:
         amazon_address: str,
         one_person: bool,
         edition: Edition,
+        privacy_url: str,
+        privacy_ca: Path | None,
     ) -> "Compliance":
         """Return the rooms; `key` (32 bytes) seals what people write."""
         writings = Writings(key, environment)
         people = People(database, accounts, guard, grants)
         offices = Offices(database, audit, people, writings, one_person=one_person)
+        work = WorkBook(database, audit, people, writings, current=edition is Edition.CURRENT)
         findings = Findings(database, key, environment)
         evidence = EvidenceStore(
             database,
@@ -86,7 +101,23 @@ class Compliance:
             speakers=lambda now: _speakers(people, offices, now),
             one_person=one_person,
         )
-        rooms: tuple[Overseen, ...] = (findings, offices, evidence, incidents)
+        policies = Policies(
+            database,
+            audit,
+            people,
+            one_person=one_person,
+            rules=[kind.value for kind in AlarmKind],
+            known=lambda now: known_of(offices, people, now),
+        )
+        published = Published(database, audit, policies, address=privacy_url, ca=privacy_ca)
+        rooms: tuple[Overseen, ...] = (
+            findings,
+            offices,
+            evidence,
+            work,
+            incidents,
+            PolicyDuties(policies, published),
+        )
         entitled = Entitled(
             people.active,
             offices.holders,
@@ -95,7 +126,17 @@ class Compliance:
         )
         duties = Duties(database, audit, writings, entitled, rooms, edition=edition)
         return cls(
-            writings, findings, people, offices, evidence, incidents, duties, (*rooms, duties)
+            writings,
+            findings,
+            people,
+            offices,
+            work,
+            evidence,
+            incidents,
+            duties,
+            policies,
+            published,
+            (*rooms, duties),
         )
 
 

@@ -8,22 +8,32 @@ from strongroom.desk.door import Desk, Witnessed
 from strongroom.desk.exchange import Route
 from strongroom.desk.forms import FormTokens
 from strongroom.desk.pages import (
+    alarms,
+    cadence,
+    destinations,
+    documents,
+    drift,
     evidence,
     factors,
+    grants,
     incident_plan,
     incident_report,
     incident_telling,
     incidents,
     joining,
     locks,
+    log,
     network,
     offices,
     password,
+    principals,
     profile,
     prove,
     provider,
     sessions,
+    settings,
     sign_on,
+    today,
 )
 from strongroom.desk.rendering import Pages, Static
 from strongroom.desk.rooms import Rooms
@@ -73,12 +83,22 @@ def all_routes(rooms: Rooms) -> list[Route]:
         prove,
         locks,
         network,
+        alarms,
+        log,
+        principals,
+        grants,
+        destinations,
+        drift,
+        settings,
         evidence,
         incidents,
         incident_telling,
         incident_report,
         incident_plan,
         offices,
+        today,
+        cadence,
+        documents,
     )
     return [route for file in files for route in file.routes(rooms)]
 
