@@ -492,7 +492,7 @@ def wire(
             targets=targets,
             outbox=outbox,
             home=settings.home_id,
-            amazon_address=settings.incidents.amazon_address,
+            amazon_address=settings.notices.amazon_address,
             one_person=settings.one_person,
             edition=Edition(settings.compliance.revision),
             privacy_url=settings.documents.privacy_url,

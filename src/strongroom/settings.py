@@ -148,6 +148,9 @@ class NoticeSettings(_Section):
     heartbeat_hours: Annotated[int, Field(ge=0, le=7 * 24)] = Field(
         24, description="how often each alarm channel is tried with a heartbeat; 0: never [1.6]"
     )
+    amazon_address: Annotated[
+        str, StringConstraints(pattern=r"^[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9][A-Za-z0-9.-]{0,251}$")
+    ] = Field("security@amazon.com", description="where a person reports an incident [1.6]")
 
 
 class HealthSettings(_Section):
@@ -239,14 +242,6 @@ class RequestSettings(_Section):
     )
 
 
-class IncidentSettings(_Section):
-    """Where Amazon hears of Security Incidents."""
-
-    amazon_address: Annotated[
-        str, StringConstraints(pattern=r"^[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9][A-Za-z0-9.-]{0,251}$")
-    ] = Field(
-        "security@amazon.com",
-        description="address to which a person sends the notification of an incident [1.6]",
 class DocumentSettings(_Section):
     """Where the house's own documents are published."""
 
@@ -387,7 +382,6 @@ class Settings(BaseSettings):
     proxy: ProxySettings = ProxySettings()
     sync: SyncSettings = SyncSettings()
     requests: RequestSettings = RequestSettings()
-    incidents: IncidentSettings = IncidentSettings()
     compliance: ComplianceSettings = ComplianceSettings()
     documents: DocumentSettings = DocumentSettings()
     log: LogSettings = LogSettings()

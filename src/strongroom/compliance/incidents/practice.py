@@ -84,7 +84,7 @@ class Practices:
         """Confirm Amazon's address by typing it. Raises: Malformed: it is another one than the setting's."""
         if address.strip().lower() != self._address.lower():
             raise Malformed(
-                "that is not the address in the settings", hint="incidents.amazon_address holds it"
+                "that is not the address in the settings", hint="notices.amazon_address holds it"
             )
         digest = self._room.audit.pseudonym("address", self._address)
         self._record(Practice.ADDRESS, {}, caller, now, digest=digest)
