@@ -65,7 +65,7 @@ def _tell_and_compute(page: Page, now: datetime, begun: datetime) -> None:
     page.get_by_label("Whose doings").fill("erp")
     page.get_by_label("From, UTC").fill(f"{begun - timedelta(hours=1):%Y-%m-%dT%H:%M}")
     page.get_by_role("button", name="Compute").click()
-    expect(page.get_by_text("1 canaries")).to_be_visible()
+    expect(page.get_by_text("canaries 1")).to_be_visible()
     page.get_by_label("Add a note").fill("The app was frozen by the alarm at once.")
     page.get_by_role("button", name="Add it").click()
 

@@ -291,7 +291,7 @@ def _timeline(
             case "measure":
                 found.append((entry.at, entry.name.replace("_", " "), entry.said["target"], by))
             case "scope":
-                found.append((entry.at, f"scope: {entry.said['records']:,} records", "", by))
+                found.append((entry.at, f"scope: records {entry.said['records']:,}", "", by))
             case "message":
                 found.append((entry.at, f"told: {entry.name} ({entry.state})", "", by))
             case "control":
