@@ -204,6 +204,8 @@ def test_a_row_that_was_edited_is_not_believed(two: Two, changed: dict[str, obje
         tx.execute(table.update().where(table.c.id == number).values(**values))
     with pytest.raises(Tampered):
         two.incidents.cases.show(number)
+    assert two.verdict("1.6-h") is Verdict.FAIL
+    assert two.incidents.dues(two.home.now) == []
 
 
 @pytest.mark.clause("1.6")

@@ -16,8 +16,10 @@ from strongroom.compliance.incidents.room import Room
 from strongroom.compliance.incidents.store import Case, Entry, Practised
 from strongroom.compliance.incidents.telling import GUARDED
 from strongroom.compliance.overseen import Due, DutyId, Finding, Office, Verdict
+from strongroom.errors import Tampered
 from strongroom.terms import PrincipalId
 
+DUTIES: Final = (*(f"1.6-{letter}" for letter in "cdefghijlm"), "2.6-m", "2.6-n")
 _PRACTICE: Final = "/incidents/practice"
 _CLOCKED: Final = (EventType.INCIDENT_OPENED, EventType.INCIDENT_CLOCK_MOVED)
 _BAD, _GOOD, _UNKNOWN = Verdict.FAIL, Verdict.PASS, Verdict.UNKNOWN
@@ -45,9 +47,15 @@ class Overseeing:
 
     def findings(self, now: datetime) -> Mapping[DutyId, Finding]:
         """Return what is seen of each duty this room has a part in."""
-        with self._room.database.read() as tx:
-            cases = self._room.store.listed(tx)
-            lines = {case.id: self._room.store.entries(tx, case.id) for case in cases}
+        try:
+            return self._found(now)
+        except Tampered as exc:
+            # Somebody wrote to the database: nothing of this room can be believed until it is restored.
+            bad = Finding(_BAD, exc.message, remedy="restore the database, and open an incident")
+            return dict.fromkeys(map(DutyId, DUTIES), bad)
+
+    def _found(self, now: datetime) -> Mapping[DutyId, Finding]:
+        cases, lines = self._read()
         found = {
             "1.6-c": self._types(now),
             "1.6-d": self._playbooks(now),
@@ -66,9 +74,10 @@ class Overseeing:
 
     def dues(self, now: datetime) -> Iterator[Due]:
         """Return the clocks that run, and what is to be done again."""
-        with self._room.database.read() as tx:
-            cases = self._room.store.listed(tx)
-            lines = {case.id: self._room.store.entries(tx, case.id) for case in cases}
+        try:
+            cases, lines = self._read()
+        except Tampered:
+            return
         for case in cases:
             path = f"/incidents/{case.id}"
             if case.closed_at is None:
@@ -111,6 +120,11 @@ class Overseeing:
                 person=person,
                 duty=DutyId("1.6-m"),
             )
+
+    def _read(self) -> tuple[list[Case], dict[int, list[Entry]]]:
+        with self._room.database.read() as tx:
+            cases = self._room.store.listed(tx)
+            return cases, {case.id: self._room.store.entries(tx, case.id) for case in cases}
 
     # -- the plan --------------------------------------------------------------------------------
 
