@@ -34,14 +34,7 @@ from strongroom.accounts.strangers import Strangers
 from strongroom.alarms import Alarms, Signal
 from strongroom.alarms.rules import all_rules
 from strongroom.anchors import Anchors, Following, Quorum
-from strongroom.audit import (
-    AuditLog,
-    Event,
-    EventType,
-    ObjKind,
-    Outcome,
-    Reason,
-)
+from strongroom.audit import AuditLog, Event, EventType, ObjKind, Outcome, Reason
 from strongroom.backups import Backups, KeystoreCopies
 from strongroom.compliance import AccessView, Keeping, LogReaders, Reviews, administrators
 from strongroom.compliance.compliance import Compliance
@@ -495,8 +488,15 @@ def wire(
             guard=guard,
             grants=grants,
             anchors=anchors,
+            alarms=alarms,
+            targets=targets,
+            outbox=outbox,
+            home=settings.home_id,
+            amazon_address=settings.notices.amazon_address,
             one_person=settings.one_person,
             edition=Edition(settings.compliance.revision),
+            privacy_url=settings.documents.privacy_url,
+            privacy_ca=settings.documents.privacy_ca and home.root / settings.documents.privacy_ca,
         ),
         gateway,
         Sync(

@@ -311,7 +311,10 @@ class _Serving:
             await self._do(logs.Task.SWEEP, self._sweep)
             await self._do(logs.Task.PRUNING, self._system.keeping.resume)
             await self._do(logs.Task.REQUESTS, self._watch_requests)
-            await self._do(logs.Task.EVIDENCE, self._tend_evidence)
+            await self._do(
+                logs.Task.EVIDENCE,
+                lambda: self._system.compliance.evidence.tend(self._system.clock()),
+            )
             now = self._system.clock()
             hour = now.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
             if await self._stopped_within((hour - now).total_seconds() + 1):
@@ -353,10 +356,6 @@ class _Serving:
         """Record which subject requests are near their day, and which are past it [2.2]."""
         self._system.subjects.requests.watch(self._system.clock())
 
-    def _tend_evidence(self) -> None:
-        """Hash every item of evidence once a day, and have stamped what is new [1.6]."""
-        self._system.compliance.evidence.tend(self._system.clock())
-
     def _watch_clock(self) -> None:
         """Record what happened to the clock. Raises: Conflict, for health to show, while sweeps are withheld."""
         if self._system.watch.look(self._system.clock()):
@@ -372,6 +371,7 @@ class _Serving:
             await self._do(logs.Task.DRIFT, self._drift)
             await self._do(logs.Task.CANARIES, self._tend_canaries)
             await self._do(logs.Task.EGRESS, self._reconcile)
+            await self._do(logs.Task.DOCUMENTS, self._look_at_published)
 
     def _tend_canaries(self) -> None:
         """Record what came and went, and plant for who has none: little comes with documents, or nothing did yet."""
@@ -379,6 +379,10 @@ class _Serving:
         for standing in system.vault.canaries.record(now):
             if standing.unburnt == 0 and standing.live:
                 system.vault.plant(SYSTEM, standing.seller, standing.wanted, now)
+
+    def _look_at_published(self) -> None:
+        """Look whether the privacy policy stands where it is published [2.2]."""
+        self._system.compliance.published.compare_if_due(self._system.clock())
 
     def _reconcile(self) -> None:
         system = self._system
@@ -404,6 +408,10 @@ class _Serving:
             await self._do(logs.Task.HEARTBEAT, self._heartbeat)
             await self._do(logs.Task.CLOCK, self._watch_clock)
             await self._do(logs.Task.GUARD, self._settle)
+            await self._do(
+                logs.Task.INCIDENTS,
+                lambda: self._system.compliance.incidents.remind(self._system.clock()),
+            )
             await self._do(logs.Task.COPIES, self._expire_copies)
             # Here as well, and not only where the provider is asked: a call may hang.
             await self._do(

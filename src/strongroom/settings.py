@@ -37,6 +37,7 @@ _NOT_SETTINGS: Final = re.compile(r"STRONGROOM_(HOME|TEST_\w+)")
 _MAX_SECRET_BYTES: Final = 64 * 1024
 
 Port = Annotated[int, Field(ge=0, le=65535)]
+Mailbox = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._+-]{1,64}@[a-z0-9.-]{3,253}$")]
 Host = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.:_-]{1,253}$")]
 
 
@@ -148,6 +149,7 @@ class NoticeSettings(_Section):
     heartbeat_hours: Annotated[int, Field(ge=0, le=7 * 24)] = Field(
         24, description="how often each alarm channel is tried with a heartbeat; 0: never [1.6]"
     )
+    amazon_address: Mailbox = Field("security@amazon.com", description="hears of incidents [1.6]")
 
 
 class HealthSettings(_Section):
@@ -237,6 +239,17 @@ class RequestSettings(_Section):
         description="days to an answer that the house allows itself, where the law gives more; "
         "0: the law's [2.2]",
     )
+
+
+class DocumentSettings(_Section):
+    """Where the house's own documents are published."""
+
+    privacy_url: Annotated[str, StringConstraints(pattern=r"^(https://[!-~]{1,500})?$")] = Field(
+        "",
+        description="the page of your own site that has the privacy policy; `serve` looks each day whether it is "
+        "there, word for word as approved [2.2]",
+    )
+    privacy_ca: Path | None = Field(None, description="PEM with that site's CA; else public roots")
 
 
 class LogSettings(_Section):
@@ -367,6 +380,7 @@ class Settings(BaseSettings):
     sync: SyncSettings = SyncSettings()
     requests: RequestSettings = RequestSettings()
     compliance: ComplianceSettings = ComplianceSettings()
+    documents: DocumentSettings = DocumentSettings()
     log: LogSettings = LogSettings()
     access: AccessSettings = AccessSettings()
     oidc: OidcSettings = OidcSettings()

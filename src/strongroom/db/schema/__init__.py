@@ -56,6 +56,7 @@ from strongroom.db.schema.feeds import (
     notice_outbox,
 )
 from strongroom.db.schema.findings import duty_finding
+from strongroom.db.schema.incidents import incident, incident_entry, incident_practice
 from strongroom.db.schema.keeping import audit_min, keeping_change, log_hold
 from strongroom.db.schema.keys import (
     keystore_master,
@@ -64,6 +65,13 @@ from strongroom.db.schema.keys import (
     keystore_signer,
 )
 from strongroom.db.schema.log import audit_checkpoint, audit_event, audit_head, audit_tile
+from strongroom.db.schema.policies import (
+    field_seen,
+    policy_acknowledgement,
+    policy_comparison,
+    policy_version,
+    processing_confirmation,
+)
 from strongroom.db.schema.records import (
     drift,
     period_replacement,
@@ -161,9 +169,13 @@ __all__ = [
     "evidence_item",
     "evidence_piece",
     "feed_state",
+    "field_seen",
     "followed_log",
     "grant",
     "grant_use",
+    "incident",
+    "incident_entry",
+    "incident_practice",
     "investigation",
     "keeping_change",
     "keystore",
@@ -185,9 +197,13 @@ __all__ = [
     "period_replacement",
     "person_identity",
     "person_password",
+    "policy_acknowledgement",
+    "policy_comparison",
+    "policy_version",
     "principal",
     "principal_slowing",
     "principal_suspension",
+    "processing_confirmation",
     "record",
     "record_block",
     "record_key",
