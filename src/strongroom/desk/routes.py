@@ -27,6 +27,7 @@ from strongroom.desk.pages import (
     offices,
     password,
     principals,
+    processing,
     profile,
     prove,
     provider,
@@ -98,6 +99,7 @@ def all_routes(rooms: Rooms) -> list[Route]:
         offices,
         today,
         cadence,
+        processing,
         documents,
     )
     return [route for file in files for route in file.routes(rooms)]
