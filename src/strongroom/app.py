@@ -221,6 +221,7 @@ class System:
         a command that opened the home for itself doesn't.
         """
         with self._resources:
+            self.notices.works.stop()
             if not self.sound:
                 return
             now = self.clock()

@@ -42,6 +42,8 @@ def desk_of(system: System, clock: Callable[[], datetime] | None = None) -> Desk
         sellers=system.sellers,
         identities=system.identities,
         compliance=system.compliance,
+        notices=system.notices,
+        clock_is_ahead=system.watch.look,
         provider=_sign_on_provider(system),
     )
     return create_desk(

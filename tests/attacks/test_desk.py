@@ -431,7 +431,10 @@ def test_what_a_found_session_must_not_do_asks_for_a_proof(ada: Member) -> None:
     token = ada.browser.form_fields("/profile")
     for route in guarded:
         page = ada.browser.post(route.path.replace("{id}", "1"), token, follow=False)
-        assert (page.status, page.header("location")) == (303, f"/prove/{route.proved}")
+        assert (page.status, page.header("location")) == (
+            303,
+            f"/prove/{route.proved}".replace("{id}", "1"),
+        )
         assert _refusals(ada)[-1] == ("not_proved_lately", route.op)
     page = ada.browser.post("/factors/passkey/challenge", token)
     assert page.status == 403

@@ -43,6 +43,7 @@ class Page:
     headers: list[tuple[str, str]]
     body: str
     path: str
+    content: bytes = field(default=b"", repr=False)
 
     def header(self, name: str) -> str:
         """Return a header, empty where there is none."""
@@ -294,7 +295,8 @@ async def _exchange(desk: Any, scope: dict[str, Any], body: bytes, path: str) ->
 
     await desk(scope, receive, send)
     headers = [(k.decode(), v.decode()) for k, v in sent[0]["headers"]]
-    return Page(sent[0]["status"], headers, sent[1]["body"].decode(), path)
+    content = sent[1]["body"]
+    return Page(sent[0]["status"], headers, content.decode(errors="replace"), path, content)
 
 
 def _named(headers: dict[str, str]) -> dict[str, str]:

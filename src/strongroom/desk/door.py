@@ -266,7 +266,7 @@ class Desk:
         if route.proved is not None and not session.proved_lately(exchange.now):
             if route.method == "POST":
                 self._record(exchange, route, Outcome.DENIED, Reason.NOT_PROVED_LATELY)
-            return exchange.go(f"/prove/{route.proved}")
+            return exchange.go(f"/prove/{route.proved.format_map(exchange.parts)}")
         return None
 
     def _identify(self, exchange: Exchange) -> None:

@@ -122,6 +122,11 @@ class Exchange:
         answer = self.page(template, status=status_of(exc), faults=words.told(exc), **values)
         return replace(answer, headers=retry_after(exc))
 
+    def file(self, name: str, media_type: str, content: bytes) -> Answer:
+        """Return a file for the browser to save under this name, which is one of ours."""
+        disposition = f'attachment; filename="{name}"'.encode("ascii")
+        return Answer(200, content, media_type, ((b"content-disposition", disposition),))
+
     def go(self, path: str, said: Said | None = None) -> Answer:
         """Return a redirect to a page of ours, which first says what was done."""
         if not path.startswith("/") or path.startswith(("//", "/\\")):
@@ -177,7 +182,7 @@ class Route:
     open: bool = False
     """Anybody may ask. A person who is signed on is known all the same."""
     proved: str | None = None
-    """Who did not prove lately who they are does so first, and comes back to this page of `prove.py`."""
+    """Who did not prove lately who they are does so first, and comes back to `page` or `page/{id}` of `prove.py`."""
     needs: frozenset[Action] = frozenset()
     """Only for who may do one of these [1.3]."""
     old_password: bool = False

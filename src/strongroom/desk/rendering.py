@@ -33,6 +33,10 @@ CLAUSES: Final = {
     "1.3": "Least privilege",
     "1.4": "Credential management",
     "1.5": "Encryption in transit",
+    "1.7": "Request for deletion or return",
+    "2.1": "Data retention",
+    "2.2": "Data governance",
+    "2.4": "Encryption at rest",
     "2.6": "Logging and monitoring",
 }
 """The clauses of the Data Protection Policy that pages name in their foot."""

@@ -12,6 +12,7 @@ from strongroom.desk.pages import (
     joining,
     locks,
     network,
+    notices,
     password,
     profile,
     prove,
@@ -67,6 +68,7 @@ def all_routes(rooms: Rooms) -> list[Route]:
         prove,
         locks,
         network,
+        notices,
     )
     return [route for file in files for route in file.routes(rooms)]
 

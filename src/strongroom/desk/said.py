@@ -27,6 +27,15 @@ class Said(StrEnum):
     NETWORK_ASKED = "network-asked"
     NETWORK_APPROVED = "network-approved"
     NETWORK_REJECTED = "network-rejected"
+    NOTICE_REGISTERED = "notice-registered"
+    NOTICE_PLANNED = "notice-planned"
+    NOTICE_APPROVED = "notice-approved"
+    NOTICE_RUN = "notice-run"
+    NOTICE_VERIFIED = "notice-verified"
+    NOTICE_WORKED_ON = "notice-worked-on"
+    NOTICE_STATED = "notice-stated"
+    NOTICE_CONFIRMED = "notice-confirmed"
+    NOTICE_CLOSED = "notice-closed"
 
 
 WORDS = {
@@ -51,6 +60,15 @@ WORDS = {
     Said.NETWORK_ASKED: "The change is asked for. It takes effect when another person approves it.",
     Said.NETWORK_APPROVED: "The change of the network list has taken effect.",
     Said.NETWORK_REJECTED: "The change of the network list was rejected.",
+    Said.NOTICE_REGISTERED: "The notice is registered. Its clocks count from when it came.",
+    Said.NOTICE_PLANNED: "The plan is made. Nothing was done yet: another person approves it first.",
+    Said.NOTICE_APPROVED: "The plan is approved exactly as it was shown.",
+    Said.NOTICE_RUN: "What the plan says is done. Verify it now.",
+    Said.NOTICE_VERIFIED: "Every store was read, or is said to be unknown.",
+    Said.NOTICE_WORKED_ON: "It was begun and goes on by itself. Load the page again to see how far it is.",
+    Said.NOTICE_STATED: "What you answer for is recorded with your name.",
+    Said.NOTICE_CONFIRMED: "The confirmation is recorded with your name.",
+    Said.NOTICE_CLOSED: "The notice is closed. What was kept for looking afterwards is gone.",
 }
 
 
