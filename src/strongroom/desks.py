@@ -43,6 +43,7 @@ def desk_of(system: System, clock: Callable[[], datetime] | None = None) -> Desk
         identities=system.identities,
         compliance=system.compliance,
         notices=system.notices,
+        subjects=system.subjects,
         clock_is_ahead=system.watch.look,
         provider=_sign_on_provider(system),
     )

@@ -14,12 +14,14 @@ from tests.vault.conftest import CITY, EMAIL, LINE_1, NAME, PHONE, order
 
 WHO, WHERE, MAIL = "Jürgen Groß", "Hauptstraße 5", "j.gross@example.net"
 ORDER = "902-1000001-0000001"
+_BUYER = 17
 SLOTS: dict[SlotKey, Scalar] = {
     NAME: WHO,
     LINE_1: WHERE,
     CITY: "Köln",
     PHONE: "+49 221 1",
     EMAIL: MAIL,
+    _BUYER: WHO,
 }
 """What one order is about: none of it may be on a page but where it is revealed."""
 

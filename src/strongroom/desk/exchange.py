@@ -17,7 +17,7 @@ from strongroom.desk.cookies import Cookie
 from strongroom.desk.forms import NO_FORM, Form, FormTokens
 from strongroom.desk.said import Said
 from strongroom.errors import NotFound, StrongroomError, Throttled
-from strongroom.terms import Action
+from strongroom.terms import Action, RecordNumber
 from strongroom.web import status_of
 
 HTML: Final = "text/html; charset=utf-8"
@@ -63,6 +63,10 @@ class Exchange:
     """What the person holds a grant for at the moment, for all selling partners [1.3]."""
     changed: dict[Cookie, str | None] = field(default_factory=dict, repr=False)
     """Cookies that the answer sets, or takes away."""
+    at_door: str = ""
+    """What the vault was asked for, as the log calls it; empty where nothing was."""
+    opened: set[RecordNumber] = field(default_factory=set)
+    """Records of which the answer tells something that the vault's door let out."""
 
     @property
     def changes(self) -> dict[Cookie, str | None]:
@@ -165,6 +169,9 @@ ADMINISTERS: Final = frozenset({Action.ADMINISTER})
 
 OVERSEES: Final = frozenset({Action.OVERSEE, Action.ADMINISTER})
 """For who keeps the records of compliance; who runs the installation is one of them."""
+
+HANDLES: Final = OVERSEES | {Action.RECTIFY}
+"""For who answers what people ask about their own data [2.2]; each request is acted on by one of them alone."""
 
 READS_LOG: Final = frozenset({Action.AUDIT})
 """For who may read the log [2.6]."""

@@ -12,6 +12,7 @@ from strongroom.compliance.compliance import Compliance
 from strongroom.compliance.joining import Joining
 from strongroom.deletion.notices import Notices
 from strongroom.desk.oidc import Provider
+from strongroom.subjects import Subjects
 from strongroom.vault import GrantStore, SellerStore
 
 
@@ -30,6 +31,7 @@ class Rooms:
     identities: Identities
     compliance: Compliance
     notices: Notices
+    subjects: Subjects
     clock_is_ahead: Callable[[datetime], bool]
     """Whether nothing may be destroyed by the clock as it stands."""
     provider: Provider | None = None

@@ -17,6 +17,7 @@ from strongroom.desk.pages import (
     profile,
     prove,
     provider,
+    requests,
     sessions,
     sign_on,
 )
@@ -69,6 +70,7 @@ def all_routes(rooms: Rooms) -> list[Route]:
         locks,
         network,
         notices,
+        requests,
     )
     return [route for file in files for route in file.routes(rooms)]
 

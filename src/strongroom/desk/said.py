@@ -36,6 +36,21 @@ class Said(StrEnum):
     NOTICE_STATED = "notice-stated"
     NOTICE_CONFIRMED = "notice-confirmed"
     NOTICE_CLOSED = "notice-closed"
+    REQUEST_OPENED = "request-opened"
+    REQUEST_ASSIGNED = "request-assigned"
+    REQUEST_PROVED = "request-proved"
+    REQUEST_FOUND = "request-found"
+    REQUEST_RECTIFIED = "request-rectified"
+    REQUEST_ERASED = "request-erased"
+    REQUEST_RESTRICTED = "request-restricted"
+    REQUEST_LIFTED = "request-lifted"
+    REQUEST_TOLD = "request-told"
+    REQUEST_REPLIED = "request-replied"
+    REQUEST_EXTENDED = "request-extended"
+    REQUEST_CLOSED = "request-closed"
+    PERMIT_ASKED = "permit-asked"
+    PERMIT_APPROVED = "permit-approved"
+    PERMIT_ENDED = "permit-ended"
 
 
 WORDS = {
@@ -69,6 +84,21 @@ WORDS = {
     Said.NOTICE_STATED: "What you answer for is recorded with your name.",
     Said.NOTICE_CONFIRMED: "The confirmation is recorded with your name.",
     Said.NOTICE_CLOSED: "The notice is closed. What was kept for looking afterwards is gone.",
+    Said.REQUEST_OPENED: "The request is taken in. You handle it until you assign it.",
+    Said.REQUEST_ASSIGNED: "The request is handed on.",
+    Said.REQUEST_PROVED: "It is recorded how they proved who they are.",
+    Said.REQUEST_FOUND: "The search is done. Records are listed by number.",
+    Said.REQUEST_RECTIFIED: "The value is put right, whatever Amazon goes on sending.",
+    Said.REQUEST_ERASED: "What was found is erased, but for what a law keeps.",
+    Said.REQUEST_RESTRICTED: "From now on nothing of these records comes out of the vault.",
+    Said.REQUEST_LIFTED: "The restriction has ended.",
+    Said.REQUEST_TOLD: "It is recorded that they were told.",
+    Said.REQUEST_REPLIED: "The answer is recorded. Fill in what stands in brackets and send the letter.",
+    Said.REQUEST_EXTENDED: "The later day counts. Send this letter now: they have to hear of it within the first one.",
+    Said.REQUEST_CLOSED: "The request is closed. What they named to be found by is removed.",
+    Said.PERMIT_ASKED: "The exception is asked for. It counts when another person approves it.",
+    Said.PERMIT_APPROVED: "The exception counts from now on.",
+    Said.PERMIT_ENDED: "The exception has ended.",
 }
 
 

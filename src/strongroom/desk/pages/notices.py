@@ -8,7 +8,7 @@ import io
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import datetime
 from importlib import resources
 from typing import Final
 
@@ -20,6 +20,7 @@ from strongroom.desk.clocks import Clock, clock
 from strongroom.desk.exchange import OVERSEES, Answer, Exchange, Route
 from strongroom.desk.rooms import Rooms
 from strongroom.desk.said import Said
+from strongroom.desk.typed import chosen, day, instant
 from strongroom.errors import (
     Conflict,
     Denied,
@@ -111,11 +112,11 @@ class _NoticePages:
                 *(tuple(_lines(exchange, name)) for name in ("orders", "emails", "phones"))
             )
             made = self._notices.register(
-                _asked(form.text("kind")),
+                chosen(Asked, form.text("kind"), "deletion or return"),
                 form.word("reference"),
                 self._scope(exchange, selectors),
                 selectors,
-                _instant(form.word("received"), now),
+                instant(form.word("received"), now),
                 exchange.person.caller,
                 now,
             )
@@ -143,8 +144,8 @@ class _NoticePages:
         return Scope(
             tuple(sorted(SellerId(one) for one in wanted)) or None,
             kinds or None,
-            _day(form.word("first")),
-            _day(form.word("last")),
+            day(form.word("first")),
+            day(form.word("last")),
             len(selectors.orders),
             len(selectors.emails) + len(selectors.phones),
         )
@@ -343,34 +344,6 @@ def _packed(made: Certificate, now: datetime) -> bytes:
     return target.getvalue()
 
 
-def _asked(text: str) -> Asked:
-    found = next((one for one in Asked if one.value == text), None)
-    if found is None:
-        raise Malformed("say whether the notice asks for deletion or return")
-    return found
-
-
 def _lines(exchange: Exchange, name: str) -> list[str]:
     text = exchange.form.text(name, longest=_LINES)
     return [line.strip() for line in text.splitlines() if line.strip()]
-
-
-def _day(text: str) -> date | None:
-    try:
-        return date.fromisoformat(text) if text else None
-    except ValueError:
-        raise Malformed("a day has the form 2026-01-31") from None
-
-
-def _instant(text: str, now: datetime) -> datetime:
-    """Return an instant in UTC as people type it; nothing typed is now."""
-    if not text:
-        return now
-    try:
-        found = datetime.fromisoformat(text.removesuffix("UTC").strip().replace(" ", "T"))
-    except ValueError:
-        raise Malformed("an instant has the form 2026-01-31 09:30, in UTC") from None
-    if found.tzinfo is None:
-        found = found.replace(tzinfo=UTC)
-    # The form shows minutes: what came in this one did not come in the future.
-    return min(found, now) if found - now < timedelta(minutes=1) else found

@@ -22,11 +22,12 @@ BACK: Final = {
     "notices": "/notices",
     "password": "/password",
     "profile": "/profile",
+    "requests": "/requests",
     "sessions": "/sessions",
 }
 """Where one comes from and goes back to; of those in `NUMBERED` to one of its pages, by number."""
 
-NUMBERED: Final = frozenset({"notices"})
+NUMBERED: Final = frozenset({"notices", "requests"})
 
 _CODE: Final = 64
 
