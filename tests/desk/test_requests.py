@@ -100,7 +100,7 @@ def test_a_value_is_put_right_and_shown_nowhere(desk: Member) -> None:
     assert page.said.startswith("The value is put right")
     assert "Bonn" not in page.body
     again = act(desk, page, "rectify", **wish, field="no.such")
-    assert again.status == 400
+    assert again.status == 404
     assert "Bonn" not in again.body
 
 
