@@ -478,7 +478,16 @@ def wire(
             one_person=settings.one_person,
             most_days=settings.requests.most_days,
         ),
-        Compliance.wired(keystore.secret("compliance", now), environment),
+        Compliance.wired(
+            keystore.secret("compliance", now),
+            environment,
+            database,
+            audit,
+            accounts=accounts,
+            guard=guard,
+            grants=grants,
+            one_person=settings.one_person,
+        ),
         gateway,
         Sync(
             database=database,

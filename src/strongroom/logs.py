@@ -69,6 +69,7 @@ class Task(StrEnum):
     BACKUPS = "backups"
     COPIES = "copies"
     DATES = "dates"
+    CHECKS = "checks"
 
 
 _NAMES: Final = frozenset(happening.value for happening in Happening)

@@ -29,6 +29,7 @@ from strongroom.app import System, machine_clock
 from strongroom.audit import Event as AuditEvent
 from strongroom.audit import EventType, Outcome, Reason
 from strongroom.audit.deliveries import reconcile_since_last
+from strongroom.checks import Checks
 from strongroom.control.server import ControlServer
 from strongroom.db.group import Failed
 from strongroom.desks import desk_of
@@ -54,6 +55,8 @@ CERTIFICATE_SECONDS: Final = 2.0
 _REASONS: Final = {Tampered: Reason.TAMPERED, Unavailable: Reason.UNAVAILABLE}
 _RENEWAL_EVERY: Final = timedelta(hours=1)
 _BACKUPS_EVERY: Final = timedelta(hours=1)
+_CHECKS_EVERY: Final = timedelta(minutes=1)
+_FIRST_CHECKS: Final = timedelta(seconds=3)
 _FIRST_BACKUP: Final = timedelta(seconds=5)
 _FIRST_SYNC: Final = timedelta(seconds=2)
 _FIRST_DATES: Final = timedelta(minutes=10)
@@ -144,6 +147,8 @@ class _Serving:
         )
         self._renewal_at = machine_clock() + _RENEWAL_EVERY
         self._metrics = Metrics(system)
+        self._checks = Checks(system)
+        system.compliance.findings.looks_with(self._checks.again)
         self._proxy: Proxy | None = None
 
     async def run(self, ready: Callable[[Ready], None]) -> None:
@@ -199,6 +204,7 @@ class _Serving:
                 await self._stop.wait()
                 logs.say(logs.Happening.SERVE_STOPPING, pid=os.getpid())
                 self._system.sync.stop()
+                self._checks.stop()
                 if self._proxy is not None:
                     self._proxy.tunnel.stop()
                 for listener in listeners.values():
@@ -309,6 +315,7 @@ class _Serving:
             self._syncs,
             self._notifications,
             self._dates,
+            self._look_at_duties,
         ):
             tasks.create_task(work())
 
@@ -330,6 +337,13 @@ class _Serving:
         while not await self._stopped_within(wait.total_seconds()):
             wait = _BACKUPS_EVERY
             await self._do(logs.Task.BACKUPS, self._follow_backups)
+
+    async def _look_at_duties(self) -> None:
+        """Soon after the start and each minute, have the checks look that are due [2.2]."""
+        wait = _FIRST_CHECKS
+        while not await self._stopped_within(wait.total_seconds()):
+            wait = _CHECKS_EVERY
+            await self._do(logs.Task.CHECKS, lambda: self._checks.follow(self._system.clock()))
 
     def _follow_backups(self) -> None:
         """Take and send what is due, unless the clock that says so, and what is too old, cannot be believed."""

@@ -14,13 +14,13 @@ from strongroom.anchors.places import Directory
 from strongroom.app import System
 from strongroom.audit import Event, EventType, ObjKind, Outcome
 from strongroom.crypto.age import new_identity
-from strongroom.db import schema
+from strongroom.db import schema, suspensions
 from strongroom.errors import Conflict, Tampered
 from strongroom.policy.holds import HoldReason
 from strongroom.policy.retention import Progress
 from strongroom.restoring import inspect
 from strongroom.settings import load
-from strongroom.terms import SYSTEM, Action, Category, Environment, Purpose
+from strongroom.terms import SYSTEM, Action, Category, Environment, PrincipalId, Purpose
 from strongroom.vault import By, Wanted, count_openable, replaying
 from strongroom.vault.holds import Scope
 from strongroom.vault.store import RecordState
@@ -213,6 +213,72 @@ def test_what_a_law_requires_of_a_day_that_came_meanwhile_is_archived_and_then_g
         assert openable.opened == openable.sealed
         assert replaying.due(system.keystore, int(now.timestamp())) == []
         assert system.audit.verify().ok
+
+
+def suspended(system: System, principal: PrincipalId, type_: EventType) -> None:
+    """Suspend somebody, or let them back in, as an alarm's person does."""
+    with system.database.write() as tx:
+        if type_ is EventType.PRINCIPAL_SUSPENDED:
+            suspensions.suspend(tx, principal, why="test", frozen=False, now=NOW)
+        else:
+            suspensions.lift(tx, [principal], ADA.principal, NOW)
+        event = Event(
+            type_, Outcome.SUCCESS, ADA, obj_kind=ObjKind.PRINCIPAL, obj_ref=str(principal)
+        )
+        system.audit.append(tx, event, now=NOW)
+
+
+@pytest.mark.clause("1.2", "1.3")
+def test_rights_that_were_taken_away_since_are_taken_away_again(shop: Shop) -> None:
+    """Who left, what was revoked or narrowed, and who stood suspended; a grant that was given later is no matter."""
+
+    def give(system: System, to: PrincipalId, days: int = 20) -> int:
+        return system.grants.add(
+            ADA,
+            principal=to,
+            action=Action.REVEAL,
+            purpose=Purpose.FULFILMENT,
+            categories=frozenset({Category.NAME, Category.PHONE}),
+            sellers=None,
+            lifetime=days * DAY,
+            now=NOW,
+        ).grant.id
+
+    with shop.open(NOW) as system:
+        shop.put(system, NOW, 1, 1)
+        accounts = system.accounts
+        for name in ("eve", "mallory", "ben", "carl"):
+            accounts.add_person(name, caller=ADA, now=NOW)
+        accounts.add_app("shop", "ben", caller=ADA, now=NOW)
+        people = {name: accounts.find(name).id for name in ("eve", "mallory", "ben", "carl")}
+        revoked, narrowed, kept = (give(system, people["ben"]) for _ in range(3))
+        path = system.backups.path_of(shop.backup(system, NOW))
+        accounts.end("eve", caller=ADA, now=NOW)
+        for name in ("mallory", "carl"):
+            suspended(system, people[name], EventType.PRINCIPAL_SUSPENDED)
+        suspended(system, people["carl"], EventType.PRINCIPAL_RESTORED)
+        system.grants.revoke(ADA, revoked, NOW)
+        with system.database.write() as tx:
+            name_only = frozenset({Category.NAME})
+            system.grants.narrow_in(tx, ADA, narrowed, NOW, categories=name_only)
+        system.grants.revoke(ADA, give(system, people["ben"]), NOW)
+        copy = shop.copy_keys(system, NOW)
+    done = shop.restore(NOW + HOUR, path, keys_copy=Path(copy.path), since=(shop.lost,))
+    assert done.taken_again >= 4
+    with shop.open(NOW + 2 * HOUR, shop.directory / "restored") as system:
+        now = system.clock()
+        ends = {name: system.accounts.find(name).ended_at for name in people}
+        assert [name for name, at in ends.items() if at and at <= now] == ["eve"]
+        states = {row.grant.id: row.state(now) for row in system.grants.all()}
+        assert [states[id_] for id_ in (revoked, narrowed, kept)] == [
+            "revoked",
+            "revoked",
+            "active",
+        ]
+        with system.database.read() as tx:
+            assert list(suspensions.suspended(tx, now)) == [people["mallory"]]
+        assert system.accounts.holdings("shop").secrets[0].revoked_at is None
+        assert system.audit.verify().faults == []
 
 
 @pytest.mark.clause("2.6")

@@ -5,11 +5,11 @@ code that records it was changed to. `page()` is docs/events.md.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from strongroom.audit.entry import Event
 from strongroom.audit.event_types import EventType
+from strongroom.audit.overseeing import OVERSEEING, Described
 from strongroom.errors import Malformed
 
 _MEMBERS: Final = {
@@ -27,15 +27,6 @@ _MEMBERS: Final = {
     "src": "src_ip",
 }
 """Members of an entry that not every event may have, each with what it is in an `Event`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Described:
-    """One type of event. `members` are those of docs/formats/audit-log.md that it may have beside what all have."""
-
-    clause: str
-    says: str
-    members: str
 
 
 CATALOGUE: Final[Mapping[EventType, Described]] = {
@@ -268,6 +259,9 @@ CATALOGUE: Final[Mapping[EventType, Described]] = {
     ),
     EventType.SECRET_ROTATED: Described("1.4", "a secret of this installation was replaced", "obj"),
     EventType.POSTURE_CHECKED: Described("1.1", "the surroundings were checked", "obj n"),
+    EventType.DUTY_CHECKED: Described(
+        "3", "checks of duties ran, as many as `op` says; `n` of them failed", "op obj n"
+    ),
     EventType.TOKEN_ISSUED: Described(
         "1.2", "an app got an access token, or was refused one", "op obj req seller src"
     ),
@@ -550,6 +544,7 @@ CATALOGUE: Final[Mapping[EventType, Described]] = {
         "everybody confirmed, and the notice is closed",
         "obj chg",
     ),
+    **OVERSEEING,
 }
 
 _UNDECLARED: Final = {

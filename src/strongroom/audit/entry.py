@@ -172,6 +172,10 @@ class ObjKind(StrEnum):
     KEY_COPY = "key_copy"
     NOTICE = "notice"
     """Amazon's, of deletion or return."""
+    OFFICE = "office"
+    WORK = "work"
+    REGISTER = "register"
+    """An entry of a register by its name, or a whole one."""
 
 
 class Field(StrEnum):

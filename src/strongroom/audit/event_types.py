@@ -115,6 +115,7 @@ class EventType(StrEnum):
     CERTIFICATE_ROTATED = "certificate.rotated"
     SECRET_ROTATED = "secret.rotated"  # noqa: S105 - a name
     POSTURE_CHECKED = "posture.checked"
+    DUTY_CHECKED = "duty.checked"
     TOKEN_ISSUED = "token.issued"  # noqa: S105 - a name
     RDT_ISSUED = "rdt.issued"
     GATEWAY_RESPONSE_SEALED = "gateway.response.sealed"
@@ -202,3 +203,12 @@ class EventType(StrEnum):
     DELETION_STATED = "deletion.stated"
     DELETION_CERTIFIED = "deletion.certified"
     DELETION_CLOSED = "deletion.closed"
+    OFFICE_APPOINTED = "office.appointed"
+    OFFICE_ACCEPTED = "office.accepted"
+    OFFICE_CONTACT_GIVEN = "office.contact.given"
+    WORK_DONE = "work.done"
+    CALENDAR_CHANGED = "calendar.changed"
+    CALENDAR_REFUSED = "calendar.refused"
+    REGISTER_CHANGED = "register.changed"
+    REGISTER_REVIEWED = "register.reviewed"
+    DIGEST_MAILED = "digest.mailed"

@@ -152,6 +152,6 @@ def register(root: typer.Typer) -> None:
         session.say(document, lines(document))
         if done.access_to_review:
             session.warn(
-                "rights were taken away since this backup and are there again: review `access_to_review` before"
+                "what was done since this backup is not there: review `access_to_review` before"
                 " anybody is let in"
             )

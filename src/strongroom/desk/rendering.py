@@ -12,7 +12,7 @@ from typing import Any, Final
 import jinja2
 from markupsafe import Markup
 
-from strongroom.desk import words
+from strongroom.desk import paging, words
 from strongroom.desk.exchange import Answer
 from strongroom.desk.navigation import sections_for
 from strongroom.desk.said import said_by
@@ -33,6 +33,7 @@ CLAUSES: Final = {
     "1.3": "Least privilege",
     "1.4": "Credential management",
     "1.5": "Encryption in transit",
+    "1.6": "Incident response plan",
     "1.7": "Request for deletion or return",
     "2.1": "Data retention",
     "2.2": "Data governance",
@@ -89,6 +90,7 @@ class Pages:
             "day": _day,
             "sentence": words.sentence,
             "method": words.method,
+            "span": words.span,
             "words": _words,
             "groups": _groups,
         }
@@ -98,6 +100,9 @@ class Pages:
             "environment": environment.value,
             "origin": origin,
             "sections": lambda may: sections_for(may, routed),
+            "chip": words.chip,
+            "urgency": words.urgency,
+            "page_link": paging.link,
             "idle_seconds": int(SESSION_IDLE.total_seconds()),
         }
 

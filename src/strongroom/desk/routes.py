@@ -13,6 +13,7 @@ from strongroom.desk.pages import (
     locks,
     network,
     notices,
+    offices,
     password,
     profile,
     prove,
@@ -71,6 +72,7 @@ def all_routes(rooms: Rooms) -> list[Route]:
         network,
         notices,
         requests,
+        offices,
     )
     return [route for file in files for route in file.routes(rooms)]
 

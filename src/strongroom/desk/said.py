@@ -51,6 +51,9 @@ class Said(StrEnum):
     PERMIT_ASKED = "permit-asked"
     PERMIT_APPROVED = "permit-approved"
     PERMIT_ENDED = "permit-ended"
+    OFFICES_APPOINTED = "offices-appointed"
+    OFFICES_ACCEPTED = "offices-accepted"
+    CONTACT_GIVEN = "contact-given"
 
 
 WORDS = {
@@ -99,6 +102,9 @@ WORDS = {
     Said.PERMIT_ASKED: "The exception is asked for. It counts when another person approves it.",
     Said.PERMIT_APPROVED: "The exception counts from now on.",
     Said.PERMIT_ENDED: "The exception has ended.",
+    Said.OFFICES_APPOINTED: "The person is appointed. It counts once they have accepted.",
+    Said.OFFICES_ACCEPTED: "Thank you. You have taken the office on.",
+    Said.CONTACT_GIVEN: "Your address is kept, sealed.",
 }
 
 

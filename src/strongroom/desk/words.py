@@ -1,5 +1,7 @@
 """How pages say what the rooms call by short names: ways of signing on, states, reasons and dispositions. Pure."""
 
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from math import ceil
 from typing import Final
 
@@ -78,3 +80,54 @@ def told(exc: StrongroomError) -> list[str]:
         minutes = ceil(exc.retry_after / 60)
         found.append(f"try again in {minutes} minute{'' if minutes == 1 else 's'}")
     return found
+
+
+_CHIPS: Final = {
+    "good": "active approved closed confirmed done green healthy held in_effect kept pass passed ready"
+    " success trusted valid",
+    "heed": "amber due expiring muted old open partial pending proposed taken unknown unused waiting",
+    "bad": "critical denied destroyed ended error expired fail failed failure frozen high late lost overdue red refused"
+    " rejected revoked suspended",
+}
+_CHIP_OF: Final = {word: kind for kind, words in _CHIPS.items() for word in words.split()}
+
+
+def chip(word: str) -> str:
+    """Return how the sign of a state looks: good, heed, bad, or nothing for a word that is neither."""
+    return _CHIP_OF.get(word.lower().replace(" ", "_"), "")
+
+
+def span(length: timedelta) -> str:
+    """Return a length of time in its two greatest units, such as `2 d 3 h`."""
+    minutes = int(abs(length.total_seconds()) // 60)
+    days, hours, rest = minutes // 1440, minutes % 1440 // 60, minutes % 60
+    parts = [(days, "d"), (hours, "h")] if days else [(hours, "h"), (rest, "min")]
+    return " ".join(f"{number} {unit}" for number, unit in parts if number) or "0 min"
+
+
+@dataclass(frozen=True, slots=True)
+class Urgency:
+    """How a clock looks."""
+
+    kind: str
+    text: str
+    seconds: int
+    """What is left; negative once it is late."""
+    used: int | None
+    """Percent of its time that are over; None where nobody knows when it began."""
+
+
+def urgency(due_at: datetime, now: datetime, began_at: datetime | None = None) -> Urgency:
+    """Return how a clock looks: to be heeded in its last quarter, or its last day where its beginning is not known."""
+    left = due_at - now
+    late = left < timedelta(0)
+    used = None
+    if began_at is not None and due_at > began_at:
+        used = max(0, min(100, int(100 * ((now - began_at) / (due_at - began_at)))))
+    near = used >= _LAST_QUARTER if used is not None else left < timedelta(days=1)
+    kind = "bad" if late else "heed" if near else "good"
+    text = f"late by {span(left)}" if late else f"{span(left)} left"
+    return Urgency(kind, text, int(left.total_seconds()), used)
+
+
+_LAST_QUARTER: Final = 75

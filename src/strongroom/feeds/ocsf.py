@@ -220,6 +220,7 @@ TABLE: Final[Mapping[EventType, Row]] = {
     _T.CERTIFICATE_ROTATED: Row(_API, 3),
     _T.SECRET_ROTATED: Row(_API, 3, _LOW),
     _T.POSTURE_CHECKED: Row(_API, 2),
+    _T.DUTY_CHECKED: Row(_API, 2),
     _T.TOKEN_ISSUED: Row(_AUTH, 3),
     _T.RDT_ISSUED: Row(_AUTH, 3),
     _T.GATEWAY_RESPONSE_SEALED: Row(_API, 2),
@@ -307,6 +308,15 @@ TABLE: Final[Mapping[EventType, Row]] = {
     _T.DELETION_STATED: Row(_API, 3, _LOW),
     _T.DELETION_CERTIFIED: Row(_API, 1),
     _T.DELETION_CLOSED: Row(_API, 3),
+    _T.OFFICE_APPOINTED: Row(_API, 3, _LOW),
+    _T.OFFICE_ACCEPTED: Row(_API, 3),
+    _T.OFFICE_CONTACT_GIVEN: Row(_API, 3),
+    _T.WORK_DONE: Row(_API, 1),
+    _T.CALENDAR_CHANGED: Row(_API, 3, _LOW),
+    _T.CALENDAR_REFUSED: Row(_API, 2, _LOW),
+    _T.REGISTER_CHANGED: Row(_API, 3),
+    _T.REGISTER_REVIEWED: Row(_API, 3),
+    _T.DIGEST_MAILED: Row(_API, _OTHER),
 }
 
 _UNKNOWN: Final = Row(_API, _OTHER, _LOW)

@@ -58,5 +58,7 @@ class Restored:
     vouched_for: int
     explained_to: int
     epoch: int
+    taken_again: int
+    """How many rights, accounts and credentials the log says were taken away since, and are again."""
     access_to_review: dict[str, int]
     seconds: float

@@ -47,6 +47,7 @@ from strongroom.home import Layout, layout, locked, making, write_durably
 from strongroom.opening import refuse_other_mode
 from strongroom.request import instant
 from strongroom.restoring import since as since_
+from strongroom.restoring import taking
 from strongroom.restoring.asked import Asked, Restored
 from strongroom.restoring.since import Replay
 from strongroom.settings import Settings
@@ -177,7 +178,7 @@ class _Work:
         self._step("log")
         self._close(database, keystore)
         gone = sum(buried.values()) + replayed
-        epoch = self._go_on(settings, root, header, gone, document, sweeps=sweeps)
+        epoch = self._go_on(settings, root, header, gone, document, replay, sweeps=sweeps)
         return {
             "home": str(home.root),
             "backup": header.id,
@@ -191,6 +192,7 @@ class _Work:
             "vouched_for": vouched,
             "explained_to": replay.size,
             "epoch": epoch,
+            "taken_again": len(replay.taken) + sum(replay.suspended.values()),
             "access_to_review": replay.access,
         }
 
@@ -389,10 +391,11 @@ class _Work:
         header: Header,
         buried: int,
         document: dict[str, Any],
+        replay: Replay,
         *,
         sweeps: bool,
     ) -> int:
-        """Begin the next epoch of the log with what is lost, and make this a home; `sweeps`: after a first sweep."""
+        """Begin the log's next epoch with what is lost, take away what was taken, sweep if asked, make this a home."""
         now = self._clock()
         home = self._home
         for directory in home.directories():
@@ -436,10 +439,11 @@ class _Work:
             after.begin_epoch(system.audit.epoch, events, now)
             self._list_copy(system, now)
             system.backups.forget_local(now)
-        if sweeps:
-            # What a law requires of days that have come is set aside by it, before their keys go.
-            with ExitStack() as resources:
-                again = wire(home, settings, root, self._clock, resources, fresh=False)
+        with ExitStack() as resources:
+            again = wire(home, settings, root, self._clock, resources, fresh=False)
+            taking.take_again(again, replay, now)
+            if sweeps:
+                # What a law requires of days that have come is set aside by it, before their keys go.
                 again.vault.sweep(now)
         write_durably(home.settings, settings_file.document(document).encode())
         home.restoring.unlink(missing_ok=True)

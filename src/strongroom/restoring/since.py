@@ -21,21 +21,27 @@ from strongroom.crypto.note import Checkpoint, Verifier, parse_checkpoint
 from strongroom.db.engine import Database
 from strongroom.db.schema import audit_event, audit_head
 from strongroom.errors import Malformed, Misconfigured, StrongroomError, Tampered
-from strongroom.terms import PeriodId, RecordNumber
+from strongroom.terms import PeriodId, PrincipalId, RecordNumber
 from strongroom.vault import Keystore
 
 _ENTRIES: Final = "entries"
 _LENGTH_BYTES: Final = 2
 _MOST_NOTE: Final = 64 * 1024
-_ACCESS: Final = frozenset(
+_TAKEN: Final = frozenset(
     {
         EventType.PRINCIPAL_ENDED,
-        EventType.PRINCIPAL_SUSPENDED,
         EventType.GRANT_REVOKED,
         EventType.GRANT_NARROWED,
         EventType.CREDENTIAL_REVOKED,
         EventType.AUTHORIZATION_REVOKED,
         EventType.CERTIFICATE_REVOKED,
+    }
+)
+"""What took something from somebody, and is taken from them again. What was narrowed is taken whole: who needs the
+rest asks anew."""
+
+_ACCESS: Final = frozenset(
+    {
         EventType.BACKUP_CHANGE_APPROVED,
         EventType.ERASURE_STARTED,
         EventType.RECORD_CORRECTED,
@@ -43,7 +49,7 @@ _ACCESS: Final = frozenset(
         EventType.REQUEST_PERMITTED,
     }
 )
-"""What took something from somebody, or was done for somebody, and nothing here does again: people have to."""
+"""What was done for somebody, or against somebody, and nothing here does again: people have to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +72,9 @@ class Replay:
     periods: set[PeriodId] = field(default_factory=set)
     erased: set[RecordNumber] = field(default_factory=set)
     disposed: set[RecordNumber] = field(default_factory=set)
+    taken: set[tuple[ObjKind, int]] = field(default_factory=set)
+    suspended: dict[PrincipalId, bool] = field(default_factory=dict)
+    """Whether who was suspended still was at the end."""
     access: dict[str, int] = field(default_factory=dict)
     vaults: list[str] = field(default_factory=list, repr=False)
     """The lost home's own databases."""
@@ -83,6 +92,10 @@ class Replay:
             records.update(RecordNumber(number) for number in entry.get("records", ()))
             if named.get("kind") == ObjKind.RECORD and named["ref"].isdecimal():
                 records.add(RecordNumber(int(named["ref"])))
+        elif kind in _TAKEN:
+            self.taken.add((ObjKind(named["kind"]), int(named["ref"])))
+        elif kind in (EventType.PRINCIPAL_SUSPENDED, EventType.PRINCIPAL_RESTORED):
+            self.suspended[PrincipalId(int(named["ref"]))] = kind == EventType.PRINCIPAL_SUSPENDED
         elif kind in _ACCESS:
             self.access[kind] = self.access.get(kind, 0) + 1
 
@@ -179,6 +192,9 @@ def _read(
     replay.periods |= found.periods
     replay.erased |= found.erased
     replay.disposed |= found.disposed
+    replay.taken |= found.taken
+    for principal, suspended in found.suspended.items():
+        replay.suspended[principal] = suspended or replay.suspended.get(principal, False)
     for kind, count in found.access.items():
         replay.access[kind] = max(replay.access.get(kind, 0), count)
 

@@ -29,6 +29,14 @@ from strongroom.db.schema.backups import (
     backup_place,
     keystore_copy,
 )
+from strongroom.db.schema.cadence import (
+    calendar_password,
+    office_contact,
+    office_seat,
+    register_entry,
+    register_review,
+    work_done,
+)
 from strongroom.db.schema.columns import keystore, vault
 from strongroom.db.schema.deletion import (
     deletion_fact,
@@ -45,6 +53,7 @@ from strongroom.db.schema.feeds import (
     feed_state,
     notice_outbox,
 )
+from strongroom.db.schema.findings import duty_finding
 from strongroom.db.schema.keeping import audit_min, keeping_change, log_hold
 from strongroom.db.schema.keys import (
     keystore_master,
@@ -130,6 +139,7 @@ __all__ = [
     "backup_drill",
     "backup_place",
     "baseline",
+    "calendar_password",
     "channel_state",
     "client_certificate",
     "consent",
@@ -142,6 +152,7 @@ __all__ = [
     "delivery_target",
     "disclosure",
     "drift",
+    "duty_finding",
     "erasing",
     "feed_state",
     "followed_log",
@@ -163,6 +174,8 @@ __all__ = [
     "login_step",
     "network_range",
     "notice_outbox",
+    "office_contact",
+    "office_seat",
     "period_replacement",
     "person_identity",
     "person_password",
@@ -174,6 +187,8 @@ __all__ = [
     "record_key",
     "record_value",
     "recovery_code",
+    "register_entry",
+    "register_review",
     "report_document",
     "request_key",
     "restriction",
@@ -194,4 +209,5 @@ __all__ = [
     "sync_subscription",
     "system_secret",
     "vault",
+    "work_done",
 ]

@@ -20,6 +20,7 @@ BACK: Final = {
     "locks": "/locks",
     "network": "/network",
     "notices": "/notices",
+    "offices": "/offices",
     "password": "/password",
     "profile": "/profile",
     "requests": "/requests",
