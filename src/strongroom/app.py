@@ -51,6 +51,7 @@ from strongroom.crypto.root import RootProvider
 from strongroom.db import migrate
 from strongroom.db.engine import Database
 from strongroom.deletion.notices import Notices
+from strongroom.deletion.overseeing import NoticesOverseen
 from strongroom.deletion.wiring import copies_of, held_by, notices_of
 from strongroom.errors import Denied, Misconfigured
 from strongroom.feeds.courier import Courier
@@ -67,6 +68,7 @@ from strongroom.policy.passwords import profile_named
 from strongroom.relay import Disclosures, Lines, Relay
 from strongroom.settings import Settings
 from strongroom.subjects import Subjects
+from strongroom.subjects.overseeing import RequestsOverseen
 from strongroom.sync import Sync
 from strongroom.terms import SYSTEM, Caller, Environment, PrincipalId
 from strongroom.vault import GrantStore, Keystore, SellerStore, Vault
@@ -390,6 +392,34 @@ def wire(
             environment=environment,
         )
 
+    requests = Subjects.wired(
+        database,
+        audit,
+        vault,
+        keystore.secret("subject-requests", now),
+        environment,
+        administrators=administering,
+        one_person=settings.one_person,
+        most_days=settings.requests.most_days,
+    )
+    notices = notices_of(
+        database,
+        keystore,
+        audit,
+        accounts,
+        sellers,
+        vault,
+        disclosures,
+        home=home.root,
+        home_id=settings.home_id,
+        environment=environment,
+        copy_lifetime=timedelta(hours=settings.keystore.copy_lifetime_hours),
+        one_person=settings.one_person,
+        subject_key=keystore.secret("subjects", now),
+        now=now,
+        copies=copies_of(database, vault, backups, copies),
+        held=held_by(vault),
+    )
     watch = ClockWatch(audit, steady, one_person=settings.one_person)
     vault.withheld = lambda: watch.is_withheld
     if fresh:
@@ -468,16 +498,7 @@ def wire(
         disclosures,
         Relay(vault, targets, disclosures, audit, Lines(), clock),
         Paper(vault, audit),
-        Subjects.wired(
-            database,
-            audit,
-            vault,
-            keystore.secret("subject-requests", now),
-            environment,
-            administrators=administering,
-            one_person=settings.one_person,
-            most_days=settings.requests.most_days,
-        ),
+        requests,
         Compliance.wired(
             keystore.secret("compliance", now),
             environment,
@@ -487,7 +508,7 @@ def wire(
             guard=guard,
             grants=grants,
             one_person=settings.one_person,
-        ),
+        ).also(NoticesOverseen(notices), RequestsOverseen(requests.requests)),
         gateway,
         Sync(
             database=database,
@@ -499,24 +520,7 @@ def wire(
             clock=clock,
             home=home.root,
         ),
-        notices_of(
-            database,
-            keystore,
-            audit,
-            accounts,
-            sellers,
-            vault,
-            disclosures,
-            home=home.root,
-            home_id=settings.home_id,
-            environment=environment,
-            copy_lifetime=timedelta(hours=settings.keystore.copy_lifetime_hours),
-            one_person=settings.one_person,
-            subject_key=keystore.secret("subjects", now),
-            now=now,
-            copies=copies_of(database, vault, backups, copies),
-            held=held_by(vault),
-        ),
+        notices,
         keystore.secret("api-tickets", now),
         sound=True,
         log_of=lambda other: Logs(home, settings, keystore, other, clock()).current(),

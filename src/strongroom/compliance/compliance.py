@@ -1,6 +1,6 @@
 """Puts the rooms of compliance together: what people keep, and what each part tells of the duties it serves."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from strongroom.accounts import Accounts
 from strongroom.accounts.guard import Guard
@@ -25,6 +25,10 @@ class Compliance:
     offices: Offices
     overseen: tuple[Overseen, ...]
     """Every room with a part in keeping duties, for the board and the calendar."""
+
+    def also(self, *rooms: Overseen) -> "Compliance":
+        """Return them with rooms that lie above and have a part in keeping duties, too."""
+        return replace(self, overseen=(*self.overseen, *rooms))
 
     @classmethod
     def wired(

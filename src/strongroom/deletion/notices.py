@@ -95,7 +95,11 @@ class Notices:
 
     def all(self) -> list[Notice]:
         """Return every notice, oldest first. Raises: Tampered."""
-        return [self.one(number) for number in self._facts.numbers()]
+        return [self.one(number) for number in self.numbers()]
+
+    def numbers(self) -> list[int]:
+        """Return the number of every notice, oldest first."""
+        return self._facts.numbers()
 
     def one(self, id_: int) -> Notice:
         """Return one notice. Raises: NotFound, Tampered."""

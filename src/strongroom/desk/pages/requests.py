@@ -36,7 +36,14 @@ from strongroom.policy.laws import (
     laws,
 )
 from strongroom.policy.restricting import Ground
-from strongroom.subjects import Shown, SubjectRequest, letter, lifting_letter, longer_letter
+from strongroom.subjects import (
+    Requests,
+    Shown,
+    SubjectRequest,
+    letter,
+    lifting_letter,
+    longer_letter,
+)
 from strongroom.terms import RecordNumber
 from strongroom.vault.rights import Sought
 
@@ -150,8 +157,11 @@ def routes(rooms: Rooms) -> list[Route]:
 class _RequestPages:
     def __init__(self, rooms: Rooms) -> None:
         self._rooms = rooms
-        self._requests = rooms.subjects.requests
         self._parcels = Parcels()
+
+    @property
+    def _requests(self) -> Requests:
+        return self._rooms.subjects.requests
 
     # -- the list and a new one ------------------------------------------------------------------------------------
 
