@@ -36,7 +36,10 @@ HASHES = {"blake2b", "sha256", "sha512"}
 FORMATS = {
     "strongroom/archive/v1",
     "strongroom/audit-bundle/v1",
+    "strongroom/custody/v1",
     "strongroom/deletion-certificate/v1",
+    "strongroom/evidence/v1",
+    "strongroom/incident-pack/v1",
     "strongroom/subject-export/v1",
 }
 """Names of files' formats, which are no key's."""
@@ -255,7 +258,7 @@ def test_every_listener_and_every_place_we_connect_to_is_listed() -> None:
                    "alarm channel add --smtp", "alarm channel add --webhook", "feed add --webhook",
                    "feed add --syslog", "vault.url", "keystore.url", "audit witness add",
                    "audit timestamp add", "audit copy add", "destination add",
-                   "sync notifications --queue", "backup place add target"):  # fmt: skip
+                   "sync notifications --queue", "backup place add target", "aws-kms:", "transit:"):  # fmt: skip
         assert f"`{wanted}`" in table, wanted
     # Whoever opens a connection of another kind meets this list.
     clients = {
@@ -287,6 +290,8 @@ def test_every_listener_and_every_place_we_connect_to_is_listed() -> None:
         "gateway/documents/fetching.py",
         "gateway/upstream.py",
         "outbound.py",
+        "roots/kms.py",
+        "roots/transit.py",
         "sync/queue.py",
     }
     # Sockets of its own: a protocol that no client of these speaks, and an address that was checked.

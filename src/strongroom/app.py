@@ -45,6 +45,7 @@ from strongroom.audit import (
 from strongroom.backups import Backups, KeystoreCopies
 from strongroom.compliance import AccessView, Keeping, LogReaders, Reviews, administrators
 from strongroom.compliance.compliance import Compliance
+from strongroom.compliance.duties import Edition
 from strongroom.compliance.joining import Joining
 from strongroom.crypto.cosignature import Cosigner
 from strongroom.crypto.root import RootProvider
@@ -78,6 +79,7 @@ from strongroom.vault.clockwatch import ClockWatch
 from strongroom.vault.dates import Dates
 from strongroom.vault.known import Known
 from strongroom.vault.roles import RoleStore
+from strongroom.vault.rootwatch import RootWatch
 from strongroom.vault.secrets import SystemSecrets
 
 Clock = Callable[[], datetime]
@@ -129,6 +131,7 @@ class System:
     vault: Vault
     dates: Dates
     watch: ClockWatch
+    root_watch: RootWatch
     known: Known
     arrivals: Arrivals
     issued: Issued
@@ -393,33 +396,16 @@ def wire(
         )
 
     requests = Subjects.wired(
-        database,
-        audit,
-        vault,
-        keystore.secret("subject-requests", now),
-        environment,
-        administrators=administering,
-        one_person=settings.one_person,
+        database, audit, vault, keystore.secret("subject-requests", now), environment,
+        administrators=administering, one_person=settings.one_person,
         most_days=settings.requests.most_days,
-    )
+    )  # fmt: skip
     notices = notices_of(
-        database,
-        keystore,
-        audit,
-        accounts,
-        sellers,
-        vault,
-        disclosures,
-        home=home.root,
-        home_id=settings.home_id,
-        environment=environment,
-        copy_lifetime=timedelta(hours=settings.keystore.copy_lifetime_hours),
-        one_person=settings.one_person,
-        subject_key=keystore.secret("subjects", now),
-        now=now,
-        copies=copies_of(database, vault, backups, copies),
-        held=held_by(vault),
-    )
+        database, keystore, audit, accounts, sellers, vault, disclosures,
+        home=home.root, home_id=settings.home_id, environment=environment,
+        copy_lifetime=copy_lifetime, one_person=settings.one_person, subject_key=subjects, now=now,
+        copies=copies_of(database, vault, backups, copies), held=held_by(vault),
+    )  # fmt: skip
     watch = ClockWatch(audit, steady, one_person=settings.one_person)
     vault.withheld = lambda: watch.is_withheld
     if fresh:
@@ -455,6 +441,12 @@ def wire(
         Dates(database, keystore, subject_key=subjects, copy_lifetime=copy_lifetime),
         # A time that was chosen is meant: what it makes due is destroyed.
         watch,
+        RootWatch(
+            keystore,
+            audit,
+            steady_clock,
+            timedelta(minutes=settings.keystore.root_grace_minutes) or None,
+        ),
         known,
         Arrivals(
             database,
@@ -507,7 +499,9 @@ def wire(
             accounts=accounts,
             guard=guard,
             grants=grants,
+            anchors=anchors,
             one_person=settings.one_person,
+            edition=Edition(settings.compliance.revision),
         ).also(NoticesOverseen(notices), RequestsOverseen(requests.requests)),
         gateway,
         Sync(

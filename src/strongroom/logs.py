@@ -64,11 +64,13 @@ class Task(StrEnum):
     EGRESS = "egress"
     PRUNING = "pruning"
     REQUESTS = "requests"
+    EVIDENCE = "evidence"
     SYNC = "sync"
     NOTIFICATIONS = "notifications"
     BACKUPS = "backups"
     COPIES = "copies"
     DATES = "dates"
+    ROOT = "root"
     CHECKS = "checks"
 
 

@@ -108,7 +108,7 @@ def test_the_certificate_that_is_downloaded_is_sound(
     page = ben.browser.submit(page, f"{page.path}/verify")
     given = ben.browser.submit(page, f"{page.path}/certificate")
     folder = tmp_path / "certificate"
-    with zipfile.ZipFile(io.BytesIO(given.content)) as archive:
+    with zipfile.ZipFile(io.BytesIO(given.raw)) as archive:
         archive.extractall(folder)
     names = {file.name for file in folder.iterdir()}
     assert names >= {"certificate.json", "certificate.pdf", "certificate.note", "verify.py"}

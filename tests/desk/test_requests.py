@@ -66,7 +66,7 @@ def test_a_whole_request_for_a_copy_is_led_from_receipt_to_close(desk: Member) -
     assert made.h1 == "The sealed answer is ready"
     passphrase = made.body.partition('<code class="secret">')[2].partition("<")[0]
     given = desk.browser.submit(made, f"{page.path}/file")
-    plain = pyrage.passphrase.decrypt(given.content, passphrase)
+    plain = pyrage.passphrase.decrypt(given.raw, passphrase)
     with zipfile.ZipFile(io.BytesIO(plain)) as archive:
         assert WHO in archive.read("data.json").decode()
     page = desk.browser.get(page.path)
@@ -74,7 +74,7 @@ def test_a_whole_request_for_a_copy_is_led_from_receipt_to_close(desk: Member) -
     letter = act(desk, page, "reply", outcome="granted")
     assert "The sealed file that comes with this letter" in letter.text
     drawn = desk.browser.get(f"{page.path}/letter/granted/pdf")
-    assert drawn.content.startswith(b"%PDF")
+    assert drawn.raw.startswith(b"%PDF")
     page = desk.browser.get(page.path)
     assert next_step(page) == "Next: close it"
     page = act(desk, page, "close")

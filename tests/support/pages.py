@@ -43,7 +43,7 @@ class Page:
     headers: list[tuple[str, str]]
     body: str
     path: str
-    content: bytes = field(default=b"", repr=False)
+    raw: bytes = b""
 
     def header(self, name: str) -> str:
         """Return a header, empty where there is none."""
@@ -240,6 +240,35 @@ class Visitor:
         """Fill a form of a page in and send it."""
         return self.post(action, page.form(action) | fields, follow=follow)
 
+    def upload(
+        self,
+        path: str,
+        fields: dict[str, str],
+        name: str,
+        content: bytes,
+        *,
+        media_type: str = "text/plain",
+        follow: bool = True,
+        **headers: str,
+    ) -> Page:
+        """Send a form with a file, as a browser writes one."""
+        mark = "----formBoundary7MA4YWxk"
+        parts = [
+            f'--{mark}\r\nContent-Disposition: form-data; name="{field}"\r\n\r\n{value}\r\n'
+            for field, value in fields.items()
+        ]
+        parts.append(
+            f'--{mark}\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n'
+            f"Content-Type: {media_type}\r\n\r\n"
+        )
+        body = "".join(parts).encode() + content + f"\r\n--{mark}--\r\n".encode()
+        own = {
+            "origin": ORIGIN,
+            "sec-fetch-site": "same-origin",
+            "content-type": f"multipart/form-data; boundary={mark}",
+        }
+        return self.send("POST", path, headers=own | _named(headers), body=body, follow=follow)
+
     def send(
         self,
         method: str,
@@ -295,8 +324,8 @@ async def _exchange(desk: Any, scope: dict[str, Any], body: bytes, path: str) ->
 
     await desk(scope, receive, send)
     headers = [(k.decode(), v.decode()) for k, v in sent[0]["headers"]]
-    content = sent[1]["body"]
-    return Page(sent[0]["status"], headers, content.decode(errors="replace"), path, content)
+    raw = sent[1]["body"]
+    return Page(sent[0]["status"], headers, raw.decode(errors="replace"), path, raw)
 
 
 def _named(headers: dict[str, str]) -> dict[str, str]:

@@ -217,6 +217,27 @@ class Anchors:
             files["timestamp.tsr"] = stamped.response
         return files
 
+    def stamp_text(self, text: str) -> tuple[bytes, datetime, str] | None:
+        """Return the first authority's answer about a text, its instant and its roots; None where nobody is asked.
+
+        Raises:
+            Failed: all that are asked refuse, or are not there.
+
+        """
+        refused: Failed | None = None
+        for one, sound in self.listed(AnchorKind.TIMESTAMP):
+            if not sound:
+                continue
+            try:
+                answer, at = stamp(self._outbound(one), one.place, one.key, text)
+            except Failed as exc:
+                refused = exc
+            else:
+                return answer, at, one.key
+        if refused is not None:
+            raise refused
+        return None
+
     # -- private ---------------------------------------------------------------------------------
 
     def _size(self) -> int:

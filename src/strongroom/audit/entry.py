@@ -168,10 +168,14 @@ class ObjKind(StrEnum):
     FEED = "feed"
     CANARY = "canary"
     DESTINATION = "destination"
+    STATEMENT = "statement"
+    EXCUSE = "excuse"
     BACKUP = "backup"
     KEY_COPY = "key_copy"
     NOTICE = "notice"
     """Amazon's, of deletion or return."""
+    EVIDENCE = "evidence"
+    INCIDENT = "incident"
     OFFICE = "office"
     WORK = "work"
     REGISTER = "register"
@@ -211,6 +215,8 @@ class Field(StrEnum):
     """SHA-256 of a file."""
     MANIFEST = "manifest"
     """SHA-256 of a manifest: a backup's, or an archive's."""
+    CUSTODY = "custody"
+    """SHA-256 of a link of custody, and of the one before."""
     KEPT = "kept"
     """SHA-256 of the numbers of the entries that stay below the minimum index."""
 
@@ -242,6 +248,11 @@ STANDING: Final = frozenset(
         EventType.GRANT_NARROWED,
         EventType.GRANT_REVOKED,
         EventType.GRANT_GLASS_BROKEN,
+        EventType.DUTY_STATED,
+        EventType.DUTY_WITHDRAWN,
+        EventType.DUTY_EXCUSE_REQUESTED,
+        EventType.DUTY_EXCUSE_APPROVED,
+        EventType.DUTY_EXCUSE_ENDED,
         EventType.NETWORK_CHANGE_REQUESTED,
         EventType.NETWORK_CHANGE_APPROVED,
         EventType.NETWORK_CHANGE_REJECTED,
@@ -257,6 +268,13 @@ STANDING: Final = frozenset(
         EventType.DELETION_STATED,
         EventType.DELETION_CERTIFIED,
         EventType.DELETION_CLOSED,
+        EventType.EVIDENCE_COLLECTED,
+        EventType.EVIDENCE_VIEWED,
+        EventType.EVIDENCE_EXPORTED,
+        EventType.EVIDENCE_RELEASED,
+        EventType.EVIDENCE_RECEIVED,
+        EventType.EVIDENCE_DECLINED,
+        EventType.EVIDENCE_DISPOSED,
     }
 )
 """What the present state of a home is held against: entries of these types are never pruned."""

@@ -46,4 +46,49 @@ OVERSEEING: Final[Mapping[EventType, Described]] = {
     EventType.DIGEST_MAILED: Described(
         "1.6", "a person was told by mail what is due; `n` counts", "obj n"
     ),
+    EventType.DUTY_STATED: Described(
+        "3",
+        "a person stated that a duty (`op`) is kept; `n` items of evidence are with it",
+        "op obj n chg",
+    ),
+    EventType.DUTY_WITHDRAWN: Described(
+        "3", "a person said that what was stated of a duty (`op`) holds no longer", "op obj n chg"
+    ),
+    EventType.DUTY_EXCUSE_REQUESTED: Described(
+        "3",
+        "an exception from a duty (`op`) was asked for, or that it does not apply",
+        "op obj chg",
+    ),
+    EventType.DUTY_EXCUSE_APPROVED: Described(
+        "3", "another person approved it; in a home of one person the same", "op obj chg"
+    ),
+    EventType.DUTY_EXCUSE_ENDED: Described(
+        "3", "it was rejected, or ended before its day", "op obj chg"
+    ),
+    EventType.EVIDENCE_COLLECTED: Described(
+        "1.6",
+        "an item of evidence came into the store; `chg` has its first link of custody",
+        "obj n bytes chg",
+    ),
+    EventType.EVIDENCE_VIEWED: Described(
+        "1.6", "somebody opened it; `op` says what for", "op obj n chg"
+    ),
+    EventType.EVIDENCE_EXPORTED: Described(
+        "1.6", "it left as a package; `op` says what for", "op obj n chg"
+    ),
+    EventType.EVIDENCE_RELEASED: Described(
+        "1.6", "whoever holds it gives it to another person", "obj n chg"
+    ),
+    EventType.EVIDENCE_RECEIVED: Described("1.6", "that person has it", "obj n chg"),
+    EventType.EVIDENCE_DECLINED: Described("1.6", "it stayed where it was", "obj n chg"),
+    EventType.EVIDENCE_DISPOSED: Described(
+        "1.6", "its bytes were removed, or the thing was destroyed", "obj n chg"
+    ),
+    EventType.EVIDENCE_STAMPED: Described(
+        "1.6", "a timestamp authority said when it was there", "obj n"
+    ),
+    EventType.EVIDENCE_FAULTED: Described("1.6", "it is not what was collected", "obj"),
+    EventType.EVIDENCE_CHECKED: Described(
+        "1.6", "every item was hashed again and its chain held against the log", "n"
+    ),
 }

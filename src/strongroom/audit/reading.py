@@ -88,6 +88,16 @@ class Reader:
                 return
             seq = page[-1].seq + 1
 
+    def about(
+        self, types: Collection[EventType], ref: str, tx: Transaction | None = None
+    ) -> list[Entry]:
+        """Return the events of these types about one object, in order; for types that are few of each object."""
+        wanted = EVENTS.where(
+            audit_event.c.type.in_([type_.value for type_ in types]), audit_event.c.obj_ref == ref
+        )
+        with self._database.read() if tx is None else nullcontext(tx) as view:
+            return [_entry(row) for row in view.execute(wanted.order_by(audit_event.c.seq))]
+
     def counts(self, since: int | None) -> tuple[int, Mapping[tuple[str, str], int]]:
         """Return the log's size, and how many entries from number `since` on have which type and outcome.
 

@@ -4,11 +4,17 @@ from dataclasses import dataclass, field, replace
 
 from strongroom.accounts import Accounts
 from strongroom.accounts.guard import Guard
+from strongroom.anchors import Anchors
 from strongroom.audit import AuditLog
+from strongroom.compliance.administrators import administrators
+from strongroom.compliance.agenda import Agenda
+from strongroom.compliance.duties import Duties, Edition, Entitled
+from strongroom.compliance.evidence import EvidenceStore
 from strongroom.compliance.findings import Findings
 from strongroom.compliance.offices import Offices
 from strongroom.compliance.overseen import Overseen
 from strongroom.compliance.people import People
+from strongroom.compliance.work import WorkBook
 from strongroom.compliance.writings import Writings
 from strongroom.db.engine import Database
 from strongroom.terms import Environment
@@ -23,6 +29,9 @@ class Compliance:
     findings: Findings
     people: People
     offices: Offices
+    work: WorkBook
+    evidence: EvidenceStore
+    duties: Duties
     overseen: tuple[Overseen, ...]
     """Every room with a part in keeping duties, for the board and the calendar."""
 
@@ -30,8 +39,13 @@ class Compliance:
         """Return them with rooms that lie above and have a part in keeping duties, too."""
         return replace(self, overseen=(*self.overseen, *rooms))
 
+    @property
+    def agenda(self) -> Agenda:
+        """What is due, of all rooms."""
+        return Agenda(lambda: self.overseen, self.offices)
+
     @classmethod
-    def wired(
+    def wired(  # noqa: PLR0913 - wired once, by name
         cls,
         key: bytes,
         environment: Environment,
@@ -41,11 +55,30 @@ class Compliance:
         accounts: Accounts,
         guard: Guard,
         grants: GrantStore,
+        anchors: Anchors,
         one_person: bool,
+        edition: Edition,
     ) -> "Compliance":
         """Return the rooms; `key` (32 bytes) seals what people write."""
         writings = Writings(key, environment)
         people = People(database, accounts, guard, grants)
         offices = Offices(database, audit, people, writings, one_person=one_person)
+        work = WorkBook(database, audit, people, writings, current=edition is Edition.CURRENT)
         findings = Findings(database, key, environment)
-        return cls(writings, findings, people, offices, (findings, offices))
+        evidence = EvidenceStore(
+            database,
+            audit,
+            writings,
+            refuse_strangers=people.refuse_strangers,
+            is_active=lambda person, now: person in people.active(now),
+            stamp=anchors.stamp_text,
+        )
+        rooms: tuple[Overseen, ...] = (findings, offices, evidence, work)
+        entitled = Entitled(
+            people.active,
+            offices.holders,
+            lambda now: administrators(accounts, grants, now),
+            one_person,
+        )
+        duties = Duties(database, audit, writings, entitled, rooms, edition=edition)
+        return cls(writings, findings, people, offices, work, evidence, duties, (*rooms, duties))

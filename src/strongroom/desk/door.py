@@ -7,6 +7,7 @@ written the answer is 503. No page and no event repeats what was sent. What read
 threads, with one hop for each request.
 """
 
+import contextlib
 import logging
 import re
 import uuid
@@ -29,7 +30,7 @@ from strongroom.desk.agent import agent_of
 from strongroom.desk.cookies import Cookie
 from strongroom.desk.exchange import Answer, Exchange, Route
 from strongroom.desk.faults import Refused
-from strongroom.desk.forms import TOKEN, FormTokens, read_form, same
+from strongroom.desk.forms import TOKEN, Form, FormTokens, read_form, read_upload, same
 from strongroom.desk.refusals import Refusals
 from strongroom.desk.rendering import Pages, Static
 from strongroom.desk.said import Said
@@ -44,6 +45,8 @@ Send = Callable[[Message], Awaitable[None]]
 SIGN_ON: Final = "/sign-on"
 BODY_BYTES: Final = 64 * 1024
 _BODY_SECONDS: Final = 10.0
+_UPLOAD_SECONDS: Final = 120.0
+_UPLOADS_AT_ONCE: Final = 4
 _MAX_ADDRESSES: Final = 1024
 _OTHER_HOST: Final = 421
 _ERROR: Final = 400
@@ -123,7 +126,9 @@ class Desk:
         witnessed: Witnessed,
     ) -> None:
         self._witnessed = witnessed
-        self._routes = _Table(routes)
+        self.routes = tuple(routes)
+        """Every page there is."""
+        self._routes = _Table(self.routes)
         self._sessions = sessions
         self._allowed = allowed
         self._audit = audit
@@ -134,6 +139,12 @@ class Desk:
         self._static = static
         self._refusals = Refusals()
         self._addresses: dict[str, str] = {}
+        self._uploads = 0
+
+    @property
+    def origin(self) -> str:
+        """Where the pages are, as a browser writes it."""
+        return self._origin()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one HTTP request."""
@@ -220,13 +231,42 @@ class Desk:
             exchange.query = _query(scope.get("query_string", b""), route)
             if route.method == "POST":
                 self._refuse_other_sites(headers)
-                body = await _read_body(headers, receive)
-                exchange.now = self._clock()
                 content_type = headers.get(b"content-type", b"").decode("latin-1")
-                exchange.form = read_form(body, content_type)
+                if route.upload_bytes:
+                    exchange.form = await self._read_upload(
+                        exchange, route, headers, receive, content_type
+                    )
+                else:
+                    body = await _read_body(headers, receive)
+                    exchange.form = read_form(body, content_type)
+                exchange.now = self._clock()
         except (Refused, Malformed) as exc:
             return await run_in_threadpool(self._refuse_unasked, exchange, route, exc)
         return await run_in_threadpool(self._enter, exchange, route, _comes_from_elsewhere(headers))
+
+    async def _read_upload(
+        self,
+        exchange: Exchange,
+        route: Route,
+        headers: dict[bytes, bytes],
+        receive: Receive,
+        content_type: str,
+    ) -> Form:
+        """Return a form with files; only of somebody signed on, and of few at once, is so much taken into memory."""
+        if self._uploads >= _UPLOADS_AT_ONCE:
+            raise Refused(503, Reason.RATE_LIMITED)
+        self._uploads += 1
+        try:
+            # What is wrong with the session is told when the page is asked for.
+            with contextlib.suppress(StrongroomError):
+                await run_in_threadpool(self._identify, exchange)
+            if exchange.session is None or (route.needs and not route.needs & exchange.may):
+                return read_upload(await _read_body(headers, receive), content_type)
+            limit = route.upload_bytes + BODY_BYTES
+            body = await _read_body(headers, receive, limit=limit, seconds=_UPLOAD_SECONDS)
+            return await run_in_threadpool(read_upload, body, content_type)
+        finally:
+            self._uploads -= 1
 
     def _refuse_other_host(self, headers: dict[bytes, bytes]) -> None:
         """Refuse a name that is not ours: a page of ours under another one would belong to that one's owner."""
@@ -434,11 +474,17 @@ def _comes_from_elsewhere(headers: dict[bytes, bytes]) -> bool:
     return headers.get(b"sec-fetch-site") in (b"cross-site", b"same-site")
 
 
-async def _read_body(headers: dict[bytes, bytes], receive: Receive) -> bytes:
+async def _read_body(
+    headers: dict[bytes, bytes],
+    receive: Receive,
+    *,
+    limit: int = BODY_BYTES,
+    seconds: float = _BODY_SECONDS,
+) -> bytes:
     """Return the whole body. Raises: Refused for one too large or too slow, ClientGone where the client left."""
     length = headers.get(b"content-length", b"")
     try:
-        return await web.read_body(receive, length, limit=BODY_BYTES, seconds=_BODY_SECONDS)
+        return await web.read_body(receive, length, limit=limit, seconds=seconds)
     except web.BodyTooLarge:
         raise Refused(413, Reason.MALFORMED_REQUEST) from None
     except web.BodyTooSlow:

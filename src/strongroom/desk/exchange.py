@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from math import ceil
 from typing import Any, Final, Protocol
+from urllib.parse import quote
 
 from strongroom.accounts.visits import Session, SignedOn, Visit
 from strongroom.desk import words
@@ -155,6 +156,15 @@ class Exchange:
         self.changed[Cookie.STEP] = None
 
 
+def attachment(name: str, content: bytes) -> Answer:
+    """Return a file that a browser saves and never shows, whatever it is."""
+    plain = "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "_" for c in name)
+    said = f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
+    return Answer(
+        200, content, "application/octet-stream", ((b"content-disposition", said.encode("ascii")),)
+    )
+
+
 def retry_after(exc: StrongroomError) -> tuple[tuple[bytes, bytes], ...]:
     """Return the header that says when to come back, where an error knows it."""
     if not isinstance(exc, Throttled) or exc.retry_after is None:
@@ -194,6 +204,8 @@ class Route:
     """Only for who may do one of these [1.3]."""
     old_password: bool = False
     """Reached too by whoever has to change the password before anything else [1.4]."""
+    upload_bytes: int = 0
+    """How large a file this POST may bring along, from signed-on people only; 0 for none."""
     query: frozenset[str] = frozenset()
     """Names of the query that are read. Nothing else has any: proxies and histories keep URLs."""
 

@@ -4,6 +4,7 @@ A file's URL holds the digest of its content, so that browsers may keep it for g
 """
 
 import hashlib
+import json
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
@@ -34,11 +35,15 @@ CLAUSES: Final = {
     "1.4": "Credential management",
     "1.5": "Encryption in transit",
     "1.6": "Incident response plan",
-    "1.7": "Request for deletion or return",
+    "1.7": "Request for deletion",
     "2.1": "Data retention",
     "2.2": "Data governance",
+    "2.3": "Asset management",
     "2.4": "Encryption at rest",
+    "2.5": "Secure coding practices",
     "2.6": "Logging and monitoring",
+    "2.7": "Vulnerability management",
+    "3": "Audit and assessment",
 }
 """The clauses of the Data Protection Policy that pages name in their foot."""
 
@@ -93,6 +98,7 @@ class Pages:
             "span": words.span,
             "words": _words,
             "groups": _groups,
+            "origin": _origin,
         }
         self._jinja.globals |= {
             "static": static.url,
@@ -100,6 +106,7 @@ class Pages:
             "environment": environment.value,
             "origin": origin,
             "sections": lambda may: sections_for(may, routed),
+            "routed": routed.__contains__,
             "chip": words.chip,
             "urgency": words.urgency,
             "page_link": paging.link,
@@ -126,6 +133,11 @@ def _day(at: datetime) -> Markup:
 def _words(name: str) -> str:
     """Return a short name of the rooms as a page writes it: `subject_request` is `subject request`."""
     return name.replace("_", " ")
+
+
+def _origin(said: str) -> str:
+    """Return where evidence comes from, of what its first link binds."""
+    return str(json.loads(said)["said"])
 
 
 def _groups(secret: str) -> str:

@@ -94,13 +94,13 @@ class Law:
         """Return when an answer is due that takes longer, counted from receipt. Raises: Malformed: none may."""
         if not self.more:
             raise Malformed(f"{self.name} gives no more time")
-        return _months_later(received_at, self.months + self.more_months) + timedelta(
+        return months_later(received_at, self.months + self.more_months) + timedelta(
             days=self.days + self.more_days
         )
 
     def due(self, received_at: datetime, most_days: int = 0) -> datetime:
         """Return when the answer is due; `most_days`, where not 0, is what the house allows itself."""
-        by_law = _months_later(received_at, self.months) + timedelta(days=self.days)
+        by_law = months_later(received_at, self.months) + timedelta(days=self.days)
         return min(by_law, received_at + timedelta(days=most_days)) if most_days else by_law
 
 
@@ -136,7 +136,7 @@ def law_named(name: str, kind: RequestKind | None = None) -> Law:
     return found
 
 
-def _months_later(at: datetime, months: int) -> datetime:
+def months_later(at: datetime, months: int) -> datetime:
     """Return the same day so many months later, or that month's last one (Regulation 1182/71, article 3)."""
     year, month = divmod(at.month - 1 + months, _MONTHS)
     year, month = at.year + year, month + 1

@@ -81,6 +81,12 @@ REVIEW_OPENS: Final = timedelta(days=75)
 DORMANT_AFTER: Final = timedelta(days=30)
 """Our own: who did nothing for so long is marked in a review; a grant unused since the last review is as well [1.3]."""
 
+STATEMENT_DUE_BEFORE: Final = timedelta(days=14)
+"""Our own: so long before a statement or other evidence of a duty ends it is due again [2.2, 3]."""
+
+LONGEST_EXCUSE: Final = timedelta(days=365)
+"""Our own: an exception from a duty, or that one does not apply, is asked for again each year [3]."""
+
 APP_SECRET_LIFETIME: Final = timedelta(days=90)
 """DPP 1.4: secrets of apps and nodes change at least quarterly; 2024-06 and later keep the quarter."""
 

@@ -46,7 +46,9 @@ from strongroom.db.schema.deletion import (
 )
 from strongroom.db.schema.destinations import disclosure
 from strongroom.db.schema.documents import report_document
+from strongroom.db.schema.duties import duty_excuse, duty_statement
 from strongroom.db.schema.erasing import erasing
+from strongroom.db.schema.evidence import evidence_custody, evidence_item, evidence_piece
 from strongroom.db.schema.feeds import (
     channel_state,
     delivery_target,
@@ -152,8 +154,13 @@ __all__ = [
     "delivery_target",
     "disclosure",
     "drift",
+    "duty_excuse",
     "duty_finding",
+    "duty_statement",
     "erasing",
+    "evidence_custody",
+    "evidence_item",
+    "evidence_piece",
     "feed_state",
     "followed_log",
     "grant",
