@@ -183,6 +183,9 @@ OVERSEES: Final = frozenset({Action.OVERSEE, Action.ADMINISTER})
 HANDLES: Final = OVERSEES | {Action.RECTIFY}
 """For who answers what people ask about their own data [2.2]; each request is acted on by one of them alone."""
 
+REVEALS: Final = frozenset({Action.REVEAL})
+"""For who may read values of all selling partners; the page asks nobody, the vault decides about each value [1.3]."""
+
 READS_LOG: Final = frozenset({Action.AUDIT})
 """For who may read the log [2.6]."""
 

@@ -51,6 +51,9 @@ class Said(StrEnum):
     PERMIT_ASKED = "permit-asked"
     PERMIT_APPROVED = "permit-approved"
     PERMIT_ENDED = "permit-ended"
+    REVIEW_STARTED = "review-started"
+    REVIEW_DECIDED = "review-decided"
+    REVIEW_CLOSED = "review-closed"
     ALARM_TAKEN = "alarm-taken"
     ALARM_GIVEN = "alarm-given"
     ALARM_CLOSED = "alarm-closed"
@@ -123,6 +126,9 @@ WORDS = {
     Said.PERMIT_ASKED: "The exception is asked for. It counts when another person approves it.",
     Said.PERMIT_APPROVED: "The exception counts from now on.",
     Said.PERMIT_ENDED: "The exception has ended.",
+    Said.REVIEW_STARTED: "The review has begun. The list is as it is now.",
+    Said.REVIEW_DECIDED: "It is decided, and in effect.",
+    Said.REVIEW_CLOSED: "The review is closed, and what was decided is proved.",
     Said.ALARM_TAKEN: "The alarm is yours. Say what it was once you know.",
     Said.ALARM_GIVEN: "The alarm has a new owner, who is asked to take it up.",
     Said.ALARM_CLOSED: "The alarm is closed, and what it was is recorded.",

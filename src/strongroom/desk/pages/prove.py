@@ -27,11 +27,13 @@ BACK: Final = {
     "password": "/password",
     "profile": "/profile",
     "requests": "/requests",
+    "reveal": "/reveal",
+    "reviews": "/reviews",
     "sessions": "/sessions",
 }
 """Where one comes from and goes back to; of those in `NUMBERED` to one of its pages, by number."""
 
-NUMBERED: Final = frozenset({"notices", "requests"})
+NUMBERED: Final = frozenset({"notices", "requests", "reviews"})
 
 _CODE: Final = 64
 
