@@ -17,9 +17,10 @@ from strongroom.compliance.evidence import EvidenceStore
 from strongroom.compliance.findings import Findings
 from strongroom.compliance.incidents import Incidents, Mailing
 from strongroom.compliance.offices import Offices
-from strongroom.compliance.overseen import Overseen
+from strongroom.compliance.overseen import Office, Overseen
 from strongroom.compliance.people import People
 from strongroom.compliance.policies import Policies, PolicyDuties, Published, known_of
+from strongroom.compliance.processing import Processing
 from strongroom.compliance.work import WorkBook
 from strongroom.compliance.writings import Writings
 from strongroom.db.engine import Database
@@ -43,6 +44,7 @@ class Compliance:
     duties: Duties
     policies: Policies
     published: Published
+    processing: Processing
     overseen: tuple[Overseen, ...]
     """Every room with a part in keeping duties, for the board and the calendar."""
 
@@ -114,6 +116,13 @@ class Compliance:
             known=lambda now: known_of(offices, people, now),
         )
         published = Published(database, audit, policies, address=privacy_url, ca=privacy_ca)
+        processing = Processing(
+            database,
+            audit,
+            grants,
+            targets,
+            owners=lambda now: offices.holders(Office.PRIVACY_OWNER, now),
+        )
         rooms: tuple[Overseen, ...] = (
             findings,
             offices,
@@ -121,6 +130,7 @@ class Compliance:
             work,
             incidents,
             PolicyDuties(policies, published),
+            processing,
         )
         entitled = Entitled(
             people.active,
@@ -140,6 +150,7 @@ class Compliance:
             duties,
             policies,
             published,
+            processing,
             (*rooms, duties),
         )
 

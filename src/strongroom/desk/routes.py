@@ -28,6 +28,7 @@ from strongroom.desk.pages import (
     offices,
     password,
     principals,
+    processing,
     profile,
     prove,
     provider,
@@ -108,6 +109,7 @@ def all_routes(rooms: Rooms) -> list[Route]:
         offices,
         today,
         cadence,
+        processing,
         documents,
     )
     return [route for file in files for route in file.routes(rooms)]

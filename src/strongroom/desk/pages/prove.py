@@ -20,6 +20,7 @@ BACK: Final = {
     "destinations": "/destinations",
     "principals": "/principals",
     "documents": "/documents",
+    "processing": "/processing",
     "factors": "/factors",
     "incidents": "/incidents",
     "locks": "/locks",
