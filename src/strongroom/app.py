@@ -489,6 +489,7 @@ def wire(
             anchors=anchors,
             one_person=settings.one_person,
             edition=Edition(settings.compliance.revision),
+            targets=targets,
         ),
         gateway,
         Sync(

@@ -14,9 +14,13 @@ from strongroom.compliance.findings import Findings
 from strongroom.compliance.offices import Offices
 from strongroom.compliance.overseen import Overseen
 from strongroom.compliance.people import People
+from strongroom.compliance.register import Register
+from strongroom.compliance.registers import Registers
+from strongroom.compliance.seen_systems import looking, marketplaces_of
 from strongroom.compliance.work import WorkBook
 from strongroom.compliance.writings import Writings
 from strongroom.db.engine import Database
+from strongroom.feeds.targets import Targets
 from strongroom.terms import Environment
 from strongroom.vault import GrantStore
 
@@ -30,6 +34,7 @@ class Compliance:
     people: People
     offices: Offices
     work: WorkBook
+    registers: Registers
     evidence: EvidenceStore
     duties: Duties
     overseen: tuple[Overseen, ...]
@@ -54,12 +59,23 @@ class Compliance:
         anchors: Anchors,
         one_person: bool,
         edition: Edition,
+        targets: Targets,
     ) -> "Compliance":
         """Return the rooms; `key` (32 bytes) seals what people write."""
         writings = Writings(key, environment)
         people = People(database, accounts, guard, grants)
         offices = Offices(database, audit, people, writings, one_person=one_person)
         work = WorkBook(database, audit, people, writings, current=edition is Edition.CURRENT)
+        scope, risks, laws = (
+            Register(name, database, audit, people, writings) for name in ("scope", "risk", "law")
+        )
+        registers = Registers(
+            scope,
+            risks,
+            laws,
+            seen=looking(accounts, targets, audit),
+            marketplaces=marketplaces_of(database),
+        )
         findings = Findings(database, key, environment)
         evidence = EvidenceStore(
             database,
@@ -69,7 +85,7 @@ class Compliance:
             is_active=lambda person, now: person in people.active(now),
             stamp=anchors.stamp_text,
         )
-        rooms: tuple[Overseen, ...] = (findings, offices, evidence, work)
+        rooms: tuple[Overseen, ...] = (findings, offices, evidence, work, registers)
         entitled = Entitled(
             people.active,
             offices.holders,
@@ -77,4 +93,6 @@ class Compliance:
             one_person,
         )
         duties = Duties(database, audit, writings, entitled, rooms, edition=edition)
-        return cls(writings, findings, people, offices, work, evidence, duties, (*rooms, duties))
+        return cls(
+            writings, findings, people, offices, work, registers, evidence, duties, (*rooms, duties)
+        )

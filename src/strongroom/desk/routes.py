@@ -25,6 +25,7 @@ from strongroom.desk.pages import (
     profile,
     prove,
     provider,
+    registers,
     sessions,
     settings,
     sign_on,
@@ -89,6 +90,7 @@ def all_routes(rooms: Rooms) -> list[Route]:
         offices,
         today,
         cadence,
+        registers,
     )
     return [route for file in files for route in file.routes(rooms)]
 

@@ -51,6 +51,10 @@ class Said(StrEnum):
     OFFICES_ACCEPTED = "offices-accepted"
     CONTACT_GIVEN = "contact-given"
     WORK_STATED = "work-stated"
+    REGISTER_BEGUN = "register-begun"
+    REGISTER_WRITTEN = "register-written"
+    REGISTER_ENDED = "register-ended"
+    REGISTER_REVIEWED = "register-reviewed"
 
 
 WORDS = {
@@ -98,6 +102,10 @@ WORDS = {
     Said.OFFICES_APPOINTED: "The person is appointed. It counts once they have accepted.",
     Said.OFFICES_ACCEPTED: "Thank you. You have taken the office on.",
     Said.CONTACT_GIVEN: "Your address is kept, sealed.",
+    Said.REGISTER_BEGUN: "The entries are there. Answer what is open, then review the register.",
+    Said.REGISTER_WRITTEN: "The entry is kept. It counts once the register is reviewed.",
+    Said.REGISTER_ENDED: "The entry is out of the register.",
+    Said.REGISTER_REVIEWED: "Your review is recorded.",
     Said.WORK_STATED: "It is recorded that this was done, on your name.",
 }
 
