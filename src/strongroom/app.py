@@ -490,6 +490,7 @@ def wire(
             one_person=settings.one_person,
             edition=Edition(settings.compliance.revision),
             targets=targets,
+            networks=networks,
         ),
         gateway,
         Sync(

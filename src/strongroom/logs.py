@@ -71,6 +71,7 @@ class Task(StrEnum):
     COPIES = "copies"
     DATES = "dates"
     CHECKS = "checks"
+    DIGESTS = "digests"
 
 
 _NAMES: Final = frozenset(happening.value for happening in Happening)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from strongroom.accounts import Accounts
+from strongroom.accounts import Accounts, Networks
 from strongroom.accounts.guard import Guard
 from strongroom.anchors import Anchors
 from strongroom.audit import AuditLog
@@ -10,6 +10,7 @@ from strongroom.compliance.administrators import administrators
 from strongroom.compliance.agenda import Agenda
 from strongroom.compliance.duties import Duties, Edition, Entitled
 from strongroom.compliance.evidence import EvidenceStore
+from strongroom.compliance.feed_passwords import FeedPasswords
 from strongroom.compliance.findings import Findings
 from strongroom.compliance.offices import Offices
 from strongroom.compliance.overseen import Overseen
@@ -35,6 +36,7 @@ class Compliance:
     offices: Offices
     work: WorkBook
     registers: Registers
+    feeds: FeedPasswords = field(repr=False)
     evidence: EvidenceStore
     duties: Duties
     overseen: tuple[Overseen, ...]
@@ -60,6 +62,7 @@ class Compliance:
         one_person: bool,
         edition: Edition,
         targets: Targets,
+        networks: Networks,
     ) -> "Compliance":
         """Return the rooms; `key` (32 bytes) seals what people write."""
         writings = Writings(key, environment)
@@ -75,6 +78,16 @@ class Compliance:
             laws,
             seen=looking(accounts, targets, audit),
             marketplaces=marketplaces_of(database),
+        )
+        feeds = FeedPasswords(
+            database,
+            audit,
+            key,
+            environment,
+            accounts=accounts,
+            people=people,
+            guard=guard,
+            networks=networks,
         )
         findings = Findings(database, key, environment)
         evidence = EvidenceStore(
@@ -94,5 +107,14 @@ class Compliance:
         )
         duties = Duties(database, audit, writings, entitled, rooms, edition=edition)
         return cls(
-            writings, findings, people, offices, work, registers, evidence, duties, (*rooms, duties)
+            writings,
+            findings,
+            people,
+            offices,
+            work,
+            registers,
+            feeds,
+            evidence,
+            duties,
+            (*rooms, duties),
         )

@@ -14,6 +14,7 @@ from typing import Final
 import sqlalchemy as sa
 
 from strongroom.audit import AuditLog, Change, Event, EventType, Field, ObjKind, Outcome, Reason
+from strongroom.compliance.cadence import day_end
 from strongroom.compliance.overseen import Due, DutyId, Finding, Office, Verdict
 from strongroom.compliance.people import People, refuse_programs
 from strongroom.compliance.writings import Writings
@@ -264,10 +265,10 @@ class Offices:
             if seat.person is None or seat.appointed_at is None:
                 if seat.fault:
                     office = Office.SECURITY_OWNER
-                    yield Due(f"Appoint: {title}", PATH, now, office=office, duty=DUTY)
+                    yield Due(f"Appoint: {title}", PATH, day_end(now), office=office, duty=DUTY)
             elif seat.fault == _GONE:
                 office = Office.SECURITY_OWNER
-                yield Due(f"Appoint another: {title}", PATH, now, office=office, duty=DUTY)
+                yield Due(f"Appoint another: {title}", PATH, day_end(now), office=office, duty=DUTY)
             elif seat.accepted_at is None:
                 by = seat.appointed_at + APPOINTED_WITHIN
                 yield Due(f"Accept: {title}", PATH, by, person=seat.person, duty=DUTY)

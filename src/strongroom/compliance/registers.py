@@ -13,6 +13,7 @@ from functools import lru_cache
 from importlib.resources import files
 from typing import Any, Final
 
+from strongroom.compliance.cadence import day_end
 from strongroom.compliance.overseen import Due, DutyId, Finding, Office, Verdict
 from strongroom.compliance.register import Entry, Register
 from strongroom.errors import Malformed
@@ -247,14 +248,23 @@ class Registers:
         """Return what is to be answered; the reviews themselves are recurring work."""
         for one in self.unregistered(now):
             what = f"Say what this system is: {one.title}"
-            yield Due(what, "/scope", now + SEEN_WITHIN, Office.SECURITY_OWNER, duty=DutyId("0-a"))
+            yield Due(
+                what,
+                "/scope",
+                day_end(now) + SEEN_WITHIN,
+                Office.SECURITY_OWNER,
+                duty=DutyId("0-a"),
+            )
         for entry in self.by_name["scope"].entries():
             if open_questions("scope", entry):
-                what, by = f"Answer for the scope: {entry.title}", entry.changed_at + SEEN_WITHIN
+                what, by = (
+                    f"Answer for system {entry.id} of the scope",
+                    entry.changed_at + SEEN_WITHIN,
+                )
                 yield Due(what, f"/scope/{entry.id}", by, Office.INFRA_ADMIN, duty=DutyId("1.5-c"))
         for country in self.missing_countries():
             what = f"Name the laws of {country}"
-            yield Due(what, "/laws", now, Office.PRIVACY_OWNER, duty=DutyId("2.2-d"))
+            yield Due(what, "/laws", day_end(now), Office.PRIVACY_OWNER, duty=DutyId("2.2-d"))
 
 
 @lru_cache(1)

@@ -10,6 +10,7 @@ from strongroom.desk.forms import FormTokens
 from strongroom.desk.pages import (
     alarms,
     cadence,
+    calendar,
     destinations,
     drift,
     evidence,
@@ -91,6 +92,7 @@ def all_routes(rooms: Rooms) -> list[Route]:
         today,
         cadence,
         registers,
+        calendar,
     )
     return [route for file in files for route in file.routes(rooms)]
 

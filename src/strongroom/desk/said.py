@@ -50,6 +50,7 @@ class Said(StrEnum):
     OFFICES_APPOINTED = "offices-appointed"
     OFFICES_ACCEPTED = "offices-accepted"
     CONTACT_GIVEN = "contact-given"
+    CALENDAR_ENDED = "calendar-ended"
     WORK_STATED = "work-stated"
     REGISTER_BEGUN = "register-begun"
     REGISTER_WRITTEN = "register-written"
@@ -106,6 +107,7 @@ WORDS = {
     Said.REGISTER_WRITTEN: "The entry is kept. It counts once the register is reviewed.",
     Said.REGISTER_ENDED: "The entry is out of the register.",
     Said.REGISTER_REVIEWED: "Your review is recorded.",
+    Said.CALENDAR_ENDED: "The feed is ended. Nothing opens it any more.",
     Said.WORK_STATED: "It is recorded that this was done, on your name.",
 }
 
