@@ -40,7 +40,7 @@ def test_a_feed_holds_what_is_the_persons_and_keeps_its_names(ada: Member) -> No
     page = feed(ada, "ada", password)
     assert (page.status, page.header("content-type")) == (200, "text/calendar; charset=utf-8")
     assert "SUMMARY:Inventory of software and devices" in page.body
-    assert "Accept again: IT administrator" in page.body
+    assert "Accept your offices for another half year" in page.body
     assert "Law register" not in page.body
     assert "example.com" not in page.body
     assert password not in page.body

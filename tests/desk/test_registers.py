@@ -156,7 +156,7 @@ def test_each_system_in_scope_has_a_risk(ada: Member) -> None:
     }
     write(ada, "/risks", risk)
     review(ada, "/risks")
-    assert "no risk is about 1 systems in scope: The ERP" in finding(home, "1-b").why
+    assert "no risk is about these systems in scope: The ERP" in finding(home, "1-b").why
     entry = home.system.compliance.registers.by_name["risk"].entries()[0]
     write(ada, "/risks", risk | {"systems": str(number)}, str(entry.id))
     review(ada, "/risks")

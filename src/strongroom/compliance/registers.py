@@ -344,7 +344,9 @@ def _faults(
 
 
 def _some(titles: list[str]) -> str:
-    return ", ".join(titles[:_SHOWN]) + (", …" if len(titles) > _SHOWN else "")
+    return ", ".join(titles[:_SHOWN]) + (
+        f" and {len(titles) - _SHOWN} more" if len(titles) > _SHOWN else ""
+    )
 
 
 def _proof(entries: list[Entry], what: str) -> tuple[str, ...]:
@@ -358,14 +360,12 @@ def _scope_finding(entries: list[Entry], seen: list[Seen], now: datetime) -> Fin
     remedy = "enter every system on the page of scope, and review the register"
     missing, stale = _faults(entries, seen, now, SCOPE_EVERY)
     if missing:
-        why = f"{len(missing)} systems receive Information and are in no scope: {_some(missing)}"
+        why = f"what receives Information and is in no scope: {_some(missing)}"
         return Finding(Verdict.FAIL, why, proof, remedy)
     if not entries:
         return Finding(Verdict.UNKNOWN, "no system is in the scope register", proof, remedy)
     if stale:
-        why = (
-            f"no review of the last six months saw {len(stale)} systems as they are: {_some(stale)}"
-        )
+        why = f"no review of the last six months saw as they are: {_some(stale)}"
         return Finding(Verdict.FAIL, why, proof, remedy)
     return Finding(Verdict.PASS, "every system that is seen was reviewed", proof)
 
@@ -375,7 +375,7 @@ def _tls_finding(entries: list[Entry], seen: list[Seen], now: datetime) -> Findi
     remedy = "answer where TLS ends for each system, seal to the receiver's key where it ends on shared hardware"
     unanswered = [one.title for one in seen] + [e.title for e in entries if not e.facts.get("tls")]
     if unanswered:
-        why = f"nobody answered where TLS ends for {len(unanswered)} systems: {_some(unanswered)}"
+        why = f"nobody answered where TLS ends for {_some(unanswered)}"
         return Finding(Verdict.FAIL, why, proof, remedy)
     if not entries:
         return Finding(Verdict.UNKNOWN, "no system is in the scope register", proof, remedy)
@@ -387,7 +387,7 @@ def _tls_finding(entries: list[Entry], seen: list[Seen], now: datetime) -> Findi
         return Finding(Verdict.FAIL, why, proof, remedy)
     _missing, stale = _faults(entries, [], now, SCOPE_EVERY)
     if stale:
-        why = f"the answers of {len(stale)} systems are older than six months or changed since: {_some(stale)}"
+        why = f"answers are older than six months or changed since: {_some(stale)}"
         return Finding(Verdict.FAIL, why, proof, "review the scope register")
     return Finding(Verdict.PASS, "for every system somebody answered where TLS ends", proof)
 
@@ -400,15 +400,13 @@ def _store_finding(entries: list[Entry], seen: list[Seen], now: datetime) -> Fin
     open_ = [one.title for one in seen]
     open_ += [e.title for e in entries if not e.facts.get("pii") or not e.words.get("owner")]
     if open_:
-        why = f"it is not said whether {len(open_)} systems hold personal data: {_some(open_)}"
+        why = f"it is not said whether personal data lies in {_some(open_)}"
         return Finding(Verdict.FAIL, why, proof, remedy)
     if not entries:
         return Finding(Verdict.UNKNOWN, "no system is in the scope register", proof, remedy)
     _missing, stale = _faults(entries, [], now, SCOPE_EVERY)
     if stale:
-        why = (
-            f"no review of the last six months saw {len(stale)} systems as they are: {_some(stale)}"
-        )
+        why = f"no review of the last six months saw as they are: {_some(stale)}"
         return Finding(Verdict.FAIL, why, proof, "review the scope register")
     holding = sum(entry.facts["pii"] == "yes" for entry in entries)
     why = f"{holding} of {len(entries)} systems receive personal data in clear, each with an owner"
@@ -426,16 +424,16 @@ def _risk_finding(
         return Finding(Verdict.FAIL, "the risk register is empty", proof, remedy)
     undone = [e.title for e in risks if open_questions("risk", e)]
     if undone:
-        why = f"{len(undone)} risks have no owner or treatment: {_some(undone)}"
+        why = f"{len(undone)} of {len(risks)} risks have no owner or treatment: {_some(undone)}"
         return Finding(Verdict.FAIL, why, proof, remedy)
     _missing, stale = _faults(risks, [], now, RISKS_EVERY)
     if stale:
-        why = f"{len(stale)} risks were not reviewed within a year as they are: {_some(stale)}"
+        why = f"{len(stale)} of {len(risks)} risks were not reviewed within a year as they are: {_some(stale)}"
         return Finding(Verdict.FAIL, why, proof, "review the risk register")
     covered = {part for e in risks for part in e.facts["systems"].split()}
     bare = [one.title for one in seen] + [e.title for e in scope if str(e.id) not in covered]
     if ALL not in covered and bare:
-        why = f"no risk is about {len(bare)} systems in scope: {_some(bare)}"
+        why = f"no risk is about these systems in scope: {_some(bare)}"
         return Finding(Verdict.FAIL, why, proof, "link a risk to each system, or to all")
     return Finding(Verdict.PASS, "each system in scope has reviewed risks with controls", proof)
 
