@@ -48,6 +48,7 @@ from strongroom.vault.clockwatch import CONFIRM
 
 CHECKPOINT_SECONDS: Final = 1.0
 HEARTBEAT_SECONDS: Final = 60.0
+PROBE_SECONDS: Final = 60.0
 WATCH_SECONDS: Final = 2.0
 DELIVERY_SECONDS: Final = 1.0
 """How long a notice or an entry of the log may wait before it is on its way."""
@@ -299,6 +300,7 @@ class _Serving:
             self._syncs,
             self._notifications,
             self._dates,
+            self._probes,
             self._look_at_duties,
             self._digests,
         ):
@@ -386,6 +388,7 @@ class _Serving:
             await self._do(logs.Task.DRIFT, self._drift)
             await self._do(logs.Task.CANARIES, self._tend_canaries)
             await self._do(logs.Task.EGRESS, self._reconcile)
+            await self._do(logs.Task.DOCUMENTS, self._look_at_published)
 
     def _tend_canaries(self) -> None:
         """Record what came and went, and plant for who has none: little comes with documents, or nothing did yet."""
@@ -393,6 +396,10 @@ class _Serving:
         for standing in system.vault.canaries.record(now):
             if standing.unburnt == 0 and standing.live:
                 system.vault.plant(SYSTEM, standing.seller, standing.wanted, now)
+
+    def _look_at_published(self) -> None:
+        """Look whether the privacy policy stands where it is published [2.2]."""
+        self._system.compliance.published.compare_if_due(self._system.clock())
 
     def _reconcile(self) -> None:
         system = self._system
@@ -419,6 +426,16 @@ class _Serving:
             await self._do(logs.Task.CLOCK, self._watch_clock)
             await self._do(logs.Task.GUARD, self._settle)
             await self._do(logs.Task.COPIES, self._expire_copies)
+            # Here as well, and not only where the provider is asked: a call may hang.
+            await self._do(
+                logs.Task.ROOT, lambda: self._system.root_watch.judge(self._system.clock())
+            )
+
+    async def _probes(self) -> None:
+        """Each minute, ask a root key's provider elsewhere whether it still opens the master key [2.4]."""
+        watch = self._system.root_watch
+        while watch.is_elsewhere and not await self._stopped_within(PROBE_SECONDS):
+            await self._do(logs.Task.ROOT, lambda: watch.look(self._system.clock()))
 
     def _heartbeat(self) -> None:
         now, strangers = self._system.clock(), self._system.strangers

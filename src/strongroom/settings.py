@@ -239,6 +239,19 @@ class RequestSettings(_Section):
     )
 
 
+class DocumentSettings(_Section):
+    """Where the house's own documents are published."""
+
+    privacy_url: Annotated[str, StringConstraints(pattern=r"^(https://[!-~]{1,500})?$")] = Field(
+        "",
+        description="the page of your own site that has the privacy policy; `serve` looks each day whether it is "
+        "there, word for word as approved [2.2]",
+    )
+    privacy_ca: Path | None = Field(
+        None, description="PEM with that site's certificate authority; the public roots otherwise"
+    )
+
+
 class LogSettings(_Section):
     """Who outside has to have seen the log."""
 
@@ -314,12 +327,19 @@ class KeystoreSettings(_Section):
         description="as for the vault, and another database; empty: `keys.db` in the home",
     )
     root: str = Field(
-        "file:root.key", description="the root key's provider; a relative path is in the home"
+        "file:root.key",
+        description="the root key's provider: `file:PATH` (a relative path is in the home), `pkcs11:…`, `aws-kms:…` "
+        "or `transit:https://…` ([keys.md](keys.md))",
     )
     passphrase_file: Path | None = Field(
         None,
         description="file with the passphrase of the root key; without it, the systemd credential "
         "`strongroom-passphrase`",
+    )
+    root_grace_minutes: Annotated[int, Field(ge=0, le=7 * 24 * 60)] = Field(
+        240,
+        description="how long a root key's provider may not answer before the keys are put away and nothing is "
+        "revealed until it does; 0: for ever",
     )
     copy_lifetime_hours: Annotated[int, Field(ge=0, le=_hours(LONGEST_KEYSTORE_COPY_LIFETIME))] = (
         Field(
@@ -360,6 +380,7 @@ class Settings(BaseSettings):
     sync: SyncSettings = SyncSettings()
     requests: RequestSettings = RequestSettings()
     compliance: ComplianceSettings = ComplianceSettings()
+    documents: DocumentSettings = DocumentSettings()
     log: LogSettings = LogSettings()
     access: AccessSettings = AccessSettings()
     oidc: OidcSettings = OidcSettings()

@@ -1,9 +1,11 @@
 """Puts the rooms of compliance together: what people keep, and what each part tells of the duties it serves."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from strongroom.accounts import Accounts, Networks
 from strongroom.accounts.guard import Guard
+from strongroom.alarms import AlarmKind
 from strongroom.anchors import Anchors
 from strongroom.audit import AuditLog
 from strongroom.compliance.administrators import administrators
@@ -15,6 +17,7 @@ from strongroom.compliance.findings import Findings
 from strongroom.compliance.offices import Offices
 from strongroom.compliance.overseen import Overseen
 from strongroom.compliance.people import People
+from strongroom.compliance.policies import Policies, PolicyDuties, Published, known_of
 from strongroom.compliance.register import Register
 from strongroom.compliance.registers import Registers
 from strongroom.compliance.seen_systems import looking, marketplaces_of
@@ -39,6 +42,8 @@ class Compliance:
     feeds: FeedPasswords = field(repr=False)
     evidence: EvidenceStore
     duties: Duties
+    policies: Policies
+    published: Published
     overseen: tuple[Overseen, ...]
     """Every room with a part in keeping duties, for the board and the calendar."""
 
@@ -63,6 +68,8 @@ class Compliance:
         edition: Edition,
         targets: Targets,
         networks: Networks,
+        privacy_url: str,
+        privacy_ca: Path | None,
     ) -> "Compliance":
         """Return the rooms; `key` (32 bytes) seals what people write."""
         writings = Writings(key, environment)
@@ -98,7 +105,23 @@ class Compliance:
             is_active=lambda person, now: person in people.active(now),
             stamp=anchors.stamp_text,
         )
-        rooms: tuple[Overseen, ...] = (findings, offices, evidence, work, registers)
+        policies = Policies(
+            database,
+            audit,
+            people,
+            one_person=one_person,
+            rules=[kind.value for kind in AlarmKind],
+            known=lambda now: known_of(offices, people, now),
+        )
+        published = Published(database, audit, policies, address=privacy_url, ca=privacy_ca)
+        rooms: tuple[Overseen, ...] = (
+            findings,
+            offices,
+            evidence,
+            work,
+            registers,
+            PolicyDuties(policies, published),
+        )
         entitled = Entitled(
             people.active,
             offices.holders,
@@ -116,5 +139,7 @@ class Compliance:
             feeds,
             evidence,
             duties,
+            policies,
+            published,
             (*rooms, duties),
         )

@@ -12,6 +12,7 @@ from strongroom.desk.pages import (
     cadence,
     calendar,
     destinations,
+    documents,
     drift,
     evidence,
     factors,
@@ -93,6 +94,7 @@ def all_routes(rooms: Rooms) -> list[Route]:
         cadence,
         registers,
         calendar,
+        documents,
     )
     return [route for file in files for route in file.routes(rooms)]
 

@@ -56,6 +56,14 @@ class Said(StrEnum):
     REGISTER_WRITTEN = "register-written"
     REGISTER_ENDED = "register-ended"
     REGISTER_REVIEWED = "register-reviewed"
+    DOCUMENT_ACKNOWLEDGED = "document-acknowledged"
+    DOCUMENT_BEGUN = "document-begun"
+    DOCUMENT_SAVED = "document-saved"
+    DOCUMENT_DROPPED = "document-dropped"
+    DOCUMENT_SUBMITTED = "document-submitted"
+    DOCUMENT_RETURNED = "document-returned"
+    DOCUMENT_APPROVED = "document-approved"
+    DOCUMENT_COMPARED = "document-compared"
 
 
 WORDS = {
@@ -109,6 +117,14 @@ WORDS = {
     Said.REGISTER_REVIEWED: "Your review is recorded.",
     Said.CALENDAR_ENDED: "The feed is ended. Nothing opens it any more.",
     Said.WORK_STATED: "It is recorded that this was done, on your name.",
+    Said.DOCUMENT_ACKNOWLEDGED: "Thank you. It is recorded that you read this version.",
+    Said.DOCUMENT_BEGUN: "A draft has begun. Fill in its blanks and read it through.",
+    Said.DOCUMENT_SAVED: "The draft was saved.",
+    Said.DOCUMENT_DROPPED: "The draft was given up.",
+    Said.DOCUMENT_SUBMITTED: "The version is submitted. It holds once another person approves it.",
+    Said.DOCUMENT_RETURNED: "The version is a draft again.",
+    Said.DOCUMENT_APPROVED: "The version holds from now on. Everybody is asked to acknowledge it.",
+    Said.DOCUMENT_COMPARED: "The published page was looked at.",
 }
 
 

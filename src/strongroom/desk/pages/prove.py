@@ -20,6 +20,7 @@ BACK: Final = {
     "destinations": "/destinations",
     "principals": "/principals",
     "calendar": "/calendar",
+    "documents": "/documents",
     "factors": "/factors",
     "locks": "/locks",
     "network": "/network",
