@@ -89,6 +89,24 @@ def test_a_person_states_that_work_was_done_and_the_grid_moves(ada: Member) -> N
     assert "script" not in str(event)
 
 
+def test_who_fills_the_office_states_its_work_without_a_grant(ada: Member) -> None:
+    home = ada.browser.home
+    ben = home.member("ben")
+    seat(home, "ben", Office.WAREHOUSE_LEAD)
+    page = ben.browser.get("/cadence/printed-pii")
+    page = ben.browser.submit(page, "/cadence/printed-pii", note="shredded")
+    assert "by ben" in page.text
+    token = ben.browser.form_fields("/today")
+    assert ben.browser.post("/cadence/inventory", token | {"day": ""}).status == 403
+    # And no longer, once somebody else has it.
+    home.system.compliance.offices.appoint(
+        home.console, Office.WAREHOUSE_LEAD, Part.HOLDER, "ada", home.now
+    )
+    assert ben.browser.get("/cadence/printed-pii").status == 403
+    assert ben.browser.post("/cadence/printed-pii", token | {"day": ""}).status == 403
+    assert len(home.system.compliance.work.done("printed-pii")) == 1
+
+
 def test_what_cannot_be_stated(ada: Member) -> None:
     page = ada.browser.get("/cadence/inventory")
     for fields, said in (

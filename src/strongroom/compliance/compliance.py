@@ -75,7 +75,14 @@ class Compliance:
         writings = Writings(key, environment)
         people = People(database, accounts, guard, grants)
         offices = Offices(database, audit, people, writings, one_person=one_person)
-        work = WorkBook(database, audit, people, writings, current=edition is Edition.CURRENT)
+        work = WorkBook(
+            database,
+            audit,
+            people,
+            writings,
+            current=edition is Edition.CURRENT,
+            holders=offices.holders,
+        )
         scope, risks, laws = (
             Register(name, database, audit, people, writings) for name in ("scope", "risk", "law")
         )

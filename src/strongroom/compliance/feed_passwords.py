@@ -92,6 +92,9 @@ class FeedPasswords:
             Throttled: too many of those came before; recorded.
 
         """
+        if not authorization:
+            # Calendar programs ask once without: nobody has guessed anything yet.
+            raise Unauthenticated("a feed asks for its own password")
         name, password = _basic(authorization)
         client = f"calendar:{name[:_LONGEST]}"
         self._guard.clients.admit(address, now, client=client)
