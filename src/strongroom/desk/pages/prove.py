@@ -22,6 +22,7 @@ BACK: Final = {
     "calendar": "/calendar",
     "documents": "/documents",
     "factors": "/factors",
+    "incidents": "/incidents",
     "locks": "/locks",
     "network": "/network",
     "offices": "/offices",
