@@ -30,7 +30,6 @@ from strongroom.audit import Event as AuditEvent
 from strongroom.audit import EventType, Outcome, Reason
 from strongroom.audit.deliveries import reconcile_since_last
 from strongroom.checks import Checks
-from strongroom.compliance.digests import DIGESTS_EVERY, Digests
 from strongroom.control.server import ControlServer
 from strongroom.db.group import Failed
 from strongroom.desks import api_of, desk_of
@@ -302,7 +301,6 @@ class _Serving:
             self._dates,
             self._probes,
             self._look_at_duties,
-            self._digests,
         ):
             tasks.create_task(work())
 
@@ -328,20 +326,6 @@ class _Serving:
         while not await self._stopped_within(wait.total_seconds()):
             wait = _BACKUPS_EVERY
             await self._do(logs.Task.BACKUPS, self._follow_backups)
-
-    async def _digests(self) -> None:
-        """Each hour, mail those who have something due and were not told of it today [1.6]."""
-        system = self._system
-        digests = Digests(
-            system.database,
-            system.audit,
-            rooms=system.compliance,
-            targets=system.targets,
-            home=system.settings.home_id,
-            origin=lambda: system.signon.site.origin,
-        )
-        while not await self._stopped_within(DIGESTS_EVERY.total_seconds()):
-            await self._do(logs.Task.DIGESTS, lambda: digests.send(system.clock()))
 
     async def _look_at_duties(self) -> None:
         """Soon after the start and each minute, have the checks look that are due [2.2]."""

@@ -7,7 +7,7 @@ A server that does not take it is asked again an hour later.
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 import sqlalchemy as sa
@@ -142,7 +142,3 @@ def _plain(text: str) -> str:
     """Return a title as one line of ASCII."""
     shown = "".join(letter if letter.isprintable() else " " for letter in text)
     return shown.encode("ascii", "replace").decode("ascii")[:200]
-
-
-DIGESTS_EVERY: Final = timedelta(hours=1)
-"""How often is looked whether somebody is to be told."""
