@@ -43,6 +43,7 @@ MODULES: Final[Mapping[str, tuple[str, ...]]] = {
     "incidents": ("incident",),
     "evidence_items": ("evidence",),
     "policies": ("document",),
+    "processing": ("processing",),
     "sync": ("sync",),
     "erasing": ("erase",),
     "retention": ("retention",),

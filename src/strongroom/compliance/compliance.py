@@ -18,9 +18,10 @@ from strongroom.compliance.feed_passwords import FeedPasswords
 from strongroom.compliance.findings import Findings
 from strongroom.compliance.incidents import Incidents, Mailing
 from strongroom.compliance.offices import Offices
-from strongroom.compliance.overseen import Overseen
+from strongroom.compliance.overseen import Office, Overseen
 from strongroom.compliance.people import People
 from strongroom.compliance.policies import Policies, PolicyDuties, Published, known_of
+from strongroom.compliance.processing import Processing
 from strongroom.compliance.register import Register
 from strongroom.compliance.registers import Registers
 from strongroom.compliance.seen_systems import looking, marketplaces_of
@@ -49,6 +50,7 @@ class Compliance:
     duties: Duties
     policies: Policies
     published: Published
+    processing: Processing
     overseen: tuple[Overseen, ...]
     """Every room with a part in keeping duties, for the board and the calendar."""
 
@@ -144,6 +146,13 @@ class Compliance:
             known=lambda now: known_of(offices, people, now),
         )
         published = Published(database, audit, policies, address=privacy_url, ca=privacy_ca)
+        processing = Processing(
+            database,
+            audit,
+            grants,
+            targets,
+            owners=lambda now: offices.holders(Office.PRIVACY_OWNER, now),
+        )
         rooms: tuple[Overseen, ...] = (
             findings,
             offices,
@@ -152,6 +161,7 @@ class Compliance:
             registers,
             incidents,
             PolicyDuties(policies, published),
+            processing,
         )
         entitled = Entitled(
             people.active,
@@ -173,6 +183,7 @@ class Compliance:
             duties,
             policies,
             published,
+            processing,
             (*rooms, duties),
         )
 

@@ -28,6 +28,7 @@ from strongroom.desk.pages import (
     offices,
     password,
     principals,
+    processing,
     profile,
     prove,
     provider,
@@ -102,6 +103,7 @@ def all_routes(rooms: Rooms) -> list[Route]:
         cadence,
         registers,
         calendar,
+        processing,
         documents,
     )
     return [route for file in files for route in file.routes(rooms)]

@@ -75,6 +75,7 @@ class Said(StrEnum):
     DOCUMENT_RETURNED = "document-returned"
     DOCUMENT_APPROVED = "document-approved"
     DOCUMENT_COMPARED = "document-compared"
+    PROCESSING_CONFIRMED = "processing-confirmed"
 
 
 WORDS = {
@@ -146,6 +147,7 @@ WORDS = {
     Said.DOCUMENT_SUBMITTED: "The version is submitted. It holds once another person approves it.",
     Said.DOCUMENT_RETURNED: "The version is a draft again.",
     Said.DOCUMENT_APPROVED: "The version holds from now on. Everybody is asked to acknowledge it.",
+    Said.PROCESSING_CONFIRMED: "The record of processing is confirmed as it is.",
     Said.DOCUMENT_COMPARED: "The published page was looked at.",
 }
 

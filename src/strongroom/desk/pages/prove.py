@@ -21,6 +21,7 @@ BACK: Final = {
     "principals": "/principals",
     "calendar": "/calendar",
     "documents": "/documents",
+    "processing": "/processing",
     "factors": "/factors",
     "incidents": "/incidents",
     "locks": "/locks",
