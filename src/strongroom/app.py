@@ -500,6 +500,7 @@ def wire(
             amazon_address=settings.notices.amazon_address,
             one_person=settings.one_person,
             edition=Edition(settings.compliance.revision),
+            networks=networks,
             privacy_url=settings.documents.privacy_url,
             privacy_ca=settings.documents.privacy_ca and home.root / settings.documents.privacy_ca,
         ).also(NoticesOverseen(notices), RequestsOverseen(requests.requests)),

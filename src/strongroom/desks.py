@@ -9,6 +9,7 @@ from importlib.metadata import version as installed_version
 from strongroom.accounts.people import People
 from strongroom.api import Api, ApiLimits, create_api
 from strongroom.app import System
+from strongroom.compliance.digests import Digests
 from strongroom.compliance.log_pages import LogPages
 from strongroom.compliance.usage import used
 from strongroom.desk import Desk, Rooms, create_desk
@@ -122,6 +123,19 @@ def api_of(system: System) -> Api:
         environment=system.settings.environment,
         limits=ApiLimits(limits.requests_per_second, limits.burst, limits.records_per_day),
     )
+
+
+def mail_digests(system: System) -> int:
+    """Tell people by mail what is due and theirs, who were not told today; return how many."""
+    digests = Digests(
+        system.database,
+        system.audit,
+        rooms=system.compliance,
+        targets=system.targets,
+        home=system.settings.home_id,
+        origin=lambda: system.signon.site.origin,
+    )
+    return digests.send(system.clock())
 
 
 def _sign_on_provider(system: System) -> Provider | None:

@@ -74,6 +74,7 @@ class Task(StrEnum):
     DATES = "dates"
     ROOT = "root"
     CHECKS = "checks"
+    DIGESTS = "digests"
 
 
 _NAMES: Final = frozenset(happening.value for happening in Happening)

@@ -43,7 +43,7 @@ def test_the_start_leads_to_today_and_everybody_sees_what_is_theirs(ada: Member)
     home.system.compliance.offices.appoint(
         home.console, Office.IT_ADMIN, Part.DEPUTY, "ben", home.now
     )
-    assert "Accept: IT administrator, deputy" in ben.browser.get("/today").text
+    assert "Accept the offices you were appointed to" in ben.browser.get("/today").text
     assert ben.browser.get("/cadence").status == 403
     assert ben.browser.get("/cadence/inventory").status == 403
 
@@ -89,6 +89,24 @@ def test_a_person_states_that_work_was_done_and_the_grid_moves(ada: Member) -> N
     assert "script" not in str(event)
 
 
+def test_who_fills_the_office_states_its_work_without_a_grant(ada: Member) -> None:
+    home = ada.browser.home
+    ben = home.member("ben")
+    seat(home, "ben", Office.WAREHOUSE_LEAD)
+    page = ben.browser.get("/cadence/printed-pii")
+    page = ben.browser.submit(page, "/cadence/printed-pii", note="shredded")
+    assert "by ben" in page.text
+    token = ben.browser.form_fields("/today")
+    assert ben.browser.post("/cadence/inventory", token | {"day": ""}).status == 403
+    # And no longer, once somebody else has it.
+    home.system.compliance.offices.appoint(
+        home.console, Office.WAREHOUSE_LEAD, Part.HOLDER, "ada", home.now
+    )
+    assert ben.browser.get("/cadence/printed-pii").status == 403
+    assert ben.browser.post("/cadence/printed-pii", token | {"day": ""}).status == 403
+    assert len(home.system.compliance.work.done("printed-pii")) == 1
+
+
 def test_what_cannot_be_stated(ada: Member) -> None:
     page = ada.browser.get("/cadence/inventory")
     for fields, said in (
@@ -119,6 +137,9 @@ def test_commands_say_and_do_the_same(tmp_path) -> None:
     assert listed["inventory"]["last_at"] == done["done_at"]
     assert listed["access-review"]["last_at"] is None
     due = offline.command("cadence", "due")["due"]
-    assert {one["what"] for one in due} >= {"Review of who has access", "Appoint: Executive"}
+    assert {one["what"] for one in due} >= {
+        "Review of who has access",
+        "Fill the offices that nobody holds",
+    }
     code, _, _ = offline.attempt("cadence", "done", "access-review")
     assert code == 1

@@ -33,6 +33,7 @@ MODULES: Final[Mapping[str, tuple[str, ...]]] = {
     "reviews": ("review",),
     "offices": ("office",),
     "cadence": ("cadence",),
+    "registers": ("register",),
     "networks": ("network",),
     "posture": ("posture",),
     "checks": ("duty",),

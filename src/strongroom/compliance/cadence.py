@@ -114,6 +114,11 @@ def month_start(now: datetime, months: int) -> datetime:
     return now.replace(year=year, month=month + 1, day=1, hour=0, minute=0, second=0, microsecond=0)
 
 
+def day_end(now: datetime) -> datetime:
+    """Return the last minute of a day: when that is due which is due at once, the same however often it is asked."""
+    return now.replace(hour=23, minute=59, second=0, microsecond=0)
+
+
 def stage(due: Due, now: datetime) -> Stage:
     """Return how near a due thing is. A clock in hours goes on to everybody as soon as it is over."""
     if now < due.due_at - SOON and due.began_at is None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
-from strongroom.accounts import Accounts
+from strongroom.accounts import Accounts, Networks
 from strongroom.accounts.guard import Guard
 from strongroom.alarms import AlarmKind, Alarms
 from strongroom.anchors import Anchors
@@ -14,6 +14,7 @@ from strongroom.compliance.administrators import administrators
 from strongroom.compliance.agenda import Agenda
 from strongroom.compliance.duties import Duties, Edition, Entitled
 from strongroom.compliance.evidence import EvidenceStore
+from strongroom.compliance.feed_passwords import FeedPasswords
 from strongroom.compliance.findings import Findings
 from strongroom.compliance.incidents import Incidents, Mailing
 from strongroom.compliance.offices import Offices
@@ -21,6 +22,9 @@ from strongroom.compliance.overseen import Office, Overseen
 from strongroom.compliance.people import People
 from strongroom.compliance.policies import Policies, PolicyDuties, Published, known_of
 from strongroom.compliance.processing import Processing
+from strongroom.compliance.register import Register
+from strongroom.compliance.registers import Registers
+from strongroom.compliance.seen_systems import looking, marketplaces_of
 from strongroom.compliance.work import WorkBook
 from strongroom.compliance.writings import Writings
 from strongroom.db.engine import Database
@@ -39,6 +43,8 @@ class Compliance:
     people: People
     offices: Offices
     work: WorkBook
+    registers: Registers
+    feeds: FeedPasswords = field(repr=False)
     evidence: EvidenceStore
     incidents: Incidents
     duties: Duties
@@ -76,6 +82,7 @@ class Compliance:
         amazon_address: str,
         one_person: bool,
         edition: Edition,
+        networks: Networks,
         privacy_url: str,
         privacy_ca: Path | None,
     ) -> "Compliance":
@@ -83,7 +90,34 @@ class Compliance:
         writings = Writings(key, environment)
         people = People(database, accounts, guard, grants)
         offices = Offices(database, audit, people, writings, one_person=one_person)
-        work = WorkBook(database, audit, people, writings, current=edition is Edition.CURRENT)
+        work = WorkBook(
+            database,
+            audit,
+            people,
+            writings,
+            current=edition is Edition.CURRENT,
+            holders=offices.holders,
+        )
+        scope, risks, laws = (
+            Register(name, database, audit, people, writings) for name in ("scope", "risk", "law")
+        )
+        registers = Registers(
+            scope,
+            risks,
+            laws,
+            seen=looking(accounts, targets, audit),
+            marketplaces=marketplaces_of(database),
+        )
+        feeds = FeedPasswords(
+            database,
+            audit,
+            key,
+            environment,
+            accounts=accounts,
+            people=people,
+            guard=guard,
+            networks=networks,
+        )
         findings = Findings(database, key, environment)
         evidence = EvidenceStore(
             database,
@@ -128,6 +162,7 @@ class Compliance:
             offices,
             evidence,
             work,
+            registers,
             incidents,
             PolicyDuties(policies, published),
             processing,
@@ -145,6 +180,8 @@ class Compliance:
             people,
             offices,
             work,
+            registers,
+            feeds,
             evidence,
             incidents,
             duties,

@@ -14,6 +14,7 @@ from typing import Final
 import sqlalchemy as sa
 
 from strongroom.audit import AuditLog, Change, Event, EventType, Field, ObjKind, Outcome, Reason
+from strongroom.compliance.cadence import day_end
 from strongroom.compliance.overseen import Due, DutyId, Finding, Office, Verdict
 from strongroom.compliance.people import People, refuse_programs
 from strongroom.compliance.writings import Writings
@@ -30,6 +31,7 @@ APPOINTED_WITHIN: Final = timedelta(days=7)
 
 DUTY: Final = DutyId("1.6-b")
 PATH: Final = "/offices"
+MINE: Final = "/offices/mine"
 
 _seats: Final = schema.office_seat
 _contacts: Final = schema.office_contact
@@ -258,22 +260,27 @@ class Offices:
         return {DUTY: Finding(Verdict.PASS, why, proof)}
 
     def dues(self, now: datetime) -> Iterator[Due]:
-        """Return what each person has to accept, and the offices to be filled."""
+        """Return what each person has to accept, one line for each, and that offices are to be filled."""
+        empty = False
+        first: dict[PrincipalId, datetime] = {}
+        again: dict[PrincipalId, datetime] = {}
         for seat in self.seats(now):
-            title = _title(seat)
-            if seat.person is None or seat.appointed_at is None:
-                if seat.fault:
-                    office = Office.SECURITY_OWNER
-                    yield Due(f"Appoint: {title}", PATH, now, office=office, duty=DUTY)
-            elif seat.fault == _GONE:
-                office = Office.SECURITY_OWNER
-                yield Due(f"Appoint another: {title}", PATH, now, office=office, duty=DUTY)
-            elif seat.accepted_at is None:
-                by = seat.appointed_at + APPOINTED_WITHIN
-                yield Due(f"Accept: {title}", PATH, by, person=seat.person, duty=DUTY)
+            person, appointed_at, accepted_at = seat.person, seat.appointed_at, seat.accepted_at
+            if person is None or appointed_at is None or seat.fault == _GONE:
+                empty = empty or seat.fault is not None
+            elif accepted_at is None:
+                by = appointed_at + APPOINTED_WITHIN
+                first[person] = min(by, first.get(person, by))
             else:
-                by = seat.accepted_at + ACCEPTED_FOR
-                yield Due(f"Accept again: {title}", PATH, by, person=seat.person, duty=DUTY)
+                by = accepted_at + ACCEPTED_FOR
+                again[person] = min(by, again.get(person, by))
+        if empty:
+            what = "Fill the offices that nobody holds"
+            yield Due(what, PATH, day_end(now), office=Office.SECURITY_OWNER, duty=DUTY)
+        for person, by in first.items():
+            yield Due("Accept the offices you were appointed to", MINE, by, None, person, DUTY)
+        for person, by in again.items():
+            yield Due("Accept your offices for another half year", MINE, by, None, person, DUTY)
 
     # -- private ---------------------------------------------------------------------------------
 

@@ -4,7 +4,7 @@ Work that a room records counts from that room's event in the log; nothing state
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -14,8 +14,8 @@ import sqlalchemy as sa
 from strongroom.audit import AuditLog, Change, Event, EventType, Field, ObjKind, Outcome
 from strongroom.audit.reading import Entry
 from strongroom.compliance.cadence import Work, next_due, works
-from strongroom.compliance.overseen import Due, DutyId, Finding
-from strongroom.compliance.people import People
+from strongroom.compliance.overseen import Due, DutyId, Finding, Office
+from strongroom.compliance.people import People, refuse_programs
 from strongroom.compliance.writings import Writings
 from strongroom.db import schema
 from strongroom.db.engine import Database
@@ -64,12 +64,14 @@ class WorkBook:
         writings: Writings,
         *,
         current: bool,
+        holders: Callable[[Office, datetime], frozenset[PrincipalId]],
     ) -> None:
         self._database = database
         self._audit = audit
         self._people = people
         self._writings = writings
         self._current = current
+        self._holders = holders
 
     def standing(self, now: datetime) -> list[Standing]:
         """Return all work, what is due first on top; what is done as it happens last."""
@@ -122,13 +124,13 @@ class WorkBook:
 
         Raises:
             NotFound: there is no such work.
-            Denied: the caller may not oversee.
+            Denied: as `refuse_others`.
             Conflict: a room records this work itself.
             Malformed: it lies in the future or too far back, the note is too long, or the digest is none.
 
         """
         work = _named(name)
-        self._people.refuse_strangers(caller, now)
+        self.refuse_others(caller, work, now)
         at = now if done_at is None else done_at
         if work.event is not None:
             raise Conflict(
@@ -165,6 +167,12 @@ class WorkBook:
                 changes=(Change(Field.CONTENT, after=digest),) if digest else (),
             )
             self._audit.append(tx, event, now=now)
+
+    def refuse_others(self, caller: Caller, work: Work, now: datetime) -> None:
+        """Refuse whoever neither oversees nor fills the office that has this work. Raises: Denied."""
+        refuse_programs(caller)
+        if caller.principal not in self._holders(work.office, now):
+            self._people.refuse_strangers(caller, now)
 
     def findings(self, now: datetime) -> dict[DutyId, Finding]:  # noqa: ARG002 - as every room
         """Return nothing: that work was stated done is a task closed, and no proof of its duty."""

@@ -52,6 +52,7 @@ _OTHER_HOST: Final = 421
 _ERROR: Final = 400
 _MOST_QUERY: Final = 4096
 _ONCE: Final = (
+    b"authorization",
     b"content-length",
     b"content-type",
     b"cookie",
@@ -211,6 +212,8 @@ class Desk:
             shown,
             self._pages,
             self._tokens,
+            authorization=headers.get(b"authorization", b"").decode("latin-1"),
+            none_match=headers.get(b"if-none-match", b"").decode("latin-1"),
         )
 
     def _pseudonym(self, address: str) -> str:

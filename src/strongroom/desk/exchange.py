@@ -59,6 +59,10 @@ class Exchange:
     """What the route asked for of the URL's query; empty for almost every page."""
     parts: Mapping[str, str] = field(default_factory=dict)
     """What stood in the path where the route has a name in braces."""
+    authorization: str = field(default="", repr=False)
+    """The header, for the one page that programs ask for with a password of its own."""
+    none_match: str = ""
+    """The header `If-None-Match`."""
     session: Session | None = None
     may: frozenset[Action] = frozenset()
     """What the person holds a grant for at the moment, for all selling partners [1.3]."""

@@ -10,6 +10,7 @@ from strongroom.desk.forms import FormTokens
 from strongroom.desk.pages import (
     alarms,
     cadence,
+    calendar,
     destinations,
     documents,
     drift,
@@ -32,6 +33,7 @@ from strongroom.desk.pages import (
     profile,
     prove,
     provider,
+    registers,
     requests,
     retention,
     reveal,
@@ -109,6 +111,8 @@ def all_routes(rooms: Rooms) -> list[Route]:
         offices,
         today,
         cadence,
+        registers,
+        calendar,
         processing,
         documents,
     )

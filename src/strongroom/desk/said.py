@@ -88,7 +88,12 @@ class Said(StrEnum):
     OFFICES_APPOINTED = "offices-appointed"
     OFFICES_ACCEPTED = "offices-accepted"
     CONTACT_GIVEN = "contact-given"
+    CALENDAR_ENDED = "calendar-ended"
     WORK_STATED = "work-stated"
+    REGISTER_BEGUN = "register-begun"
+    REGISTER_WRITTEN = "register-written"
+    REGISTER_ENDED = "register-ended"
+    REGISTER_REVIEWED = "register-reviewed"
     DOCUMENT_ACKNOWLEDGED = "document-acknowledged"
     DOCUMENT_BEGUN = "document-begun"
     DOCUMENT_SAVED = "document-saved"
@@ -183,6 +188,11 @@ WORDS = {
     Said.OFFICES_APPOINTED: "The person is appointed. It counts once they have accepted.",
     Said.OFFICES_ACCEPTED: "Thank you. You have taken the office on.",
     Said.CONTACT_GIVEN: "Your address is kept, sealed.",
+    Said.REGISTER_BEGUN: "The entries are there. Answer what is open, then review the register.",
+    Said.REGISTER_WRITTEN: "The entry is kept. It counts once the register is reviewed.",
+    Said.REGISTER_ENDED: "The entry is out of the register.",
+    Said.REGISTER_REVIEWED: "Your review is recorded.",
+    Said.CALENDAR_ENDED: "The feed is ended. Nothing opens it any more.",
     Said.WORK_STATED: "It is recorded that this was done, on your name.",
     Said.DOCUMENT_ACKNOWLEDGED: "Thank you. It is recorded that you read this version.",
     Said.DOCUMENT_BEGUN: "A draft has begun. Fill in its blanks and read it through.",

@@ -19,6 +19,7 @@ BACK: Final = {
     "alarms": "/alarms",
     "destinations": "/destinations",
     "principals": "/principals",
+    "calendar": "/calendar",
     "documents": "/documents",
     "processing": "/processing",
     "factors": "/factors",
