@@ -454,6 +454,8 @@ def test_every_page_wants_a_session_unless_it_says_otherwise(ada: Member) -> Non
         "/join",
         "/join/name",
         "/join/passkey/challenge",
+        "/policy/{name}",
+        "/policy/{name}/text",
     }
     for route in all_routes(_rooms()):
         if route.open:
