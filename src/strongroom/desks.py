@@ -38,6 +38,7 @@ def desk_of(
         sellers=system.sellers,
         identities=system.identities,
         compliance=system.compliance,
+        dates=system.dates,
         alarms=system.alarms,
         targets=system.targets,
         outbox=system.outbox,

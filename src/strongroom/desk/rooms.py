@@ -23,6 +23,7 @@ from strongroom.feeds.targets import Targets
 from strongroom.relay import Disclosures
 from strongroom.terms import PrincipalId
 from strongroom.vault import GrantStore, SellerStore
+from strongroom.vault.dates import Dates
 from strongroom.vault.drift import DriftRow
 from strongroom.vault.grants_listed import GrantsListed
 from strongroom.vault.roles import RoleStore
@@ -42,6 +43,7 @@ class Rooms:
     sellers: SellerStore
     identities: Identities
     compliance: Compliance
+    dates: Dates
     alarms: Alarms
     targets: Targets
     outbox: NoticeOutbox

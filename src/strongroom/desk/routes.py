@@ -9,6 +9,7 @@ from strongroom.desk.exchange import Route
 from strongroom.desk.forms import FormTokens
 from strongroom.desk.pages import (
     alarms,
+    cadence,
     destinations,
     drift,
     evidence,
@@ -27,6 +28,7 @@ from strongroom.desk.pages import (
     sessions,
     settings,
     sign_on,
+    today,
 )
 from strongroom.desk.rendering import Pages, Static
 from strongroom.desk.rooms import Rooms
@@ -85,6 +87,8 @@ def all_routes(rooms: Rooms) -> list[Route]:
         settings,
         evidence,
         offices,
+        today,
+        cadence,
     )
     return [route for file in files for route in file.routes(rooms)]
 

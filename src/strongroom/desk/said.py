@@ -50,6 +50,7 @@ class Said(StrEnum):
     OFFICES_APPOINTED = "offices-appointed"
     OFFICES_ACCEPTED = "offices-accepted"
     CONTACT_GIVEN = "contact-given"
+    WORK_STATED = "work-stated"
 
 
 WORDS = {
@@ -97,6 +98,7 @@ WORDS = {
     Said.OFFICES_APPOINTED: "The person is appointed. It counts once they have accepted.",
     Said.OFFICES_ACCEPTED: "Thank you. You have taken the office on.",
     Said.CONTACT_GIVEN: "Your address is kept, sealed.",
+    Said.WORK_STATED: "It is recorded that this was done, on your name.",
 }
 
 
