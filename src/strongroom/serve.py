@@ -47,6 +47,7 @@ from strongroom.vault.clockwatch import CONFIRM
 
 CHECKPOINT_SECONDS: Final = 1.0
 HEARTBEAT_SECONDS: Final = 60.0
+PROBE_SECONDS: Final = 60.0
 WATCH_SECONDS: Final = 2.0
 DELIVERY_SECONDS: Final = 1.0
 """How long a notice or an entry of the log may wait before it is on its way."""
@@ -298,6 +299,7 @@ class _Serving:
             self._syncs,
             self._notifications,
             self._dates,
+            self._probes,
             self._look_at_duties,
         ):
             tasks.create_task(work())
@@ -403,6 +405,16 @@ class _Serving:
             await self._do(logs.Task.CLOCK, self._watch_clock)
             await self._do(logs.Task.GUARD, self._settle)
             await self._do(logs.Task.COPIES, self._expire_copies)
+            # Here as well, and not only where the provider is asked: a call may hang.
+            await self._do(
+                logs.Task.ROOT, lambda: self._system.root_watch.judge(self._system.clock())
+            )
+
+    async def _probes(self) -> None:
+        """Each minute, ask a root key's provider elsewhere whether it still opens the master key [2.4]."""
+        watch = self._system.root_watch
+        while watch.is_elsewhere and not await self._stopped_within(PROBE_SECONDS):
+            await self._do(logs.Task.ROOT, lambda: watch.look(self._system.clock()))
 
     def _heartbeat(self) -> None:
         now, strangers = self._system.clock(), self._system.strangers

@@ -314,12 +314,19 @@ class KeystoreSettings(_Section):
         description="as for the vault, and another database; empty: `keys.db` in the home",
     )
     root: str = Field(
-        "file:root.key", description="the root key's provider; a relative path is in the home"
+        "file:root.key",
+        description="the root key's provider: `file:PATH` (a relative path is in the home), `pkcs11:…`, `aws-kms:…` "
+        "or `transit:https://…` ([keys.md](keys.md))",
     )
     passphrase_file: Path | None = Field(
         None,
         description="file with the passphrase of the root key; without it, the systemd credential "
         "`strongroom-passphrase`",
+    )
+    root_grace_minutes: Annotated[int, Field(ge=0, le=7 * 24 * 60)] = Field(
+        240,
+        description="how long a root key's provider may not answer before the keys are put away and nothing is "
+        "revealed until it does; 0: for ever",
     )
     copy_lifetime_hours: Annotated[int, Field(ge=0, le=_hours(LONGEST_KEYSTORE_COPY_LIFETIME))] = (
         Field(
