@@ -396,7 +396,7 @@ def test_who_does_not_administer_reaches_none_of_it(ada: Member) -> None:
     for route in all_routes(_rooms()):
         if not route.needs:
             continue
-        path = route.path.replace("{id}", "1")
+        path = route.path.replace("{id}", "1").replace("{duty}", "1.1-a")
         token = ben.browser.form_fields("/profile")
         page = ben.browser.get(path) if route.method == "GET" else ben.browser.post(path, token)
         assert page.status == 403, path
@@ -430,7 +430,9 @@ def test_what_a_found_session_must_not_do_asks_for_a_proof(ada: Member) -> None:
     assert len(guarded) > 8
     token = ada.browser.form_fields("/profile")
     for route in guarded:
-        page = ada.browser.post(route.path.replace("{id}", "1"), token, follow=False)
+        page = ada.browser.post(
+            route.path.replace("{id}", "1").replace("{duty}", "1.1-a"), token, follow=False
+        )
         assert (page.status, page.header("location")) == (303, f"/prove/{route.proved}")
         assert _refusals(ada)[-1] == ("not_proved_lately", route.op)
     page = ada.browser.post("/factors/passkey/challenge", token)
@@ -458,7 +460,9 @@ def test_every_page_wants_a_session_unless_it_says_otherwise(ada: Member) -> Non
     for route in all_routes(_rooms()):
         if route.open:
             continue
-        path = route.path.replace("{id}", "1").replace("{page}", "factors")
+        path = (
+            route.path.replace("{id}", "1").replace("{duty}", "1.1-a").replace("{page}", "factors")
+        )
         page = (
             stranger.get(path, follow=False)
             if route.method == "GET"

@@ -7,7 +7,7 @@ from strongroom.accounts.guard import Guard
 from strongroom.anchors import Anchors
 from strongroom.audit import AuditLog
 from strongroom.compliance.administrators import administrators
-from strongroom.compliance.duties import Duties, Edition, Entitled
+from strongroom.compliance.duties import Duties, Edition, Entitled, Item
 from strongroom.compliance.evidence import EvidenceStore
 from strongroom.compliance.findings import Findings
 from strongroom.compliance.offices import Offices
@@ -67,5 +67,10 @@ class Compliance:
             lambda now: administrators(accounts, grants, now),
             one_person,
         )
-        duties = Duties(database, audit, writings, entitled, rooms, edition=edition)
+
+        def kept(number: int) -> Item:
+            item, _steps = evidence.show(number)
+            return Item(item.name, item.sha256)
+
+        duties = Duties(database, audit, writings, entitled, rooms, edition=edition, evidence=kept)
         return cls(writings, findings, people, offices, evidence, duties, (*rooms, duties))

@@ -8,6 +8,7 @@ from strongroom.desk.door import Desk, Witnessed
 from strongroom.desk.exchange import Route
 from strongroom.desk.forms import FormTokens
 from strongroom.desk.pages import (
+    clauses,
     evidence,
     factors,
     joining,
@@ -59,6 +60,7 @@ def create_desk(
 def all_routes(rooms: Rooms) -> list[Route]:
     """Return every page."""
     files = (
+        clauses,
         sign_on,
         provider,
         joining,

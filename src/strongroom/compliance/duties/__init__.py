@@ -15,6 +15,7 @@ from strongroom.compliance.duties.catalogue import (
 from strongroom.compliance.duties.catalogue import duties as all_duties
 from strongroom.compliance.duties.duties import Duties
 from strongroom.compliance.duties.entitled import Entitled
+from strongroom.compliance.duties.page import clocks
 from strongroom.compliance.duties.said import Excuse, ExcuseKind, Item, Statement
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "Statement",
     "Status",
     "all_duties",
+    "clocks",
     "definitions",
     "duty_of",
     "revisions",

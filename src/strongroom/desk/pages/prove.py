@@ -16,6 +16,7 @@ from strongroom.errors import NotFound, StrongroomError, Throttled, Unauthentica
 from strongroom.policy.limits import LONGEST_PASSWORD
 
 BACK: Final = {
+    "exceptions": "/clauses/exceptions",
     "factors": "/factors",
     "locks": "/locks",
     "network": "/network",
