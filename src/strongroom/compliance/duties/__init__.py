@@ -8,6 +8,7 @@ from strongroom.compliance.duties.catalogue import (
     Edition,
     Kind,
     Span,
+    clocks,
     definitions,
     duty_of,
     revisions,
@@ -15,7 +16,6 @@ from strongroom.compliance.duties.catalogue import (
 from strongroom.compliance.duties.catalogue import duties as all_duties
 from strongroom.compliance.duties.duties import Duties
 from strongroom.compliance.duties.entitled import Entitled
-from strongroom.compliance.duties.page import clocks
 from strongroom.compliance.duties.said import Excuse, ExcuseKind, Item, Statement
 
 __all__ = [
