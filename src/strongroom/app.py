@@ -34,14 +34,7 @@ from strongroom.accounts.strangers import Strangers
 from strongroom.alarms import Alarms, Signal
 from strongroom.alarms.rules import all_rules
 from strongroom.anchors import Anchors, Following, Quorum
-from strongroom.audit import (
-    AuditLog,
-    Event,
-    EventType,
-    ObjKind,
-    Outcome,
-    Reason,
-)
+from strongroom.audit import AuditLog, Event, EventType, ObjKind, Outcome, Reason
 from strongroom.backups import Backups, KeystoreCopies
 from strongroom.compliance import AccessView, Keeping, LogReaders, Reviews, administrators
 from strongroom.compliance.compliance import Compliance
@@ -77,6 +70,7 @@ from strongroom.vault.clockwatch import ClockWatch
 from strongroom.vault.dates import Dates
 from strongroom.vault.known import Known
 from strongroom.vault.roles import RoleStore
+from strongroom.vault.rootwatch import RootWatch
 from strongroom.vault.secrets import SystemSecrets
 
 Clock = Callable[[], datetime]
@@ -128,6 +122,7 @@ class System:
     vault: Vault
     dates: Dates
     watch: ClockWatch
+    root_watch: RootWatch
     known: Known
     arrivals: Arrivals
     issued: Issued
@@ -425,6 +420,12 @@ def wire(
         Dates(database, keystore, subject_key=subjects, copy_lifetime=copy_lifetime),
         # A time that was chosen is meant: what it makes due is destroyed.
         watch,
+        RootWatch(
+            keystore,
+            audit,
+            steady_clock,
+            timedelta(minutes=settings.keystore.root_grace_minutes) or None,
+        ),
         known,
         Arrivals(
             database,
@@ -489,6 +490,8 @@ def wire(
             anchors=anchors,
             one_person=settings.one_person,
             edition=Edition(settings.compliance.revision),
+            privacy_url=settings.documents.privacy_url,
+            privacy_ca=settings.documents.privacy_ca and home.root / settings.documents.privacy_ca,
         ),
         gateway,
         Sync(

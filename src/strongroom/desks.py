@@ -1,36 +1,32 @@
-"""Puts the pages of an open home together."""
+"""Puts the pages and the API of an open home together."""
 
+import os
 from collections.abc import Callable
-from datetime import datetime, timedelta
-from typing import Final
+from datetime import datetime
+from functools import partial
+from importlib.metadata import version as installed_version
 
+from strongroom.accounts.people import People
+from strongroom.api import Api, ApiLimits, create_api
 from strongroom.app import System
-from strongroom.audit import Reason
+from strongroom.compliance.log_pages import LogPages
+from strongroom.compliance.usage import used
 from strongroom.desk import Desk, Rooms, create_desk
+from strongroom.desk.installation import Checks, Installation, Setting, Shown
 from strongroom.desk.oidc import Client, Provider
-from strongroom.errors import Misconfigured, Tampered, Unavailable
-
-CHECKPOINT_SECONDS: Final = 1.0
-HEARTBEAT_SECONDS: Final = 60.0
-WATCH_SECONDS: Final = 2.0
-DELIVERY_SECONDS: Final = 1.0
-"""How long a notice or an entry of the log may wait before it is on its way."""
-CERTIFICATE_SECONDS: Final = 2.0
-"""How long a certificate that was put into `tls/`, or a client's that was registered, may wait to be used."""
-
-_REASONS: Final = {Tampered: Reason.TAMPERED, Unavailable: Reason.UNAVAILABLE}
-_RENEWAL_EVERY: Final = timedelta(hours=1)
-_BACKUPS_EVERY: Final = timedelta(hours=1)
-_FIRST_BACKUP: Final = timedelta(seconds=5)
-_FIRST_SYNC: Final = timedelta(seconds=2)
-_FIRST_DATES: Final = timedelta(minutes=10)
-"""Apps come first after a start: they share Amazon's plans."""
-_COLLECTIONS: Final = (50_000, 10, 20)
-"""How many more new objects than dropped ones call for a collection, and of each so many the next older ones join."""
+from strongroom.errors import Misconfigured
+from strongroom.home.certificates import leaf_of
+from strongroom.settings import effective
+from strongroom.vault.drift import seen_drift
+from strongroom.vault.grants_listed import GrantsListed
 
 
-def desk_of(system: System, clock: Callable[[], datetime] | None = None) -> Desk:
-    """Return the pages of an open home, as an ASGI application."""
+def desk_of(
+    system: System,
+    clock: Callable[[], datetime] | None = None,
+    checks: Checks = lambda _now: (),
+) -> Desk:
+    """Return the pages of an open home, as an ASGI application; `checks` are the doctor's."""
     rooms = Rooms(
         signon=system.signon,
         joining=system.joining,
@@ -42,6 +38,20 @@ def desk_of(system: System, clock: Callable[[], datetime] | None = None) -> Desk
         sellers=system.sellers,
         identities=system.identities,
         compliance=system.compliance,
+        dates=system.dates,
+        alarms=system.alarms,
+        targets=system.targets,
+        outbox=system.outbox,
+        audit=system.audit,
+        people=People(system.database),
+        grants_listed=GrantsListed(system.database),
+        roles=system.roles,
+        used=partial(used, system.database),
+        places=system.backups.places,
+        disclosures=system.disclosures,
+        drift=partial(seen_drift, system.database),
+        installation=_installation(system, checks),
+        log=LogPages(system.database, system.audit, system.log_readers),
         provider=_sign_on_provider(system),
     )
     return create_desk(
@@ -51,6 +61,58 @@ def desk_of(system: System, clock: Callable[[], datetime] | None = None) -> Desk
         key=system.keystore.secret("desk-forms", system.clock()),
         environment=system.settings.environment,
         witnessed=system.quorum.witnessed,
+    )
+
+
+def _installation(system: System, checks: Checks) -> Installation:
+    settings = system.settings
+
+    def shown() -> list[Setting]:
+        return [Setting(*one) for one in effective(settings, system.home.root, os.environ)]
+
+    def certificate() -> Shown:
+        leaf = leaf_of(system.home)
+        return Shown(
+            leaf.names,
+            leaf.issuer,
+            leaf.key,
+            leaf.thumbprint,
+            leaf.not_before,
+            leaf.not_after,
+            leaf.ours,
+        )
+
+    return Installation(
+        installed_version("strongroom"),
+        settings.home_id,
+        settings.environment.value,
+        shown,
+        lambda: system.listening,
+        certificate,
+        checks,
+    )
+
+
+def api_of(system: System) -> Api:
+    """Return `/v1` of an open home, as an ASGI application."""
+    limits = system.settings.api
+    return create_api(
+        vault=system.vault,
+        accounts=system.accounts,
+        channels=system.channels,
+        networks=system.networks,
+        guard=system.guard.clients,
+        certificates=system.certificates,
+        sellers=system.sellers,
+        grants=system.grants,
+        audit=system.audit,
+        database=system.database,
+        relay=system.relay,
+        paper=system.paper,
+        clock=system.clock,
+        ticket_key=system.api_key,
+        environment=system.settings.environment,
+        limits=ApiLimits(limits.requests_per_second, limits.burst, limits.records_per_day),
     )
 
 

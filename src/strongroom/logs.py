@@ -65,11 +65,13 @@ class Task(StrEnum):
     PRUNING = "pruning"
     REQUESTS = "requests"
     EVIDENCE = "evidence"
+    DOCUMENTS = "documents"
     SYNC = "sync"
     NOTIFICATIONS = "notifications"
     BACKUPS = "backups"
     COPIES = "copies"
     DATES = "dates"
+    ROOT = "root"
     CHECKS = "checks"
 
 

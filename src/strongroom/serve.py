@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, Literal
 from urllib.parse import urlsplit
@@ -24,7 +25,6 @@ from strongroom.accounts.visits import Site
 from strongroom.alarms import tampered
 from strongroom.anchors.cadence import ROUND_EVERY
 from strongroom.anchors.door import WitnessDoor
-from strongroom.api import Api, ApiLimits, create_api
 from strongroom.app import System, machine_clock
 from strongroom.audit import Event as AuditEvent
 from strongroom.audit import EventType, Outcome, Reason
@@ -32,7 +32,8 @@ from strongroom.audit.deliveries import reconcile_since_last
 from strongroom.checks import Checks
 from strongroom.control.server import ControlServer
 from strongroom.db.group import Failed
-from strongroom.desks import desk_of
+from strongroom.desks import api_of, desk_of
+from strongroom.doctor import open_checks
 from strongroom.errors import Conflict, Misconfigured, StrongroomError, Tampered, Unavailable
 from strongroom.home import certificates
 from strongroom.home.transport import Refused, Taken, Transport
@@ -46,6 +47,7 @@ from strongroom.vault.clockwatch import CONFIRM
 
 CHECKPOINT_SECONDS: Final = 1.0
 HEARTBEAT_SECONDS: Final = 60.0
+PROBE_SECONDS: Final = 60.0
 WATCH_SECONDS: Final = 2.0
 DELIVERY_SECONDS: Final = 1.0
 """How long a notice or an entry of the log may wait before it is on its way."""
@@ -176,9 +178,13 @@ class _Serving:
                 add("gateway", settings.gateway, self._gateway(), "on")
                 self._proxy = self._open_proxy(listeners["gateway"], sockets)
             if self._face in (Face.ALL, Face.API):
-                add("api", settings.api, self._api())
+                add("api", settings.api, api_of(self._system))
             if self._face in (Face.ALL, Face.DESK):
-                add("desk", settings.desk, desk_of(self._system))
+                add(
+                    "desk",
+                    settings.desk,
+                    desk_of(self._system, checks=partial(open_checks, self._system)),
+                )
                 self._place_desk(listeners["desk"].url)
             if self._witnesses():
                 door = WitnessDoor(self._system.following, self._system.clock)
@@ -252,28 +258,6 @@ class _Serving:
         guarded = Perimeter(app, name, system.networks, system.strangers, system.clock, proxies)
         return self._metrics.meter.around(name, guarded)
 
-    def _api(self) -> Api:
-        system = self._system
-        limits = system.settings.api
-        return create_api(
-            vault=system.vault,
-            accounts=system.accounts,
-            channels=system.channels,
-            networks=system.networks,
-            guard=system.guard.clients,
-            certificates=system.certificates,
-            sellers=system.sellers,
-            grants=system.grants,
-            audit=system.audit,
-            database=system.database,
-            relay=system.relay,
-            paper=system.paper,
-            clock=system.clock,
-            ticket_key=system.api_key,
-            environment=system.settings.environment,
-            limits=ApiLimits(limits.requests_per_second, limits.burst, limits.records_per_day),
-        )
-
     def _open_proxy(self, gateway: Listener, sockets: contextlib.ExitStack) -> Proxy | None:
         """Return the forward proxy to the gateway, None where it is not wanted. Raises: Misconfigured."""
         system, at = self._system, self._system.settings.proxy
@@ -315,6 +299,7 @@ class _Serving:
             self._syncs,
             self._notifications,
             self._dates,
+            self._probes,
             self._look_at_duties,
         ):
             tasks.create_task(work())
@@ -387,6 +372,7 @@ class _Serving:
             await self._do(logs.Task.DRIFT, self._drift)
             await self._do(logs.Task.CANARIES, self._tend_canaries)
             await self._do(logs.Task.EGRESS, self._reconcile)
+            await self._do(logs.Task.DOCUMENTS, self._look_at_published)
 
     def _tend_canaries(self) -> None:
         """Record what came and went, and plant for who has none: little comes with documents, or nothing did yet."""
@@ -394,6 +380,10 @@ class _Serving:
         for standing in system.vault.canaries.record(now):
             if standing.unburnt == 0 and standing.live:
                 system.vault.plant(SYSTEM, standing.seller, standing.wanted, now)
+
+    def _look_at_published(self) -> None:
+        """Look whether the privacy policy stands where it is published [2.2]."""
+        self._system.compliance.published.compare_if_due(self._system.clock())
 
     def _reconcile(self) -> None:
         system = self._system
@@ -420,6 +410,16 @@ class _Serving:
             await self._do(logs.Task.CLOCK, self._watch_clock)
             await self._do(logs.Task.GUARD, self._settle)
             await self._do(logs.Task.COPIES, self._expire_copies)
+            # Here as well, and not only where the provider is asked: a call may hang.
+            await self._do(
+                logs.Task.ROOT, lambda: self._system.root_watch.judge(self._system.clock())
+            )
+
+    async def _probes(self) -> None:
+        """Each minute, ask a root key's provider elsewhere whether it still opens the master key [2.4]."""
+        watch = self._system.root_watch
+        while watch.is_elsewhere and not await self._stopped_within(PROBE_SECONDS):
+            await self._do(logs.Task.ROOT, lambda: watch.look(self._system.clock()))
 
     def _heartbeat(self) -> None:
         now, strangers = self._system.clock(), self._system.strangers

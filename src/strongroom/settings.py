@@ -239,6 +239,19 @@ class RequestSettings(_Section):
     )
 
 
+class DocumentSettings(_Section):
+    """Where the house's own documents are published."""
+
+    privacy_url: Annotated[str, StringConstraints(pattern=r"^(https://[!-~]{1,500})?$")] = Field(
+        "",
+        description="the page of your own site that has the privacy policy; `serve` looks each day whether it is "
+        "there, word for word as approved [2.2]",
+    )
+    privacy_ca: Path | None = Field(
+        None, description="PEM with that site's certificate authority; the public roots otherwise"
+    )
+
+
 class LogSettings(_Section):
     """Who outside has to have seen the log."""
 
@@ -314,12 +327,19 @@ class KeystoreSettings(_Section):
         description="as for the vault, and another database; empty: `keys.db` in the home",
     )
     root: str = Field(
-        "file:root.key", description="the root key's provider; a relative path is in the home"
+        "file:root.key",
+        description="the root key's provider: `file:PATH` (a relative path is in the home), `pkcs11:…`, `aws-kms:…` "
+        "or `transit:https://…` ([keys.md](keys.md))",
     )
     passphrase_file: Path | None = Field(
         None,
         description="file with the passphrase of the root key; without it, the systemd credential "
         "`strongroom-passphrase`",
+    )
+    root_grace_minutes: Annotated[int, Field(ge=0, le=7 * 24 * 60)] = Field(
+        240,
+        description="how long a root key's provider may not answer before the keys are put away and nothing is "
+        "revealed until it does; 0: for ever",
     )
     copy_lifetime_hours: Annotated[int, Field(ge=0, le=_hours(LONGEST_KEYSTORE_COPY_LIFETIME))] = (
         Field(
@@ -360,6 +380,7 @@ class Settings(BaseSettings):
     sync: SyncSettings = SyncSettings()
     requests: RequestSettings = RequestSettings()
     compliance: ComplianceSettings = ComplianceSettings()
+    documents: DocumentSettings = DocumentSettings()
     log: LogSettings = LogSettings()
     access: AccessSettings = AccessSettings()
     oidc: OidcSettings = OidcSettings()
@@ -423,6 +444,43 @@ def names() -> dict[str, str]:
         else:
             found[name] = field.description or ""
     return found
+
+
+def effective(
+    settings: Settings, home: Path, environ: Mapping[str, str]
+) -> list[tuple[str, str, str, str]]:
+    """Return name, value, source and purpose of every setting; of one that may hold a secret only whether it is set.
+
+    Raises:
+        Misconfigured: the file cannot be read any more.
+
+    """
+    written = _read_document(home / FILE_NAME)
+    found = []
+    for name, about in names().items():
+        section, _, inner = name.partition(".")
+        value = getattr(settings, section)
+        in_file = section in written
+        if inner:
+            value = getattr(value, inner)
+            in_file = in_file and inner in written[section]
+        variable = PREFIX + name.replace(".", "__").upper()
+        given = variable in environ or f"{variable}_FILE" in environ
+        source = "environment" if given else "file" if in_file else "standard"
+        hidden = name.replace(".", "__") in _FROM_FILES
+        found.append((name, _whether(value) if hidden else _shown(value), source, about))
+    return found
+
+
+def _whether(value: object) -> str:
+    return "set, not shown" if value else "not set"
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, tuple):
+        return ", ".join(str(one) for one in value) or "none"
+    # What follows in a URI may be a PIN, or be meant as one.
+    return str(value).partition("?")[0] if value not in (None, "") else "none"
 
 
 def document(settings: Mapping[str, object]) -> str:

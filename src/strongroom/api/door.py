@@ -123,6 +123,15 @@ class Api:
         inner.add_exception_handler(RequestValidationError, self._refuse)
         inner.add_exception_handler(HTTPException, self._refuse)
 
+    @property
+    def routes(self) -> list[tuple[str, str]]:
+        """Method and path of everything that is answered."""
+        return [
+            (method.upper(), path)
+            for path, methods in self._inner.openapi()["paths"].items()
+            for method in methods
+        ]
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one HTTP request."""
         if scope["type"] != "http":

@@ -100,9 +100,11 @@ def purposes(system: System, now: datetime) -> Finding:
         if row.state(now) == "active" and row.grant.categories and row.grant.purpose in _MAY_SERVE
     ]
     since = now - 3 * DORMANT_AFTER
-    used = _used(system, since)
+    touched = used(system, since)
     idle = [
-        grant.id for grant in living if grant.id not in used and (grant.approved_at or now) < since
+        grant.id
+        for grant in living
+        if grant.id not in touched and (grant.approved_at or now) < since
     ]
     if idle:
         why = f"{count(len(idle), 'grant')} for tax or fulfilment not used for 90 days"
@@ -177,7 +179,7 @@ def sealed_archive(system: System, now: datetime) -> Finding:
     return passed(f"{count(len(kept), 'archive')} read back whole, sealed to people offline")
 
 
-def _used(system: System, since: datetime) -> frozenset[int]:
+def used(system: System, since: datetime) -> frozenset[int]:
     """Return the grants under which anything was read since."""
     types = (EventType.RECORD_REVEALED, EventType.RECORD_SEARCHED, EventType.RELAY_DISCLOSED)
     return frozenset(

@@ -1,18 +1,23 @@
 """Puts the rooms of compliance together: what people keep, and what each part tells of the duties it serves."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from strongroom.accounts import Accounts
 from strongroom.accounts.guard import Guard
+from strongroom.alarms import AlarmKind
 from strongroom.anchors import Anchors
 from strongroom.audit import AuditLog
 from strongroom.compliance.administrators import administrators
+from strongroom.compliance.agenda import Agenda
 from strongroom.compliance.duties import Duties, Edition, Entitled, Item
 from strongroom.compliance.evidence import EvidenceStore
 from strongroom.compliance.findings import Findings
 from strongroom.compliance.offices import Offices
 from strongroom.compliance.overseen import Overseen
 from strongroom.compliance.people import People
+from strongroom.compliance.policies import Policies, PolicyDuties, Published, known_of
+from strongroom.compliance.work import WorkBook
 from strongroom.compliance.writings import Writings
 from strongroom.db.engine import Database
 from strongroom.terms import Environment
@@ -27,10 +32,18 @@ class Compliance:
     findings: Findings
     people: People
     offices: Offices
+    work: WorkBook
     evidence: EvidenceStore
     duties: Duties
+    policies: Policies
+    published: Published
     overseen: tuple[Overseen, ...]
     """Every room with a part in keeping duties, for the board and the calendar."""
+
+    @property
+    def agenda(self) -> Agenda:
+        """What is due, of all rooms."""
+        return Agenda(lambda: self.overseen, self.offices)
 
     @classmethod
     def wired(  # noqa: PLR0913 - wired once, by name
@@ -46,11 +59,14 @@ class Compliance:
         anchors: Anchors,
         one_person: bool,
         edition: Edition,
+        privacy_url: str,
+        privacy_ca: Path | None,
     ) -> "Compliance":
         """Return the rooms; `key` (32 bytes) seals what people write."""
         writings = Writings(key, environment)
         people = People(database, accounts, guard, grants)
         offices = Offices(database, audit, people, writings, one_person=one_person)
+        work = WorkBook(database, audit, people, writings, current=edition is Edition.CURRENT)
         findings = Findings(database, key, environment)
         evidence = EvidenceStore(
             database,
@@ -60,7 +76,22 @@ class Compliance:
             is_active=lambda person, now: person in people.active(now),
             stamp=anchors.stamp_text,
         )
-        rooms: tuple[Overseen, ...] = (findings, offices, evidence)
+        policies = Policies(
+            database,
+            audit,
+            people,
+            one_person=one_person,
+            rules=[kind.value for kind in AlarmKind],
+            known=lambda now: known_of(offices, people, now),
+        )
+        published = Published(database, audit, policies, address=privacy_url, ca=privacy_ca)
+        rooms: tuple[Overseen, ...] = (
+            findings,
+            offices,
+            evidence,
+            work,
+            PolicyDuties(policies, published),
+        )
         entitled = Entitled(
             people.active,
             offices.holders,
@@ -73,4 +104,15 @@ class Compliance:
             return Item(item.name, item.sha256)
 
         duties = Duties(database, audit, writings, entitled, rooms, edition=edition, evidence=kept)
-        return cls(writings, findings, people, offices, evidence, duties, (*rooms, duties))
+        return cls(
+            writings,
+            findings,
+            people,
+            offices,
+            work,
+            evidence,
+            duties,
+            policies,
+            published,
+            (*rooms, duties),
+        )

@@ -125,7 +125,9 @@ class Desk:
         witnessed: Witnessed,
     ) -> None:
         self._witnessed = witnessed
-        self._routes = _Table(routes)
+        self.routes = tuple(routes)
+        """Every page there is."""
+        self._routes = _Table(self.routes)
         self._sessions = sessions
         self._allowed = allowed
         self._audit = audit
@@ -137,6 +139,11 @@ class Desk:
         self._refusals = Refusals()
         self._addresses: dict[str, str] = {}
         self._uploads = 0
+
+    @property
+    def origin(self) -> str:
+        """Where the pages are, as a browser writes it."""
+        return self._origin()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one HTTP request."""

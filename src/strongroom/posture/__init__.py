@@ -17,7 +17,7 @@ from strongroom.posture.finding import Finding, State, Surroundings
 from strongroom.posture.listening import Bound, Face
 from strongroom.settings import Settings
 
-__all__ = ["Finding", "State", "Surroundings", "posture"]
+__all__ = ["Finding", "State", "Surroundings", "faces", "posture", "targets"]
 
 _LISTS_WHY = "who may connect is a list that two people agreed on (1.1)"
 _PROXIES_WHY = "whoever is trusted as a proxy says whose request it is (1.1)"
@@ -30,8 +30,7 @@ def posture(
 ) -> list[Finding]:
     """Return everything seen; `machine_now` is the machine's own clock, which certificates follow."""
     sockets = listening.bound()
-    faces = _faces(system)
-    found = listening.matched(sockets, faces)
+    found = listening.matched(sockets, faces(system))
     control = str(system.home.control)
     lists = _lists(system)
     exposed = any(not one.local for one in found.values())
@@ -48,7 +47,7 @@ def posture(
             # The proxy speaks TLS only behind a CONNECT, and then as the gateway.
             if served and name != "proxy"
         ),
-        *transport.endpoints(_targets(system), machine_now),
+        *transport.endpoints(targets(system), machine_now),
         machine.modes(system.home),
         machine.clock(surroundings),
         machine.disk(surroundings, system.home),
@@ -57,10 +56,10 @@ def posture(
     ]
 
 
-def _faces(system: System) -> list[Face]:
+def faces(system: System) -> list[Face]:
     """Return the listeners that are asked for; one with a free port has the port that it got."""
     settings, ports = system.settings, system.listening
-    faces = [
+    found = [
         Face("gateway", settings.gateway.host, ports.get("gateway", settings.gateway.port)),
         Face("api", settings.api.host, ports.get("api", settings.api.port)),
         Face("desk", settings.desk.host, ports.get("desk", settings.desk.port)),
@@ -68,10 +67,10 @@ def _faces(system: System) -> list[Face]:
     ]
     # Nothing listens there before a log is followed, or a proxy wanted.
     if "witness" in ports:
-        faces.append(Face("witness", settings.witness.host, ports["witness"]))
+        found.append(Face("witness", settings.witness.host, ports["witness"]))
     if "proxy" in ports:
-        faces.append(Face("proxy", settings.proxy.host, ports["proxy"]))
-    return faces
+        found.append(Face("proxy", settings.proxy.host, ports["proxy"]))
+    return found
 
 
 def _lists(system: System) -> dict[str, list[str]]:
@@ -102,7 +101,8 @@ def _proxies(settings: Settings) -> Finding:
     return Finding("network.proxies", State.OK, seen, _PROXIES_WHY)
 
 
-def _targets(system: System) -> list[transport.Target]:
+def targets(system: System) -> list[transport.Target]:
+    """Return every place that we speak to over TLS from the first byte."""
     found = []
     for seller in system.sellers.all():
         for what, url in (("endpoint", seller.endpoint), ("lwa", seller.lwa_url)):

@@ -16,6 +16,10 @@ from strongroom.errors import NotFound, StrongroomError, Throttled, Unauthentica
 from strongroom.policy.limits import LONGEST_PASSWORD
 
 BACK: Final = {
+    "alarms": "/alarms",
+    "destinations": "/destinations",
+    "principals": "/principals",
+    "documents": "/documents",
     "exceptions": "/clauses/exceptions",
     "factors": "/factors",
     "locks": "/locks",
