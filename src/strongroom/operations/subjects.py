@@ -5,9 +5,6 @@ from dataclasses import asdict
 from datetime import timedelta
 
 from strongroom.errors import Malformed
-from strongroom.feeds.parties import Party
-from strongroom.feeds.targets import Role
-from strongroom.gateway import catalogue_with
 from strongroom.operations.registry import Call, iso, member, operation, sellers_of
 from strongroom.paper import Text, report
 from strongroom.policy.laws import IdentityCheck, Outcome, RequestKind, laws
@@ -21,7 +18,6 @@ from strongroom.subjects import (
     SubjectRequest,
     letter,
     lifting_letter,
-    record_of_processing,
 )
 from strongroom.subjects.ledger import refuse_programs
 from strongroom.subjects.store import DESTINATION, PRINCIPAL
@@ -225,20 +221,7 @@ def _request_close(call: Call, *, request: int) -> Json:
 def _request_register(call: Call) -> Json:
     """Return the record of processing and the register of laws."""
     refuse_programs(call.caller)
-    system = call.system
-    names = system.accounts.name_of
-    grants = [
-        (names(row.grant.principal), row.grant)
-        for row in system.grants.all()
-        if row.state(call.now) == "active"
-    ]
-    destinations = {
-        target.name: frozenset(target.destination.categories)
-        for target in system.targets.listed(Role.PARTY)
-        if isinstance(target.destination, Party)
-    }
-    catalogue = catalogue_with(system.settings.gateway.allow_unknown)
-    rows = record_of_processing(catalogue.operations.values(), grants, destinations)
+    rows = call.system.compliance.processing.record(call.now).rows
     return {
         "at": call.now.isoformat(),
         "fields": [asdict(row) for row in rows],
