@@ -1,7 +1,7 @@
 """Puts the rooms of compliance together: what people keep, and what each part tells of the duties it serves."""
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -47,6 +47,10 @@ class Compliance:
     processing: Processing
     overseen: tuple[Overseen, ...]
     """Every room with a part in keeping duties, for the board and the calendar."""
+
+    def also(self, *rooms: Overseen) -> "Compliance":
+        """Return them with rooms that lie above and have a part in keeping duties, too."""
+        return replace(self, overseen=(*self.overseen, *rooms))
 
     @property
     def agenda(self) -> Agenda:

@@ -7,7 +7,7 @@ from datetime import timedelta
 from strongroom.errors import Malformed
 from strongroom.operations.registry import Call, iso, member, operation, sellers_of
 from strongroom.paper import Text, report
-from strongroom.policy.laws import IdentityCheck, Outcome, RequestKind, laws
+from strongroom.policy.laws import IdentityCheck, Longer, Outcome, Refusal, RequestKind, laws
 from strongroom.policy.restricting import Ground
 from strongroom.request import Json, instant
 from strongroom.subjects import (
@@ -18,6 +18,7 @@ from strongroom.subjects import (
     SubjectRequest,
     letter,
     lifting_letter,
+    longer_letter,
 )
 from strongroom.subjects.ledger import refuse_programs
 from strongroom.subjects.store import DESTINATION, PRINCIPAL
@@ -180,6 +181,7 @@ def _request_reply(
     *,
     request: int,
     outcome: str | None = None,
+    ground: str | None = None,
     lifting: bool = False,
     pdf: bool = False,
 ) -> Json:
@@ -193,7 +195,8 @@ def _request_reply(
         text = lifting_letter(request, asked.law, received_at=asked.received_at, now=call.now)
     else:
         said = member(Outcome, outcome, "outcome")
-        shown = requests.reply(call.caller, request, said, call.now)
+        why = None if ground is None else member(Refusal, ground, "ground of a refusal")
+        shown = requests.reply(call.caller, request, said, call.now, why)
         asked = shown.request
         text = letter(
             request,
@@ -204,12 +207,26 @@ def _request_reply(
             now=call.now,
             records=len(shown.records),
             told=sum(one.how == "told" for one in shown.recipients),
+            ground=why,
         )
-    answer: Json = {"request": request, "letter": text}
-    if pdf:
-        drawn = report([Text(line) for line in text.splitlines()], call.now)
-        answer["file"] = base64.b64encode(drawn.content).decode("ascii")
-    return answer
+    return _letter(call, request, text, pdf=pdf)
+
+
+@operation("request.extend")
+def _request_extend(call: Call, *, request: int, ground: str, pdf: bool = False) -> Json:
+    """Let the law's later day count, and write the letter that tells them so."""
+    why = member(Longer, ground, "ground of an extension")
+    asked = call.system.subjects.extensions.extend(call.caller, request, why, call.now)
+    text = longer_letter(
+        request,
+        asked.kind,
+        asked.law,
+        why,
+        received_at=asked.received_at,
+        until=asked.due_at,
+        now=call.now,
+    )
+    return {**_letter(call, request, text, pdf=pdf), "due_at": asked.due_at.isoformat()}
 
 
 @operation("request.close")
@@ -239,6 +256,14 @@ def _request_register(call: Call) -> Json:
             for law in laws().values()
         ],
     }
+
+
+def _letter(call: Call, request: int, text: str, *, pdf: bool) -> Json:
+    answer: Json = {"request": request, "letter": text}
+    if pdf:
+        drawn = report([Text(line) for line in text.splitlines()], call.now)
+        answer["file"] = base64.b64encode(drawn.content).decode("ascii")
+    return answer
 
 
 def _request(call: Call, one: SubjectRequest) -> Json:

@@ -1,6 +1,6 @@
 """What people may ask of their own data, by the law they ask by: acts, sealed copies, letters, due days [2.2]."""
 
-from strongroom.subjects.letters import letter, lifting_letter
+from strongroom.subjects.letters import letter, lifting_letter, longer_letter
 from strongroom.subjects.package import Package, Packages
 from strongroom.subjects.permits import Permits
 from strongroom.subjects.requests import Requests, Shown
@@ -21,4 +21,5 @@ __all__ = [
     "Subjects",
     "letter",
     "lifting_letter",
+    "longer_letter",
 ]
