@@ -10,6 +10,7 @@ from strongroom.desk.forms import FormTokens
 from strongroom.desk.pages import (
     alarms,
     cadence,
+    clauses,
     destinations,
     documents,
     drift,
@@ -79,6 +80,7 @@ def create_desk(
 def all_routes(rooms: Rooms) -> list[Route]:
     """Return every page."""
     files = (
+        clauses,
         sign_on,
         provider,
         joining,

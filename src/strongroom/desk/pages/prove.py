@@ -20,6 +20,7 @@ BACK: Final = {
     "destinations": "/destinations",
     "principals": "/principals",
     "documents": "/documents",
+    "exceptions": "/clauses/exceptions",
     "processing": "/processing",
     "factors": "/factors",
     "incidents": "/incidents",
