@@ -37,6 +37,7 @@ MODULES: Final[Mapping[str, tuple[str, ...]]] = {
     "networks": ("network",),
     "posture": ("posture",),
     "checks": ("duty",),
+    "duties": ("duty",),
     "data": ("reveal", "find"),
     "paper": ("label", "slip"),
     "subjects": ("request",),

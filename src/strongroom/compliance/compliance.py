@@ -12,7 +12,7 @@ from strongroom.anchors import Anchors
 from strongroom.audit import AuditLog
 from strongroom.compliance.administrators import administrators
 from strongroom.compliance.agenda import Agenda
-from strongroom.compliance.duties import Duties, Edition, Entitled
+from strongroom.compliance.duties import Duties, Edition, Entitled, Item
 from strongroom.compliance.evidence import EvidenceStore
 from strongroom.compliance.feed_passwords import FeedPasswords
 from strongroom.compliance.findings import Findings
@@ -173,7 +173,12 @@ class Compliance:
             lambda now: administrators(accounts, grants, now),
             one_person,
         )
-        duties = Duties(database, audit, writings, entitled, rooms, edition=edition)
+
+        def kept(number: int) -> Item:
+            item, _steps = evidence.show(number)
+            return Item(item.name, item.sha256)
+
+        duties = Duties(database, audit, writings, entitled, rooms, edition=edition, evidence=kept)
         return cls(
             writings,
             findings,

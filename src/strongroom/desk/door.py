@@ -441,10 +441,13 @@ class _Table:
         return route, parts
 
 
+_FORMS: Final = {"id": "[0-9]{1,12}", "duty": r"[0-9](?:\.[0-9])?-[a-z]"}
+"""What may stand in a path where a route has this name; lower-case letters for any other."""
+
+
 def _pattern(path: str) -> re.Pattern[str]:
     def part(match: re.Match[str]) -> str:
-        form = "[0-9]{1,12}" if match[1] == "id" else "[a-z-]{1,32}"
-        return f"(?P<{match[1]}>{form})"
+        return f"(?P<{match[1]}>{_FORMS.get(match[1], '[a-z-]{1,32}')})"
 
     return re.compile(re.sub(r"\{(\w+)\}", part, path), re.ASCII)
 

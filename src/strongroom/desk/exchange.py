@@ -201,7 +201,8 @@ class Route:
     method: str
     """GET or POST; HEAD is GET without the body."""
     path: str
-    """As `/sessions/{id}/end`; what is in braces is digits for `id` and lower-case letters otherwise."""
+    """As `/sessions/{id}/end`; what is in braces is digits for `id`, such as `1.2-a` for `duty`, and lower-case letters
+    otherwise."""
     handler: Handler
     open: bool = False
     """Anybody may ask. A person who is signed on is known all the same."""

@@ -11,6 +11,7 @@ from strongroom.desk.pages import (
     alarms,
     cadence,
     calendar,
+    clauses,
     destinations,
     documents,
     drift,
@@ -81,6 +82,7 @@ def create_desk(
 def all_routes(rooms: Rooms) -> list[Route]:
     """Return every page."""
     files = (
+        clauses,
         sign_on,
         provider,
         joining,

@@ -85,6 +85,11 @@ class Said(StrEnum):
     EVIDENCE_RECEIVED = "evidence-received"
     EVIDENCE_DECLINED = "evidence-declined"
     EVIDENCE_DISPOSED = "evidence-disposed"
+    DUTY_STATED = "duty-stated"
+    DUTY_WITHDRAWN = "duty-withdrawn"
+    EXCUSE_ASKED = "excuse-asked"
+    EXCUSE_APPROVED = "excuse-approved"
+    EXCUSE_ENDED = "excuse-ended"
     OFFICES_APPOINTED = "offices-appointed"
     OFFICES_ACCEPTED = "offices-accepted"
     CONTACT_GIVEN = "contact-given"
@@ -185,6 +190,11 @@ WORDS = {
     Said.EVIDENCE_RECEIVED: "It is recorded that you have it.",
     Said.EVIDENCE_DECLINED: "It is recorded that it stayed where it was.",
     Said.EVIDENCE_DISPOSED: "It was disposed of. Its hash and its custody stay.",
+    Said.DUTY_STATED: "Your statement is recorded.",
+    Said.DUTY_WITHDRAWN: "The statement was withdrawn. The duty counts as not kept until somebody states it.",
+    Said.EXCUSE_ASKED: "The exception is asked for. It counts when another person approves it.",
+    Said.EXCUSE_APPROVED: "The exception counts from now on.",
+    Said.EXCUSE_ENDED: "The exception does not count any more.",
     Said.OFFICES_APPOINTED: "The person is appointed. It counts once they have accepted.",
     Said.OFFICES_ACCEPTED: "Thank you. You have taken the office on.",
     Said.CONTACT_GIVEN: "Your address is kept, sealed.",

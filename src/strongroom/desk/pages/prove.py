@@ -21,6 +21,7 @@ BACK: Final = {
     "principals": "/principals",
     "calendar": "/calendar",
     "documents": "/documents",
+    "exceptions": "/clauses/exceptions",
     "processing": "/processing",
     "factors": "/factors",
     "incidents": "/incidents",
