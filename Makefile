@@ -17,7 +17,7 @@ ARGS ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test lint format bench faults life lock clean postgres rsyslog strace node chromium tls
+.PHONY: help setup demo test lint format bench faults life lock clean postgres rsyslog strace softhsm node chromium tls
 
 help: ## Show these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,7 +27,7 @@ setup: $(STAMP)-project ## Make .venv with the pinned packages and .venv/bin/str
 demo: $(STAMP)-demo ## Run the main job end to end with a pretend SP-API; ARGS="--once --json"
 	@$(BIN)/strongroom demo $(ARGS)
 
-test: lint postgres rsyslog strace node chromium $(STAMP)-tls $(STAMP)-s3 ## Lint, then the whole test suite (as root on Debian it installs what that needs: PostgreSQL, rsyslog, strace, Node.js, Chromium)
+test: lint postgres rsyslog strace softhsm node chromium $(STAMP)-tls $(STAMP)-s3 ## Lint, then the whole test suite (as root on Debian it installs what that needs: PostgreSQL, rsyslog, strace, SoftHSM, Node.js, Chromium)
 	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(ARGS)
 
 lint: $(STAMP)-dev ## Check style, formatting, types and the import floors
@@ -50,10 +50,11 @@ life: $(STAMP)-dev ## The life of 10,000 orders over 120 days, on the live datab
 	@$(BIN)/python -m pytest --long -s tests/lifecycle $(ARGS)
 
 lock: $(STAMP)-dev ## Renew requirements/*.txt from *.in; ARGS=--upgrade takes newer versions
-	cd requirements && for name in build runtime demo test lint tls s3; do \
+	cd requirements && for name in build runtime demo pkcs11 test lint tls s3; do \
 		case $$name in \
 			demo) others="-c runtime.txt" ;; \
-			test) others="-c runtime.txt -c demo.txt" ;; \
+			pkcs11) others="-c runtime.txt" ;; \
+			test) others="-c runtime.txt -c demo.txt -c pkcs11.txt" ;; \
 			lint) others="-c runtime.txt -c test.txt" ;; \
 			*) others= ;; \
 		esac; \
@@ -76,6 +77,9 @@ rsyslog:
 
 strace:
 	@sh scripts/strace.sh
+
+softhsm:
+	@sh scripts/softhsm.sh
 
 chromium:
 	@sh scripts/chromium.sh

@@ -258,7 +258,7 @@ def test_every_listener_and_every_place_we_connect_to_is_listed() -> None:
                    "alarm channel add --smtp", "alarm channel add --webhook", "feed add --webhook",
                    "feed add --syslog", "vault.url", "keystore.url", "audit witness add",
                    "audit timestamp add", "audit copy add", "destination add",
-                   "sync notifications --queue", "backup place add target"):  # fmt: skip
+                   "sync notifications --queue", "backup place add target", "aws-kms:", "transit:"):  # fmt: skip
         assert f"`{wanted}`" in table, wanted
     # Whoever opens a connection of another kind meets this list.
     clients = {
@@ -290,6 +290,8 @@ def test_every_listener_and_every_place_we_connect_to_is_listed() -> None:
         "gateway/documents/fetching.py",
         "gateway/upstream.py",
         "outbound.py",
+        "roots/kms.py",
+        "roots/transit.py",
         "sync/queue.py",
     }
     # Sockets of its own: a protocol that no client of these speaks, and an address that was checked.

@@ -77,6 +77,7 @@ from strongroom.vault.clockwatch import ClockWatch
 from strongroom.vault.dates import Dates
 from strongroom.vault.known import Known
 from strongroom.vault.roles import RoleStore
+from strongroom.vault.rootwatch import RootWatch
 from strongroom.vault.secrets import SystemSecrets
 
 Clock = Callable[[], datetime]
@@ -128,6 +129,7 @@ class System:
     vault: Vault
     dates: Dates
     watch: ClockWatch
+    root_watch: RootWatch
     known: Known
     arrivals: Arrivals
     issued: Issued
@@ -425,6 +427,12 @@ def wire(
         Dates(database, keystore, subject_key=subjects, copy_lifetime=copy_lifetime),
         # A time that was chosen is meant: what it makes due is destroyed.
         watch,
+        RootWatch(
+            keystore,
+            audit,
+            steady_clock,
+            timedelta(minutes=settings.keystore.root_grace_minutes) or None,
+        ),
         known,
         Arrivals(
             database,

@@ -1,17 +1,32 @@
 """Puts the pages and the API of an open home together."""
 
+import os
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
+from importlib.metadata import version as installed_version
 
+from strongroom.accounts.people import People
 from strongroom.api import Api, ApiLimits, create_api
 from strongroom.app import System
+from strongroom.compliance.log_pages import LogPages
+from strongroom.compliance.usage import used
 from strongroom.desk import Desk, Rooms, create_desk
+from strongroom.desk.installation import Checks, Installation, Setting, Shown
 from strongroom.desk.oidc import Client, Provider
 from strongroom.errors import Misconfigured
+from strongroom.home.certificates import leaf_of
+from strongroom.settings import effective
+from strongroom.vault.drift import seen_drift
+from strongroom.vault.grants_listed import GrantsListed
 
 
-def desk_of(system: System, clock: Callable[[], datetime] | None = None) -> Desk:
-    """Return the pages of an open home, as an ASGI application."""
+def desk_of(
+    system: System,
+    clock: Callable[[], datetime] | None = None,
+    checks: Checks = lambda _now: (),
+) -> Desk:
+    """Return the pages of an open home, as an ASGI application; `checks` are the doctor's."""
     rooms = Rooms(
         signon=system.signon,
         joining=system.joining,
@@ -23,6 +38,20 @@ def desk_of(system: System, clock: Callable[[], datetime] | None = None) -> Desk
         sellers=system.sellers,
         identities=system.identities,
         compliance=system.compliance,
+        dates=system.dates,
+        alarms=system.alarms,
+        targets=system.targets,
+        outbox=system.outbox,
+        audit=system.audit,
+        people=People(system.database),
+        grants_listed=GrantsListed(system.database),
+        roles=system.roles,
+        used=partial(used, system.database),
+        places=system.backups.places,
+        disclosures=system.disclosures,
+        drift=partial(seen_drift, system.database),
+        installation=_installation(system, checks),
+        log=LogPages(system.database, system.audit, system.log_readers),
         provider=_sign_on_provider(system),
     )
     return create_desk(
@@ -32,6 +61,35 @@ def desk_of(system: System, clock: Callable[[], datetime] | None = None) -> Desk
         key=system.keystore.secret("desk-forms", system.clock()),
         environment=system.settings.environment,
         witnessed=system.quorum.witnessed,
+    )
+
+
+def _installation(system: System, checks: Checks) -> Installation:
+    settings = system.settings
+
+    def shown() -> list[Setting]:
+        return [Setting(*one) for one in effective(settings, system.home.root, os.environ)]
+
+    def certificate() -> Shown:
+        leaf = leaf_of(system.home)
+        return Shown(
+            leaf.names,
+            leaf.issuer,
+            leaf.key,
+            leaf.thumbprint,
+            leaf.not_before,
+            leaf.not_after,
+            leaf.ours,
+        )
+
+    return Installation(
+        installed_version("strongroom"),
+        settings.home_id,
+        settings.environment.value,
+        shown,
+        lambda: system.listening,
+        certificate,
+        checks,
     )
 
 

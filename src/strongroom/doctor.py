@@ -4,6 +4,7 @@ A failed check is something the policy or the promise of erasure rests on; a war
 can be told of a home that does not open, `premises.py` tells.
 """
 
+from contextlib import suppress
 from datetime import datetime, timedelta
 from operator import itemgetter
 from typing import Final
@@ -14,7 +15,7 @@ from strongroom.app import System
 from strongroom.audit import EventType
 from strongroom.audit.deliveries import last_reconciled
 from strongroom.backups import PlaceKind
-from strongroom.errors import Tampered
+from strongroom.errors import Tampered, Unavailable
 from strongroom.feeds.targets import Role
 from strongroom.policy.leaving import has_ended
 from strongroom.policy.limits import (
@@ -65,10 +66,25 @@ def open_checks(system: System, now: datetime) -> list[Check]:
         _channels(system, now),
         _feeds(system),
         _destinations(system),
+        _root(system, now),
         _copies(system, now),
         _backups(system, now),
         _archive(system, now),
     ]
+
+
+def _root(system: System, now: datetime) -> Check:
+    """Ask the root key's provider now: what a start would need."""
+    name = "keys.root"
+    with suppress(Unavailable):  # the standing says it
+        system.root_watch.look(now)
+    standing = system.root_watch.standing()
+    if standing.fault is None:
+        return Check(name, State.OK, f"{standing.provider} opens the master key")
+    detail = f"{standing.provider}: {standing.fault}"
+    if standing.shut:
+        detail = f"keys are put away; {detail}"
+    return Check(name, State.FAILED, detail, "docs/runbooks/root_unreachable.md")
 
 
 def _copies(system: System, now: datetime) -> Check:

@@ -70,6 +70,7 @@ class Task(StrEnum):
     BACKUPS = "backups"
     COPIES = "copies"
     DATES = "dates"
+    ROOT = "root"
     CHECKS = "checks"
 
 

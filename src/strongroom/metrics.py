@@ -119,6 +119,11 @@ class Metrics:
             "For how many days the oldest personal data should have been unreadable and is not; 0: none is.",
         )
         self._live = gauge("strongroom_periods_live", "Keys of days and windows yet to come.")
+        self._root = gauge(
+            "strongroom_root_failing_seconds",
+            "For how long the root key's provider has not answered; 0: it did when it was asked last.",
+        )
+        self._shut = gauge("strongroom_keys_put_away", "1 while it was away for too long.")
         self._alarms = gauge("strongroom_alarms_open", "Open alarms, drills left out.", "severity")
         self._late = gauge("strongroom_alarms_overdue", "Open alarms whose time is over.")
         self._behind = gauge("strongroom_watch_behind", "Entries that some rule has not seen yet.")
@@ -151,6 +156,9 @@ class Metrics:
         days = [period.day for period in live if period.kind is PeriodKind.DAY]
         self._overdue.set(sum(day <= swept for day in days))
         self._oldest.set(system.dates.standing(now - _SWEPT_BY).oldest_past_its_date_days)
+        root = system.root_watch.standing()
+        self._root.set(0 if root.failing_for is None else root.failing_for.total_seconds())
+        self._shut.set(root.shut)
         waiting = [one for one in system.alarms.investigations.listed() if not one.drill]
         for severity in Severity:
             self._alarms.labels(severity.value).set(

@@ -23,11 +23,12 @@ from strongroom.app import (
 )
 from strongroom.audit import Event, EventType, ObjKind, Outcome, Reason
 from strongroom.audit.approvals import ONE_PERSON
-from strongroom.crypto.root import STANDARD_COST, Cost, root_for
+from strongroom.crypto.root import STANDARD_COST, Cost
 from strongroom.errors import Misconfigured, Tampered
 from strongroom.feeds.passwords import mail_passwords
 from strongroom.home import check_modes, layout, locked, making, refusals
 from strongroom.home.secrets import present as present_secrets
+from strongroom.roots import open_root
 from strongroom.settings import Settings
 from strongroom.terms import SYSTEM, Environment
 
@@ -49,6 +50,7 @@ def initialize(  # noqa: PLR0913 - what a home is made of, by name
     passphrase: str | None,
     passphrase_file: Path | None,
     one_person: bool,
+    root: str | None = None,
     clock: Clock = machine_clock,
     environ: Mapping[str, str] | None = None,
     os_user: str | None = None,
@@ -56,9 +58,9 @@ def initialize(  # noqa: PLR0913 - what a home is made of, by name
 ) -> Made:
     """Make a home, or finish making one that was interrupted, and return its settings and first link.
 
-    `passphrase_file` is remembered, so that the home opens by itself. `os_user` sits at the console: the first link
-    is recorded as made by them, else by the service itself. `cost` is that of a guess at the passphrase; a production
-    home takes no lower one. Durable on return.
+    `root` is the root key's address where it is not the home's own file. `passphrase_file` is remembered, so that the
+    home opens by itself. `os_user` sits at the console: the first link is recorded as made by them, else by the service
+    itself. `cost` is that of a guess at the passphrase; a production home takes no lower one. Durable on return.
 
     Raises:
         Conflict: there is a home already, or something else.
@@ -75,8 +77,10 @@ def initialize(  # noqa: PLR0913 - what a home is made of, by name
                 secrets.token_hex(8),
                 one_person,
                 None if passphrase_file is None else str(passphrase_file.absolute()),
+                root=root,
             ),
         )
+        chosen = {} if request.root is None else {"keystore": {"root": request.root}}
         settings = settings_file.load(
             path,
             environ,
@@ -84,12 +88,18 @@ def initialize(  # noqa: PLR0913 - what a home is made of, by name
                 "environment": request.environment,
                 "home_id": request.home_id,
                 "one_person": request.one_person,
+                **chosen,
             },
         )
-        given = passphrase if passphrase is not None else _passphrase(settings, environ)
-        root, request = making.make_root(home, request, settings.keystore.root, given, cost)
+        provider, request = making.make_root(
+            home,
+            request,
+            settings.keystore.root,
+            lambda: passphrase if passphrase is not None else _passphrase(settings, environ),
+            cost,
+        )
         with ExitStack() as resources:
-            system = wire(home, settings, root, clock, resources, fresh=True)
+            system = wire(home, settings, provider, clock, resources, fresh=True)
             if not system.audit.tail(1):
                 mode = ONE_PERSON if request.one_person else None
                 system.record(EventType.HOME_INITIALIZED, clock(), mode)
@@ -118,7 +128,8 @@ def open_system(
         Conflict: another process has it open.
         Denied: `starts_at` is given for a production home.
         Misconfigured: it is no home, others may touch it, its keys are missing or belong to another
-            home or environment, or the passphrase is wrong.
+            home or environment, or the passphrase is wrong; or the root key's provider refuses.
+        Unavailable: the root key's provider does not answer: nothing is opened without it.
         Tampered: its log is not the one its signer vouched for.
 
     """
@@ -132,9 +143,14 @@ def open_system(
     with ExitStack() as resources:
         resources.enter_context(locked(home))
         try:
-            given = passphrase if passphrase is not None else _passphrase(settings, environ)
-            root = root_for(
-                settings.keystore.root, settings.environment, passphrase=given, home=home.root
+            root = open_root(
+                settings.keystore.root,
+                settings.environment,
+                settings.home_id,
+                passphrase=lambda: (
+                    passphrase if passphrase is not None else _passphrase(settings, environ)
+                ),
+                home=home.root,
             )
             system = wire(home, settings, root, clock, resources, fresh=False)
             if not tolerant:

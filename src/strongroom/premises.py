@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
+from pathlib import Path
 from typing import Final
 
 from strongroom import settings as settings_file
@@ -15,6 +16,7 @@ from strongroom.app import database_urls, machine_clock, passphrase_path
 from strongroom.errors import Conflict, Misconfigured, StrongroomError
 from strongroom.home import Layout, certificates, locked, making, too_open
 from strongroom.home.transport import server_context
+from strongroom.roots import parse, provider_of, secret_file
 from strongroom.settings import Settings
 from strongroom.terms import Environment
 
@@ -50,7 +52,7 @@ def closed_checks(home: Layout) -> list[Check]:
         return [*checks, Check("settings.valid", State.FAILED, exc.message, exc.hint)]
     checks.append(Check("settings.valid", State.OK, f"environment {settings.environment}"))
     checks += [_modes(home), _owner(home), _separation(home, settings)]
-    checks += [_passphrase(home, settings), _certificate(home), *_ports(home, settings)]
+    checks += [_root_secret(home, settings), _certificate(home), *_ports(home, settings)]
     return checks
 
 
@@ -103,13 +105,30 @@ def _separation(home: Layout, settings: Settings) -> Check:
     return Check("keys.separate", State.OK, "two databases")
 
 
-def _passphrase(home: Layout, settings: Settings) -> Check:
-    path = passphrase_path(settings)
-    name = "keys.passphrase_file"
+def _root_secret(home: Layout, settings: Settings) -> Check:
+    """Tell whether what opens the root key is there, for its owner alone, and apart from what it opens."""
+    name = "keys.root_secret"
+    try:
+        if provider_of(settings.keystore.root) == "file":
+            return _secret_file(
+                home, settings, passphrase_path(settings), "keys.passphrase_file", "passphrase"
+            )
+        path = secret_file(parse(settings.keystore.root))
+    except Misconfigured as exc:
+        return Check(name, State.FAILED, exc.message, exc.hint)
+    if path is None:
+        return Check(name, State.OK, "credentials of the environment, the profile or the machine")
+    return _secret_file(home, settings, path, name, "PIN or token")
+
+
+def _secret_file(
+    home: Layout, settings: Settings, path: Path | None, name: str, what: str
+) -> Check:
     serious = settings.environment is Environment.PRODUCTION
     bad = State.FAILED if serious else State.WARNING
     if path is None or not path.exists():
-        return Check(name, State.FAILED, "no passphrase file", "set keystore.passphrase_file")
+        hint = "set keystore.passphrase_file" if what == "passphrase" else "docs/keys.md"
+        return Check(name, State.FAILED, f"no {what} file", hint)
     if stat.S_IMODE(path.stat().st_mode) & 0o077:
         return Check(name, bad, f"{path} is open to others", f"chmod 600 {path}")
     if path.resolve().is_relative_to(home.root.resolve()):

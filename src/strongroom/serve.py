@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, Literal
 from urllib.parse import urlsplit
@@ -32,6 +33,7 @@ from strongroom.checks import Checks
 from strongroom.control.server import ControlServer
 from strongroom.db.group import Failed
 from strongroom.desks import api_of, desk_of
+from strongroom.doctor import open_checks
 from strongroom.errors import Conflict, Misconfigured, StrongroomError, Tampered, Unavailable
 from strongroom.home import certificates
 from strongroom.home.transport import Refused, Taken, Transport
@@ -45,6 +47,7 @@ from strongroom.vault.clockwatch import CONFIRM
 
 CHECKPOINT_SECONDS: Final = 1.0
 HEARTBEAT_SECONDS: Final = 60.0
+PROBE_SECONDS: Final = 60.0
 WATCH_SECONDS: Final = 2.0
 DELIVERY_SECONDS: Final = 1.0
 """How long a notice or an entry of the log may wait before it is on its way."""
@@ -177,7 +180,11 @@ class _Serving:
             if self._face in (Face.ALL, Face.API):
                 add("api", settings.api, api_of(self._system))
             if self._face in (Face.ALL, Face.DESK):
-                add("desk", settings.desk, desk_of(self._system))
+                add(
+                    "desk",
+                    settings.desk,
+                    desk_of(self._system, checks=partial(open_checks, self._system)),
+                )
                 self._place_desk(listeners["desk"].url)
             if self._witnesses():
                 door = WitnessDoor(self._system.following, self._system.clock)
@@ -292,6 +299,7 @@ class _Serving:
             self._syncs,
             self._notifications,
             self._dates,
+            self._probes,
             self._look_at_duties,
         ):
             tasks.create_task(work())
@@ -397,6 +405,16 @@ class _Serving:
             await self._do(logs.Task.CLOCK, self._watch_clock)
             await self._do(logs.Task.GUARD, self._settle)
             await self._do(logs.Task.COPIES, self._expire_copies)
+            # Here as well, and not only where the provider is asked: a call may hang.
+            await self._do(
+                logs.Task.ROOT, lambda: self._system.root_watch.judge(self._system.clock())
+            )
+
+    async def _probes(self) -> None:
+        """Each minute, ask a root key's provider elsewhere whether it still opens the master key [2.4]."""
+        watch = self._system.root_watch
+        while watch.is_elsewhere and not await self._stopped_within(PROBE_SECONDS):
+            await self._do(logs.Task.ROOT, lambda: watch.look(self._system.clock()))
 
     def _heartbeat(self) -> None:
         now, strangers = self._system.clock(), self._system.strangers

@@ -314,12 +314,19 @@ class KeystoreSettings(_Section):
         description="as for the vault, and another database; empty: `keys.db` in the home",
     )
     root: str = Field(
-        "file:root.key", description="the root key's provider; a relative path is in the home"
+        "file:root.key",
+        description="the root key's provider: `file:PATH` (a relative path is in the home), `pkcs11:…`, `aws-kms:…` "
+        "or `transit:https://…` ([keys.md](keys.md))",
     )
     passphrase_file: Path | None = Field(
         None,
         description="file with the passphrase of the root key; without it, the systemd credential "
         "`strongroom-passphrase`",
+    )
+    root_grace_minutes: Annotated[int, Field(ge=0, le=7 * 24 * 60)] = Field(
+        240,
+        description="how long a root key's provider may not answer before the keys are put away and nothing is "
+        "revealed until it does; 0: for ever",
     )
     copy_lifetime_hours: Annotated[int, Field(ge=0, le=_hours(LONGEST_KEYSTORE_COPY_LIFETIME))] = (
         Field(
@@ -423,6 +430,43 @@ def names() -> dict[str, str]:
         else:
             found[name] = field.description or ""
     return found
+
+
+def effective(
+    settings: Settings, home: Path, environ: Mapping[str, str]
+) -> list[tuple[str, str, str, str]]:
+    """Return name, value, source and purpose of every setting; of one that may hold a secret only whether it is set.
+
+    Raises:
+        Misconfigured: the file cannot be read any more.
+
+    """
+    written = _read_document(home / FILE_NAME)
+    found = []
+    for name, about in names().items():
+        section, _, inner = name.partition(".")
+        value = getattr(settings, section)
+        in_file = section in written
+        if inner:
+            value = getattr(value, inner)
+            in_file = in_file and inner in written[section]
+        variable = PREFIX + name.replace(".", "__").upper()
+        given = variable in environ or f"{variable}_FILE" in environ
+        source = "environment" if given else "file" if in_file else "standard"
+        hidden = name.replace(".", "__") in _FROM_FILES
+        found.append((name, _whether(value) if hidden else _shown(value), source, about))
+    return found
+
+
+def _whether(value: object) -> str:
+    return "set, not shown" if value else "not set"
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, tuple):
+        return ", ".join(str(one) for one in value) or "none"
+    # What follows in a URI may be a PIN, or be meant as one.
+    return str(value).partition("?")[0] if value not in (None, "") else "none"
 
 
 def document(settings: Mapping[str, object]) -> str:

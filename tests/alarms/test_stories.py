@@ -6,12 +6,12 @@ import pytest
 
 from strongroom.alarms.kinds import AlarmKind
 from strongroom.alarms.rules import CASES, all_rules
-from tests.alarms import archived, backed, crossed, noticed, opened, recorded, refused
+from tests.alarms import archived, backed, crossed, noticed, opened, recorded, refused, rooted
 from tests.support.story import Fixture, Story
 
 FIXTURES = [
     fixture
-    for part in (refused, opened, crossed, recorded, archived, noticed, backed)
+    for part in (refused, opened, crossed, recorded, archived, noticed, backed, rooted)
     for fixture in part.BOOK.fixtures
 ]
 

@@ -85,18 +85,20 @@ class Home:
         directory: Path,
         *,
         now: datetime | None = None,
+        root: str | None = None,
     ) -> Self:
         """Make a home for tests, of one person, in a new folder of `directory`.
 
-        `now` is the instant at which its clock starts whenever it is served.
+        `now` is the instant at which its clock starts whenever it is served; `root` is the root key's address, where it
+        is no file.
         """
         secrets = directory / "secrets"
         secrets.mkdir(mode=0o700)
         home = cls(directory / "home", secrets, now=now)
-        passphrase = home.secret(PASSPHRASE)
-        home.run(
-            "init", "--environment", "test", "--passphrase-file", str(passphrase), "--one-person"
-        )
+        where = ["--root", root or ""]
+        if root is None:
+            where = ["--passphrase-file", str(home.secret(PASSPHRASE))]
+        home.run("init", "--environment", "test", *where, "--one-person")
         return home
 
     def __enter__(self) -> Self:

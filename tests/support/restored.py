@@ -46,6 +46,8 @@ class Shop:
     restored_url: str = ""
     identity: str = ""
     recovery: str = ""
+    root: str | None = None
+    """The root key's address, where it is no file of the home."""
 
     @property
     def home(self) -> Path:
@@ -64,9 +66,10 @@ class Shop:
         initialize(
             self.home,
             environment=self.environment,
-            passphrase=PASSPHRASE,
-            passphrase_file=self.passphrase_file,
+            passphrase=PASSPHRASE if self.root is None else None,
+            passphrase_file=self.passphrase_file if self.root is None else None,
             one_person=True,
+            root=self.root,
             clock=clock_from(NOW),
             environ=self.environ,
             os_user="ada",

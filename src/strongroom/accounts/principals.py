@@ -256,6 +256,12 @@ class Accounts:
         with self._database.read() as tx:
             return [principal_of(row) for row in tx.execute(query)]
 
+    def names(self) -> dict[PrincipalId, str]:
+        """Return the name of every person, app, node and service, by number."""
+        with self._database.read() as tx:
+            rows = tx.execute(sa.select(_people.c.id, _people.c.name))
+            return {PrincipalId(row.id): row.name for row in rows}
+
     def find(self, name: str) -> Principal:
         """Return the person or app of this name. Raises: NotFound."""
         with self._database.read() as tx:

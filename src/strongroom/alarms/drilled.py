@@ -431,6 +431,24 @@ def _notice_overdue(now: datetime) -> _Story:
     return story
 
 
+def _root_unreachable(now: datetime) -> _Story:
+    """A provider that does not answer, until keys are put away."""
+    story = _Story(now - 6 * _HOUR)
+    for hours, op in ((5, "unreachable"), (1, "shut")):
+        story.say(
+            now - hours * _HOUR,
+            EventType.ROOT_PROBED,
+            SYSTEM,
+            Outcome.FAILURE,
+            reason=Reason.UNREACHABLE,
+            op=op,
+            obj_kind=ObjKind.KEY,
+            obj_ref="root",
+            n=60,
+        )
+    return story
+
+
 _STORIES: Final[dict[AlarmKind, Callable[[datetime], _Story]]] = {
     AlarmKind.UNAUTHORIZED_CALLS: _unauthorized_calls,
     AlarmKind.REQUEST_RATE: _request_rate,
@@ -451,6 +469,7 @@ _STORIES: Final[dict[AlarmKind, Callable[[datetime], _Story]]] = {
     AlarmKind.ARCHIVE_AT_RISK: _archive_at_risk,
     AlarmKind.REQUEST_DUE: _request_due,
     AlarmKind.NOTICE_OVERDUE: _notice_overdue,
+    AlarmKind.ROOT_UNREACHABLE: _root_unreachable,
 }
 
 

@@ -48,6 +48,11 @@ class Investigations:
         with self._database.read() as tx:
             return store.listed(tx, every=every)
 
+    def page(self, *, before: int | None, after: int | None, limit: int) -> list[Alarm]:
+        """Return alarms by number: falling ones below `before` or from the newest on, or rising ones above `after`."""
+        with self._database.read() as tx:
+            return store.page(tx, before=before, after=after, limit=limit)
+
     def show(self, number: int) -> Alarm:
         """Return one alarm. Raises: NotFound."""
         with self._database.read() as tx:

@@ -53,6 +53,8 @@ class AlarmKind(StrEnum):
     """Somebody's request about their own data waits too long, or somebody reached for its answer [2.2]."""
     NOTICE_OVERDUE = "notice_overdue"
     """What a notice of Amazon's asks for is not done, or not confirmed, as its clocks end [1.7]."""
+    ROOT_UNREACHABLE = "root_unreachable"
+    """The provider of the root key does not open it: keys may be put away, and a restart would fail [2.4]."""
 
 
 class Severity(StrEnum):

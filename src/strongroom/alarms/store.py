@@ -84,6 +84,18 @@ def listed(tx: Transaction, *, every: bool) -> list[Alarm]:
     return [_alarm(row) for row in tx.execute(query)]
 
 
+def page(tx: Transaction, *, before: int | None, after: int | None, limit: int) -> list[Alarm]:
+    """Return some of all alarms: falling numbers below `before` or from the newest on, or rising ones above `after`."""
+    query = _select().limit(limit)
+    if after is not None:
+        query = query.where(_alarms.c.id > after).order_by(_alarms.c.id)
+    else:
+        query = query.order_by(_alarms.c.id.desc())
+        if before is not None:
+            query = query.where(_alarms.c.id < before)
+    return [_alarm(row) for row in tx.execute(query)]
+
+
 def to_escalate(tx: Transaction, now: datetime) -> list[Alarm]:
     """Return the open alarms about which more people are to be asked by now, oldest first."""
     due = _investigations.c.closed_at.is_(None) & (_investigations.c.escalate_at <= now)

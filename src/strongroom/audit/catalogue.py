@@ -408,6 +408,12 @@ CATALOGUE: Final[Mapping[EventType, Described]] = {
         "2.1", "a key was replaced, because a record left its day early", "obj n seller"
     ),
     EventType.MASTER_KEY_OPENED: Described("2.4", "the master key was unwrapped", "obj"),
+    EventType.ROOT_PROBED: Described(
+        "2.4",
+        "the root key's provider began to fail, was away so long that keys were put away, or is back; "
+        "`n` seconds after it answered last",
+        "op obj n",
+    ),
     EventType.KEY_ROTATED: Described(
         "2.4", "a key took the place of another; `n` keys were wrapped anew", "op obj n seller"
     ),

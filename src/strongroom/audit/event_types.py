@@ -169,6 +169,7 @@ class EventType(StrEnum):
     PERIOD_KEY_DESTROYED = "key.period.destroyed"
     PERIOD_KEY_REPLACED = "key.period.replaced"
     MASTER_KEY_OPENED = "key.master.opened"
+    ROOT_PROBED = "key.root.probed"
     KEY_ROTATED = "key.rotated"
     KEY_COMPROMISED = "key.compromised"
     RETENTION_SWEEP_FINISHED = "retention.sweep.finished"

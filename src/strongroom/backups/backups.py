@@ -415,9 +415,9 @@ class Backups:
     def _unlink(self, backup: Backup) -> None:
         path = self.path_of(backup)
         try:
-            path.unlink(missing_ok=True)
-            path.with_name(f".{path.name}.part").unlink(missing_ok=True)
-            path.with_name(manifest_name(path.name)).unlink(missing_ok=True)
+            for name in (path.name, manifest_name(path.name)):
+                path.with_name(name).unlink(missing_ok=True)
+                path.with_name(f".{name}.part").unlink(missing_ok=True)
             sync(path.parent)
         except OSError as exc:
             raise Unavailable(f"{path} cannot be removed: {exc.strerror}") from None

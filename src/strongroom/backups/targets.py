@@ -109,8 +109,9 @@ class DirectoryTarget:
         del parts
         try:
             self._refuse_absent()
-            (self._path / name).unlink(missing_ok=True)
-            (self._path / manifest_name(name)).unlink(missing_ok=True)
+            for one in (name, manifest_name(name)):
+                (self._path / one).unlink(missing_ok=True)
+                (self._path / f".{one}.part").unlink(missing_ok=True)
             sync(self._path)
         except OSError as exc:
             raise Unavailable(f"a target cannot be changed: {exc.strerror}") from None

@@ -32,6 +32,7 @@ MODULES: Final[Mapping[str, tuple[str, ...]]] = {
     "grants": ("grant", "role"),
     "reviews": ("review",),
     "offices": ("office",),
+    "cadence": ("cadence",),
     "networks": ("network",),
     "posture": ("posture",),
     "checks": ("duty",),

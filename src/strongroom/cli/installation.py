@@ -48,6 +48,14 @@ def register(root: typer.Typer) -> None:
             Path | None,
             typer.Option(metavar="FILE", help="Seals the root key; else the systemd credential."),
         ] = None,
+        root_: Annotated[
+            str | None,
+            typer.Option(
+                "--root",
+                metavar="URI",
+                help="The root key's provider: pkcs11:, aws-kms: or transit: (docs/keys.md); else a file.",
+            ),
+        ] = None,
         one_person: Annotated[
             bool, typer.Option("--one-person", help="Declare that one person runs this home.")
         ] = False,
@@ -65,6 +73,7 @@ def register(root: typer.Typer) -> None:
             else secret(passphrase_file, "--passphrase-file"),
             passphrase_file=passphrase_file,
             one_person=one_person,
+            root=root_,
             clock=clock,
             os_user=control.os_user(os.geteuid()),
         )

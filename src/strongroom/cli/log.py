@@ -1,7 +1,7 @@
 """The log of everything, and evidence out of it: `audit`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -79,12 +79,47 @@ def audit_tail(
     found = session.call(
         "audit.tail", as_name=as_name, credential_file=credential_file, limit=lines
     )
-    rows = [
-        {**event, "actor": event["actor"]["id"], "object": _object(event.get("obj"))}
-        for event in found["events"]
-        if "actor" in event
-    ]
-    session.say(found, table(rows, _COLUMNS))
+    session.say(found, table(_rows(found["events"]), _COLUMNS))
+
+
+@verb(audit, "find", example="strongroom audit find --type grant.approved --since 2026-03-01")
+def audit_find(  # noqa: PLR0913 - one for each thing that entries are found by
+    session: Session,
+    *,
+    type_: Annotated[str | None, typer.Option("--type", help="A type of event.")] = None,
+    principal: Annotated[
+        str | None, typer.Option("--principal", help="A person's or app's name.")
+    ] = None,
+    outcome: Annotated[
+        str | None, typer.Option("--outcome", help="success, failure, denied or error.")
+    ] = None,
+    object_: Annotated[
+        str | None, typer.Option("--object", help="A kind of object, such as grant.")
+    ] = None,
+    since: Annotated[str | None, typer.Option("--since", metavar="INSTANT", help="From.")] = None,
+    until: Annotated[str | None, typer.Option("--until", metavar="INSTANT", help="Up to.")] = None,
+    before: Annotated[
+        int | None, typer.Option("--before", metavar="SEQ", help="Go on below this event.")
+    ] = None,
+    lines: Annotated[int, typer.Option("--lines", "-n", help="How many events.")] = 50,
+    as_name: AsOption = None,
+    credential_file: CredentialOption = None,
+) -> None:
+    """Find events, the newest first; that somebody looked is one itself."""
+    found = session.call(
+        "audit.find",
+        as_name=as_name,
+        credential_file=credential_file,
+        type_=type_,
+        principal=principal,
+        outcome=outcome,
+        object_=object_,
+        since=since,
+        until=until,
+        before=before,
+        limit=lines,
+    )
+    session.say(found, table(_rows(found["events"]), _COLUMNS))
 
 
 @verb(audit, "prove", example="strongroom audit prove 17 23 --out proofs")
@@ -196,6 +231,14 @@ def _offline(
 def _absolute(path: Path | None) -> str | None:
     # The process that serves the home may have another working directory.
     return None if path is None else str(path.absolute())
+
+
+def _rows(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [
+        {**event, "actor": event["actor"]["id"], "object": _object(event.get("obj"))}
+        for event in events
+        if "actor" in event
+    ]
 
 
 def _object(named: dict[str, str] | None) -> str | None:

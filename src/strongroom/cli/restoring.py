@@ -43,8 +43,9 @@ def register(root: typer.Typer) -> None:
             Path, typer.Option("--identity", metavar="FILE", help="What opens backups.")
         ],
         passphrase_file: Annotated[
-            Path, typer.Option("--passphrase-file", metavar="FILE", help="Of the root key.")
-        ],
+            Path | None,
+            typer.Option("--passphrase-file", metavar="FILE", help="Of a root key in a file."),
+        ] = None,
         keys: Annotated[
             Path | None, typer.Option("--keys", metavar="COPY", help="A copy of the keystore.")
         ] = None,
@@ -102,7 +103,9 @@ def register(root: typer.Typer) -> None:
             backup=backup,
             identities=read_identities(identity),
             home=session.home.root,
-            passphrase=secret(passphrase_file, "--passphrase-file"),
+            passphrase=""
+            if passphrase_file is None
+            else secret(passphrase_file, "--passphrase-file"),
             passphrase_file=passphrase_file,
             keys_copy=keys,
             keys_identities=None if keys_identity is None else read_identities(keys_identity),

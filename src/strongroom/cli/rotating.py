@@ -49,7 +49,10 @@ def keys_rotate(
     passphrase_file: PassphraseOption = None,
     to: Annotated[
         str | None,
-        typer.Option(metavar="URI", help="A root elsewhere, as file:/media/key/root.key."),
+        typer.Option(
+            metavar="URI",
+            help="A root elsewhere: file:, pkcs11:, aws-kms: or transit: (docs/keys.md).",
+        ),
     ] = None,
     yes: YesOption = False,
     as_name: AsOption = None,

@@ -7,12 +7,14 @@ from strongroom.accounts.guard import Guard
 from strongroom.anchors import Anchors
 from strongroom.audit import AuditLog
 from strongroom.compliance.administrators import administrators
+from strongroom.compliance.agenda import Agenda
 from strongroom.compliance.duties import Duties, Edition, Entitled
 from strongroom.compliance.evidence import EvidenceStore
 from strongroom.compliance.findings import Findings
 from strongroom.compliance.offices import Offices
 from strongroom.compliance.overseen import Overseen
 from strongroom.compliance.people import People
+from strongroom.compliance.work import WorkBook
 from strongroom.compliance.writings import Writings
 from strongroom.db.engine import Database
 from strongroom.terms import Environment
@@ -27,10 +29,16 @@ class Compliance:
     findings: Findings
     people: People
     offices: Offices
+    work: WorkBook
     evidence: EvidenceStore
     duties: Duties
     overseen: tuple[Overseen, ...]
     """Every room with a part in keeping duties, for the board and the calendar."""
+
+    @property
+    def agenda(self) -> Agenda:
+        """What is due, of all rooms."""
+        return Agenda(lambda: self.overseen, self.offices)
 
     @classmethod
     def wired(  # noqa: PLR0913 - wired once, by name
@@ -51,6 +59,7 @@ class Compliance:
         writings = Writings(key, environment)
         people = People(database, accounts, guard, grants)
         offices = Offices(database, audit, people, writings, one_person=one_person)
+        work = WorkBook(database, audit, people, writings, current=edition is Edition.CURRENT)
         findings = Findings(database, key, environment)
         evidence = EvidenceStore(
             database,
@@ -60,7 +69,7 @@ class Compliance:
             is_active=lambda person, now: person in people.active(now),
             stamp=anchors.stamp_text,
         )
-        rooms: tuple[Overseen, ...] = (findings, offices, evidence)
+        rooms: tuple[Overseen, ...] = (findings, offices, evidence, work)
         entitled = Entitled(
             people.active,
             offices.holders,
@@ -68,4 +77,4 @@ class Compliance:
             one_person,
         )
         duties = Duties(database, audit, writings, entitled, rooms, edition=edition)
-        return cls(writings, findings, people, offices, evidence, duties, (*rooms, duties))
+        return cls(writings, findings, people, offices, work, evidence, duties, (*rooms, duties))

@@ -1,7 +1,7 @@
-"""Opens the root key, by the scheme of its URI; the root wraps the master key and nothing else.
+"""What a root key provider does, and the one in a home's own file; the root wraps the master key and nothing else.
 
-`file:` keeps a random root in one small file, sealed by a passphrase: Argon2id (RFC 9106) stretches
-it, HKDF-SHA-256 (RFC 5869) makes of that a sealing key and a commitment to it, AES-256-GCM seals.
+Other providers are in `roots/`. `file:` keeps a random root in one small file, sealed by a passphrase: Argon2id
+(RFC 9106) stretches it, HKDF-SHA-256 (RFC 5869) makes of that a sealing key and a commitment to it, AES-256-GCM seals.
 The commitment (Albertini et al., How to Abuse and Fix Authenticated Encryption Without Key
 Commitment, USENIX Security 2022) matters here, because a passphrase is guessable: without it one
 crafted file could test many guesses at once (Len et al., Partitioning Oracle Attacks, 2021). It
@@ -40,14 +40,24 @@ class RootProvider(Protocol):
     def uri(self) -> str:
         """The address that opens this root again; holds no secret."""
 
+    @property
+    def key_id(self) -> str:
+        """What the provider calls the root: a path, an object in a token, an ARN; holds no secret."""
+
     def wrap(self, key: bytes, context: bytes) -> bytes:
-        """Return the key wrapped under the root."""
+        """Return the key wrapped under the root.
+
+        Raises:
+            Misconfigured, Unavailable: a provider elsewhere does not take the call, or does not answer.
+
+        """
 
     def unwrap(self, wrapped: bytes, context: bytes) -> bytes:
         """Return the key that `wrap` wrapped in the same context.
 
         Raises:
             Tampered: the bytes or the context are others.
+            Misconfigured, Unavailable: as `wrap`.
 
         """
 
@@ -89,6 +99,11 @@ class FileRoot:
         self.uri: Final = uri
         self._kek: Final = derive(root, "strongroom/root/wrap/v1", environment)
 
+    @property
+    def key_id(self) -> str:
+        """The path, as its address has it."""
+        return self.uri.partition(":")[2]
+
     def wrap(self, key: bytes, context: bytes) -> bytes:
         """Return the key wrapped under the root: 61 bytes."""
         return wrap(self._kek, key, context=context)
@@ -112,10 +127,10 @@ class FileRoot:
 def root_for(
     uri: str, environment: Environment, *, passphrase: str, home: Path | None = None
 ) -> RootProvider:
-    """Return the opened root behind a URI; a relative `file:` path is meant within `home`.
+    """Return the opened root behind a `file:` URI; a relative path is meant within `home`.
 
     Raises:
-        Misconfigured: the scheme is unknown, or as `open_file_root`.
+        Misconfigured: it is no such URI, or as `open_file_root`.
         Tampered: as `open_file_root`.
 
     """

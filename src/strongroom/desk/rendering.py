@@ -35,7 +35,15 @@ CLAUSES: Final = {
     "1.4": "Credential management",
     "1.5": "Encryption in transit",
     "1.6": "Incident response plan",
+    "1.7": "Request for deletion",
+    "2.1": "Data retention",
+    "2.2": "Data governance",
+    "2.3": "Asset management",
+    "2.4": "Encryption at rest",
+    "2.5": "Secure coding practices",
     "2.6": "Logging and monitoring",
+    "2.7": "Vulnerability management",
+    "3": "Audit and assessment",
 }
 """The clauses of the Data Protection Policy that pages name in their foot."""
 
@@ -98,6 +106,7 @@ class Pages:
             "environment": environment.value,
             "origin": origin,
             "sections": lambda may: sections_for(may, routed),
+            "routed": routed.__contains__,
             "chip": words.chip,
             "urgency": words.urgency,
             "page_link": paging.link,

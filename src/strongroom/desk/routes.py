@@ -8,18 +8,27 @@ from strongroom.desk.door import Desk, Witnessed
 from strongroom.desk.exchange import Route
 from strongroom.desk.forms import FormTokens
 from strongroom.desk.pages import (
+    alarms,
+    cadence,
+    destinations,
+    drift,
     evidence,
     factors,
+    grants,
     joining,
     locks,
+    log,
     network,
     offices,
     password,
+    principals,
     profile,
     prove,
     provider,
     sessions,
+    settings,
     sign_on,
+    today,
 )
 from strongroom.desk.rendering import Pages, Static
 from strongroom.desk.rooms import Rooms
@@ -69,8 +78,17 @@ def all_routes(rooms: Rooms) -> list[Route]:
         prove,
         locks,
         network,
+        alarms,
+        log,
+        principals,
+        grants,
+        destinations,
+        drift,
+        settings,
         evidence,
         offices,
+        today,
+        cadence,
     )
     return [route for file in files for route in file.routes(rooms)]
 

@@ -27,6 +27,21 @@ class Said(StrEnum):
     NETWORK_ASKED = "network-asked"
     NETWORK_APPROVED = "network-approved"
     NETWORK_REJECTED = "network-rejected"
+    ALARM_TAKEN = "alarm-taken"
+    ALARM_GIVEN = "alarm-given"
+    ALARM_CLOSED = "alarm-closed"
+    ALARM_MUTED = "alarm-muted"
+    ALARM_UNMUTED = "alarm-unmuted"
+    ALARM_TRIED = "alarm-tried"
+    PRINCIPAL_LIFTED = "principal-lifted"
+    GRANT_ASKED = "grant-asked"
+    GRANT_APPROVED = "grant-approved"
+    GRANT_REJECTED = "grant-rejected"
+    GRANT_REVOKED = "grant-revoked"
+    PRINCIPAL_ENDED = "principal-ended"
+    DESTINATION_APPROVED = "destination-approved"
+    DESTINATION_REJECTED = "destination-rejected"
+    DESTINATION_LEAVING = "destination-leaving"
     EVIDENCE_KEPT = "evidence-kept"
     EVIDENCE_RELEASED = "evidence-released"
     EVIDENCE_RECEIVED = "evidence-received"
@@ -35,6 +50,7 @@ class Said(StrEnum):
     OFFICES_APPOINTED = "offices-appointed"
     OFFICES_ACCEPTED = "offices-accepted"
     CONTACT_GIVEN = "contact-given"
+    WORK_STATED = "work-stated"
 
 
 WORDS = {
@@ -59,6 +75,21 @@ WORDS = {
     Said.NETWORK_ASKED: "The change is asked for. It takes effect when another person approves it.",
     Said.NETWORK_APPROVED: "The change of the network list has taken effect.",
     Said.NETWORK_REJECTED: "The change of the network list was rejected.",
+    Said.ALARM_TAKEN: "The alarm is yours. Say what it was once you know.",
+    Said.ALARM_GIVEN: "The alarm has a new owner, who is asked to take it up.",
+    Said.ALARM_CLOSED: "The alarm is closed, and what it was is recorded.",
+    Said.ALARM_MUTED: "Nobody is told of this kind of alarm until then. It is raised and recorded all the same.",
+    Said.ALARM_UNMUTED: "People are told of this kind of alarm again.",
+    Said.ALARM_TRIED: "The drill is done. Its outcome is in the list.",
+    Said.PRINCIPAL_LIFTED: "The suspension has ended.",
+    Said.GRANT_ASKED: "The grant is asked for. It counts once another person approves it.",
+    Said.GRANT_APPROVED: "The grant counts from now on.",
+    Said.GRANT_REJECTED: "The grant was rejected.",
+    Said.GRANT_REVOKED: "The grant has ended.",
+    Said.PRINCIPAL_ENDED: "The account has ended, with all that it signed on with.",
+    Said.DESTINATION_APPROVED: "The change has taken effect.",
+    Said.DESTINATION_REJECTED: "What was asked for was rejected.",
+    Said.DESTINATION_LEAVING: "Its end is asked for. It counts until another person approves that.",
     Said.EVIDENCE_KEPT: "The evidence is kept. Its hash and its collection are in the log.",
     Said.EVIDENCE_RELEASED: "It is released. The other person says now whether they have it.",
     Said.EVIDENCE_RECEIVED: "It is recorded that you have it.",
@@ -67,6 +98,7 @@ WORDS = {
     Said.OFFICES_APPOINTED: "The person is appointed. It counts once they have accepted.",
     Said.OFFICES_ACCEPTED: "Thank you. You have taken the office on.",
     Said.CONTACT_GIVEN: "Your address is kept, sealed.",
+    Said.WORK_STATED: "It is recorded that this was done, on your name.",
 }
 
 

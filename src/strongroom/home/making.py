@@ -5,6 +5,7 @@ that it is. A home with the marker alone is never opened, and holds no record ye
 """
 
 import os
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -15,6 +16,7 @@ import orjson
 from strongroom.crypto.root import Cost, RootProvider, create_file_root, root_for
 from strongroom.errors import Conflict, Malformed, Misconfigured, Unavailable
 from strongroom.home.layout import DIRECTORY_MODE, FILE_MODE, Layout, sync_directory, write_durably
+from strongroom.roots import make_root as make_elsewhere
 from strongroom.settings import document
 from strongroom.terms import Environment
 
@@ -31,6 +33,8 @@ class Request:
     one_person: bool
     passphrase_file: str | None
     root_made: bool = False
+    root: str | None = None
+    """Its address, where one was named."""
 
 
 def begin(home: Layout, request: Request) -> Request:
@@ -47,8 +51,8 @@ def begin(home: Layout, request: Request) -> Request:
         raise Conflict(f"{home.root} is a home already")
     if home.unfinished.exists():
         earlier = _read(home.unfinished)
-        asked = (request.environment, request.one_person)
-        if (earlier.environment, earlier.one_person) != asked:
+        asked = (request.environment, request.one_person, request.root)
+        if (earlier.environment, earlier.one_person, earlier.root) != asked:
             raise Conflict(
                 f"{home.root} was begun as a home of environment {earlier.environment}, otherwise",
                 hint="give the same options as then, or remove the directory: it holds no record yet",
@@ -79,18 +83,21 @@ def make_root_directory(home: Layout) -> None:
 
 
 def make_root(
-    home: Layout, request: Request, uri: str, passphrase: str, cost: Cost
+    home: Layout, request: Request, uri: str, given: Callable[[], str], cost: Cost
 ) -> tuple[RootProvider, Request]:
-    """Return the root key, made here for a `file:` URI and found there for others.
+    """Return the root key, made here for a `file:` URI and in a token, and found at its provider elsewhere.
 
     Raises:
         Malformed: the passphrase of a production home is too short.
-        Misconfigured: as `root_for`.
+        Misconfigured, Unavailable: as `root_for`, or its provider's `wrap`.
 
     """
+    if not uri.startswith("file:"):
+        return make_elsewhere(uri, request.environment, request.home_id), request
+    passphrase = given()
     if request.environment is Environment.PRODUCTION and len(passphrase) < SHORTEST_PASSPHRASE:
         raise Malformed(f"the passphrase is shorter than {SHORTEST_PASSPHRASE} characters [1.4]")
-    if not uri.startswith("file:") or request.root_made:
+    if request.root_made:
         return root_for(uri, request.environment, passphrase=passphrase, home=home.root), request
     path = home.root / uri.removeprefix("file:")
     if path.exists() and path.parent != home.root:
@@ -123,8 +130,10 @@ def finish(home: Layout, request: Request) -> None:
         "home_id": request.home_id,
         "one_person": request.one_person,
     }
-    if request.passphrase_file is not None:
-        settings["keystore"] = {"passphrase_file": request.passphrase_file}
+    keystore = {"root": request.root, "passphrase_file": request.passphrase_file}
+    named = {name: value for name, value in keystore.items() if value is not None}
+    if named:
+        settings["keystore"] = named
     text = "# docs/settings.md explains every setting.\n" + document(settings)
     write_durably(home.settings, text.encode())
     home.unfinished.unlink(missing_ok=True)

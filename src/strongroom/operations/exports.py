@@ -9,11 +9,14 @@ from functools import partial
 from pathlib import Path
 
 from strongroom.audit import Event, EventType, ObjKind, Outcome
+from strongroom.audit.browsing import Wanted
 from strongroom.audit.export import MAX_PROOFS, finish, save_proofs, settle, write
+from strongroom.compliance.log_pages import LogPages
 from strongroom.errors import Malformed
-from strongroom.operations.registry import Call, operation, reason_of
-from strongroom.request import Json
+from strongroom.operations.registry import Call, member, operation, reason_of
+from strongroom.request import Json, instant
 
+_MOST_FOUND = 1000
 _HANDLING = frozenset({EventType.LOG_EXPORT_STARTED, EventType.LOG_EXPORTED})
 
 
@@ -36,6 +39,39 @@ def _audit_tail(call: Call, *, limit: int = 20) -> Json:
         ),
     )
     return {"events": [{"seq": entry.seq, **entry.body} for entry in entries]}
+
+
+@operation("audit.find")
+def _audit_find(  # noqa: PLR0913 - one for each thing that entries are found by
+    call: Call,
+    *,
+    type_: str | None = None,
+    principal: str | None = None,
+    outcome: str | None = None,
+    object_: str | None = None,
+    since: str | None = None,
+    until: str | None = None,
+    before: int | None = None,
+    limit: int = 50,
+) -> Json:
+    """Return entries, the newest first; `before` goes on where an answer stopped."""
+    system = call.system
+    wanted = Wanted(
+        None if type_ is None else member(EventType, type_, "type of event"),
+        None if principal is None else system.accounts.find(principal).id,
+        None if outcome is None else member(Outcome, outcome, "outcome"),
+        None if object_ is None else member(ObjKind, object_, "kind of object"),
+        None if since is None else instant(since),
+        None if until is None else instant(until),
+    )
+    pages = LogPages(system.database, system.audit, system.log_readers)
+    found = pages.browse(
+        wanted, call.caller, call.now, before=before, limit=max(1, min(limit, _MOST_FOUND))
+    )
+    return {
+        "events": [{"seq": entry.seq, **entry.body} for entry in found.entries],
+        "stopped_at": found.stopped_at,
+    }
 
 
 @operation("audit.prove")

@@ -8,7 +8,8 @@ from strongroom.app import passphrase_path
 from strongroom.audit import Event, EventType, ObjKind, Outcome, Reason
 from strongroom.compliance import administrators
 from strongroom.crypto.root import (
-    FileRoot,
+    STANDARD_COST,
+    RootProvider,
     cost_for,
     create_file_root,
     open_file_root,
@@ -23,10 +24,12 @@ from strongroom.operations.registry import Call, operation
 from strongroom.policy.limits import KEY_ENDS_SOON, MASTER_KEY_LIFETIME, ROOT_KEY_LIFETIME
 from strongroom.policy.secrets import PASSPHRASE
 from strongroom.request import Json
+from strongroom.roots import make_root, provider_of
 from strongroom.settings import read_secret
 from strongroom.terms import Caller, Environment, PrincipalKind
 
 _HERE: Final = "this home's process"
+_FILE, _PKCS11 = "file", "pkcs11"
 _LIFETIMES: Final = {"root": ROOT_KEY_LIFETIME, "master": MASTER_KEY_LIFETIME}
 _USES: Final = {"root": "wraps the master key", "master": "wraps service keys and period keys"}
 _RENEWABLE: Final = ("api-tickets", "desk-forms", "gateway-tickets")
@@ -38,7 +41,7 @@ _WHAT: Final = ("root", "master", "period", "service", "app")
 def _keys_inventory(call: Call) -> Json:
     found = call.system.keystore.inventory()
     rows = [_aged(call, name) for name in _LIFETIMES]
-    rows[0]["custodian"] = f"whoever has the passphrase of {found.root}"
+    rows[0] |= _provider(call)
     rows.extend(
         _row(call, name, since, use="docs/cryptography.md", due=None)
         for name, since in found.services
@@ -50,7 +53,7 @@ def _keys_inventory(call: Call) -> Json:
             use = f"{len(periods)} period keys: wrap the DEKs of {seller.name}"
             rows.append(_row(call, f"periods:{seller.id}", oldest, use=use, due=None))
     pending = found.roots[-1] if len(found.roots) > 1 else None
-    return {"keys": rows, "root": found.root, "root_to_come": pending}
+    return {"keys": rows, "root": found.root, "root_to_come": pending, **_standing(call)}
 
 
 @operation("keys.rotate_root")
@@ -94,7 +97,7 @@ def _keys_compromise(
             "dry_run": True,
             "what": what,
             "steps": [say for _, say in steps],
-            "left": _left(what),
+            "left": _left(call, what),
         }
     people = _people(call, what, approver, credential)
     for person in people:
@@ -106,7 +109,7 @@ def _keys_compromise(
             case "freeze":
                 told: Json = _freeze(call, app or "")
             case "root":
-                told = _rotate_root(call, passphrase, None)
+                told = _compromised_root(call, passphrase)
             case "master":
                 told = {"wrapped": _rotate_master(call)}
             case "services":
@@ -118,7 +121,7 @@ def _keys_compromise(
             case _:
                 told = _rewrap(call, seller, dry=False)
         done.append({"step": say, **told})
-    return {"dry_run": False, "what": what, "steps": done, "left": _left(what)}
+    return {"dry_run": False, "what": what, "steps": done, "left": _left(call, what)}
 
 
 # -- private ---------------------------------------------------------------------------------------
@@ -143,8 +146,15 @@ def _steps(what: str) -> list[tuple[str, str]]:
     return [(step, words[step]) for step in order[what]]
 
 
-def _left(what: str) -> list[str]:
+def _left(call: Call, what: str) -> list[str]:
     """Return what no command of this kind can do."""
+    elsewhere = (
+        []
+        if what != "root" or provider_of(call.system.settings.keystore.root) == _FILE
+        else [
+            "strongroom keys rotate root --to ANOTHER, restart, and destroy the old key at its provider"
+        ]
+    )
     restart = "restart, so that tickets and forms of the old keys end"
     amazon = (
         "strongroom seller rotate, for every selling partner: its credentials may have been read"
@@ -159,13 +169,22 @@ def _left(what: str) -> list[str]:
         "period": [copies, incident],
         "service": [restart, amazon, apps, incident],
         "master": [restart, amazon, apps, copies, incident],
-        "root": [restart, amazon, apps, copies, incident],
+        "root": [*elsewhere, restart, amazon, apps, copies, incident],
     }[what]
 
 
 def _rotate_root(call: Call, passphrase: str | None, to: str | None) -> Json:
-    system = call.system
-    keystore, settings, home = system.keystore, system.settings, system.home
+    here = call.system.settings.keystore.root
+    target = here if to is None else to
+    if provider_of(target) != _FILE:
+        return _admit_elsewhere(call, target) if target != here else _wrap_anew(call)
+    given = _new_passphrase(call, passphrase)
+    return _succeed(call, given, passphrase) if target == here else _admit(call, target, given)
+
+
+def _new_passphrase(call: Call, passphrase: str | None) -> str:
+    """Return what is to seal a new root in a file. Raises: Misconfigured, Malformed."""
+    settings = call.system.settings
     path = passphrase_path(settings)
     if passphrase is None and path is None:
         raise Misconfigured("the passphrase is not at hand", hint="give --passphrase-file")
@@ -174,9 +193,14 @@ def _rotate_root(call: Call, passphrase: str | None, to: str | None) -> Json:
         raise Malformed(
             f"the passphrase is shorter than {making.SHORTEST_PASSPHRASE} characters [1.4]"
         )
-    if to is not None and to != settings.keystore.root:
-        return _admit(call, to, given)
-    uri = settings.keystore.root
+    return given
+
+
+def _succeed(call: Call, given: str, passphrase: str | None) -> Json:
+    """Put another root into the file of the present one."""
+    system = call.system
+    keystore, settings, home = system.keystore, system.settings, system.home
+    path, uri = passphrase_path(settings), settings.keystore.root
     made = succeed_file_root(
         root_file(uri, home.root),
         given,
@@ -199,24 +223,73 @@ def _rotate_root(call: Call, passphrase: str | None, to: str | None) -> Json:
     }
 
 
+def _compromised_root(call: Call, passphrase: str | None) -> Json:
+    """Put another root in a file's place; what a provider elsewhere has is for who runs it, and told as left."""
+    if provider_of(call.system.settings.keystore.root) == _FILE:
+        return _rotate_root(call, passphrase, None)
+    return {"rotated": None}
+
+
 def _admit(call: Call, to: str, passphrase: str) -> Json:
     system = call.system
     path, environment = root_file(to, system.home.root), system.settings.environment
-    root: FileRoot
+    present, cost = system.settings.keystore.root, STANDARD_COST
+    if provider_of(present) == _FILE:
+        cost = cost_for(root_file(present, system.home.root), environment)
+    root: RootProvider
     try:
-        present = root_file(system.settings.keystore.root, system.home.root)
-        cost = cost_for(present, environment)
         root = create_file_root(path, passphrase, environment, cost=cost, uri=to)
     except Conflict:
         # Made before, by a run that was killed; the passphrase says whether it is ours.
         root = open_file_root(path, passphrase, environment, uri=to)
-    system.keystore.admit_root(root, call.now)
+    return _admitted(call, root, "keystore.root and keystore.passphrase_file")
+
+
+def _admit_elsewhere(call: Call, to: str) -> Json:
+    """Let the root of another provider in; in a token its key is made first, or found where a kill left it."""
+    settings = call.system.settings
+    return _admitted(call, make_root(to, settings.environment, settings.home_id), "keystore.root")
+
+
+def _admitted(call: Call, root: RootProvider, settings: str) -> Json:
+    call.system.keystore.admit_root(root, call.now)
     _record(call, EventType.KEY_ROTATED, call.caller, "root.admitted", "root")
     return {
         "rotated": None,
-        "update": "keystore.root and keystore.passphrase_file in strongroom.toml, then restart: "
+        "update": f"{settings} in strongroom.toml, then restart: "
         "the first start with the new root destroys what the old one wraps",
     }
+
+
+def _wrap_anew(call: Call) -> Json:
+    """Wrap the master by the newest version that the provider has of the same key."""
+    keystore = call.system.keystore
+    if provider_of(keystore.provider.uri) == _PKCS11:
+        raise Malformed(
+            "a key in a token has no versions", hint="name another object: --to pkcs11:…;object=NEW"
+        )
+    keystore.admit_root(keystore.provider, call.now)
+    _record(call, EventType.KEY_ROTATED, call.caller, "root", "root")
+    keystore.retire_roots()
+    return {"rotated": "root", "update": None}
+
+
+def _provider(call: Call) -> Json:
+    """Return who has the root, by the provider's own name for it."""
+    provider = call.system.keystore.provider
+    kind = provider_of(provider.uri)
+    words = {
+        _FILE: f"whoever has the passphrase of {provider.uri}",
+        _PKCS11: f"token {provider.key_id}, and whoever has its PIN",
+        "aws-kms": f"AWS KMS: {provider.key_id}",
+        "transit": f"transit engine: {provider.key_id}",
+    }
+    return {"custodian": words[kind], "provider": kind, "key_id": provider.key_id}
+
+
+def _standing(call: Call) -> Json:
+    standing = call.system.root_watch.standing()
+    return {"root_fault": standing.fault, "put_away": standing.shut}
 
 
 def _rotate_master(call: Call) -> int:

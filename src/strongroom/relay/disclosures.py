@@ -100,6 +100,18 @@ class Disclosures:
         """Return what one third party was told, newest first."""
         return self._listed(_table.c.destination_id == destination, limit)
 
+    def count(self, destination: int) -> str:
+        """Return how often records were told to one third party; of many, that they are more."""
+        some = (
+            sa.select(_table.c.id)
+            .where(_table.c.destination_id == destination)
+            .limit(MOST_LISTED + 1)
+            .subquery()
+        )
+        with self._database.read() as tx:
+            found = tx.execute(sa.select(sa.func.count()).select_from(some)).scalar_one()
+        return f"more than {MOST_LISTED}" if found > MOST_LISTED else str(found)
+
     def by_destination(self) -> dict[int, set[RecordNumber]]:
         """Return which records every third party was ever told of, those no longer in use too [1.7]."""
         query = sa.select(_table.c.destination_id, _table.c.record_number).distinct()

@@ -31,7 +31,7 @@ from strongroom.backups.tables import SKIPPED, Filling, end_visits, tables_of
 from strongroom.compliance import administrators
 from strongroom.crypto.age import Identities
 from strongroom.crypto.note import Signer, Verifier
-from strongroom.crypto.root import RootProvider, root_file, root_for
+from strongroom.crypto.root import RootProvider, root_file
 from strongroom.db import migrate, schema
 from strongroom.db.engine import Database
 from strongroom.errors import (
@@ -50,6 +50,7 @@ from strongroom.restoring import since as since_
 from strongroom.restoring import taking
 from strongroom.restoring.asked import Asked, Restored
 from strongroom.restoring.since import Replay
+from strongroom.roots import open_root
 from strongroom.settings import Settings
 from strongroom.terms import SYSTEM, Caller
 from strongroom.vault import Keystore, replaying
@@ -147,12 +148,8 @@ class _Work:
             _refuse_strangers(header, keys_header)
         document = self._document(header, root_uri)
         settings = settings_file.load(home.root, self._environ, defaults=document)
-        root = root_for(
-            settings.keystore.root,
-            settings.environment,
-            passphrase=asked.passphrase,
-            home=home.root,
-        )
+        uri, world, home_id = settings.keystore.root, settings.environment, settings.home_id
+        root = open_root(uri, world, home_id, passphrase=lambda: asked.passphrase, home=home.root)
         keystore = self._open_keys(root, settings)
 
         self._step("vault")

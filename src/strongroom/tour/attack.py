@@ -9,19 +9,20 @@ from pathlib import Path
 
 from strongroom import settings as settings_file
 from strongroom.app import database_urls
-from strongroom.crypto.root import root_for
 from strongroom.db.engine import Database
 from strongroom.home import layout
+from strongroom.roots import open_root
 from strongroom.vault import Keystore, Openable, count_openable
 
 
 def try_every_key(home: Path, passphrase: Path, data: Path) -> Openable:
     """Return how many records of the database `data` the home's keys open."""
     settings = settings_file.load(home, {})
-    root = root_for(
+    root = open_root(
         settings.keystore.root,
         settings.environment,
-        passphrase=settings_file.read_secret(passphrase, "the passphrase"),
+        settings.home_id,
+        passphrase=lambda: settings_file.read_secret(passphrase, "the passphrase"),
         home=home,
     )
     _, keys_url = database_urls(layout(home), settings)

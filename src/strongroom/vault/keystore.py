@@ -164,16 +164,46 @@ class Keystore:
         self._database.switch(url, schema.keystore.tables)
 
     def open(self) -> None:
-        """Unwrap the master key: the one call to the root key provider.
+        """Unwrap the master key: the one call to the root key provider that a start needs.
 
         While a root gives way to another, the master is there twice; this one opens its own.
 
         Raises:
             Misconfigured: there is no master key here, or the root does not belong to it.
+            Unavailable: the provider does not answer.
 
         """
         with self._lock:
             self._master.open()
+
+    def probe_root(self) -> None:
+        """Have the root key's provider show that it still opens the master key; keys that are put away come back.
+
+        The provider is asked outside of the keystore's lock: whoever reads does not wait for it.
+
+        Raises:
+            Tampered: it opens another key, or does not know ours.
+            Misconfigured, Unavailable: as the provider's `unwrap`.
+
+        """
+        found = self._master.probe()
+        with self._lock:
+            if self._master.is_shut:
+                self._master.open()
+            elif not self._master.is_open_with(found):
+                raise Tampered(
+                    "the root key's provider opens another master key than the one in use"
+                )
+
+    def shut(self) -> None:
+        """Forget the master key and every period key; what needs one is refused until `probe_root` succeeds.
+
+        Keys can still be destroyed. Service keys that others hold stay with them: no record lies under one.
+        """
+        with self._lock:
+            self._master.shut()
+            self._by_id.clear()
+            self._by_place.clear()
 
     # -- rotation --------------------------------------------------------------------------------------------------
 

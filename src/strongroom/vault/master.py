@@ -5,6 +5,7 @@ twice, and either root opens the keystore; the newest row counts once its root h
 called under the keystore's own lock.
 """
 
+import hmac
 from datetime import datetime
 from typing import Any, Final
 
@@ -15,7 +16,7 @@ from strongroom.crypto.derive import aad
 from strongroom.crypto.root import RootProvider
 from strongroom.db import schema
 from strongroom.db.engine import Database, Transaction
-from strongroom.errors import Conflict, Misconfigured, Tampered
+from strongroom.errors import Conflict, Misconfigured, Tampered, Unavailable
 from strongroom.terms import Environment
 
 _LABEL: Final = "strongroom/master/v1"
@@ -35,6 +36,7 @@ class MasterKey:
         self._context = aad(_LABEL, environment, home_id)
         self._key = b""
         self._row = 0
+        self.is_shut = False
 
     def __repr__(self) -> str:
         return "<master key>"
@@ -46,9 +48,10 @@ class MasterKey:
                 self._insert(tx, self.provider, envelope.new_key(), now)
 
     def open(self) -> None:
-        """Unwrap it. Raises: Misconfigured."""
+        """Unwrap it. Raises: Misconfigured; Unavailable where the provider does not answer."""
         with self._database.read() as tx:
             self._load(tx)
+        self.is_shut = False
 
     def within(self, tx: Transaction, *, alone: bool = False) -> bytes:
         """Return the key to wrap with in this transaction, whoever replaced it; `alone` is for who replaces it.
@@ -74,6 +77,34 @@ class MasterKey:
                 if not self._follow(tx):
                     raise
             return envelope.unwrap(self._opened(), wrapped, context=context)
+
+    def probe(self) -> bytes:
+        """Have the provider unwrap it once more, and return what it gave; takes no lock and may wait for the provider.
+
+        Raises:
+            Tampered: the provider does not know it as its own.
+            Misconfigured, Unavailable: as the provider's `unwrap`.
+
+        """
+        with self._database.read() as tx:
+            rows = _live(tx)
+        provider = self.provider
+        ours = [row for row in rows if row.root_uri == provider.uri] or rows
+        if not ours:
+            raise Misconfigured("the keystore holds no master key")
+        return provider.unwrap(ours[0].wrapped, self._context)
+
+    def shut(self) -> None:
+        """Forget the key; `open` brings it back."""
+        self._key, self._row, self.is_shut = b"", 0, True
+
+    def is_open_with(self, key: bytes) -> bool:
+        """Tell whether this is the key at hand, or the one that the newest row holds by now."""
+        if hmac.compare_digest(self._key, key):
+            return True
+        # It may have been replaced while the provider was asked.
+        with self._database.read() as tx:
+            return self._follow(tx)
 
     # -- another root ----------------------------------------------------------------------------------------------
 
@@ -125,6 +156,11 @@ class MasterKey:
     # -- private ---------------------------------------------------------------------------------------------------
 
     def _opened(self) -> bytes:
+        if self.is_shut:
+            raise Unavailable(
+                "the keys are put away: the root key's provider has not answered for too long",
+                hint="they come back by themselves once it answers (docs/keys.md)",
+            )
         if not self._key:
             raise Misconfigured("the keystore is not open")
         return self._key

@@ -17,6 +17,7 @@ from strongroom.alarms.rules.others import ChannelDown, WitnessRefused
 from strongroom.alarms.rules.parameters import Parameters
 from strongroom.alarms.rules.rates import RequestRate
 from strongroom.alarms.rules.refusals import UnauthorizedCalls
+from strongroom.alarms.rules.roots import RootUnreachable
 from strongroom.alarms.rules.signing_on import SignOnAnomaly
 from strongroom.alarms.rules.volumes import RetrievalVolume, SlowDrain
 
@@ -42,6 +43,7 @@ _RULES: Final = (
     ArchiveAtRisk,
     RequestDue,
     NoticeOverdue,
+    RootUnreachable,
 )
 _DEFAULT: Final = Parameters()
 

@@ -16,6 +16,8 @@ audit_event = sa.Table(
     column("obj_ref", sa.Text, "reference", nullable=True),
     column("body", sa.LargeBinary, "business", nullable=True),  # canonical bytes; null once pruned
     column("leaf_hash", sa.LargeBinary, "reference"),
+    sa.Index("audit_event_type", "type", "seq"),
+    sa.Index("audit_event_actor", "actor", "seq"),
 )
 
 audit_tile = sa.Table(

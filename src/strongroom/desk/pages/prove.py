@@ -16,6 +16,9 @@ from strongroom.errors import NotFound, StrongroomError, Throttled, Unauthentica
 from strongroom.policy.limits import LONGEST_PASSWORD
 
 BACK: Final = {
+    "alarms": "/alarms",
+    "destinations": "/destinations",
+    "principals": "/principals",
     "factors": "/factors",
     "locks": "/locks",
     "network": "/network",

@@ -66,7 +66,7 @@ class _SignOnPages:
         self._signon = rooms.signon
 
     def start(self, exchange: Exchange) -> Answer:
-        return exchange.go("/sign-on" if exchange.session is None else HOME)
+        return exchange.go("/sign-on" if exchange.session is None else "/today")
 
     def form(self, exchange: Exchange) -> Answer:
         if exchange.session is not None:
