@@ -15,6 +15,7 @@ from strongroom.checks.check import (
     DAILY,
     HOURLY,
     MINUTES,
+    SIX_HOURS,
     Check,
     count,
     day,
@@ -278,7 +279,7 @@ CHECKS: Final = (
     Check(
         "log.whole",
         duties("2.6-e"),
-        DAILY,
+        SIX_HOURS,
         "every entry, tile and checkpoint, hashed again",
         "all are what was recorded",
         whole,
