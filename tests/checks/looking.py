@@ -26,7 +26,7 @@ from strongroom.terms import Action, Caller, Category, Purpose, SellerId
 from strongroom.vault.sellers import LwaCredentials
 
 CHEAP = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
-NAME, PHONE = 8, 15
+NAME, LINE_1, CITY, PHONE = 8, 9, 12, 15
 PERSONAL = frozenset({Category.NAME, Category.ADDRESS, Category.PHONE})
 
 
@@ -198,7 +198,12 @@ class House:
         sighting = Sighting(
             "order",
             order,
-            {NAME: "Ada Example", PHONE: "+44 20 7946 0000"},
+            {
+                NAME: "Ada Example",
+                LINE_1: "1 Example Street",
+                CITY: "Leeds",
+                PHONE: "+44 20 7946 0000",
+            },
             facts,
         )
         (placed,) = self.system.vault.put(

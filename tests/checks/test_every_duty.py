@@ -23,7 +23,7 @@ ROOMS = {
 """Told by rooms of their own, from what people do in them."""
 
 LATER = {
-    "assets and devices": "1.1-c 1.2-f 2.3-a 2.3-b 2.3-c 2.3-f",
+    "assets and devices": "1.1-c 2.3-a 2.3-b 2.3-c",
     "vulnerabilities, releases, changes": "1.6-g 2.5-b 2.7-b 2.7-c 2.7-d 2.7-e 2.7-f 2.7-g",
     "the audit room": "3-c 3-d 3-e 3-f 3-g 3-h 3-i",
 }

@@ -12,8 +12,10 @@ from strongroom.checks.exposure import Asked
 from strongroom.compliance.overseen import Verdict
 from strongroom.desk.exchange import Answer, Route
 from strongroom.desks import api_of, desk_of
+from strongroom.paper import Ask, Line
+from strongroom.terms import Action, Purpose
 from strongroom.vault.sellers import LwaCredentials
-from tests.checks.looking import House
+from tests.checks.looking import House, program
 from tests.support.offline import Offline
 
 PASS, FAIL, UNKNOWN = Verdict.PASS, Verdict.FAIL, Verdict.UNKNOWN
@@ -105,6 +107,40 @@ def test_a_scan_that_found_something_is_red_until_one_finds_nothing(
     house.passes(days=31)
     assert house.verdict("scan.data") is FAIL
     assert house.verdict("scan.secrets") is FAIL
+
+
+@pytest.mark.clause("1.2-f")
+def test_a_grant_to_export_for_daily_work_is_red(house: House) -> None:
+    app = house.app()
+    asked = {"action": Action.EXPORT, "purpose": Purpose.SUBJECT_REQUEST}
+    house.grant(app, **asked)
+    assert house.verdict("exports.granted") is PASS
+    grant = house.grant(app, action=Action.EXPORT).grant
+    found = house.look("exports.granted")
+    assert (found.verdict, found.proof) == (FAIL, (f"grants {grant.id}",))
+    house.ask("grant.revoke", grant=grant.id)
+    assert house.verdict("exports.granted") is PASS
+
+
+@pytest.mark.clause("2.3-f")
+def test_paper_that_nobody_here_can_be_asked_about_is_red(house: House) -> None:
+    printer = program(house, "boris")
+    house.grant(printer)
+    house.order()
+    assert house.look("papers.answered").why.startswith("0 pages printed")
+    house.system.paper.slip(
+        Ask(printer, house.now),
+        house.seller,
+        "302-0000001-0000001",
+        lines=[("1", Line("SKU-1", 1))],
+        gift_messages=False,
+    )
+    assert house.look("papers.answered").why.startswith("1 page printed")
+    assert house.verdict("papers.answered") is PASS
+    house.ask("user.end", name="boris")
+    assert house.verdict("papers.answered") is FAIL
+    house.passes(days=91)
+    assert house.verdict("papers.answered") is PASS
 
 
 @pytest.mark.clause("2.5-c")

@@ -31,12 +31,10 @@ from strongroom.gateway import catalogue_with
 Application = Any
 """An ASGI application."""
 
-_OPEN_PAGES: Final = frozenset(
-    ("/", "/sign-on", "/sign-on/second", "/sign-on/passkey", "/welcome", "/provider")
-)
-"""Pages of the desk for who has not signed on yet."""
+_OPEN_PAGES: Final = frozenset(("/", "/sign-on", "/welcome", "/provider", "/calendar.ics"))
+"""Pages of the desk for who has not signed on yet, and the calendar, which asks for a code of its own."""
 
-_OPEN_BELOW: Final = ("/join", "/sign-on", "/static/", "/provider/", "/policies/", "/feeds/")
+_OPEN_BELOW: Final = ("/join", "/sign-on", "/static/", "/provider/", "/policy/")
 """Pages below these carry their own proof, or hold what is public."""
 
 _OPEN_API: Final = frozenset({"/v1/token", "/v1/health", "/openapi.json"})
