@@ -34,14 +34,7 @@ from strongroom.accounts.strangers import Strangers
 from strongroom.alarms import Alarms, Signal
 from strongroom.alarms.rules import all_rules
 from strongroom.anchors import Anchors, Following, Quorum
-from strongroom.audit import (
-    AuditLog,
-    Event,
-    EventType,
-    ObjKind,
-    Outcome,
-    Reason,
-)
+from strongroom.audit import AuditLog, Event, EventType, ObjKind, Outcome, Reason
 from strongroom.backups import Backups, KeystoreCopies
 from strongroom.compliance import AccessView, Keeping, LogReaders, Reviews, administrators
 from strongroom.compliance.compliance import Compliance
@@ -497,6 +490,8 @@ def wire(
             anchors=anchors,
             one_person=settings.one_person,
             edition=Edition(settings.compliance.revision),
+            privacy_url=settings.documents.privacy_url,
+            privacy_ca=settings.documents.privacy_ca and home.root / settings.documents.privacy_ca,
         ),
         gateway,
         Sync(

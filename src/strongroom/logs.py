@@ -65,6 +65,7 @@ class Task(StrEnum):
     PRUNING = "pruning"
     REQUESTS = "requests"
     EVIDENCE = "evidence"
+    DOCUMENTS = "documents"
     SYNC = "sync"
     NOTIFICATIONS = "notifications"
     BACKUPS = "backups"

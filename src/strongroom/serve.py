@@ -372,6 +372,7 @@ class _Serving:
             await self._do(logs.Task.DRIFT, self._drift)
             await self._do(logs.Task.CANARIES, self._tend_canaries)
             await self._do(logs.Task.EGRESS, self._reconcile)
+            await self._do(logs.Task.DOCUMENTS, self._look_at_published)
 
     def _tend_canaries(self) -> None:
         """Record what came and went, and plant for who has none: little comes with documents, or nothing did yet."""
@@ -379,6 +380,10 @@ class _Serving:
         for standing in system.vault.canaries.record(now):
             if standing.unburnt == 0 and standing.live:
                 system.vault.plant(SYSTEM, standing.seller, standing.wanted, now)
+
+    def _look_at_published(self) -> None:
+        """Look whether the privacy policy stands where it is published [2.2]."""
+        self._system.compliance.published.compare_if_due(self._system.clock())
 
     def _reconcile(self) -> None:
         system = self._system

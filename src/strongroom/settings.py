@@ -239,6 +239,19 @@ class RequestSettings(_Section):
     )
 
 
+class DocumentSettings(_Section):
+    """Where the house's own documents are published."""
+
+    privacy_url: Annotated[str, StringConstraints(pattern=r"^(https://[!-~]{1,500})?$")] = Field(
+        "",
+        description="the page of your own site that has the privacy policy; `serve` looks each day whether it is "
+        "there, word for word as approved [2.2]",
+    )
+    privacy_ca: Path | None = Field(
+        None, description="PEM with that site's certificate authority; the public roots otherwise"
+    )
+
+
 class LogSettings(_Section):
     """Who outside has to have seen the log."""
 
@@ -367,6 +380,7 @@ class Settings(BaseSettings):
     sync: SyncSettings = SyncSettings()
     requests: RequestSettings = RequestSettings()
     compliance: ComplianceSettings = ComplianceSettings()
+    documents: DocumentSettings = DocumentSettings()
     log: LogSettings = LogSettings()
     access: AccessSettings = AccessSettings()
     oidc: OidcSettings = OidcSettings()

@@ -180,6 +180,8 @@ class ObjKind(StrEnum):
     WORK = "work"
     REGISTER = "register"
     """An entry of a register by its name, or a whole one."""
+    POLICY = "policy"
+    """One version of a document that the house has."""
 
 
 class Field(StrEnum):
@@ -212,7 +214,7 @@ class Field(StrEnum):
     REASON = "reason"
     """The reason that somebody stated, for reading a record; nothing changed by it."""
     CONTENT = "content"
-    """SHA-256 of a file."""
+    """SHA-256 of a file, or of a document's text."""
     MANIFEST = "manifest"
     """SHA-256 of a manifest: a backup's, or an archive's."""
     CUSTODY = "custody"
@@ -275,6 +277,9 @@ STANDING: Final = frozenset(
         EventType.EVIDENCE_RECEIVED,
         EventType.EVIDENCE_DECLINED,
         EventType.EVIDENCE_DISPOSED,
+        EventType.POLICY_APPROVED,
+        EventType.POLICY_ACKNOWLEDGED,
+        EventType.PROCESSING_CONFIRMED,
     }
 )
 """What the present state of a home is held against: entries of these types are never pruned."""

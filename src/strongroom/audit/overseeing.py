@@ -91,4 +91,29 @@ OVERSEEING: Final[Mapping[EventType, Described]] = {
     EventType.EVIDENCE_CHECKED: Described(
         "1.6", "every item was hashed again and its chain held against the log", "n"
     ),
+    EventType.POLICY_DRAFTED: Described(
+        "2.2",
+        "a draft of a document (`op`) was written, or dropped; `n` is its number",
+        "op obj n chg",
+    ),
+    EventType.POLICY_SUBMITTED: Described(
+        "2.2", "it waits for another person's approval", "op obj n chg"
+    ),
+    EventType.POLICY_RETURNED: Described("2.2", "it was given back to be changed", "op obj n chg"),
+    EventType.POLICY_APPROVED: Described(
+        "2.2",
+        "it holds from now on; `op` says where one person wrote and approved it",
+        "op obj n chg",
+    ),
+    EventType.POLICY_ACKNOWLEDGED: Described(
+        "2.2", "a person acknowledged exactly this text", "op obj n chg"
+    ),
+    EventType.POLICY_COMPARED: Described(
+        "2.2", "the address where it is published was held against its text", "op obj n chg"
+    ),
+    EventType.PROCESSING_CONFIRMED: Described(
+        "2.2",
+        "the record of processing was confirmed as it is; `n` counts its fields",
+        "n chg",
+    ),
 }

@@ -70,12 +70,14 @@ class Reader:
         types: Collection[EventType],
         since: datetime | None = None,
         tx: Transaction | None = None,
+        *,
+        first: int = 0,
     ) -> Iterator[Entry]:
-        """Give the events of these types from an instant on, in order; as `events` otherwise.
+        """Give the events of these types from an instant and from number `first` on, in order; as `events` otherwise.
 
         Within a transaction give it: a second one would wait for a connection while it keeps others waiting.
         """
-        seq = 0
+        seq = first
         wanted = EVENTS.where(audit_event.c.type.in_([type_.value for type_ in types]))
         if since is not None:
             wanted = wanted.where(audit_event.c.ts >= micros(since))

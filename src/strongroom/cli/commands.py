@@ -39,6 +39,7 @@ MODULES: Final[Mapping[str, tuple[str, ...]]] = {
     "data": ("reveal", "find"),
     "paper": ("label", "slip"),
     "subjects": ("request",),
+    "policies": ("document",),
     "sync": ("sync",),
     "erasing": ("erase",),
     "retention": ("retention",),

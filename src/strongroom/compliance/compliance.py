@@ -1,9 +1,11 @@
 """Puts the rooms of compliance together: what people keep, and what each part tells of the duties it serves."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from strongroom.accounts import Accounts
 from strongroom.accounts.guard import Guard
+from strongroom.alarms import AlarmKind
 from strongroom.anchors import Anchors
 from strongroom.audit import AuditLog
 from strongroom.compliance.administrators import administrators
@@ -14,6 +16,7 @@ from strongroom.compliance.findings import Findings
 from strongroom.compliance.offices import Offices
 from strongroom.compliance.overseen import Overseen
 from strongroom.compliance.people import People
+from strongroom.compliance.policies import Policies, PolicyDuties, Published, known_of
 from strongroom.compliance.work import WorkBook
 from strongroom.compliance.writings import Writings
 from strongroom.db.engine import Database
@@ -32,6 +35,8 @@ class Compliance:
     work: WorkBook
     evidence: EvidenceStore
     duties: Duties
+    policies: Policies
+    published: Published
     overseen: tuple[Overseen, ...]
     """Every room with a part in keeping duties, for the board and the calendar."""
 
@@ -54,6 +59,8 @@ class Compliance:
         anchors: Anchors,
         one_person: bool,
         edition: Edition,
+        privacy_url: str,
+        privacy_ca: Path | None,
     ) -> "Compliance":
         """Return the rooms; `key` (32 bytes) seals what people write."""
         writings = Writings(key, environment)
@@ -69,7 +76,22 @@ class Compliance:
             is_active=lambda person, now: person in people.active(now),
             stamp=anchors.stamp_text,
         )
-        rooms: tuple[Overseen, ...] = (findings, offices, evidence, work)
+        policies = Policies(
+            database,
+            audit,
+            people,
+            one_person=one_person,
+            rules=[kind.value for kind in AlarmKind],
+            known=lambda now: known_of(offices, people, now),
+        )
+        published = Published(database, audit, policies, address=privacy_url, ca=privacy_ca)
+        rooms: tuple[Overseen, ...] = (
+            findings,
+            offices,
+            evidence,
+            work,
+            PolicyDuties(policies, published),
+        )
         entitled = Entitled(
             people.active,
             offices.holders,
@@ -77,4 +99,15 @@ class Compliance:
             one_person,
         )
         duties = Duties(database, audit, writings, entitled, rooms, edition=edition)
-        return cls(writings, findings, people, offices, work, evidence, duties, (*rooms, duties))
+        return cls(
+            writings,
+            findings,
+            people,
+            offices,
+            work,
+            evidence,
+            duties,
+            policies,
+            published,
+            (*rooms, duties),
+        )

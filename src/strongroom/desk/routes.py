@@ -11,6 +11,7 @@ from strongroom.desk.pages import (
     alarms,
     cadence,
     destinations,
+    documents,
     drift,
     evidence,
     factors,
@@ -89,6 +90,7 @@ def all_routes(rooms: Rooms) -> list[Route]:
         offices,
         today,
         cadence,
+        documents,
     )
     return [route for file in files for route in file.routes(rooms)]
 

@@ -51,6 +51,14 @@ class Said(StrEnum):
     OFFICES_ACCEPTED = "offices-accepted"
     CONTACT_GIVEN = "contact-given"
     WORK_STATED = "work-stated"
+    DOCUMENT_ACKNOWLEDGED = "document-acknowledged"
+    DOCUMENT_BEGUN = "document-begun"
+    DOCUMENT_SAVED = "document-saved"
+    DOCUMENT_DROPPED = "document-dropped"
+    DOCUMENT_SUBMITTED = "document-submitted"
+    DOCUMENT_RETURNED = "document-returned"
+    DOCUMENT_APPROVED = "document-approved"
+    DOCUMENT_COMPARED = "document-compared"
 
 
 WORDS = {
@@ -99,6 +107,14 @@ WORDS = {
     Said.OFFICES_ACCEPTED: "Thank you. You have taken the office on.",
     Said.CONTACT_GIVEN: "Your address is kept, sealed.",
     Said.WORK_STATED: "It is recorded that this was done, on your name.",
+    Said.DOCUMENT_ACKNOWLEDGED: "Thank you. It is recorded that you read this version.",
+    Said.DOCUMENT_BEGUN: "A draft has begun. Fill in its blanks and read it through.",
+    Said.DOCUMENT_SAVED: "The draft was saved.",
+    Said.DOCUMENT_DROPPED: "The draft was given up.",
+    Said.DOCUMENT_SUBMITTED: "The version is submitted. It holds once another person approves it.",
+    Said.DOCUMENT_RETURNED: "The version is a draft again.",
+    Said.DOCUMENT_APPROVED: "The version holds from now on. Everybody is asked to acknowledge it.",
+    Said.DOCUMENT_COMPARED: "The published page was looked at.",
 }
 
 

@@ -309,3 +309,18 @@ CLOCK_AHEAD: Final = timedelta(hours=1)
 
 CLOCK_SILENCE: Final = timedelta(days=60)
 """Our own: the longest time between two entries of the log that is believed without a person's word [2.1]."""
+
+PLAN_REVIEW_MONTHS: Final = 6
+"""DPP 1.6: the incident plan is reviewed every six months, in every revision known; our own for other plans [2.7]."""
+
+POLICY_REVIEW_MONTHS: Final = 12
+"""Our own: policies are read and approved anew each year [1.2, 2.2]."""
+
+ACKNOWLEDGED_WITHIN: Final = timedelta(days=14)
+"""Our own: for so long a person has time to acknowledge a new version [2.2]."""
+
+PROCESSING_CONFIRMED_EVERY: Final = timedelta(days=90)
+"""Our own: the privacy owner confirms the record of processing each quarter [2.2]."""
+
+PUBLISHED_CHECK_AGE: Final = timedelta(days=7)
+"""Our own: for so long counts what was seen at the address where the privacy policy is published [2.2]."""

@@ -10,21 +10,23 @@ from typing import Final
 
 from strongroom.terms import Category, Purpose
 
-_ALL: Final = frozenset({Purpose.FULFILMENT, Purpose.TAX, Purpose.INVOICING})
+AMAZONS: Final = frozenset({Purpose.FULFILMENT, Purpose.TAX, Purpose.INVOICING})
+"""The three that Amazon names."""
+
 _SHIPS: Final = frozenset({Purpose.FULFILMENT})
 _BILLS: Final = frozenset({Purpose.TAX, Purpose.INVOICING})
 _NONE: Final[frozenset[Purpose]] = frozenset()
 
 _BY_CATEGORY: Final[Mapping[Category, frozenset[Purpose]]] = {
-    Category.NAME: _ALL,
-    Category.ADDRESS: _ALL,
+    Category.NAME: AMAZONS,
+    Category.ADDRESS: AMAZONS,
     Category.EMAIL: _SHIPS | {Purpose.INVOICING},
     Category.PHONE: _SHIPS,
     # Customs ask for it too: Brazil's CPF, Korea's PCCC.
-    Category.TAX_ID: _ALL,
+    Category.TAX_ID: AMAZONS,
     Category.FREE_TEXT: _SHIPS,
     Category.GEO: _SHIPS,
-    Category.DOCUMENT: _ALL,
+    Category.DOCUMENT: AMAZONS,
     Category.TRACKING: _SHIPS,
     Category.PAYMENT: _BILLS,
     # Whose machine it was, nobody needs for an order.
@@ -43,7 +45,7 @@ _BY_PERSON: Final[Mapping[str, frozenset[Purpose]]] = {
 
 def serves(category: Category, person: str) -> frozenset[Purpose]:
     """Return which of Amazon's three purposes a value of this category about this person may serve."""
-    return _BY_CATEGORY[category] & _BY_PERSON.get(person, _ALL)
+    return _BY_CATEGORY[category] & _BY_PERSON.get(person, AMAZONS)
 
 
 def may_serve(purpose: Purpose, category: Category, person: str = "") -> bool:
@@ -52,7 +54,7 @@ def may_serve(purpose: Purpose, category: Category, person: str = "") -> bool:
     What nobody has classified may where a grant says so: whoever approved that category has decided.
     """
     return (
-        purpose not in _ALL
+        purpose not in AMAZONS
         or category is Category.UNCLASSIFIED
         or purpose in serves(category, person)
     )

@@ -64,6 +64,13 @@ from strongroom.db.schema.keys import (
     keystore_signer,
 )
 from strongroom.db.schema.log import audit_checkpoint, audit_event, audit_head, audit_tile
+from strongroom.db.schema.policies import (
+    field_seen,
+    policy_acknowledgement,
+    policy_comparison,
+    policy_version,
+    processing_confirmation,
+)
 from strongroom.db.schema.records import (
     drift,
     period_replacement,
@@ -161,6 +168,7 @@ __all__ = [
     "evidence_item",
     "evidence_piece",
     "feed_state",
+    "field_seen",
     "followed_log",
     "grant",
     "grant_use",
@@ -185,9 +193,13 @@ __all__ = [
     "period_replacement",
     "person_identity",
     "person_password",
+    "policy_acknowledgement",
+    "policy_comparison",
+    "policy_version",
     "principal",
     "principal_slowing",
     "principal_suspension",
+    "processing_confirmation",
     "record",
     "record_block",
     "record_key",

@@ -19,6 +19,7 @@ BACK: Final = {
     "alarms": "/alarms",
     "destinations": "/destinations",
     "principals": "/principals",
+    "documents": "/documents",
     "factors": "/factors",
     "locks": "/locks",
     "network": "/network",
