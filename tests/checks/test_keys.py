@@ -41,7 +41,7 @@ def test_files_that_others_may_read_are_red(house: House) -> None:
     assert house.verdict("keys.files") is PASS
     path.chmod(0o644)
     found = house.look("keys.files")
-    assert (found.verdict, found.remedy) == (FAIL, f"chmod 600 {path}")
+    assert (found.verdict, found.proof) == (FAIL, ("keys.db",))
     path.chmod(0o600)
     assert house.verdict("keys.files") is PASS
     secret = house.system.settings.keystore.passphrase_file
@@ -118,9 +118,10 @@ def test_a_file_that_is_not_sealed_is_red_among_what_leaves(house: House) -> Non
     house.ask("backup.run")
     found = house.look("exports.sealed")
     assert (found.verdict, found.why[:6]) == (PASS, "1 file"), found
-    stray = house.system.home.backups / "orders.csv"
+    stray = house.system.home.backups / "j.gross@example.net.csv"
     stray.write_text("302-0000001-0000001,Ada Example\n")
     found = house.look("exports.sealed")
-    assert (found.verdict, found.proof) == (FAIL, ("orders.csv",))
+    # A name of a file may hold a value, too.
+    assert (found.verdict, found.proof) == (FAIL, ("[email]",))
     stray.unlink()
     assert house.verdict("exports.sealed") is PASS

@@ -27,6 +27,7 @@ from strongroom.checks.check import (
 )
 from strongroom.compliance.overseen import Finding
 from strongroom.db import schema
+from strongroom.leaks.report import masked
 from strongroom.policy.limits import LOG_SHORTEST
 
 _VERIFY: Final = "stop, keep a copy of every file, and run `strongroom audit verify`"
@@ -203,7 +204,7 @@ def clean(system: System, now: datetime) -> Finding:
             content = _tail(path)
             read += len(content)
             if any(needle in content for needle in needles):
-                found.append(path.name)
+                found.append(masked(path.name))
     if found:
         why = f"personal data in {count(len(found), 'file')} of the process's log"
         return failed(why, "an incident: docs/runbooks; then find what wrote it", *found[:10])
