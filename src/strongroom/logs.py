@@ -65,6 +65,7 @@ class Task(StrEnum):
     PRUNING = "pruning"
     REQUESTS = "requests"
     EVIDENCE = "evidence"
+    INCIDENTS = "incidents"
     DOCUMENTS = "documents"
     SYNC = "sync"
     NOTIFICATIONS = "notifications"

@@ -311,7 +311,10 @@ class _Serving:
             await self._do(logs.Task.SWEEP, self._sweep)
             await self._do(logs.Task.PRUNING, self._system.keeping.resume)
             await self._do(logs.Task.REQUESTS, self._watch_requests)
-            await self._do(logs.Task.EVIDENCE, self._tend_evidence)
+            await self._do(
+                logs.Task.EVIDENCE,
+                lambda: self._system.compliance.evidence.tend(self._system.clock()),
+            )
             now = self._system.clock()
             hour = now.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
             if await self._stopped_within((hour - now).total_seconds() + 1):
@@ -352,10 +355,6 @@ class _Serving:
     def _watch_requests(self) -> None:
         """Record which subject requests are near their day, and which are past it [2.2]."""
         self._system.subjects.requests.watch(self._system.clock())
-
-    def _tend_evidence(self) -> None:
-        """Hash every item of evidence once a day, and have stamped what is new [1.6]."""
-        self._system.compliance.evidence.tend(self._system.clock())
 
     def _watch_clock(self) -> None:
         """Record what happened to the clock. Raises: Conflict, for health to show, while sweeps are withheld."""
@@ -409,6 +408,10 @@ class _Serving:
             await self._do(logs.Task.HEARTBEAT, self._heartbeat)
             await self._do(logs.Task.CLOCK, self._watch_clock)
             await self._do(logs.Task.GUARD, self._settle)
+            await self._do(
+                logs.Task.INCIDENTS,
+                lambda: self._system.compliance.incidents.remind(self._system.clock()),
+            )
             await self._do(logs.Task.COPIES, self._expire_copies)
             # Here as well, and not only where the provider is asked: a call may hang.
             await self._do(

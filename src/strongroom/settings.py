@@ -37,6 +37,7 @@ _NOT_SETTINGS: Final = re.compile(r"STRONGROOM_(HOME|TEST_\w+)")
 _MAX_SECRET_BYTES: Final = 64 * 1024
 
 Port = Annotated[int, Field(ge=0, le=65535)]
+Mailbox = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._+-]{1,64}@[a-z0-9.-]{3,253}$")]
 Host = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.:_-]{1,253}$")]
 
 
@@ -148,6 +149,7 @@ class NoticeSettings(_Section):
     heartbeat_hours: Annotated[int, Field(ge=0, le=7 * 24)] = Field(
         24, description="how often each alarm channel is tried with a heartbeat; 0: never [1.6]"
     )
+    amazon_address: Mailbox = Field("security@amazon.com", description="hears of incidents [1.6]")
 
 
 class HealthSettings(_Section):
@@ -247,9 +249,7 @@ class DocumentSettings(_Section):
         description="the page of your own site that has the privacy policy; `serve` looks each day whether it is "
         "there, word for word as approved [2.2]",
     )
-    privacy_ca: Path | None = Field(
-        None, description="PEM with that site's certificate authority; the public roots otherwise"
-    )
+    privacy_ca: Path | None = Field(None, description="PEM with that site's CA; else public roots")
 
 
 class LogSettings(_Section):

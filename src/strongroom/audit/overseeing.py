@@ -91,6 +91,39 @@ OVERSEEING: Final[Mapping[EventType, Described]] = {
     EventType.EVIDENCE_CHECKED: Described(
         "1.6", "every item was hashed again and its chain held against the log", "n"
     ),
+    EventType.INCIDENT_OPENED: Described(
+        "1.6",
+        "a case was opened; `op` is its type, `n` the second of 1970 from which its 24 hours count",
+        "op obj n",
+    ),
+    EventType.INCIDENT_CLOCK_MOVED: Described(
+        "1.6", "it was known earlier than was thought: the 24 hours count from `n`", "obj n"
+    ),
+    EventType.INCIDENT_CHANGED: Described(
+        "1.6",
+        "something was done in a case, or somebody was refused; `op` says what",
+        "op obj n chg",
+    ),
+    EventType.INCIDENT_NOTIFIED: Described(
+        "1.6",
+        "Amazon was told, `n` seconds after the clock began; `chg` has the SHA-256 of what was sent",
+        "op obj n chg",
+    ),
+    EventType.INCIDENT_TOLD: Described(
+        "1.6", "a word about a case went out, or waits; `op` says to whom", "op obj n chg"
+    ),
+    EventType.INCIDENT_DUE: Described(
+        "1.6", "Amazon has not heard yet; `op` says after how many hours", "op obj"
+    ),
+    EventType.INCIDENT_APPROVED: Described(
+        "1.6", "another person approved the post-mortem, or its author was refused", "op obj"
+    ),
+    EventType.INCIDENT_CLOSED: Described(
+        "1.6", "its lead closed a case; `op` says whether it was an incident", "op obj"
+    ),
+    EventType.INCIDENT_PRACTISED: Described(
+        "1.6", "the plan was reviewed, exercised, tried or confirmed; `op` says which", "op obj"
+    ),
     EventType.POLICY_DRAFTED: Described(
         "2.2",
         "a draft of a document (`op`) was written, or dropped; `n` is its number",

@@ -39,6 +39,8 @@ MODULES: Final[Mapping[str, tuple[str, ...]]] = {
     "data": ("reveal", "find"),
     "paper": ("label", "slip"),
     "subjects": ("request",),
+    "incidents": ("incident",),
+    "evidence_items": ("evidence",),
     "policies": ("document",),
     "sync": ("sync",),
     "erasing": ("erase",),

@@ -1,11 +1,13 @@
 """Puts the rooms of compliance together: what people keep, and what each part tells of the duties it serves."""
 
+import os
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 from strongroom.accounts import Accounts
 from strongroom.accounts.guard import Guard
-from strongroom.alarms import AlarmKind
+from strongroom.alarms import AlarmKind, Alarms
 from strongroom.anchors import Anchors
 from strongroom.audit import AuditLog
 from strongroom.compliance.administrators import administrators
@@ -13,6 +15,7 @@ from strongroom.compliance.agenda import Agenda
 from strongroom.compliance.duties import Duties, Edition, Entitled
 from strongroom.compliance.evidence import EvidenceStore
 from strongroom.compliance.findings import Findings
+from strongroom.compliance.incidents import Incidents, Mailing
 from strongroom.compliance.offices import Offices
 from strongroom.compliance.overseen import Overseen
 from strongroom.compliance.people import People
@@ -20,7 +23,9 @@ from strongroom.compliance.policies import Policies, PolicyDuties, Published, kn
 from strongroom.compliance.work import WorkBook
 from strongroom.compliance.writings import Writings
 from strongroom.db.engine import Database
-from strongroom.terms import Environment
+from strongroom.feeds import Outbox
+from strongroom.feeds.targets import Targets
+from strongroom.terms import Environment, PrincipalId
 from strongroom.vault import GrantStore
 
 
@@ -34,6 +39,7 @@ class Compliance:
     offices: Offices
     work: WorkBook
     evidence: EvidenceStore
+    incidents: Incidents
     duties: Duties
     policies: Policies
     published: Published
@@ -57,6 +63,11 @@ class Compliance:
         guard: Guard,
         grants: GrantStore,
         anchors: Anchors,
+        alarms: Alarms,
+        targets: Targets,
+        outbox: Outbox,
+        home: str,
+        amazon_address: str,
         one_person: bool,
         edition: Edition,
         privacy_url: str,
@@ -76,6 +87,20 @@ class Compliance:
             is_active=lambda person, now: person in people.active(now),
             stamp=anchors.stamp_text,
         )
+        incidents = Incidents.wired(
+            database,
+            audit,
+            writings,
+            people,
+            evidence,
+            accounts=accounts,
+            grants=grants,
+            alarms=alarms,
+            mailing=Mailing(targets, outbox, amazon_address, home, os.urandom),
+            administrators=lambda now: administrators(accounts, grants, now),
+            speakers=lambda now: _speakers(people, offices, now),
+            one_person=one_person,
+        )
         policies = Policies(
             database,
             audit,
@@ -90,6 +115,7 @@ class Compliance:
             offices,
             evidence,
             work,
+            incidents,
             PolicyDuties(policies, published),
         )
         entitled = Entitled(
@@ -106,8 +132,15 @@ class Compliance:
             offices,
             work,
             evidence,
+            incidents,
             duties,
             policies,
             published,
             (*rooms, duties),
         )
+
+
+def _speakers(people: People, offices: Offices, now: datetime) -> dict[PrincipalId, str]:
+    """Return the active people who have an office: those who might be asked about an incident."""
+    held = {seat.person for seat in offices.seats(now)}
+    return {person: name for person, name in people.active(now).items() if person in held}

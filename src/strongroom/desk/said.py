@@ -27,6 +27,17 @@ class Said(StrEnum):
     NETWORK_ASKED = "network-asked"
     NETWORK_APPROVED = "network-approved"
     NETWORK_REJECTED = "network-rejected"
+    INCIDENT_OPENED = "incident-opened"
+    INCIDENT_CHANGED = "incident-changed"
+    INCIDENT_MEASURED = "incident-measured"
+    INCIDENT_SENT = "incident-sent"
+    INCIDENT_TOLD = "incident-told"
+    INCIDENT_WAITS = "incident-waits"
+    INCIDENT_WRITTEN = "incident-written"
+    INCIDENT_APPROVED = "incident-approved"
+    INCIDENT_DOUBTED = "incident-doubted"
+    INCIDENT_CLOSED = "incident-closed"
+    PRACTISED = "practised"
     ALARM_TAKEN = "alarm-taken"
     ALARM_GIVEN = "alarm-given"
     ALARM_CLOSED = "alarm-closed"
@@ -83,6 +94,17 @@ WORDS = {
     Said.NETWORK_ASKED: "The change is asked for. It takes effect when another person approves it.",
     Said.NETWORK_APPROVED: "The change of the network list has taken effect.",
     Said.NETWORK_REJECTED: "The change of the network list was rejected.",
+    Said.INCIDENT_OPENED: "The case is open. Its clock runs.",
+    Said.INCIDENT_CHANGED: "It is recorded in the case.",
+    Said.INCIDENT_MEASURED: "It is done, and recorded in the case.",
+    Said.INCIDENT_SENT: "The mail server took the notification. Its bytes are kept as evidence.",
+    Said.INCIDENT_TOLD: "It is recorded that Amazon was told.",
+    Said.INCIDENT_WAITS: "The message waits for a second person.",
+    Said.INCIDENT_WRITTEN: "The report is kept. Another person approves it.",
+    Said.INCIDENT_APPROVED: "The report is approved.",
+    Said.INCIDENT_DOUBTED: "Another person now agrees, or the clock runs on.",
+    Said.INCIDENT_CLOSED: "The case is closed. Its corrective controls stay due.",
+    Said.PRACTISED: "It is recorded.",
     Said.ALARM_TAKEN: "The alarm is yours. Say what it was once you know.",
     Said.ALARM_GIVEN: "The alarm has a new owner, who is asked to take it up.",
     Said.ALARM_CLOSED: "The alarm is closed, and what it was is recorded.",

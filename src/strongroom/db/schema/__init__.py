@@ -56,6 +56,7 @@ from strongroom.db.schema.feeds import (
     notice_outbox,
 )
 from strongroom.db.schema.findings import duty_finding
+from strongroom.db.schema.incidents import incident, incident_entry, incident_practice
 from strongroom.db.schema.keeping import audit_min, keeping_change, log_hold
 from strongroom.db.schema.keys import (
     keystore_master,
@@ -172,6 +173,9 @@ __all__ = [
     "followed_log",
     "grant",
     "grant_use",
+    "incident",
+    "incident_entry",
+    "incident_practice",
     "investigation",
     "keeping_change",
     "keystore",

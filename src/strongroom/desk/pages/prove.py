@@ -21,6 +21,7 @@ BACK: Final = {
     "principals": "/principals",
     "documents": "/documents",
     "factors": "/factors",
+    "incidents": "/incidents",
     "locks": "/locks",
     "network": "/network",
     "offices": "/offices",
