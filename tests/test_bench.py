@@ -35,6 +35,9 @@ ROWS = {
     "a report's rows copied",
     "destroy the key of a day with 1,000 records",
     "remove the rows of a destroyed day",
+    "move 500 records to new period keys",
+    "back up, sealed to a recipient",
+    "restore it, until the home opens",
     "memory that a report ten times as long adds at its peak",
 }
 

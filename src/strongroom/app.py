@@ -45,6 +45,7 @@ from strongroom.crypto.root import RootProvider
 from strongroom.db import migrate
 from strongroom.db.engine import Database
 from strongroom.deletion.notices import Notices
+from strongroom.deletion.overseeing import NoticesOverseen
 from strongroom.deletion.wiring import copies_of, held_by, notices_of
 from strongroom.errors import Denied, Misconfigured
 from strongroom.feeds.courier import Courier
@@ -61,6 +62,7 @@ from strongroom.policy.passwords import profile_named
 from strongroom.relay import Disclosures, Lines, Relay
 from strongroom.settings import Settings
 from strongroom.subjects import Subjects
+from strongroom.subjects.overseeing import RequestsOverseen
 from strongroom.sync import Sync
 from strongroom.terms import SYSTEM, Caller, Environment, PrincipalId
 from strongroom.vault import GrantStore, Keystore, SellerStore, Vault
@@ -217,6 +219,7 @@ class System:
         a command that opened the home for itself doesn't.
         """
         with self._resources:
+            self.notices.works.stop()
             if not self.sound:
                 return
             now = self.clock()
@@ -385,6 +388,17 @@ def wire(
             environment=environment,
         )
 
+    requests = Subjects.wired(
+        database, audit, vault, keystore.secret("subject-requests", now), environment,
+        administrators=administering, one_person=settings.one_person,
+        most_days=settings.requests.most_days,
+    )  # fmt: skip
+    notices = notices_of(
+        database, keystore, audit, accounts, sellers, vault, disclosures,
+        home=home.root, home_id=settings.home_id, environment=environment,
+        copy_lifetime=copy_lifetime, one_person=settings.one_person, subject_key=subjects, now=now,
+        copies=copies_of(database, vault, backups, copies), held=held_by(vault),
+    )  # fmt: skip
     watch = ClockWatch(audit, steady, one_person=settings.one_person)
     vault.withheld = lambda: watch.is_withheld
     if fresh:
@@ -469,16 +483,7 @@ def wire(
         disclosures,
         Relay(vault, targets, disclosures, audit, Lines(), clock),
         Paper(vault, audit),
-        Subjects.wired(
-            database,
-            audit,
-            vault,
-            keystore.secret("subject-requests", now),
-            environment,
-            administrators=administering,
-            one_person=settings.one_person,
-            most_days=settings.requests.most_days,
-        ),
+        requests,
         Compliance.wired(
             keystore.secret("compliance", now),
             environment,
@@ -497,7 +502,7 @@ def wire(
             edition=Edition(settings.compliance.revision),
             privacy_url=settings.documents.privacy_url,
             privacy_ca=settings.documents.privacy_ca and home.root / settings.documents.privacy_ca,
-        ),
+        ).also(NoticesOverseen(notices), RequestsOverseen(requests.requests)),
         gateway,
         Sync(
             database=database,
@@ -509,24 +514,7 @@ def wire(
             clock=clock,
             home=home.root,
         ),
-        notices_of(
-            database,
-            keystore,
-            audit,
-            accounts,
-            sellers,
-            vault,
-            disclosures,
-            home=home.root,
-            home_id=settings.home_id,
-            environment=environment,
-            copy_lifetime=timedelta(hours=settings.keystore.copy_lifetime_hours),
-            one_person=settings.one_person,
-            subject_key=keystore.secret("subjects", now),
-            now=now,
-            copies=copies_of(database, vault, backups, copies),
-            held=held_by(vault),
-        ),
+        notices,
         keystore.secret("api-tickets", now),
         sound=True,
         log_of=lambda other: Logs(home, settings, keystore, other, clock()).current(),

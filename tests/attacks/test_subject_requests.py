@@ -27,7 +27,7 @@ from tests.vault.conftest import APP, World, make_world, order, sqlite_world
 
 from strongroom.db import schema
 from strongroom.errors import Conflict, Denied, Malformed, NotFound, Tampered
-from strongroom.policy.laws import IdentityCheck, Outcome, RequestKind
+from strongroom.policy.laws import IdentityCheck, Outcome, Refusal, RequestKind
 from strongroom.policy.restricting import Ground
 from strongroom.terms import Action, Category, PrincipalId, Purpose, RecordNumber, SellerId
 from strongroom.vault.rights import Sought
@@ -90,7 +90,7 @@ def test_another_person_gets_nothing_of_a_request_though_trusted_as_much(office:
         lambda: office.packages.make(REVIEWER, number, None, NOW),
         lambda: office.requests.find(REVIEWER, number, SELLERS, NOW),
         lambda: office.requests.verify(REVIEWER, number, IdentityCheck.IN_PERSON, NOW),
-        lambda: office.requests.reply(REVIEWER, number, Outcome.REFUSED, NOW),
+        lambda: office.requests.reply(REVIEWER, number, Outcome.REFUSED, NOW, Refusal.UNFOUNDED),
         lambda: office.requests.close(REVIEWER, number, NOW),
         lambda: office.requests.assign(REVIEWER, number, REVIEWER.principal, NOW),
     ):
@@ -309,7 +309,7 @@ def test_nothing_personal_stands_in_rows_events_or_files(office: Office) -> None
                 office.requests.stop(CONSOLE, number, NOW)
             case RequestKind.ERASE:
                 pass
-        office.requests.reply(CONSOLE, number, Outcome.REFUSED, NOW)
+        office.requests.reply(CONSOLE, number, Outcome.REFUSED, NOW, Refusal.UNFOUNDED)
     markers = [EMAIL, "Groß", "Jürgen", "23456789", "Markerstadt", "Köln"]
     said = orjson.dumps([entry.body for entry in office.world.audit.events()]).decode()
     assert not [one for one in markers if one in said]

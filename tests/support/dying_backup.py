@@ -26,17 +26,21 @@ from strongroom.restoring import Asked, restore
 from strongroom.terms import SYSTEM
 
 
-class _Steps:
+class Steps:
+    """Counts durable steps, and ends the process at the last one wanted."""
+
     def __init__(self, last: int) -> None:
         self.count = 0
         self._last = last
 
     def reach(self) -> None:
+        """Take a step."""
         self.count += 1
         if self.count == self._last:
             os.kill(os.getpid(), signal.SIGKILL)
 
     def around(self, owner: Any, name: str) -> None:
+        """Count a step before and one after each call."""
         inner: Callable[..., Any] = getattr(owner, name)
 
         def outer(*args: Any, **kwargs: Any) -> Any:
@@ -48,6 +52,7 @@ class _Steps:
         setattr(owner, name, outer)
 
     def writes(self) -> None:
+        """Count the begin, the commit and the end of each transaction that writes."""
         inner = Database.write
 
         @contextmanager
@@ -64,11 +69,11 @@ class _Steps:
 def main() -> None:
     """Do what the arguments say; prints the number of steps."""
     last, what, named, passphrase, now = sys.argv[1:]
-    steps = _Steps(int(last))
+    steps = Steps(int(last))
     at = instant(now)
     if what == "backup":
         system = open_system(Path(named), starts_at=at, passphrase=passphrase, environ={})
-        _arm(steps)
+        arm(steps)
         system.backups.run(SYSTEM, at, lambda _done, _total: None)
         system.copies.copy(SYSTEM, at)
         print(steps.count)  # noqa: T201 - the answer
@@ -85,12 +90,13 @@ def main() -> None:
         keys_identities=Identities([wanted["recovery"]]),
         since=tuple(Path(path) for path in wanted["since"]),
     )
-    _arm(steps)
+    arm(steps)
     restore(asked, clock_from(at), lambda _s: None, lambda _d, _t: None, environ={})
     print(steps.count)  # noqa: T201 - the answer
 
 
-def _arm(steps: _Steps) -> None:
+def arm(steps: Steps) -> None:
+    """Count from now on."""
     steps.writes()
     steps.around(os, "fsync")
     steps.around(Path, "replace")

@@ -352,6 +352,9 @@ CATALOGUE: Final[Mapping[EventType, Described]] = {
         "2.2", "somebody who was given the data was told; `n` is who", "op obj n"
     ),
     EventType.REQUEST_REPLIED: Described("2.2", "a letter to them was written", "op obj"),
+    EventType.REQUEST_EXTENDED: Described(
+        "2.2", "they were told, in time and why, that the answer takes longer", "op obj"
+    ),
     EventType.REQUEST_CLOSED: Described("2.2", "it is answered and closed", "op obj"),
     EventType.REQUEST_DUE: Described("2.2", "its day is near, or went by", "op obj"),
     EventType.RECORD_CORRECTED: Described(

@@ -151,6 +151,7 @@ class EventType(StrEnum):
     REQUEST_LIFTED = "subject.request.lifted"
     REQUEST_TOLD = "subject.request.told"
     REQUEST_REPLIED = "subject.request.replied"
+    REQUEST_EXTENDED = "subject.request.extended"
     REQUEST_CLOSED = "subject.request.closed"
     REQUEST_DUE = "subject.request.due"
     RECORD_REVEALED = "vault.record.revealed"

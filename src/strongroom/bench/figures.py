@@ -20,6 +20,7 @@ class Part(StrEnum):
     REVEAL = "reveal"
     DOCUMENTS = "documents"
     DISPOSAL = "disposal"
+    KEEPING = "keeping"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,7 @@ class Row:
     part: Part
     work: str
     unit: str
-    """A time, as `ms` or `s`, is the better the smaller it is; a rate, as `/s`, the larger."""
+    """A time, as `ms` or `s`, is the better the smaller it is; a rate, as `/s` or `MB/s`, the larger."""
     ours: float
     peer: str
     """What does the same work without our promises, or a part of it; empty where there is none."""
@@ -53,7 +54,7 @@ class Row:
             return self.ratio is not None and self.ratio >= self.ratio_target
         if self.target is None:
             return None
-        return self.ours >= self.target if self.unit == "/s" else self.ours <= self.target
+        return self.ours >= self.target if self.unit.endswith("/s") else self.ours <= self.target
 
 
 @dataclass(frozen=True, slots=True)

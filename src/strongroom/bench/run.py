@@ -10,7 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
-from strongroom.bench import answers, disposal, documents, log, pages, records
+from strongroom.bench import answers, disposal, documents, keeping, log, pages, records
 from strongroom.bench.figures import Part, Row
 from strongroom.bench.stage import Stage, stage
 from strongroom.serve import tune_memory
@@ -27,12 +27,15 @@ class _Size:
     reveals: int
     rows: int
     due: int
+    kept: int
 
 
 _FULL: Final = _Size(
-    rounds=8, pages=40, batches=12, events=40, reveals=2000, rows=20_000, due=100_000
+    rounds=8, pages=40, batches=12, events=40, reveals=2000, rows=20_000, due=100_000, kept=20_000
 )
-_QUICK: Final = _Size(rounds=1, pages=4, batches=1, events=3, reveals=20, rows=300, due=1_000)
+_QUICK: Final = _Size(
+    rounds=1, pages=4, batches=1, events=3, reveals=20, rows=300, due=1_000, kept=500
+)
 
 
 def run(directory: Path, *, only: Part | None = None, quick: bool = False) -> Iterator[Row]:
@@ -53,6 +56,7 @@ def run(directory: Path, *, only: Part | None = None, quick: bool = False) -> It
         (Part.DOCUMENTS, lambda s: documents.measure(s, rounds=size.rounds, rows=size.rows)),
         (Part.REVEAL, lambda s: answers.measure(s, reveals=size.reveals)),
         (Part.DISPOSAL, lambda s: disposal.measure(s, records=size.due)),
+        (Part.KEEPING, lambda s: keeping.measure(s, records=size.kept)),
     ]
     tune_memory()  # as serve does
     for part, measure in parts:

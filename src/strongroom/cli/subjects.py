@@ -333,6 +333,13 @@ def request_reply(
             metavar="granted|partly|nothing_found|identity_unproved|refused", show_default=False
         ),
     ] = None,
+    ground: Annotated[
+        str | None,
+        typer.Option(
+            help="Why it is refused: unfounded, excessive, legal_duty, legal_claims, others_rights "
+            "or compelling_grounds."
+        ),
+    ] = None,
     lifting: Annotated[
         bool, typer.Option("--lifting", help="Tell them that their restriction ends.")
     ] = False,
@@ -346,7 +353,29 @@ def request_reply(
     asking = _asking(session, "request.reply", as_name, credential_file, number)
 
     def ask() -> Json:
-        return asking(outcome=outcome, lifting=lifting, pdf=out is not None)
+        return asking(outcome=outcome, ground=ground, lifting=lifting, pdf=out is not None)
+
+    found = ask() if out is None else _write(out, ask)
+    session.say(found, found["letter"])
+
+
+@verb(request, "extend", example="strongroom request extend 3 --ground complex --out letter.pdf")
+def request_extend(
+    session: Session,
+    *,
+    number: Number,
+    ground: Annotated[str, typer.Option(help="complex, or many: they asked a lot at once.")],
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the letter as PDF, a new file.")
+    ] = None,
+    as_name: AsOption = None,
+    credential_file: CredentialOption = None,
+) -> None:
+    """Take the longer time that the law gives, once, and write the letter that tells them within its first day."""
+    asking = _asking(session, "request.extend", as_name, credential_file, number)
+
+    def ask() -> Json:
+        return asking(ground=ground, pdf=out is not None)
 
     found = ask() if out is None else _write(out, ask)
     session.say(found, found["letter"])

@@ -1,7 +1,7 @@
 """Puts the rooms of compliance together: what people keep, and what each part tells of the duties it serves."""
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -12,14 +12,15 @@ from strongroom.anchors import Anchors
 from strongroom.audit import AuditLog
 from strongroom.compliance.administrators import administrators
 from strongroom.compliance.agenda import Agenda
-from strongroom.compliance.duties import Duties, Edition, Entitled
+from strongroom.compliance.duties import Duties, Edition, Entitled, Item
 from strongroom.compliance.evidence import EvidenceStore
 from strongroom.compliance.findings import Findings
 from strongroom.compliance.incidents import Incidents, Mailing
 from strongroom.compliance.offices import Offices
-from strongroom.compliance.overseen import Overseen
+from strongroom.compliance.overseen import Office, Overseen
 from strongroom.compliance.people import People
 from strongroom.compliance.policies import Policies, PolicyDuties, Published, known_of
+from strongroom.compliance.processing import Processing
 from strongroom.compliance.work import WorkBook
 from strongroom.compliance.writings import Writings
 from strongroom.db.engine import Database
@@ -43,8 +44,13 @@ class Compliance:
     duties: Duties
     policies: Policies
     published: Published
+    processing: Processing
     overseen: tuple[Overseen, ...]
     """Every room with a part in keeping duties, for the board and the calendar."""
+
+    def also(self, *rooms: Overseen) -> "Compliance":
+        """Return them with rooms that lie above and have a part in keeping duties, too."""
+        return replace(self, overseen=(*self.overseen, *rooms))
 
     @property
     def agenda(self) -> Agenda:
@@ -110,6 +116,13 @@ class Compliance:
             known=lambda now: known_of(offices, people, now),
         )
         published = Published(database, audit, policies, address=privacy_url, ca=privacy_ca)
+        processing = Processing(
+            database,
+            audit,
+            grants,
+            targets,
+            owners=lambda now: offices.holders(Office.PRIVACY_OWNER, now),
+        )
         rooms: tuple[Overseen, ...] = (
             findings,
             offices,
@@ -117,6 +130,7 @@ class Compliance:
             work,
             incidents,
             PolicyDuties(policies, published),
+            processing,
         )
         entitled = Entitled(
             people.active,
@@ -124,7 +138,12 @@ class Compliance:
             lambda now: administrators(accounts, grants, now),
             one_person,
         )
-        duties = Duties(database, audit, writings, entitled, rooms, edition=edition)
+
+        def kept(number: int) -> Item:
+            item, _steps = evidence.show(number)
+            return Item(item.name, item.sha256)
+
+        duties = Duties(database, audit, writings, entitled, rooms, edition=edition, evidence=kept)
         return cls(
             writings,
             findings,
@@ -136,6 +155,7 @@ class Compliance:
             duties,
             policies,
             published,
+            processing,
             (*rooms, duties),
         )
 

@@ -187,6 +187,40 @@ class Reviews:
                 raise Tampered(f"the population of review {campaign} is not the one it began with")
         return found, items
 
+    def part(
+        self,
+        campaign: int,
+        *,
+        waiting: bool,
+        before: int | None,
+        after: int | None,
+        most: int,
+    ) -> tuple[Campaign, list[Item], dict[str, int]]:
+        """Return some items of a campaign, and how many are decided how; those that wait under the empty word.
+
+        Items come by falling numbers below `before`, or by rising ones above `after`. Raises: NotFound.
+        """
+        where: sa.ColumnElement[bool] = _items.c.campaign_id == campaign
+        if waiting:
+            where &= _items.c.decision.is_(None)
+        if before is not None:
+            where &= _items.c.id < before
+        if after is not None:
+            where &= _items.c.id > after
+        counts = (
+            sa.select(_items.c.decision, sa.func.count())
+            .where(_items.c.campaign_id == campaign)
+            .group_by(_items.c.decision)
+        )
+        order = _items.c.id if after is not None else _items.c.id.desc()
+        with self._database.read() as tx:
+            found = _campaign(tx, campaign)
+            ids = tx.execute(sa.select(_items.c.id).where(where).order_by(order).limit(most))
+            numbers = list(ids.scalars())
+            items = {one.id: one for one in self._listed(tx, _items.c.id.in_(numbers))}
+            decided = {decision or "": count for decision, count in tx.execute(counts)}
+        return found, [items[number] for number in numbers], decided
+
     def broken_glass(self, *, waiting: bool = True) -> list[Item]:
         """Return the reviews that breaking the glass made necessary; only those not yet decided."""
         where: sa.ColumnElement[bool] = _items.c.campaign_id.is_(None)

@@ -23,6 +23,7 @@ from strongroom.deletion.issuing import Certificate, issue
 from strongroom.deletion.notice import Notice, Party, Who
 from strongroom.deletion.parties import principal_of, received
 from strongroom.deletion.stores import Copies, Finding, Looking, Store, listed, stores
+from strongroom.deletion.working import Works
 from strongroom.errors import Conflict, Denied, Malformed, NotFound, Tampered, Unavailable
 from strongroom.policy.deletion import (
     Asked,
@@ -83,6 +84,7 @@ class Notices:
         self._who = who
         self._one_person = one_person
         self._facts = Facts(database, audit)
+        self.works = Works()
 
     @property
     def vkey(self) -> str:
@@ -93,7 +95,11 @@ class Notices:
 
     def all(self) -> list[Notice]:
         """Return every notice, oldest first. Raises: Tampered."""
-        return [self.one(number) for number in self._facts.numbers()]
+        return [self.one(number) for number in self.numbers()]
+
+    def numbers(self) -> list[int]:
+        """Return the number of every notice, oldest first."""
+        return self._facts.numbers()
 
     def one(self, id_: int) -> Notice:
         """Return one notice. Raises: NotFound, Tampered."""
@@ -399,7 +405,7 @@ class Notices:
             raise NotFound(f"notice {id_} has no such party", hint=f"strongroom notice show {id_}")
         if found.confirmed_by is not None:
             raise Conflict(f"{party} confirmed already")
-        if not self._answers_for(party, caller):
+        if not self.answers_for(party, caller):
             self._refuse(id_, "confirmed", caller, now, party)
         self._facts.add(id_, "confirmed", {"words": statement}, caller, now, name=party)
         return self.one(id_)
@@ -494,7 +500,8 @@ class Notices:
             fact.event if said is None else said.event,
         )
 
-    def _answers_for(self, party: str, caller: Caller) -> bool:
+    def answers_for(self, party: str, caller: Caller) -> bool:
+        """Say whether this person may confirm for a party."""
         if caller.kind is not PrincipalKind.PERSON:
             return False
         number = principal_of(party)

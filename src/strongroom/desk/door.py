@@ -49,6 +49,7 @@ _UPLOAD_SECONDS: Final = 120.0
 _UPLOADS_AT_ONCE: Final = 4
 _MAX_ADDRESSES: Final = 1024
 _OTHER_HOST: Final = 421
+_ERROR: Final = 400
 _MOST_QUERY: Final = 4096
 _ONCE: Final = (
     b"content-length",
@@ -173,9 +174,28 @@ class Desk:
             headers += [(b"set-cookie", one) for one in cookies.kept(exchange.changes)]
             if exchange.changes.get(Cookie.SESSION, "") is None:
                 headers.append(_CLEAR)
-        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-        body = b"" if scope["method"] == "HEAD" else answer.body
-        await send({"type": "http.response.body", "body": body})
+        left = False
+        try:
+            await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+            body = b"" if scope["method"] == "HEAD" else answer.body
+            await send({"type": "http.response.body", "body": body})
+            left = answer.status < _ERROR
+        finally:
+            if exchange is not None and exchange.at_door:
+                await run_in_threadpool(self._tell_left, exchange, left)
+
+    def _tell_left(self, exchange: Exchange, left: bool) -> None:  # noqa: FBT001 - of the one caller
+        """Record whether an answer left that tells of something the vault's door let out [2.6]."""
+        event = Event(
+            EventType.EGRESS_DELIVERED,
+            Outcome.SUCCESS if left else Outcome.FAILURE,
+            exchange.person.caller,
+            reason=None if left else Reason.UNREACHABLE,
+            op=exchange.at_door,
+            n=len(exchange.opened) if left else 0,
+            req=exchange.request_id,
+        )
+        self._audit.record(event, now=self._clock())
 
     def _begin(self, scope: Scope) -> Exchange:
         headers = _headers(scope)
@@ -306,7 +326,7 @@ class Desk:
         if route.proved is not None and not session.proved_lately(exchange.now):
             if route.method == "POST":
                 self._record(exchange, route, Outcome.DENIED, Reason.NOT_PROVED_LATELY)
-            return exchange.go(f"/prove/{route.proved}")
+            return exchange.go(f"/prove/{route.proved.format_map(exchange.parts)}")
         return None
 
     def _identify(self, exchange: Exchange) -> None:
@@ -418,10 +438,13 @@ class _Table:
         return route, parts
 
 
+_FORMS: Final = {"id": "[0-9]{1,12}", "duty": r"[0-9](?:\.[0-9])?-[a-z]"}
+"""What may stand in a path where a route has this name; lower-case letters for any other."""
+
+
 def _pattern(path: str) -> re.Pattern[str]:
     def part(match: re.Match[str]) -> str:
-        form = "[0-9]{1,12}" if match[1] == "id" else "[a-z-]{1,32}"
-        return f"(?P<{match[1]}>{form})"
+        return f"(?P<{match[1]}>{_FORMS.get(match[1], '[a-z-]{1,32}')})"
 
     return re.compile(re.sub(r"\{(\w+)\}", part, path), re.ASCII)
 

@@ -18,7 +18,7 @@ from strongroom.desk.cookies import Cookie
 from strongroom.desk.forms import NO_FORM, Form, FormTokens
 from strongroom.desk.said import Said
 from strongroom.errors import NotFound, StrongroomError, Throttled
-from strongroom.terms import Action
+from strongroom.terms import Action, RecordNumber
 from strongroom.web import status_of
 
 HTML: Final = "text/html; charset=utf-8"
@@ -64,6 +64,10 @@ class Exchange:
     """What the person holds a grant for at the moment, for all selling partners [1.3]."""
     changed: dict[Cookie, str | None] = field(default_factory=dict, repr=False)
     """Cookies that the answer sets, or takes away."""
+    at_door: str = ""
+    """What the vault was asked for, as the log calls it; empty where nothing was."""
+    opened: set[RecordNumber] = field(default_factory=set)
+    """Records of which the answer tells something that the vault's door let out."""
 
     @property
     def changes(self) -> dict[Cookie, str | None]:
@@ -123,6 +127,11 @@ class Exchange:
         answer = self.page(template, status=status_of(exc), faults=words.told(exc), **values)
         return replace(answer, headers=retry_after(exc))
 
+    def file(self, name: str, media_type: str, content: bytes) -> Answer:
+        """Return a file for the browser to save under this name, which is one of ours."""
+        disposition = f'attachment; filename="{name}"'.encode("ascii")
+        return Answer(200, content, media_type, ((b"content-disposition", disposition),))
+
     def go(self, path: str, said: Said | None = None) -> Answer:
         """Return a redirect to a page of ours, which first says what was done."""
         if not path.startswith("/") or path.startswith(("//", "/\\")):
@@ -171,6 +180,12 @@ ADMINISTERS: Final = frozenset({Action.ADMINISTER})
 OVERSEES: Final = frozenset({Action.OVERSEE, Action.ADMINISTER})
 """For who keeps the records of compliance; who runs the installation is one of them."""
 
+HANDLES: Final = OVERSEES | {Action.RECTIFY}
+"""For who answers what people ask about their own data [2.2]; each request is acted on by one of them alone."""
+
+REVEALS: Final = frozenset({Action.REVEAL})
+"""For who may read values of all selling partners; the page asks nobody, the vault decides about each value [1.3]."""
+
 READS_LOG: Final = frozenset({Action.AUDIT})
 """For who may read the log [2.6]."""
 
@@ -182,12 +197,13 @@ class Route:
     method: str
     """GET or POST; HEAD is GET without the body."""
     path: str
-    """As `/sessions/{id}/end`; what is in braces is digits for `id` and lower-case letters otherwise."""
+    """As `/sessions/{id}/end`; what is in braces is digits for `id`, such as `1.2-a` for `duty`, and lower-case letters
+    otherwise."""
     handler: Handler
     open: bool = False
     """Anybody may ask. A person who is signed on is known all the same."""
     proved: str | None = None
-    """Who did not prove lately who they are does so first, and comes back to this page of `prove.py`."""
+    """Who did not prove lately who they are does so first, and comes back to `page` or `page/{id}` of `prove.py`."""
     needs: frozenset[Action] = frozenset()
     """Only for who may do one of these [1.3]."""
     old_password: bool = False

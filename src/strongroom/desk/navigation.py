@@ -6,7 +6,7 @@ A page that is for nobody but some is led to for those alone; its door asks agai
 from dataclasses import dataclass
 from typing import Final
 
-from strongroom.desk.exchange import ADMINISTERS, OVERSEES, READS_LOG
+from strongroom.desk.exchange import ADMINISTERS, HANDLES, OVERSEES, READS_LOG, REVEALS
 from strongroom.terms import Action
 
 _ANYBODY: Final[frozenset[Action]] = frozenset()
@@ -44,7 +44,7 @@ SECTIONS: Final = (
             Entry("/alarms", "Alarms"),
             Entry("/incidents", "Incidents"),
             Entry("/notices", "Notices"),
-            Entry("/requests", "Requests"),
+            Entry("/requests", "Requests", HANDLES),
             Entry("/reviews", "Reviews"),
         ),
     ),
@@ -66,6 +66,7 @@ SECTIONS: Final = (
             Entry("/principals", "Principals and grants"),
             Entry("/destinations", "Destinations"),
             Entry("/drift", "Drift"),
+            Entry("/reveal", "Reveal", REVEALS),
             Entry("/log", "Log", READS_LOG),
         ),
     ),

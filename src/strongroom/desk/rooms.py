@@ -11,18 +11,21 @@ from strongroom.accounts.people import People
 from strongroom.accounts.signon import SignOn
 from strongroom.alarms import Alarms
 from strongroom.audit import AuditLog
-from strongroom.backups import Places
+from strongroom.backups import Backups, KeystoreCopies, Places
+from strongroom.compliance import Reviews
 from strongroom.compliance.compliance import Compliance
 from strongroom.compliance.joining import Joining
 from strongroom.compliance.log_pages import LogPages
 from strongroom.compliance.usage import Used
+from strongroom.deletion.notices import Notices
 from strongroom.desk.installation import Installation
 from strongroom.desk.oidc import Provider
 from strongroom.feeds.outbox import NoticeOutbox
 from strongroom.feeds.targets import Targets
 from strongroom.relay import Disclosures
+from strongroom.subjects import Subjects
 from strongroom.terms import PrincipalId
-from strongroom.vault import GrantStore, SellerStore
+from strongroom.vault import GrantStore, Keystore, SellerStore, Vault
 from strongroom.vault.dates import Dates
 from strongroom.vault.drift import DriftRow
 from strongroom.vault.grants_listed import GrantsListed
@@ -43,6 +46,15 @@ class Rooms:
     sellers: SellerStore
     identities: Identities
     compliance: Compliance
+    notices: Notices
+    reviews: Reviews
+    vault: Vault
+    keystore: Keystore
+    backups: Backups
+    copies: KeystoreCopies
+    subjects: Subjects
+    clock_is_ahead: Callable[[datetime], bool]
+    """Whether nothing may be destroyed by the clock as it stands."""
     dates: Dates
     alarms: Alarms
     targets: Targets

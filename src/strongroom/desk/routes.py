@@ -10,6 +10,7 @@ from strongroom.desk.forms import FormTokens
 from strongroom.desk.pages import (
     alarms,
     cadence,
+    clauses,
     destinations,
     documents,
     drift,
@@ -24,12 +25,18 @@ from strongroom.desk.pages import (
     locks,
     log,
     network,
+    notices,
     offices,
     password,
     principals,
+    processing,
     profile,
     prove,
     provider,
+    requests,
+    retention,
+    reveal,
+    reviews,
     sessions,
     settings,
     sign_on,
@@ -73,6 +80,7 @@ def create_desk(
 def all_routes(rooms: Rooms) -> list[Route]:
     """Return every page."""
     files = (
+        clauses,
         sign_on,
         provider,
         joining,
@@ -83,6 +91,11 @@ def all_routes(rooms: Rooms) -> list[Route]:
         prove,
         locks,
         network,
+        notices,
+        requests,
+        retention,
+        reveal,
+        reviews,
         alarms,
         log,
         principals,
@@ -98,6 +111,7 @@ def all_routes(rooms: Rooms) -> list[Route]:
         offices,
         today,
         cadence,
+        processing,
         documents,
     )
     return [route for file in files for route in file.routes(rooms)]

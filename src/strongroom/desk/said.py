@@ -27,6 +27,33 @@ class Said(StrEnum):
     NETWORK_ASKED = "network-asked"
     NETWORK_APPROVED = "network-approved"
     NETWORK_REJECTED = "network-rejected"
+    NOTICE_REGISTERED = "notice-registered"
+    NOTICE_PLANNED = "notice-planned"
+    NOTICE_APPROVED = "notice-approved"
+    NOTICE_RUN = "notice-run"
+    NOTICE_VERIFIED = "notice-verified"
+    NOTICE_WORKED_ON = "notice-worked-on"
+    NOTICE_STATED = "notice-stated"
+    NOTICE_CONFIRMED = "notice-confirmed"
+    NOTICE_CLOSED = "notice-closed"
+    REQUEST_OPENED = "request-opened"
+    REQUEST_ASSIGNED = "request-assigned"
+    REQUEST_PROVED = "request-proved"
+    REQUEST_FOUND = "request-found"
+    REQUEST_RECTIFIED = "request-rectified"
+    REQUEST_ERASED = "request-erased"
+    REQUEST_RESTRICTED = "request-restricted"
+    REQUEST_LIFTED = "request-lifted"
+    REQUEST_TOLD = "request-told"
+    REQUEST_REPLIED = "request-replied"
+    REQUEST_EXTENDED = "request-extended"
+    REQUEST_CLOSED = "request-closed"
+    PERMIT_ASKED = "permit-asked"
+    PERMIT_APPROVED = "permit-approved"
+    PERMIT_ENDED = "permit-ended"
+    REVIEW_STARTED = "review-started"
+    REVIEW_DECIDED = "review-decided"
+    REVIEW_CLOSED = "review-closed"
     INCIDENT_OPENED = "incident-opened"
     INCIDENT_CHANGED = "incident-changed"
     INCIDENT_MEASURED = "incident-measured"
@@ -58,6 +85,11 @@ class Said(StrEnum):
     EVIDENCE_RECEIVED = "evidence-received"
     EVIDENCE_DECLINED = "evidence-declined"
     EVIDENCE_DISPOSED = "evidence-disposed"
+    DUTY_STATED = "duty-stated"
+    DUTY_WITHDRAWN = "duty-withdrawn"
+    EXCUSE_ASKED = "excuse-asked"
+    EXCUSE_APPROVED = "excuse-approved"
+    EXCUSE_ENDED = "excuse-ended"
     OFFICES_APPOINTED = "offices-appointed"
     OFFICES_ACCEPTED = "offices-accepted"
     CONTACT_GIVEN = "contact-given"
@@ -70,6 +102,7 @@ class Said(StrEnum):
     DOCUMENT_RETURNED = "document-returned"
     DOCUMENT_APPROVED = "document-approved"
     DOCUMENT_COMPARED = "document-compared"
+    PROCESSING_CONFIRMED = "processing-confirmed"
 
 
 WORDS = {
@@ -94,6 +127,33 @@ WORDS = {
     Said.NETWORK_ASKED: "The change is asked for. It takes effect when another person approves it.",
     Said.NETWORK_APPROVED: "The change of the network list has taken effect.",
     Said.NETWORK_REJECTED: "The change of the network list was rejected.",
+    Said.NOTICE_REGISTERED: "The notice is registered. Its clocks count from when it came.",
+    Said.NOTICE_PLANNED: "The plan is made. Nothing was done yet: another person approves it first.",
+    Said.NOTICE_APPROVED: "The plan is approved exactly as it was shown.",
+    Said.NOTICE_RUN: "What the plan says is done. Verify it now.",
+    Said.NOTICE_VERIFIED: "Every store was read, or is said to be unknown.",
+    Said.NOTICE_WORKED_ON: "It was begun and goes on by itself. Load the page again to see how far it is.",
+    Said.NOTICE_STATED: "What you answer for is recorded with your name.",
+    Said.NOTICE_CONFIRMED: "The confirmation is recorded with your name.",
+    Said.NOTICE_CLOSED: "The notice is closed. What was kept for looking afterwards is gone.",
+    Said.REQUEST_OPENED: "The request is taken in. You handle it until you assign it.",
+    Said.REQUEST_ASSIGNED: "The request is handed on.",
+    Said.REQUEST_PROVED: "It is recorded how they proved who they are.",
+    Said.REQUEST_FOUND: "The search is done. Records are listed by number.",
+    Said.REQUEST_RECTIFIED: "The value is put right, whatever Amazon goes on sending.",
+    Said.REQUEST_ERASED: "What was found is erased, but for what a law keeps.",
+    Said.REQUEST_RESTRICTED: "From now on nothing of these records comes out of the vault.",
+    Said.REQUEST_LIFTED: "The restriction has ended.",
+    Said.REQUEST_TOLD: "It is recorded that they were told.",
+    Said.REQUEST_REPLIED: "The answer is recorded. Fill in what stands in brackets and send the letter.",
+    Said.REQUEST_EXTENDED: "The later day counts. Send this letter now: they have to hear of it within the first one.",
+    Said.REQUEST_CLOSED: "The request is closed. What they named to be found by is removed.",
+    Said.PERMIT_ASKED: "The exception is asked for. It counts when another person approves it.",
+    Said.PERMIT_APPROVED: "The exception counts from now on.",
+    Said.PERMIT_ENDED: "The exception has ended.",
+    Said.REVIEW_STARTED: "The review has begun. The list is as it is now.",
+    Said.REVIEW_DECIDED: "It is decided, and in effect.",
+    Said.REVIEW_CLOSED: "The review is closed, and what was decided is proved.",
     Said.INCIDENT_OPENED: "The case is open. Its clock runs.",
     Said.INCIDENT_CHANGED: "It is recorded in the case.",
     Said.INCIDENT_MEASURED: "It is done, and recorded in the case.",
@@ -125,6 +185,11 @@ WORDS = {
     Said.EVIDENCE_RECEIVED: "It is recorded that you have it.",
     Said.EVIDENCE_DECLINED: "It is recorded that it stayed where it was.",
     Said.EVIDENCE_DISPOSED: "It was disposed of. Its hash and its custody stay.",
+    Said.DUTY_STATED: "Your statement is recorded.",
+    Said.DUTY_WITHDRAWN: "The statement was withdrawn. The duty counts as not kept until somebody states it.",
+    Said.EXCUSE_ASKED: "The exception is asked for. It counts when another person approves it.",
+    Said.EXCUSE_APPROVED: "The exception counts from now on.",
+    Said.EXCUSE_ENDED: "The exception does not count any more.",
     Said.OFFICES_APPOINTED: "The person is appointed. It counts once they have accepted.",
     Said.OFFICES_ACCEPTED: "Thank you. You have taken the office on.",
     Said.CONTACT_GIVEN: "Your address is kept, sealed.",
@@ -136,6 +201,7 @@ WORDS = {
     Said.DOCUMENT_SUBMITTED: "The version is submitted. It holds once another person approves it.",
     Said.DOCUMENT_RETURNED: "The version is a draft again.",
     Said.DOCUMENT_APPROVED: "The version holds from now on. Everybody is asked to acknowledge it.",
+    Said.PROCESSING_CONFIRMED: "The record of processing is confirmed as it is.",
     Said.DOCUMENT_COMPARED: "The published page was looked at.",
 }
 

@@ -73,7 +73,8 @@ def told(exc: StrongroomError) -> list[str]:
     """Return what a form has to say about an error: all its parts, and what to do."""
     _head, colon, parts = exc.message.partition(": ")
     found = parts.split("; ") if colon and "; " in parts else [exc.message]
-    if exc.hint:
+    # What a command does, a button of the page does.
+    if exc.hint and not exc.hint.startswith("strongroom "):
         found.append(exc.hint)
     if isinstance(exc, Throttled) and exc.retry_after is not None:
         minutes = ceil(exc.retry_after / 60)

@@ -256,6 +256,7 @@ TABLE: Final[Mapping[EventType, Row]] = {
     _T.REQUEST_LIFTED: Row(_API, 3),
     _T.REQUEST_TOLD: Row(_API, 3),
     _T.REQUEST_REPLIED: Row(_API, 3),
+    _T.REQUEST_EXTENDED: Row(_API, 3),
     _T.REQUEST_CLOSED: Row(_API, 3),
     _T.REQUEST_DUE: Row(_FINDING, 1, _LOW),
     _T.POLICY_DRAFTED: Row(_API, 3),

@@ -7,6 +7,7 @@ from typing import Any, Final
 from strongroom.app import passphrase_path
 from strongroom.audit import Event, EventType, ObjKind, Outcome, Reason
 from strongroom.compliance import administrators
+from strongroom.compliance.key_ages import LIFETIMES, USES, in_use_since
 from strongroom.crypto.root import (
     STANDARD_COST,
     RootProvider,
@@ -21,7 +22,7 @@ from strongroom.errors import Conflict, Denied, Malformed, Misconfigured
 from strongroom.home import making
 from strongroom.home.secrets import seal_of
 from strongroom.operations.registry import Call, operation
-from strongroom.policy.limits import KEY_ENDS_SOON, MASTER_KEY_LIFETIME, ROOT_KEY_LIFETIME
+from strongroom.policy.limits import KEY_ENDS_SOON
 from strongroom.policy.secrets import PASSPHRASE
 from strongroom.request import Json
 from strongroom.roots import make_root, provider_of
@@ -30,8 +31,6 @@ from strongroom.terms import Caller, Environment, PrincipalKind
 
 _HERE: Final = "this home's process"
 _FILE, _PKCS11 = "file", "pkcs11"
-_LIFETIMES: Final = {"root": ROOT_KEY_LIFETIME, "master": MASTER_KEY_LIFETIME}
-_USES: Final = {"root": "wraps the master key", "master": "wraps service keys and period keys"}
 _RENEWABLE: Final = ("api-tickets", "desk-forms", "gateway-tickets")
 """Service keys that nothing stored depends on: what they made is good for a day at most."""
 _WHAT: Final = ("root", "master", "period", "service", "app")
@@ -40,7 +39,7 @@ _WHAT: Final = ("root", "master", "period", "service", "app")
 @operation("keys.inventory")
 def _keys_inventory(call: Call) -> Json:
     found = call.system.keystore.inventory()
-    rows = [_aged(call, name) for name in _LIFETIMES]
+    rows = [_aged(call, name) for name in LIFETIMES]
     rows[0] |= _provider(call)
     rows.extend(
         _row(call, name, since, use="docs/cryptography.md", due=None)
@@ -359,13 +358,8 @@ def _record(
 
 
 def _aged(call: Call, name: str) -> dict[str, Any]:
-    since = call.system.keystore.made_at()
-    for entry in call.system.audit.of_types([EventType.KEY_ROTATED]):
-        if entry.body.get("op") == name or (
-            name == "root" and entry.body.get("op") == "root.retired"
-        ):
-            since = datetime.fromisoformat(entry.body["t"])
-    return _row(call, name, since, use=_USES[name], due=since + _LIFETIMES[name])
+    since = in_use_since(call.system.keystore, call.system.audit, name)
+    return _row(call, name, since, use=USES[name], due=since + LIFETIMES[name])
 
 
 def _row(

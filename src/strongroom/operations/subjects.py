@@ -5,12 +5,9 @@ from dataclasses import asdict
 from datetime import timedelta
 
 from strongroom.errors import Malformed
-from strongroom.feeds.parties import Party
-from strongroom.feeds.targets import Role
-from strongroom.gateway import catalogue_with
 from strongroom.operations.registry import Call, iso, member, operation, sellers_of
 from strongroom.paper import Text, report
-from strongroom.policy.laws import IdentityCheck, Outcome, RequestKind, laws
+from strongroom.policy.laws import IdentityCheck, Longer, Outcome, Refusal, RequestKind, laws
 from strongroom.policy.restricting import Ground
 from strongroom.request import Json, instant
 from strongroom.subjects import (
@@ -21,7 +18,7 @@ from strongroom.subjects import (
     SubjectRequest,
     letter,
     lifting_letter,
-    record_of_processing,
+    longer_letter,
 )
 from strongroom.subjects.ledger import refuse_programs
 from strongroom.subjects.store import DESTINATION, PRINCIPAL
@@ -184,6 +181,7 @@ def _request_reply(
     *,
     request: int,
     outcome: str | None = None,
+    ground: str | None = None,
     lifting: bool = False,
     pdf: bool = False,
 ) -> Json:
@@ -197,7 +195,8 @@ def _request_reply(
         text = lifting_letter(request, asked.law, received_at=asked.received_at, now=call.now)
     else:
         said = member(Outcome, outcome, "outcome")
-        shown = requests.reply(call.caller, request, said, call.now)
+        why = None if ground is None else member(Refusal, ground, "ground of a refusal")
+        shown = requests.reply(call.caller, request, said, call.now, why)
         asked = shown.request
         text = letter(
             request,
@@ -208,12 +207,26 @@ def _request_reply(
             now=call.now,
             records=len(shown.records),
             told=sum(one.how == "told" for one in shown.recipients),
+            ground=why,
         )
-    answer: Json = {"request": request, "letter": text}
-    if pdf:
-        drawn = report([Text(line) for line in text.splitlines()], call.now)
-        answer["file"] = base64.b64encode(drawn.content).decode("ascii")
-    return answer
+    return _letter(call, request, text, pdf=pdf)
+
+
+@operation("request.extend")
+def _request_extend(call: Call, *, request: int, ground: str, pdf: bool = False) -> Json:
+    """Let the law's later day count, and write the letter that tells them so."""
+    why = member(Longer, ground, "ground of an extension")
+    asked = call.system.subjects.extensions.extend(call.caller, request, why, call.now)
+    text = longer_letter(
+        request,
+        asked.kind,
+        asked.law,
+        why,
+        received_at=asked.received_at,
+        until=asked.due_at,
+        now=call.now,
+    )
+    return {**_letter(call, request, text, pdf=pdf), "due_at": asked.due_at.isoformat()}
 
 
 @operation("request.close")
@@ -225,20 +238,7 @@ def _request_close(call: Call, *, request: int) -> Json:
 def _request_register(call: Call) -> Json:
     """Return the record of processing and the register of laws."""
     refuse_programs(call.caller)
-    system = call.system
-    names = system.accounts.name_of
-    grants = [
-        (names(row.grant.principal), row.grant)
-        for row in system.grants.all()
-        if row.state(call.now) == "active"
-    ]
-    destinations = {
-        target.name: frozenset(target.destination.categories)
-        for target in system.targets.listed(Role.PARTY)
-        if isinstance(target.destination, Party)
-    }
-    catalogue = catalogue_with(system.settings.gateway.allow_unknown)
-    rows = record_of_processing(catalogue.operations.values(), grants, destinations)
+    rows = call.system.compliance.processing.record(call.now).rows
     return {
         "at": call.now.isoformat(),
         "fields": [asdict(row) for row in rows],
@@ -256,6 +256,14 @@ def _request_register(call: Call) -> Json:
             for law in laws().values()
         ],
     }
+
+
+def _letter(call: Call, request: int, text: str, *, pdf: bool) -> Json:
+    answer: Json = {"request": request, "letter": text}
+    if pdf:
+        drawn = report([Text(line) for line in text.splitlines()], call.now)
+        answer["file"] = base64.b64encode(drawn.content).decode("ascii")
+    return answer
 
 
 def _request(call: Call, one: SubjectRequest) -> Json:

@@ -43,6 +43,25 @@ class IdentityCheck(StrEnum):
     ELECTRONIC_ID = "electronic_id"
 
 
+class Refusal(StrEnum):
+    """Why a request is refused, of what laws name."""
+
+    UNFOUNDED = "unfounded"
+    EXCESSIVE = "excessive"
+    LEGAL_DUTY = "legal_duty"
+    LEGAL_CLAIMS = "legal_claims"
+    OTHERS_RIGHTS = "others_rights"
+    COMPELLING_GROUNDS = "compelling_grounds"
+
+
+class Longer(StrEnum):
+    """Why an answer takes longer: no law knows another reason (GDPR 12(3))."""
+
+    COMPLEX = "complex"
+    MANY = "many"
+    """They asked a lot at once."""
+
+
 class Outcome(StrEnum):
     """How a request was answered."""
 
@@ -66,6 +85,18 @@ class Law:
     told: str
     authority: str
     rights: Mapping[RequestKind, str]
+    more: str = ""
+    """By which of its parts a complex answer may take longer; empty: by none."""
+    more_months: int = 0
+    more_days: int = 0
+
+    def extended(self, received_at: datetime) -> datetime:
+        """Return when an answer is due that takes longer, counted from receipt. Raises: Malformed: none may."""
+        if not self.more:
+            raise Malformed(f"{self.name} gives no more time")
+        return months_later(received_at, self.months + self.more_months) + timedelta(
+            days=self.days + self.more_days
+        )
 
     def due(self, received_at: datetime, most_days: int = 0) -> datetime:
         """Return when the answer is due; `most_days`, where not 0, is what the house allows itself."""
@@ -87,6 +118,9 @@ def laws() -> Mapping[str, Law]:
             row.get("told", ""),
             row["authority"],
             {RequestKind(kind): part for kind, part in row["rights"].items()},
+            row.get("more", ""),
+            row.get("more_months", 0),
+            row.get("more_days", 0),
         )
         for name, row in tomllib.loads(text).items()
     }

@@ -19,6 +19,7 @@ from strongroom.db import schema
 from strongroom.db.engine import Database
 from strongroom.terms import Caller, Category, PrincipalId, Purpose, RecordNumber, SellerId
 from strongroom.vault import Revealed
+from strongroom.vault.fields import Fields, Way
 
 MOST_LISTED: Final = 1000
 
@@ -48,6 +49,7 @@ class Disclosures:
     def __init__(self, database: Database, audit: AuditLog) -> None:
         self._database = database
         self._audit = audit
+        self._fields = Fields()
 
     def note(
         self,
@@ -79,7 +81,10 @@ class Disclosures:
             req=req,
             src_ip=src_ip,
         )
+        keys = {one.slot for one in told}
+        place = str(destination)
         with self._database.write() as tx:
+            noted = self._fields.keep(tx, Way.DISCLOSED, place, keys, now, purpose.value)
             for record, values in by_record.items():
                 tx.execute(
                     _table.insert().values(
@@ -95,6 +100,7 @@ class Disclosures:
                     )
                 )
             self._audit.append(tx, event, now=now)
+        self._fields.remember(Way.DISCLOSED, place, noted, now, purpose.value)
 
     def of_destination(self, destination: int, limit: int = MOST_LISTED) -> list[Disclosure]:
         """Return what one third party was told, newest first."""

@@ -1,9 +1,8 @@
 """What people may ask of their own data, by the law they ask by: acts, sealed copies, letters, due days [2.2]."""
 
-from strongroom.subjects.letters import letter, lifting_letter
+from strongroom.subjects.letters import letter, lifting_letter, longer_letter
 from strongroom.subjects.package import Package, Packages
 from strongroom.subjects.permits import Permits
-from strongroom.subjects.register import Processed, record_of_processing
 from strongroom.subjects.requests import Requests, Shown
 from strongroom.subjects.store import FoundRecord, Permit, Recipient, Step, SubjectRequest
 from strongroom.subjects.wired import Subjects
@@ -14,7 +13,6 @@ __all__ = [
     "Packages",
     "Permit",
     "Permits",
-    "Processed",
     "Recipient",
     "Requests",
     "Shown",
@@ -23,5 +21,5 @@ __all__ = [
     "Subjects",
     "letter",
     "lifting_letter",
-    "record_of_processing",
+    "longer_letter",
 ]

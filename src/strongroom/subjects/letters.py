@@ -10,10 +10,10 @@ from functools import lru_cache
 from importlib.resources import files
 from typing import Any
 
-from strongroom.policy.laws import Law, Outcome, RequestKind
+from strongroom.policy.laws import Law, Longer, Outcome, Refusal, RequestKind
 
 
-def letter(
+def letter(  # noqa: PLR0913 - all that a letter speaks of
     number: int,
     kind: RequestKind,
     law: Law,
@@ -23,8 +23,12 @@ def letter(
     now: datetime,
     records: int,
     told: int,
+    ground: Refusal | None = None,
 ) -> str:
-    """Return the reply; `records` is how many it speaks of, `told` how many others were told of it."""
+    """Return the reply; `records` is how many it speaks of, `told` how many others were told of it.
+
+    `ground` is why it is refused, where it is.
+    """
     words = _words()
     others = ""
     if law.told and told:
@@ -43,6 +47,7 @@ def letter(
         asked=words["asked"][kind.value],
         records=records,
         told=others,
+        why="" if ground is None else words["refused_because"][ground.value],
     )
 
 
@@ -60,6 +65,37 @@ def lifting_letter(number: int, law: Law, *, received_at: datetime, now: datetim
         received=f"{received_at:%Y-%m-%d}",
         today=f"{now:%Y-%m-%d}",
         authority=law.authority,
+    )
+
+
+def longer_letter(
+    number: int,
+    kind: RequestKind,
+    law: Law,
+    why: Longer,
+    *,
+    received_at: datetime,
+    until: datetime,
+    now: datetime,
+) -> str:
+    """Return what tells somebody, within the law's first day, that the answer takes longer, and why."""
+    words = _words()
+    parts = (
+        "[Name]\n[Address]\n\nDear [Name],",
+        words["longer"].strip(),
+        words["closing"].strip(),
+    )
+    return _filled(
+        "\n\n".join(parts),
+        number=number,
+        received=f"{received_at:%Y-%m-%d}",
+        today=f"{now:%Y-%m-%d}",
+        until=f"{until:%Y-%m-%d}",
+        law=law.title,
+        more=law.more,
+        authority=law.authority,
+        asked=words["asked"][kind.value],
+        why=words["longer_because"][why.value],
     )
 
 

@@ -16,7 +16,7 @@ from strongroom.audit.log import AuditLog
 from strongroom.db.engine import Database, Transaction
 from strongroom.errors import Conflict, Malformed, NotFound
 from strongroom.policy.grants import Deny, NotGranted
-from strongroom.policy.laws import IdentityCheck, Outcome, RequestKind, law_named
+from strongroom.policy.laws import IdentityCheck, Outcome, Refusal, RequestKind, law_named
 from strongroom.subjects import store
 from strongroom.subjects.due import watch
 from strongroom.subjects.ledger import Ledger, not_the_handler, refuse_programs
@@ -436,14 +436,27 @@ class Requests:
             raise NotGranted(f"{caller.name} may not free these records", refused.reason)
         return count
 
-    def reply(self, caller: Caller, number: int, outcome: Outcome, now: datetime) -> Shown:
-        """Record a reply of this outcome, and return what its letter speaks of.
+    def reply(
+        self,
+        caller: Caller,
+        number: int,
+        outcome: Outcome,
+        now: datetime,
+        ground: Refusal | None = None,
+    ) -> Shown:
+        """Record a reply of this outcome, and return what its letter speaks of; a refusal says on which ground.
 
         Raises:
+            Malformed: a refusal names no ground, or something else does.
             Denied: the caller does not handle it; or it grants what nobody proved to be theirs.
             Conflict: what it says was not done.
 
         """
+        if (outcome is Outcome.REFUSED) != (ground is not None):
+            raise Malformed(
+                "a refusal, and nothing else, names a ground",
+                hint=f"one of {', '.join(Refusal)}",
+            )
         proved = outcome is not Outcome.IDENTITY_UNPROVED
         with self._ledger.acting(caller, number, EventType.REQUEST_REPLIED, now, proved=proved) as (
             tx,
@@ -452,7 +465,10 @@ class Requests:
             if outcome in _DONE or outcome is Outcome.NOTHING_FOUND:
                 self._refuse_undone(tx, request, outcome)
             self._set(tx, number, replied_at=now, outcome=outcome.value)
-            self._ledger.step(tx, caller, number, EventType.REQUEST_REPLIED, now, op=outcome.value)
+            self._ledger.step(
+                tx, caller, number, EventType.REQUEST_REPLIED, now, op=outcome.value,
+                detail=None if ground is None else ground.value,
+            )  # fmt: skip
         return self.show(number)
 
     def tell_lifting(self, caller: Caller, number: int, now: datetime) -> Shown:

@@ -7,6 +7,7 @@ from typing import Self
 
 from strongroom.audit.log import AuditLog
 from strongroom.db.engine import Database
+from strongroom.subjects.extending import Extensions
 from strongroom.subjects.package import Packages
 from strongroom.subjects.permits import Permits
 from strongroom.subjects.requests import Requests
@@ -21,6 +22,7 @@ class Subjects:
     requests: Requests
     packages: Packages
     permits: Permits
+    extensions: Extensions
 
     @classmethod
     def wired(
@@ -49,4 +51,5 @@ class Subjects:
             requests,
             Packages(database, vault, requests),
             Permits(database, audit, one_person=one_person),
+            Extensions(database, audit),
         )

@@ -3,11 +3,14 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+import sqlalchemy as sa
+
 from strongroom.crypto.index import subject_key, subject_ref
+from strongroom.db import schema
 from strongroom.db.engine import Database
 from strongroom.policy.dating import Dating, explain
 from strongroom.policy.retention import DAY, Progress, pending_ends
-from strongroom.terms import RecordNumber, SellerId
+from strongroom.terms import PeriodId, RecordNumber, SellerId
 from strongroom.vault import store, told
 from strongroom.vault.keystore import Keystore, PeriodKind, PeriodRow
 from strongroom.vault.store import RecordState
@@ -102,6 +105,17 @@ class Dates:
             )
             for row in rows
         ]
+
+    def per_period(self) -> dict[PeriodId, int]:
+        """Return how many records each period key wraps the keys of; the index is read from end to end."""
+        keys = schema.record_key.c
+        query = (
+            sa.select(keys.period_id, sa.func.count())
+            .where(keys.period_id.is_not(None))
+            .group_by(keys.period_id)
+        )
+        with self._database.read() as tx:
+            return {PeriodId(period): count for period, count in tx.execute(query)}
 
     def standing(self, now: datetime) -> Standing:
         """Return how disposal stands."""

@@ -1,12 +1,12 @@
 """What the door writes into the log [2.6]: record numbers, categories, purposes and reasons, never a value."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from strongroom.audit.entry import MAX_RECORDS, Change, Event, Field, ObjKind, Outcome, Reason
 from strongroom.audit.event_types import EventType
 from strongroom.policy.catalogue.slots import FIXED, spec_of
 from strongroom.policy.grants import Allow, Decision, Deny
-from strongroom.policy.sighting import Sighting
+from strongroom.policy.sighting import SlotKey
 from strongroom.terms import Caller, Category, Purpose, RecordNumber, SellerId
 from strongroom.vault.batch import Batch
 from strongroom.vault.store import RecordState, Row
@@ -14,7 +14,7 @@ from strongroom.vault.store import RecordState, Row
 
 def put_events(  # noqa: PLR0913, PLR0917 - all that one event tells
     batch: Batch,
-    sightings: Sequence[Sighting],
+    keys: Collection[SlotKey],
     caller: Caller,
     op: str,
     seller: SellerId,
@@ -25,9 +25,8 @@ def put_events(  # noqa: PLR0913, PLR0917 - all that one event tells
 ) -> list[Event]:
     """Return what happened in one document's merge: the response itself, keys made for it, and drift.
 
-    `n` is how many subjects the event speaks of.
+    `keys` are the slots that it showed; `n` is how many subjects the event speaks of.
     """
-    keys = set().union(*(sighting.slots for sighting in sightings)) if sightings else set()
     categories = {
         FIXED[key].category if isinstance(key, int) else spec_of(key).category for key in keys
     }

@@ -49,6 +49,7 @@ from strongroom.vault.events import (
     unknown_order_event,
     unknown_token_event,
 )
+from strongroom.vault.fields import Fields, Way, keys_of
 from strongroom.vault.flock import MOST_GUESTS
 from strongroom.vault.grants import GrantStore
 from strongroom.vault.keystore import Keystore
@@ -112,6 +113,7 @@ class Vault:
         self._boxes: dict[SellerId, RecordBox] = {}
         self._subject_keys: dict[SellerId, SubjectKey] = {}
         self._numbers = Numbers(database)
+        self._fields = Fields()
         self._recent = RecentChanges()
         self._recognised = Recognised(envelope.new_key())
         subjects = self._subject_key_of
@@ -207,11 +209,14 @@ class Vault:
                 store.count_drift(tx, op, drift, now)
             seen = [*sightings, *(guest.sighting for guest in guests)]
             late = self.canaries.mention(seller, batch.touched) if len(sightings) > 1 else 0
+            keys = keys_of(one.slots for one in seen)
+            noted = self._fields.keep(tx, Way.COLLECTED, op, keys, now)
             events = put_events(
-                batch, seen, caller, op, seller, drift, req, src_ip, len(seen) + late
+                batch, keys, caller, op, seller, drift, req, src_ip, len(seen) + late
             )
             self._audit.append(tx, *events, now=now)
         batch.committed()
+        self._fields.remember(Way.COLLECTED, op, noted, now)
         self._recent.note(batch.touched, now)
         self._numbers.give_back(seller, fresh)
         return placed

@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 from tests.vault.conftest import NOW, World, make_world, sqlite_world, world
 
-from strongroom.compliance.duties import Duties, Edition, Entitled, Kind, Status, all_duties
+from strongroom.compliance.duties import Duties, Edition, Entitled, Item, Kind, Status, all_duties
 from strongroom.compliance.duties.board import Row
 from strongroom.compliance.overseen import Due, DutyId, Finding, Office, Verdict
 from strongroom.compliance.writings import Writings
@@ -78,7 +78,13 @@ class BoardHome:
             one_person,
         )
         return Duties(
-            self.database, self.audit, self.writings, entitled, (self.eyes,), edition=edition
+            self.database,
+            self.audit,
+            self.writings,
+            entitled,
+            (self.eyes,),
+            edition=edition,
+            evidence=lambda number: Item(f"item {number}", "cd" * 32),
         )
 
     def row(self, duty: str) -> Row:

@@ -286,6 +286,26 @@ def revisions() -> tuple[Revision, ...]:
     return tuple(Revision(**row) for row in _read("revisions")["revision"])
 
 
+def clocks(duty: Duty) -> list[str]:
+    """Return a duty's clocks in words, each with who set it."""
+
+    def whose(name: str) -> str:
+        return "the policy's" if name in duty.set_by_policy else "ours"
+
+    found = []
+    if duty.period is not None:
+        found.append(f"every {duty.period.words} ({whose('period')})")
+    if duty.deadline is not None:
+        after = "" if duty.trigger is None else f" after {duty.trigger}"
+        found.append(f"within {duty.deadline.words}{after} ({whose('deadline')})")
+    elif duty.trigger is not None:
+        found.append(f"when {duty.trigger}")
+    found.append(f"evidence counts for {duty.fresh_for.words}")
+    if duty.renewed is not None:
+        found.append(f"stated again after {duty.renewed.words}")
+    return found
+
+
 def _read(name: str) -> dict[str, Any]:
     text = files("strongroom.compliance.duties").joinpath(f"{name}.toml").read_text("utf-8")
     return tomllib.loads(text)

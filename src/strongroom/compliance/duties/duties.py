@@ -1,6 +1,6 @@
 """The board of clauses: every duty, how it stands, and what people state of it [1, 2, 3]."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -10,6 +10,7 @@ from strongroom.compliance.duties.board import Board, judge
 from strongroom.compliance.duties.catalogue import Duty, Edition
 from strongroom.compliance.duties.entitled import Entitled
 from strongroom.compliance.duties.excuses import Excuses
+from strongroom.compliance.duties.said import Item
 from strongroom.compliance.duties.statements import Statements
 from strongroom.compliance.overseen import Due, DutyId, Finding, Overseen
 from strongroom.compliance.writings import Writings
@@ -33,6 +34,7 @@ class Duties:
         rooms: Sequence[Overseen],
         *,
         edition: Edition,
+        evidence: Callable[[int], Item],
     ) -> None:
         self.entitled = entitled
         self.statements = Statements(database, audit, writings, entitled)
@@ -40,6 +42,7 @@ class Duties:
         self.edition = edition
         """Which revisions are in force here."""
         self._rooms = rooms
+        self._evidence = evidence
 
     def board(self, now: datetime) -> Board:
         """Return how every duty stands at this instant."""
@@ -55,6 +58,10 @@ class Duties:
             self.excuses.counting(now),
             now,
         )
+
+    def kept(self, numbers: Sequence[int]) -> tuple[Item, ...]:
+        """Return items of the evidence store, for a statement that refers to them. Raises: NotFound."""
+        return tuple(self._evidence(number) for number in dict.fromkeys(numbers))
 
     def number(self, duty: DutyId, name: str) -> int | None:
         """Return the strictest number of the revisions in force, for who checks it. Raises: KeyError."""

@@ -160,16 +160,18 @@ class Excuses:
             self._record(tx, EventType.DUTY_EXCUSE_ENDED, caller, excuse, now)
             return self._one(tx, excuse)
 
-    def counting(self, now: datetime) -> dict[DutyId, Excuse]:
-        """Return the excuse of each duty that counts."""
+    def counting(self, now: datetime, *, opened: bool = False) -> dict[DutyId, Excuse]:
+        """Return the excuse of each duty that counts, with its reason where `opened`."""
+        where = sa.and_(_rows.c.ends_at > now, _rows.c.approved_at.is_not(None))
         with self._database.read() as tx:
-            found = self._read(tx, sa.and_(_rows.c.ends_at > now, _rows.c.approved_at.is_not(None)))
+            found = self._read(tx, where, opened=opened)
         return {one.duty: one for one in found if one.counts(now)}
 
-    def waiting(self, now: datetime) -> list[Excuse]:
-        """Return what waits for a second person."""
+    def waiting(self, now: datetime, *, opened: bool = False) -> list[Excuse]:
+        """Return what waits for a second person, with its reason where `opened`."""
+        where = sa.and_(_rows.c.ends_at > now, _rows.c.approved_at.is_(None))
         with self._database.read() as tx:
-            found = self._read(tx, sa.and_(_rows.c.ends_at > now, _rows.c.approved_at.is_(None)))
+            found = self._read(tx, where, opened=opened)
         return [one for one in found if one.sound and one.state(now) == "pending"]
 
     def of(self, duty: DutyId) -> list[Excuse]:

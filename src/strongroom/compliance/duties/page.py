@@ -10,6 +10,7 @@ from strongroom.compliance.duties.catalogue import (
     SECTIONS,
     Duty,
     Edition,
+    clocks,
     definitions,
     duties,
     revisions,
@@ -114,26 +115,6 @@ def _row(duty: Duty) -> str:
         "; ".join(duty.evidence),
     )
     return f"| {' | '.join(cells)} |\n"
-
-
-def clocks(duty: Duty) -> list[str]:
-    """Return a duty's clocks in words, each with who set it."""
-
-    def whose(name: str) -> str:
-        return "the policy's" if name in duty.set_by_policy else "ours"
-
-    found = []
-    if duty.period is not None:
-        found.append(f"every {duty.period.words} ({whose('period')})")
-    if duty.deadline is not None:
-        after = "" if duty.trigger is None else f" after {duty.trigger}"
-        found.append(f"within {duty.deadline.words}{after} ({whose('deadline')})")
-    elif duty.trigger is not None:
-        found.append(f"when {duty.trigger}")
-    found.append(f"evidence counts for {duty.fresh_for.words}")
-    if duty.renewed is not None:
-        found.append(f"stated again after {duty.renewed.words}")
-    return found
 
 
 if __name__ == "__main__":

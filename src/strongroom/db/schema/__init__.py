@@ -97,6 +97,7 @@ from strongroom.db.schema.signing_on import (
 from strongroom.db.schema.subjects import (
     restriction,
     restriction_permit,
+    subject_extension,
     subject_recipient,
     subject_record,
     subject_request,
@@ -221,6 +222,7 @@ __all__ = [
     "search_tag",
     "second_factor",
     "seller",
+    "subject_extension",
     "subject_recipient",
     "subject_record",
     "subject_request",

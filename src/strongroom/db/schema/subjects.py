@@ -30,6 +30,23 @@ subject_request = sa.Table(
     column("overdue_at", UtcDateTime, "business", nullable=True),  # that its day went by
 )
 
+subject_extension = sa.Table(
+    "subject_extension",
+    vault,
+    column(
+        "request_id",
+        Id,
+        "reference",
+        sa.ForeignKey("subject_request.id"),
+        primary_key=True,
+        autoincrement=False,
+    ),
+    column("ground", sa.Text, "business"),
+    column("told_at", UtcDateTime, "business"),
+    column("told_by", Id, "reference"),
+    column("due_before", UtcDateTime, "business"),  # the day without it
+)
+
 subject_record = sa.Table(
     "subject_record",
     vault,

@@ -20,16 +20,24 @@ BACK: Final = {
     "destinations": "/destinations",
     "principals": "/principals",
     "documents": "/documents",
+    "exceptions": "/clauses/exceptions",
+    "processing": "/processing",
     "factors": "/factors",
     "incidents": "/incidents",
     "locks": "/locks",
     "network": "/network",
+    "notices": "/notices",
     "offices": "/offices",
     "password": "/password",
     "profile": "/profile",
+    "requests": "/requests",
+    "reveal": "/reveal",
+    "reviews": "/reviews",
     "sessions": "/sessions",
 }
-"""Where one comes from and goes back to."""
+"""Where one comes from and goes back to; of those in `NUMBERED` to one of its pages, by number."""
+
+NUMBERED: Final = frozenset({"notices", "requests", "reviews"})
 
 _CODE: Final = 64
 
@@ -38,10 +46,14 @@ def routes(rooms: Rooms) -> list[Route]:
     """Return the page and its three ways; who has to change the password proves it first, too."""
     pages = _ProvePages(rooms)
     return [
-        Route("GET", "/prove/{page}", pages.show, old_password=True),
-        Route("POST", "/prove/{page}", pages.prove, old_password=True),
-        Route("POST", "/prove/{page}/passkey", pages.passkey, old_password=True),
-        Route("POST", "/prove/{page}/passkey/challenge", pages.challenge, old_password=True),
+        Route(method, path + more, handler, old_password=True)
+        for path in ("/prove/{page}", "/prove/{page}/{id}")
+        for method, more, handler in (
+            ("GET", "", pages.show),
+            ("POST", "", pages.prove),
+            ("POST", "/passkey", pages.passkey),
+            ("POST", "/passkey/challenge", pages.challenge),
+        )
     ]
 
 
@@ -98,7 +110,7 @@ class _ProvePages:
             "prove.html",
             exc,
             back=_back(exchange),
-            here=f"/prove/{exchange.parts['page']}",
+            here=f"/prove/{'/'.join(exchange.parts.values())}",
             totp=FactorKind.TOTP in kinds,
             passkey=FactorKind.PASSKEY in kinds,
             wrong=wrong,
@@ -107,7 +119,8 @@ class _ProvePages:
 
 def _back(exchange: Exchange) -> str:
     """Return where this leads. Raises: NotFound."""
-    path = BACK.get(exchange.parts["page"])
-    if path is None:
+    page = exchange.parts["page"]
+    path = BACK.get(page)
+    if path is None or ("id" in exchange.parts and page not in NUMBERED):
         raise NotFound("there is no such page")
-    return path
+    return f"{path}/{exchange.id}" if "id" in exchange.parts else path
