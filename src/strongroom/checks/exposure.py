@@ -43,7 +43,7 @@ _FROM: Final = {"api": "192.0.2.1", "gateway": "198.51.100.1", "desk": "203.0.11
 _OF_GATEWAY: Final = 12
 """Operations asked each day, others tomorrow: an address that asks for more is one that searches."""
 
-_REFUSED: Final = frozenset({401, 403, 429})
+_REFUSED: Final = frozenset({401, 403, 404, 429})
 _FOREIGN: Final = ("desk", "POST", "/sign-on")
 """Sent as another site's form: the one kind of request that the desk refuses a stranger and records."""
 
@@ -150,7 +150,8 @@ _CHANNELS: Final[Mapping[str, tuple[EventType, ...]]] = {
 
 def _filled(path: str) -> str:
     """Return a path with something in place of its parameters."""
-    return re.sub(r"\{id\}", "1", re.sub(r"\{(?!id\})[^}]*\}", "x", path))
+    path = path.replace("{id}", "1").replace("{duty}", "2.1-a")
+    return re.sub(r"\{[^}]*\}", "x", path)
 
 
 async def _ask(door: Application, name: str, method: str, path: str) -> Asked:
