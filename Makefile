@@ -17,7 +17,7 @@ ARGS ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test lint format bench faults life lock clean postgres rsyslog strace softhsm node chromium tls
+.PHONY: help setup demo test lint format bench faults life lock clean postgres rsyslog strace softhsm node chromium tls screens
 
 help: ## Show these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -63,6 +63,9 @@ lock: $(STAMP)-dev ## Renew requirements/*.txt from *.in; ARGS=--upgrade takes n
 
 tls: $(STAMP)-dev $(STAMP)-tls ## Scan every listener against Mozilla's TLS profile, with sslyze
 	@$(BIN)/python -m pytest tests/test_mozilla.py $(ARGS)
+
+screens: $(STAMP)-dev node chromium ## Renew the pictures of the desk's pages in docs/screens
+	@STRONGROOM_TEST_SCREENS=1 $(BIN)/python -m pytest tests/browser/test_walk.py -k wcag $(ARGS)
 
 clean: ## Remove .venv, caches and build products
 	rm -rf .venv build dist src/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis \

@@ -1,8 +1,9 @@
 #!/bin/sh
 # Make sure Node.js 18 or newer is here, and what the tests use of npm: in .venv/oidc-provider the
 # OpenID Connect provider that they sign on with, in .venv/npm-client a client of the SP-API with its
-# host hard-coded. The versions and hashes are those of the package-lock.json in tests/clients/oidc and
-# tests/clients/npm, from whichever registry npm is set up for, without running any script of theirs.
+# host hard-coded, in .venv/axe the rules that pages are held against. The versions and hashes are those
+# of the package-lock.json in tests/clients/oidc, npm and axe, from whichever registry npm is set up for,
+# without running any script of theirs.
 set -eu
 
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
@@ -57,3 +58,4 @@ install() {
 
 install oidc oidc-provider
 install npm npm-client
+install axe axe

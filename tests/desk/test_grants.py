@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from tests.support.pages import Member, Page
 
+from strongroom.db.suspensions import suspend
 from strongroom.terms import Action, Category, Purpose
 from strongroom.vault import Wish
+from strongroom.vault.grants_listed import GrantsListed, Sought
 
 EVIL = '"><script>alert(1)</script>'
 
@@ -158,3 +160,20 @@ def test_many_grants_go_page_by_page(ada: Member) -> None:
     assert "/grants?state=pending&amp;before=" in first.body
     assert "ada" in ada.browser.get(f"/grants?who={who}").text
     assert ada.browser.get("/grants?state=x").status == 400
+
+
+@pytest.mark.clause("1.2", "2.6")
+def test_grants_of_who_is_suspended_are_found_as_suspended(ada: Member) -> None:
+    home = ada.browser.home
+    who = home.system.accounts.find("ada").id
+    listed = GrantsListed(home.system.database)
+
+    def found(at: datetime) -> list[int]:
+        rows = listed.page(Sought("suspended", who), at, before=None, after=None, limit=9)
+        assert all(one.state(at) == "suspended" for one in rows)
+        return [one.grant.id for one in rows]
+
+    assert found(home.now) == []
+    with home.system.database.write() as tx:
+        suspend(tx, who, why="a test", frozen=False, now=home.now)
+    assert len(found(home.now)) == len(home.system.grants.all(who))

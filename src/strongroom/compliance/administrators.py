@@ -17,8 +17,6 @@ def administrators(accounts: Accounts, grants: GrantStore, now: datetime) -> fro
     }
     return frozenset(
         row.grant.principal
-        for row in grants.all()
-        if row.grant.action is Action.ADMINISTER
-        and row.grant.principal in people
-        and row.state(now) == "active"
+        for row in grants.allowing(Action.ADMINISTER)
+        if row.grant.principal in people and row.state(now) == "active"
     )

@@ -50,6 +50,7 @@ class Served:
 
     process: subprocess.Popen[bytes]
     gateway: str
+    desk: str
     ca: Path
 
 
@@ -177,7 +178,7 @@ class Stage:
                 ready = _json(_first_line(process.stdout))
                 if "gateway" not in ready:
                     raise Unavailable("`strongroom serve` does not start", hint=f"see {log}")
-                yield Served(process, ready["gateway"], Path(ready["ca"]))
+                yield Served(process, ready["gateway"], ready["desk"], Path(ready["ca"]))
             finally:
                 _stop(process)
         if process.returncode != 0:

@@ -42,6 +42,7 @@ _GRANT_DAYS: Final = 60
 """Longer than the orders live, so that the refusal in the end is for their sake."""
 
 _PRINTER: Final = "label-printer"
+_DRILLED: Final = ("slow_drain", "unauthorized_calls", "canary_touched")
 _RESTRICTED: Final = "getOrders with a restricted data token"
 _SHOWN: Final = ("recipient.name", "recipient.address_line_1", "recipient.city")
 
@@ -197,12 +198,31 @@ class _Tour:
         try:
             with self._stage.serving() as served:
                 command = self._stage.tell_app({**self._app, "endpoint": served.gateway})
+                self._lead_to_desk(served)
                 self._tell.say(f"\nstill serving on {served.gateway}; Ctrl-C ends it", "bold")
                 self._tell.say(f"pull again:  {command}")
                 self._tell.say(f"look inside: strongroom audit tail --home {self._stage.home}")
                 served.process.wait()
         except KeyboardInterrupt:
             self._tell.say("stopped")
+
+    def _lead_to_desk(self, served: Served) -> None:
+        """Put what a working day brings beside what the tour left, and say how to come in."""
+        stage = self._stage
+        stage.ask("alarm.drill", kinds=list(_DRILLED))
+        stage.ask(
+            "destination.add",
+            name="parcel-labels",
+            host="labels.example",
+            categories=["name", "address"],
+            purposes=["fulfilment"],
+        )
+        link = stage.ask("user.link")["first_sign_on"]
+        self._tell.say(
+            f"\nthe desk is at {served.desk}, full of what you saw; come in by this link, once:"
+        )
+        self._tell.say(link["url"] or link["code"], "bold")
+        self._tell.say(f"its certificate is signed by {served.ca}: have the browser trust it")
 
     # -- chapters --------------------------------------------------------------------------------
 

@@ -348,6 +348,15 @@ class GrantStore:
         with self._database.read() as tx:
             return self.all_in(tx, principal)
 
+    def allowing(self, action: Action) -> list[GrantRow]:
+        """Return the grants to do one thing that were approved and not revoked, oldest first."""
+        table = schema.grant.c
+        query = select_grants().where(
+            table.action == action, table.approved_at.is_not(None), table.revoked_at.is_(None)
+        )
+        with self._database.read() as tx:
+            return [grant_row(row) for row in tx.execute(query)]
+
     @staticmethod
     def all_in(tx: Transaction, principal: PrincipalId | None = None) -> list[GrantRow]:
         """Return all grants, or one principal's, oldest first, as the caller's transaction sees them."""

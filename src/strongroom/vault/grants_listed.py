@@ -11,6 +11,7 @@ from strongroom.db import schema
 from strongroom.db.engine import Database
 from strongroom.errors import NotFound
 from strongroom.policy.grants import READING
+from strongroom.policy.limits import REVIEW_EVERY
 from strongroom.policy.purposes import may_serve
 from strongroom.terms import Category, PrincipalId
 from strongroom.vault.granted import GrantRow, grant_row, select_grants
@@ -102,14 +103,28 @@ def _living(now: datetime) -> sa.ColumnElement[bool]:
     )
 
 
+def _may_be_suspended(now: datetime) -> sa.ColumnElement[bool]:
+    """Return the condition that every suspended grant meets: its principal is, or no review confirmed it in time."""
+    rows = schema.principal_suspension.c
+    held = sa.select(rows.principal_id).where(rows.lifted_at.is_(None))
+    confirmed = sa.func.coalesce(_table.c.reviewed_at, _table.c.approved_at)
+    return (
+        _table.c.principal_id.in_(held)
+        | (_table.c.review_by <= now)
+        | (confirmed <= now - REVIEW_EVERY)
+    )
+
+
 def _narrowed(sought: Sought, now: datetime) -> sa.Select[tuple[object, ...]]:
     """Return the query for the rows among which those asked for are; the rule of `state` has the last word."""
     query = select_grants()
     match sought.state:
         case "pending":
             query = query.where(_table.c.approved_at.is_(None), _table.c.revoked_at.is_(None))
-        case "active" | "suspended":
+        case "active":
             query = query.where(_living(now))
+        case "suspended":
+            query = query.where(_living(now), _may_be_suspended(now))
         case "revoked" | "rejected":
             query = query.where(_table.c.revoked_at.is_not(None))
         case "expired":
