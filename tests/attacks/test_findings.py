@@ -6,7 +6,7 @@ import sqlite3
 from datetime import timedelta
 
 import pytest
-from tests.checks.conftest import house, made_alone, opening
+from tests.checks.conftest import house, made_alone, made_bare, opening
 from tests.checks.looking import House
 
 from strongroom.checks import Check, Checks
@@ -14,7 +14,7 @@ from strongroom.checks.check import failed, passed
 from strongroom.compliance.overseen import DutyId, Finding, Verdict
 from strongroom.terms import SYSTEM
 
-__all__ = ["house", "made_alone", "opening"]
+__all__ = ["house", "made_alone", "made_bare", "opening"]
 
 pytestmark = pytest.mark.clause("3-a", "2.2-e")
 

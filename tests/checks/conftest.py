@@ -17,10 +17,17 @@ NOW = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
 
 
 @pytest.fixture(scope="session")
-def made_alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Make a home of one person once, with a selling partner and an app: stretching a passphrase takes its time."""
-    made = Offline.make(tmp_path_factory.mktemp("checked") / "one", one_person=True)
-    return filled(made.path, NOW)
+def made_bare(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make a home of one person once: stretching a passphrase takes its time."""
+    return Offline.make(tmp_path_factory.mktemp("checked") / "one", one_person=True).path
+
+
+@pytest.fixture(scope="session")
+def made_alone(made_bare: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Put a selling partner into one like it."""
+    path = tmp_path_factory.mktemp("checked") / "home"
+    shutil.copytree(made_bare, path)
+    return filled(path, NOW)
 
 
 @pytest.fixture(scope="session")
@@ -35,6 +42,13 @@ def opening(tmp_path: Path) -> Iterator[Callable[..., House]]:
     """Open homes for the test, each closed after it."""
     with ExitStack() as stack:
         yield lambda path, **more: stack.enter_context(House.opened(path, tmp_path, **more))
+
+
+@pytest.fixture
+def bare(made_bare: Path, tmp_path: Path, opening: Callable[..., House]) -> House:
+    """Give a home of one person, without a selling partner."""
+    shutil.copytree(made_bare, tmp_path / "home")
+    return opening(tmp_path / "home", now=NOW)
 
 
 @pytest.fixture

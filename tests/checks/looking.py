@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -12,17 +13,20 @@ from typing import Any, Self
 
 from argon2 import PasswordHasher
 
-from strongroom.app import System
+from strongroom import operations
+from strongroom.app import System, machine_clock
 from strongroom.checks import CHECKS, Checks
 from strongroom.compliance.overseen import DutyId, Finding, Verdict
+from strongroom.errors import StrongroomError
 from strongroom.opening import open_system
 from strongroom.policy.retention import Progress, SightedFacts
 from strongroom.policy.sighting import Sighting
+from strongroom.request import Request
 from strongroom.terms import Action, Caller, Category, Purpose, SellerId
 from strongroom.vault.sellers import LwaCredentials
 
 CHEAP = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
-NAME, PHONE = 8, 15
+NAME, LINE_1, CITY, PHONE = 8, 9, 12, 15
 PERSONAL = frozenset({Category.NAME, Category.ADDRESS, Category.PHONE})
 
 
@@ -57,6 +61,25 @@ class House:
             self.system = open_system(path, starts_at=self.now, environ={})
             self.system.passwords._hasher = CHEAP
 
+    def unguarded(self, statement: str, *, table: str = "audit_event") -> None:
+        """Change the log's rows as who owns the database can: without its triggers, which are put back."""
+        path = self.system.home.vault_database
+        with sqlite3.connect(path) as tx:
+            query = "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = ?"
+            triggers = tx.execute(query, (table,)).fetchall()
+            for name, _sql in triggers:
+                tx.execute(f"DROP TRIGGER {name}")
+            tx.execute(statement)
+            for _name, sql in triggers:
+                tx.execute(sql)
+        tx.close()
+
+    @staticmethod
+    def vacuum(path: Path) -> None:
+        tx = sqlite3.connect(path)
+        tx.execute("VACUUM")
+        tx.close()
+
     def passes(self, **span: float) -> None:
         self.now += timedelta(**span)
 
@@ -90,6 +113,11 @@ class House:
         Checks(self.system).run(self.console, self.now, duty=DutyId(duty))
         return self.system.compliance.findings.findings(self.now)[DutyId(duty)]
 
+    def ask(self, operation: str, **arguments: object) -> Any:
+        """Run one operation, as a command at the console does."""
+        now = None if self.now is None else self.now.isoformat()
+        return operations.run(self.system, Request(operation, arguments, now=now), "olga")
+
     # -- what people and apps do -----------------------------------------------------------------
 
     def app(self, name: str = "shipper") -> Caller:
@@ -108,7 +136,60 @@ class House:
         }
         return self.system.grants.add(self.console, **(wanted | changes))
 
-    def order(self, number: int = 1, *, delivered: datetime | None = None) -> str:
+    def agreed(self, to: Caller, approver: Caller, by: Caller | None = None, **changes: Any) -> Any:
+        """Have one person ask for a grant, the console where none is named, and another approve it."""
+        wanted: dict[str, Any] = {
+            "principal": to.principal,
+            "action": Action.REVEAL,
+            "purpose": Purpose.FULFILMENT,
+            "categories": PERSONAL,
+            "sellers": frozenset({self.seller}),
+            "lifetime": timedelta(days=30),
+            "now": self.now,
+        }
+        asked = self.system.grants.add(by or self.console, **(wanted | changes))
+        return self.system.grants.approve(approver, asked.grant.id, self.now)
+
+    def reveal(self, app: Caller, token: str) -> None:
+        self.system.vault.reveal(app, token, purpose=Purpose.FULFILMENT, now=self.now)
+
+    def reads_log(self) -> None:
+        """Let the console read the log."""
+        self.system.grants.add(
+            self.console,
+            principal=self.console.principal,
+            action=Action.AUDIT,
+            purpose=Purpose.INCIDENT,
+            categories=frozenset(Category),
+            sellers=None,
+            lifetime=timedelta(days=90),
+            now=self.now,
+        )
+
+    purpose = Purpose.FULFILMENT
+
+    def touch(self, app: Caller, order: str) -> None:
+        """Read an order that is a canary, which freezes whoever does."""
+        with contextlib.suppress(StrongroomError):
+            self.system.vault.reveal_order(
+                app, self.seller, order, purpose=Purpose.FULFILMENT, now=self.now
+            )
+
+    @staticmethod
+    def machine_now() -> datetime:
+        return machine_clock()
+
+    @staticmethod
+    def days(number: float) -> timedelta:
+        return timedelta(days=number)
+
+    def order(
+        self,
+        number: int = 1,
+        *,
+        delivered: datetime | None = None,
+        drift: Sequence[tuple[str, str]] = (),
+    ) -> str:
         """Put an order into the vault; return the token of its recipient's name."""
         order = f"302-{number:07d}-{number:07d}"
         at = int((delivered or self.now).timestamp())
@@ -117,13 +198,32 @@ class House:
         sighting = Sighting(
             "order",
             order,
-            {NAME: "Ada Example", PHONE: "+44 20 7946 0000"},
+            {
+                NAME: "Ada Example",
+                LINE_1: "1 Example Street",
+                CITY: "Leeds",
+                PHONE: "+44 20 7946 0000",
+            },
             facts,
         )
         (placed,) = self.system.vault.put(
-            self.seller, [sighting], caller=self.console, op="ordersV0.getOrder", now=self.now
+            self.seller,
+            [sighting],
+            caller=self.console,
+            op="ordersV0.getOrder",
+            now=self.now,
+            drift=drift,
         )
         return placed.token(NAME)
+
+
+def program(house: House, name: str) -> Caller:
+    """Return a person who shows a credential."""
+    added = house.system.accounts.add_person(
+        name, caller=house.console, now=house.now, credential=True
+    )
+    assert added.client_secret is not None
+    return house.system.accounts.check_credential(name, added.client_secret, house.now)
 
 
 def filled(path: Path, now: datetime) -> Path:

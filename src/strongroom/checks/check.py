@@ -10,6 +10,7 @@ from strongroom.compliance.overseen import DutyId, Finding, Verdict
 
 MINUTES: Final = timedelta(minutes=5)
 HOURLY: Final = timedelta(hours=1)
+SIX_HOURS: Final = timedelta(hours=6)
 DAILY: Final = timedelta(days=1)
 
 _PATIENCE: Final = timedelta(minutes=30)

@@ -39,7 +39,7 @@ def certified(system: System, now: datetime) -> Finding:
         one
         for one in _notices(system)
         if one.erased_at is not None
-        and one.step("certified") is None
+        and ("certified", "") not in one.facts
         and now - one.erased_at > _CERTIFIED_WITHIN
     ]
     return _judged(

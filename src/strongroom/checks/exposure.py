@@ -23,7 +23,6 @@ from strongroom.checks.check import (
     failed,
     passed,
     some,
-    unknown,
 )
 from strongroom.compliance.overseen import Finding
 from strongroom.desks import api_of, desk_of
@@ -32,12 +31,10 @@ from strongroom.gateway import catalogue_with
 Application = Any
 """An ASGI application."""
 
-_OPEN_PAGES: Final = frozenset(
-    ("/", "/sign-on", "/sign-on/second", "/sign-on/passkey", "/welcome", "/provider")
-)
-"""Pages of the desk for who has not signed on yet."""
+_OPEN_PAGES: Final = frozenset(("/", "/sign-on", "/welcome", "/provider", "/calendar.ics"))
+"""Pages of the desk for who has not signed on yet, and the calendar, which asks for a code of its own."""
 
-_OPEN_BELOW: Final = ("/join", "/sign-on", "/static/", "/provider/", "/policies/", "/feeds/")
+_OPEN_BELOW: Final = ("/join", "/sign-on", "/static/", "/provider/", "/policy/")
 """Pages below these carry their own proof, or hold what is public."""
 
 _OPEN_API: Final = frozenset({"/v1/token", "/v1/health", "/openapi.json"})
@@ -46,7 +43,7 @@ _FROM: Final = {"api": "192.0.2.1", "gateway": "198.51.100.1", "desk": "203.0.11
 _OF_GATEWAY: Final = 12
 """Operations asked each day, others tomorrow: an address that asks for more is one that searches."""
 
-_REFUSED: Final = frozenset({401, 403, 429})
+_REFUSED: Final = frozenset({401, 403, 404, 429})
 _FOREIGN: Final = ("desk", "POST", "/sign-on")
 """Sent as another site's form: the one kind of request that the desk refuses a stranger and records."""
 
@@ -134,7 +131,7 @@ def recorded(system: System, now: datetime) -> Finding:
     if silent:
         why = f"nothing of a month in the log from {some(silent)}"
         remedy = "`strongroom duty check 1.1-d` asks each; what it is refused has to appear"
-        return failed(why, remedy, *seen) if seen else unknown(why, remedy)
+        return failed(why, remedy, *seen)
     return passed("every channel tells the log", *seen)
 
 
@@ -153,7 +150,8 @@ _CHANNELS: Final[Mapping[str, tuple[EventType, ...]]] = {
 
 def _filled(path: str) -> str:
     """Return a path with something in place of its parameters."""
-    return re.sub(r"\{id\}", "1", re.sub(r"\{(?!id\})[^}]*\}", "x", path))
+    path = path.replace("{id}", "1").replace("{duty}", "2.1-a")
+    return re.sub(r"\{[^}]*\}", "x", path)
 
 
 async def _ask(door: Application, name: str, method: str, path: str) -> Asked:

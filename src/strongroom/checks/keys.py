@@ -24,6 +24,7 @@ from strongroom.checks.check import (
 from strongroom.compliance.overseen import Finding
 from strongroom.errors import StrongroomError
 from strongroom.home import too_open
+from strongroom.leaks.report import masked
 from strongroom.posture import State, Surroundings, machine
 from strongroom.terms import Environment
 
@@ -49,7 +50,7 @@ def at_rest(system: System, now: datetime) -> Finding:
         for block in _blocks(path):
             read += len(block)
             if any(needle in block for needle in needles):
-                found.append(path.name)
+                found.append(masked(path.name))
                 break
     if found:
         why = f"values in clear in {count(len(found), 'file')}"
@@ -66,7 +67,8 @@ def files(system: System, now: datetime) -> Finding:
     faults = too_open(system.home)
     if faults:
         why = f"{count(len(faults), 'file')} of the home open to others"
-        return failed(why, faults[0].remedy, *(one.path.name for one in faults[:10]))
+        shown = [masked(one.path.name) for one in faults[:10]]
+        return failed(why, f"`strongroom doctor` names each; such as {shown[0]}", *shown)
     path = passphrase_path(system.settings)
     if path is not None and path.exists():
         if stat.S_IMODE(path.stat().st_mode) & _OTHERS:
@@ -141,7 +143,7 @@ def exports(system: System, now: datetime) -> Finding:
             seen += 1
             with path.open("rb") as file:
                 if file.read(len(_AGE)) != _AGE:
-                    bare.append(path.name)
+                    bare.append(masked(path.name))
     if bare:
         why = f"{count(len(bare), 'file')} not sealed among backups and archives"
         return failed(why, "remove it, and find out who put it there", *bare[:10])

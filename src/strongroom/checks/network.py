@@ -28,6 +28,7 @@ from strongroom.policy.network import LISTENERS
 from strongroom.posture import State, Surroundings, faces, listening, targets, transport
 from strongroom.posture.finding import Finding as Seen
 from strongroom.posture.firewall import firewall
+from strongroom.posture.listening import Bound
 
 _STRANGERS: Final = ("192.0.2.77", "2001:db8::77")
 """Addresses that RFC 5737 and RFC 3849 keep for documents: nobody's."""
@@ -58,15 +59,19 @@ def lists(system: System, now: datetime) -> Finding:
     )
 
 
-def bound(system: System, now: datetime) -> Finding:
-    """See that this process listens where the settings say and nowhere else."""
-    del now
-    sockets = listening.bound()
-    found = listening.matched(sockets, faces(system))
-    seen = listening.findings(sockets, found, {}, str(system.home.control))
-    return _told(
-        [one for one in seen if one.id == "listeners.expected" or found[_face(one)].everywhere]
-    )
+def listening_on(sockets: Callable[[], list[Bound]] = listening.bound) -> Look:
+    """Return what looks whether this process listens where the settings say and nowhere else."""
+
+    def look(system: System, now: datetime) -> Finding:
+        del now
+        there = sockets()
+        found = listening.matched(there, faces(system))
+        control = str(system.home.control)
+        seen = listening.findings(there, found, {}, control)
+        everywhere = {f"listener.{name}" for name, one in found.items() if one.everywhere}
+        return _told([one for one in seen if one.id in {"listeners.expected", *everywhere}])
+
+    return look
 
 
 def denying(surroundings: Surroundings) -> Look:
@@ -154,10 +159,6 @@ def sealed(system: System, now: datetime) -> Finding:
     return passed(f"{count(len(behind), 'app')} behind a proxy, each answered under its own key")
 
 
-def _face(one: Seen) -> str:
-    return one.id.partition(".")[2]
-
-
 def _told(seen: list[Seen]) -> Finding:
     """Return one finding for what posture saw: a warning is no pass."""
     bad = [one for one in seen if one.state in (State.FAILED, State.WARNING)]
@@ -179,7 +180,7 @@ CHECKS: Final = (
         MINUTES,
         "the sockets of this process, against the settings",
         "nothing else listens, and nothing on every address of the machine",
-        bound,
+        listening_on(),
     ),
     Check(
         "network.firewall",

@@ -40,7 +40,8 @@ def _often(span: timedelta) -> str:
     minutes = span // timedelta(minutes=1)
     if minutes < 60:  # noqa: PLR2004 - of an hour
         return f"{minutes} minutes"
-    return "each hour" if span < timedelta(days=1) else "each day"
+    hours = span // timedelta(hours=1)
+    return {1: "each hour", 24: "each day"}.get(hours, f"{hours} hours")
 
 
 if __name__ == "__main__":

@@ -20,11 +20,14 @@ from strongroom.checks.check import (
 )
 from strongroom.compliance.overseen import Finding
 from strongroom.home.certificates import AMAZON_HOSTS
-from strongroom.terms import Environment
+from strongroom.policy.leaving import has_ended
+from strongroom.terms import Action, Environment, PrincipalKind, Purpose
 from strongroom.vault.drift import seen_drift
 
 _SCANNED_WITHIN: Final = timedelta(days=30)
 _SEEN_LATELY: Final = timedelta(days=30)
+_PAPER_LIES: Final = timedelta(days=90)
+_DAILY_WORK: Final = frozenset({Purpose.FULFILMENT, Purpose.TAX, Purpose.INVOICING})
 
 
 def catalogue(system: System, now: datetime) -> Finding:
@@ -83,6 +86,44 @@ def environments(system: System, now: datetime) -> Finding:
     )
 
 
+def exports(system: System, now: datetime) -> Finding:
+    """See who may take data away whole: only for what a person, Amazon or an incident asks, never for daily work."""
+    active = [
+        row.grant
+        for row in system.grants.all()
+        if row.state(now) == "active" and row.grant.action is Action.EXPORT
+    ]
+    daily = [grant.id for grant in active if grant.purpose in _DAILY_WORK]
+    if daily:
+        why = f"{count(len(daily), 'grant')} to export for daily work"
+        remedy = "`strongroom grant revoke`: tokens and the relay do that work"
+        return failed(why, remedy, f"grants {some(daily)}")
+    seen = count(len(active), "grant")
+    return passed(f"{seen} to export, none for daily work")
+
+
+def papers(system: System, now: datetime) -> Finding:
+    """See that whoever printed something lately is here, or somebody who answers for it: paper is to be destroyed."""
+    pages: dict[int, int] = {}
+    for entry in system.audit.of_types((EventType.PAPER_PRINTED,), now - _PAPER_LIES):
+        if entry.body:
+            actor = int(entry.body["actor"]["id"])
+            pages[actor] = pages.get(actor, 0) + int(entry.body.get("n") or 0)
+    living = {
+        person.id
+        for kind in (PrincipalKind.PERSON, PrincipalKind.APP, PrincipalKind.NODE)
+        for person in system.accounts.listed(kind)
+        if not has_ended(person.ended_at, now)
+    }
+    gone = sorted(pages.keys() - living)
+    total = count(sum(pages.values()), "page")
+    if gone:
+        why = f"{total} printed in 90 days, some by who is not here any more"
+        remedy = "find the paper and have it destroyed; then state that it was"
+        return failed(why, remedy, f"principals {some(gone)}")
+    return passed(f"{total} printed in 90 days, each by who can be asked", f"{len(pages)} printed")
+
+
 def _is_real(host: str) -> bool:
     return not host.startswith("sandbox.") and (host in AMAZON_HOSTS or host == "api.amazon.com")
 
@@ -127,5 +168,21 @@ CHECKS: Final = (
         "the home's environment, against the hosts it asks",
         "a home for tests asks nobody real, one for production nobody pretended",
         environments,
+    ),
+    Check(
+        "exports.granted",
+        duties("1.2-f"),
+        HOURLY,
+        "grants to export, and what for",
+        "none is for daily work",
+        exports,
+    ),
+    Check(
+        "papers.answered",
+        duties("2.3-f"),
+        HOURLY,
+        "what was printed in 90 days, and who printed it",
+        "each of them is here and can be asked whether the paper was destroyed",
+        papers,
     ),
 )
