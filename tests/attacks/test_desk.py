@@ -468,7 +468,7 @@ def test_every_page_wants_a_session_unless_it_says_otherwise(ada: Member) -> Non
         "/join/name",
         "/join/passkey/challenge",
         "/calendar.ics",
-            "/policy/{name}",
+        "/policy/{name}",
         "/policy/{name}/text",
     }
     for route in all_routes(_rooms()):
