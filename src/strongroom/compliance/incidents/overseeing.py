@@ -279,9 +279,11 @@ class Overseeing:
         last: dict[PrincipalId, datetime] = {}
         for one in self._practices.listed(Practice.SILENCE):
             last.setdefault(one.by_id, one.at)
+        # Of a day, not of the instant somebody looks: a calendar would move it with every look.
+        today = now.replace(hour=0, minute=0, second=0, microsecond=0)
         for person in self._speakers(now):
             at = last.get(person)
-            yield person, now if at is None else at + clock.EVERY_YEAR
+            yield person, today if at is None else at + clock.EVERY_YEAR
 
     def _alarms(self, now: datetime) -> Finding:
         late = [
