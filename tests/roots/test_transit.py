@@ -90,7 +90,9 @@ def test_the_version_is_recorded_and_an_older_one_opens_until_it_is_ended(engine
 
 
 @pytest.mark.parametrize(
-    "key", [Key(derived=False), Key(exportable=True), Key(type="rsa-4096")], ids=repr
+    "key",
+    [Key(derived=False), Key(exportable=True), Key(type="rsa-4096")],
+    ids=["binds-none", "can-leave", "no-aes"],
 )
 def test_a_key_that_binds_no_context_or_can_leave_is_refused(engine: Engine, key: Key) -> None:
     engine.keys["soft"] = key
