@@ -276,7 +276,7 @@ def test_a_command_is_hardened_before_a_key_is_read(
     order_of_things: list[str] = []
     monkeypatch.setattr(logs, "harden", lambda **_: order_of_things.append("hardened"))
     monkeypatch.setattr(
-        "strongroom.opening.root_for", lambda *_given, **_named: order_of_things.append("opened")
+        "strongroom.opening.open_root", lambda *_given, **_named: order_of_things.append("opened")
     )
     offline.attempt("app", "list")
     assert order_of_things == ["hardened", "opened"]

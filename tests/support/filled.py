@@ -5,11 +5,17 @@ from __future__ import annotations
 from datetime import timedelta
 
 from strongroom.alarms import AlarmKind, Response, Severity, Signal
+from strongroom.compliance.offices import Part
+from strongroom.compliance.overseen import Office
+from strongroom.compliance.policies import Kind, text
 from strongroom.feeds.destinations import Webhook
 from strongroom.feeds.parties import Party
 from strongroom.feeds.targets import Role
-from strongroom.terms import Action, Category, Purpose
+from strongroom.policy.deletion import Asked, Scope, Selectors
+from strongroom.policy.laws import RequestKind
+from strongroom.terms import Action, AuthMethod, Caller, Category, PrincipalKind, Purpose
 from strongroom.vault import LwaCredentials, Wish
+from strongroom.vault.rights import Sought
 from tests.support.pages import DeskHome, Member
 
 MONTH = timedelta(days=30)
@@ -83,3 +89,52 @@ def _alarm(home: DeskHome, kind: AlarmKind, severity: Severity, count: int, ago:
         evidence=(1, 2, 3),
     )
     home.system.alarms.outside.raise_outside(signal, at)
+
+
+def fill_records(home: DeskHome, member: Member) -> None:
+    """Have the house keep its records: offices, documents, registers, an incident, a notice, a request, a statement."""
+    system, now, console = home.system, home.now, home.console
+    ada = Caller(
+        system.accounts.find(member.name).id, PrincipalKind.PERSON, member.name, AuthMethod.SESSION
+    )
+    rooms = system.compliance
+    for office in (Office.EXECUTIVE, Office.INCIDENT_LEAD, Office.PRIVACY_OWNER, Office.IT_ADMIN):
+        rooms.offices.appoint(console, office, Part.HOLDER, member.name, now)
+        rooms.offices.accept(ada, office, Part.HOLDER, now, f"{member.name}@example.com")
+    for kind in Kind:
+        draft = rooms.policies.begin(kind, ada, now)
+        if open_ := text.blanks(draft.text):
+            draft = rooms.policies.fill(draft.id, dict.fromkeys(open_, "Example Ltd"), ada, now)
+        rooms.policies.submit(draft.id, ada, now)
+    holding = rooms.policies.versions(Kind.INCIDENT_PLAN)[0]
+    rooms.policies.approve(holding.id, holding.digest, console, now)
+    rooms.registers.take_seen(ada, now)
+    for name in ("risk", "law"):
+        rooms.registers.take_catalogue(ada, name, now)
+    rooms.registers.by_name["risk"].review(ada, "Read with the team, nothing to add.", now)
+    number = rooms.incidents.cases.open(
+        ada,
+        "access",
+        "Reads at night by an app",
+        now,
+        detected_at=now - timedelta(hours=5),
+    ).id
+    rooms.incidents.cases.note(number, "The app was stopped and its owner asked.", ada, now)
+    system.subjects.requests.open(
+        ada,
+        RequestKind.ACCESS,
+        "gdpr",
+        Sought(email="somebody@buyers.example"),
+        received_at=now - timedelta(days=12),
+        now=now,
+    )
+    system.notices.register(
+        Asked.DELETION,
+        "AMZ-2026-0310",
+        Scope(),
+        Selectors(),
+        now - timedelta(hours=30),
+        ada,
+        now,
+    )
+    system.reviews.start(ada, now)

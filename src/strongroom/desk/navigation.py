@@ -90,16 +90,12 @@ SECTIONS: Final = (
 )
 
 
-def sections_for(may: frozenset[Action], routed: frozenset[str]) -> list[Section]:
-    """Return the sections that a person sees, of the pages that the desk has."""
+def sections_for(may: frozenset[Action]) -> list[Section]:
+    """Return the sections that a person sees."""
     seen = (
         Section(
             section.name,
-            tuple(
-                entry
-                for entry in section.entries
-                if entry.path in routed and (not entry.needs or entry.needs & may)
-            ),
+            tuple(entry for entry in section.entries if not entry.needs or entry.needs & may),
         )
         for section in SECTIONS
     )

@@ -80,7 +80,6 @@ class Pages:
         static: Static,
         environment: Environment,
         origin: Callable[[], str],
-        routed: frozenset[str] = frozenset(),
     ) -> None:
         self._jinja = jinja2.Environment(
             loader=jinja2.FileSystemLoader(_HERE / "templates"),
@@ -105,8 +104,7 @@ class Pages:
             "clauses": CLAUSES,
             "environment": environment.value,
             "origin": origin,
-            "sections": lambda may: sections_for(may, routed),
-            "routed": routed.__contains__,
+            "sections": sections_for,
             "chip": words.chip,
             "urgency": words.urgency,
             "page_link": paging.link,

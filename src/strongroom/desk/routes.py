@@ -73,7 +73,7 @@ def create_desk(
         clock=clock,
         origin=origin,
         tokens=FormTokens(key, environment),
-        pages=Pages(static, environment, origin, frozenset(route.path for route in routes)),
+        pages=Pages(static, environment, origin),
         static=static,
         witnessed=witnessed,
     )
