@@ -187,6 +187,7 @@ def test_without_javascript_everything_but_passkeys_works(stage: Stage) -> None:
     page.get_by_role("link", name="Second factors").click()
     page.get_by_role("button", name="Show a QR code").click()
     expect(page.get_by_role("img", name="QR code")).to_be_visible()
+    page.get_by_role("link", name="Installation").click()
     page.get_by_role("link", name="Network").click()
     page.get_by_label("Network", exact=True).fill("192.0.2.0/24")
     page.get_by_role("button", name="Ask for it").click()
