@@ -34,6 +34,7 @@ from strongroom.accounts.strangers import Strangers
 from strongroom.alarms import Alarms, Signal
 from strongroom.alarms.rules import all_rules
 from strongroom.anchors import Anchors, Following, Quorum
+from strongroom.assurance.assurance import Assurance
 from strongroom.audit import AuditLog, Event, EventType, ObjKind, Outcome, Reason
 from strongroom.backups import Backups, KeystoreCopies
 from strongroom.compliance import AccessView, Keeping, LogReaders, Reviews, administrators
@@ -149,6 +150,7 @@ class System:
     paper: Paper
     subjects: Subjects
     compliance: Compliance
+    assurance: Assurance
     gateway: Callable[[], Gateway]
     """Makes the gateway: one for each event loop."""
     sync: Sync
@@ -404,6 +406,33 @@ def wire(
     if fresh:
         _ensure_certificates(home, settings, keystore, now)
         alarms.watch.begin(now)
+    compliance, assurance = Assurance.over(
+        Compliance.wired(
+            keystore.secret("compliance", now),
+            environment,
+            database,
+            audit,
+            accounts=accounts,
+            guard=guard,
+            grants=grants,
+            anchors=anchors,
+            alarms=alarms,
+            targets=targets,
+            outbox=outbox,
+            home=settings.home_id,
+            amazon_address=settings.notices.amazon_address,
+            one_person=settings.one_person,
+            edition=Edition(settings.compliance.revision),
+            networks=networks,
+            privacy_url=settings.documents.privacy_url,
+            privacy_ca=settings.documents.privacy_ca and home.root / settings.documents.privacy_ca,
+        ).also(NoticesOverseen(notices), RequestsOverseen(requests.requests)),
+        database,
+        audit,
+        accounts=accounts,
+        grants=grants,
+        one_person=settings.one_person,
+    )
     return System(
         home,
         settings,
@@ -484,26 +513,8 @@ def wire(
         Relay(vault, targets, disclosures, audit, Lines(), clock),
         Paper(vault, audit),
         requests,
-        Compliance.wired(
-            keystore.secret("compliance", now),
-            environment,
-            database,
-            audit,
-            accounts=accounts,
-            guard=guard,
-            grants=grants,
-            anchors=anchors,
-            alarms=alarms,
-            targets=targets,
-            outbox=outbox,
-            home=settings.home_id,
-            amazon_address=settings.notices.amazon_address,
-            one_person=settings.one_person,
-            edition=Edition(settings.compliance.revision),
-            networks=networks,
-            privacy_url=settings.documents.privacy_url,
-            privacy_ca=settings.documents.privacy_ca and home.root / settings.documents.privacy_ca,
-        ).also(NoticesOverseen(notices), RequestsOverseen(requests.requests)),
+        compliance,
+        assurance,
         gateway,
         Sync(
             database=database,

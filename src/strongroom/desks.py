@@ -39,6 +39,7 @@ def desk_of(
         sellers=system.sellers,
         identities=system.identities,
         compliance=system.compliance,
+        assurance=system.assurance,
         notices=system.notices,
         reviews=system.reviews,
         vault=system.vault,

@@ -7,6 +7,7 @@ code that records it was changed to. `page()` is docs/events.md.
 from collections.abc import Mapping
 from typing import Final
 
+from strongroom.audit.assuring import ASSURING
 from strongroom.audit.entry import Event
 from strongroom.audit.event_types import EventType
 from strongroom.audit.overseeing import OVERSEEING, Described
@@ -551,6 +552,7 @@ CATALOGUE: Final[Mapping[EventType, Described]] = {
         "obj chg",
     ),
     **OVERSEEING,
+    **ASSURING,
 }
 
 _UNDECLARED: Final = {

@@ -56,6 +56,7 @@ class Compliance:
 
     def also(self, *rooms: Overseen) -> "Compliance":
         """Return them with rooms that lie above and have a part in keeping duties, too."""
+        self.duties.asks_too(*rooms)
         return replace(self, overseen=(*self.overseen, *rooms))
 
     @property

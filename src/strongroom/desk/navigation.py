@@ -59,6 +59,7 @@ SECTIONS: Final = (
             Entry("/offices", "Roles"),
         ),
     ),
+    Section("Assurance", ()),
     Section(
         "Vault",
         (

@@ -10,6 +10,7 @@ from strongroom.accounts.passwords import Passwords
 from strongroom.accounts.people import People
 from strongroom.accounts.signon import SignOn
 from strongroom.alarms import Alarms
+from strongroom.assurance.assurance import Assurance
 from strongroom.audit import AuditLog
 from strongroom.backups import Backups, KeystoreCopies, Places
 from strongroom.compliance import Reviews
@@ -46,6 +47,7 @@ class Rooms:
     sellers: SellerStore
     identities: Identities
     compliance: Compliance
+    assurance: Assurance
     notices: Notices
     reviews: Reviews
     vault: Vault

@@ -41,8 +41,12 @@ class Duties:
         self.excuses = Excuses(database, audit, writings, entitled)
         self.edition = edition
         """Which revisions are in force here."""
-        self._rooms = rooms
+        self._rooms = list(rooms)
         self._evidence = evidence
+
+    def asks_too(self, *rooms: Overseen) -> None:
+        """Ask rooms that lie above, too."""
+        self._rooms.extend(rooms)
 
     def board(self, now: datetime) -> Board:
         """Return how every duty stands at this instant."""
