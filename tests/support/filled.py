@@ -19,6 +19,31 @@ from strongroom.vault.rights import Sought
 from tests.support.pages import DeskHome, Member
 
 MONTH = timedelta(days=30)
+HOUSE = {
+    "company": "Example Ltd",
+    "address": "1 Example Street, Berlin",
+    "store_name": "Example Store",
+    "hosting": "our own machines in Berlin",
+    "carriers": "Example Parcels",
+    "processors": "none",
+    "transfers": "none",
+    "consent_purposes": "nothing",
+    "supervisory_authority": "the authority of Berlin",
+    "amazon_contact": "security@amazon.com",
+    "privacy_email": "privacy@shop.example",
+    "security_email": "security@shop.example",
+    "fallback_channel": "by telephone",
+    "incident_lead_phone": "+49 30 555 0100",
+    "incident_deputy_phone": "+49 30 555 0101",
+    "incident_deputy": "grace",
+    "alarm_rules": "those that ship",
+    "remote_access": "by VPN with a second factor",
+    "code_scanner": "Bandit",
+    "dependency_scanner": "pip-audit",
+    "host_scanner": "Trivy",
+    "penetration_tester": "Example Testers",
+}
+"""What the house's documents say of it; other blanks take the name of a person."""
 
 
 def fill(home: DeskHome, member: Member) -> None:
@@ -104,7 +129,8 @@ def fill_records(home: DeskHome, member: Member) -> None:
     for kind in Kind:
         draft = rooms.policies.begin(kind, ada, now)
         if open_ := text.blanks(draft.text):
-            draft = rooms.policies.fill(draft.id, dict.fromkeys(open_, "Example Ltd"), ada, now)
+            answers = {blank: HOUSE.get(blank, member.name) for blank in open_}
+            draft = rooms.policies.fill(draft.id, answers, ada, now)
         rooms.policies.submit(draft.id, ada, now)
     holding = rooms.policies.versions(Kind.INCIDENT_PLAN)[0]
     rooms.policies.approve(holding.id, holding.digest, console, now)

@@ -8,6 +8,7 @@ from strongroom.compliance.cadence import SOON, Stage
 from strongroom.compliance.offices import TITLES
 from strongroom.desk.exchange import OVERSEES, Answer, Exchange, Route
 from strongroom.desk.rooms import Rooms
+from strongroom.desk.words import LOOKS, SAID_OF
 
 _MOST: Final = 50
 """Of one list on this page."""
@@ -53,6 +54,8 @@ class _TodayPage:
             past_days=None if standing is None else standing.oldest_past_its_date_days,
             names=self._names(seen),
             titles=TITLES,
+            looks=LOOKS,
+            said_of=SAID_OF,
         )
 
     def _names(self, items: list[Item]) -> dict[int, str]:
