@@ -74,11 +74,16 @@ class _ClausePages:
         self._duties = rooms.compliance.duties
         self._offices = rooms.compliance.offices
         self._people = rooms.compliance.people
+        self._at_once = rooms.compliance.at_once
 
     # -- looking ---------------------------------------------------------------------------------
 
     def board(self, exchange: Exchange) -> Answer:
         """Show all duties, or those that the query asks for."""
+        with self._at_once():
+            return self._board(exchange)
+
+    def _board(self, exchange: Exchange) -> Answer:
         board, query = self._duties.board(exchange.now), exchange.query
         chosen = [row for row in board.rows if _is_wanted(row, query)]
         return exchange.page(
@@ -196,6 +201,10 @@ class _ClausePages:
         return items
 
     def _page(self, exchange: Exchange, duty: Duty, exc: StrongroomError | None = None) -> Answer:
+        with self._at_once():
+            return self._shown(exchange, duty, exc)
+
+    def _shown(self, exchange: Exchange, duty: Duty, exc: StrongroomError | None) -> Answer:
         now, caller = exchange.now, exchange.person.caller
         row = self._duties.board(now).row(duty.id)
         form = exchange.form

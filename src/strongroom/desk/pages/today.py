@@ -27,6 +27,10 @@ class _TodayPage:
         self._rooms = rooms
 
     def show(self, exchange: Exchange) -> Answer:
+        with self._rooms.compliance.at_once():
+            return self._shown(exchange)
+
+    def _shown(self, exchange: Exchange) -> Answer:
         compliance, now = self._rooms.compliance, exchange.now
         person = exchange.person.caller.principal
         oversees = bool(exchange.may & OVERSEES)
