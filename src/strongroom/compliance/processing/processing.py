@@ -186,6 +186,9 @@ class Processing:
     # -- private ---------------------------------------------------------------------------------
 
     def _readers(self, now: datetime) -> list[Reader]:
+        return self._database.kept(("readers", now), lambda: self._read(now))
+
+    def _read(self, now: datetime) -> list[Reader]:
         with self._database.read() as tx:
             return readers(tx, now)
 
