@@ -182,6 +182,9 @@ class ObjKind(StrEnum):
     """An entry of a register by its name, or a whole one."""
     POLICY = "policy"
     """One version of a document that the house has."""
+    CHANGE = "change"
+    STORAGE = "storage"
+    RELEASE = "release"
 
 
 class Field(StrEnum):
@@ -284,6 +287,9 @@ STANDING: Final = frozenset(
         EventType.POLICY_APPROVED,
         EventType.POLICY_ACKNOWLEDGED,
         EventType.PROCESSING_CONFIRMED,
+        EventType.CHANGE_CLOSED,
+        EventType.STORAGE_RECORDED,
+        EventType.RELEASE_APPROVED,
     }
 )
 """What the present state of a home is held against: entries of these types are never pruned."""
