@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 
 from strongroom.accounts import Accounts
+from strongroom.assurance.scans import Scans
+from strongroom.assurance.scans.spans import fix_within
 from strongroom.audit import AuditLog
 from strongroom.compliance.compliance import Compliance
 from strongroom.compliance.overseen import Overseen
@@ -14,6 +16,7 @@ from strongroom.vault import GrantStore
 class Assurance:
     """The rooms of one home."""
 
+    scans: Scans
     overseen: tuple[Overseen, ...]
     """Those with a part in keeping duties."""
 
@@ -29,6 +32,14 @@ class Assurance:
         one_person: bool,
     ) -> "tuple[Compliance, Assurance]":
         """Return the rooms of compliance, which ask these too, and these."""
-        del database, audit, accounts, grants, one_person
-        made = cls(overseen=())
+        del accounts, grants, one_person
+        scans = Scans(
+            database,
+            audit,
+            compliance.writings,
+            compliance.evidence,
+            refuse_strangers=compliance.people.refuse_strangers,
+            within=fix_within(compliance.duties.edition),
+        )
+        made = cls(scans, overseen=())
         return compliance.also(*made.overseen), made

@@ -244,3 +244,8 @@ class EventType(StrEnum):
     POLICY_ACKNOWLEDGED = "policy.acknowledged"
     POLICY_COMPARED = "policy.compared"
     PROCESSING_CONFIRMED = "processing.confirmed"
+    SCAN_IMPORTED = "scan.imported"
+    SCAN_TARGET_CHANGED = "scan.target.changed"
+    VULNERABILITY_EXCUSE_REQUESTED = "vulnerability.excuse.requested"
+    VULNERABILITY_EXCUSE_APPROVED = "vulnerability.excuse.approved"
+    VULNERABILITY_EXCUSE_ENDED = "vulnerability.excuse.ended"
