@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 
 from strongroom.alarms import AlarmKind, Response, Severity, Signal
+from strongroom.assurance.changes import Kind as ChangeKind
+from strongroom.compliance.evidence_rows import Belongs
 from strongroom.compliance.offices import Part
 from strongroom.compliance.overseen import Office
 from strongroom.compliance.policies import Kind, text
@@ -138,3 +140,33 @@ def fill_records(home: DeskHome, member: Member) -> None:
         now,
     )
     system.reviews.start(ada, now)
+    _changes(home, ada)
+
+
+def _changes(home: DeskHome, ada: Caller) -> None:
+    """Have storage recorded, a change of it waiting for its approval and a major one that is done."""
+    changes, now, console = home.system.assurance.changes, home.now, home.console
+    paul = home.system.accounts.console("paul", now)
+    place = changes.administrators.name(console, ada.name, now)
+    changes.administrators.approve(paul, place.id, now)
+    changes.record_storage(ada, now)
+    for kind, title in (
+        (ChangeKind.STORAGE_VOLUME, "A larger disk for the vault"),
+        (ChangeKind.SUPPLY_CHAIN, "Labels come from another carrier"),
+    ):
+        change = changes.open(
+            ada,
+            kind,
+            title,
+            now,
+            what="As the plan of the quarter says.",
+            back_out="What was there stays for a week.",
+            risk="An hour without labels.",
+        )
+        item = home.system.compliance.evidence.put(
+            b"tried on a copy", "test.txt", "text/plain", Belongs("change", "1"), console, now
+        )
+        changes.test(ada, change.id, now, passed=True, result="Tried on a copy.", evidence=item.id)
+        changes.verify(console, change.id, now)
+    changes.approve(paul, change.id, now)
+    changes.close(ada, change.id, now, major=True, reason="Somebody else gets addresses.")

@@ -1,4 +1,4 @@
-"""Keeps records of assurance sealed as a whole: who writes to the database changes no stamp and reads no text [2.4, 2.7].
+"""Keeps records of assurance sealed as a whole: whoever has the database changes no stamp, reads no text [2.4, 2.7].
 
 The columns beside the sealed content are for queries. A row whose columns say something else than what was sealed is
 `Tampered`; one that was put back to an earlier state has fewer stamps than it had, which allows nothing.
@@ -61,9 +61,7 @@ class SealedRows:
             yield row.id, self._opened(row)
 
     def _opened(self, row: sa.Row[Any]) -> Content:
-        found = orjson.loads(
-            self._writings.open_bytes(self._place, row.id, bytes(row.content))
-        )
+        found = orjson.loads(self._writings.open_bytes(self._place, row.id, bytes(row.content)))
         seen = dict(row._mapping)  # noqa: SLF001 - the library's own way to the columns by name
         for name in ("id", "content"):
             seen.pop(name)
@@ -78,4 +76,3 @@ def _plain(columns: Mapping[str, object]) -> dict[str, object]:
         name: value.astimezone(UTC).isoformat() if isinstance(value, datetime) else value
         for name, value in columns.items()
     }
-

@@ -255,3 +255,8 @@ class EventType(StrEnum):
     RELEASE_RECORDED = "release.recorded"
     RELEASE_APPROVED = "release.approved"
     RELEASE_WITHDRAWN = "release.withdrawn"
+    SCAN_IMPORTED = "scan.imported"
+    SCAN_TARGET_CHANGED = "scan.target.changed"
+    VULNERABILITY_EXCUSE_REQUESTED = "vulnerability.excuse.requested"
+    VULNERABILITY_EXCUSE_APPROVED = "vulnerability.excuse.approved"
+    VULNERABILITY_EXCUSE_ENDED = "vulnerability.excuse.ended"

@@ -11,6 +11,7 @@ from strongroom.desk.pages import (
     alarms,
     cadence,
     calendar,
+    changes,
     clauses,
     destinations,
     documents,
@@ -117,6 +118,7 @@ def all_routes(rooms: Rooms) -> list[Route]:
         calendar,
         processing,
         documents,
+        changes,
     )
     return [route for file in files for route in file.routes(rooms)]
 

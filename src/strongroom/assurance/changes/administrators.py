@@ -80,9 +80,7 @@ class StorageAdministrators:
     def allowed(self, person: PrincipalId, now: datetime) -> bool:
         """Tell whether a person may open and close changes of storage at this instant."""
         active = self._people.active(now)
-        return any(
-            one.person == person and one.fault(active, now) is None for one in self.listed()
-        )
+        return any(one.person == person and one.fault(active, now) is None for one in self.listed())
 
     def faults(self, now: datetime) -> list[tuple[Place, str | None]]:
         """Return every place with why its person may not act; None where they may."""

@@ -100,7 +100,7 @@ class Change:
 
     @property
     def state(self) -> str:
-        """Return where it stands: `rejected`, `closed`, or the step it waits for: `test`, `verify`, `approve`, `close`."""
+        """Return `rejected`, `closed`, or the step it waits for: `test`, `verify`, `approve`, `close`."""
         if self.rejected is not None:
             return "rejected"
         if self.closed is not None:
@@ -113,28 +113,23 @@ class Change:
 
 
 def out_of_order(change: Change) -> str | None:
-    """Return what is wrong with the stamps of a closed change; None where they are there, in order, by the right people.
+    """Return what is wrong with the stamps of a closed change; None where they are there, in order.
 
     Tested, verified, approved, done, closed; who verified and who approved did neither ask for it nor test it, but in a
     home of one person.
     """
-    tested, verified, approved, closed = (
-        change.tested,
-        change.verified,
-        change.approved,
-        change.closed,
-    )
-    if tested is None or not change.test_passed:
-        return "it was not tested with success"
-    if verified is None:
-        return "nobody verified it"
-    if approved is None:
-        return "nobody approved it"
-    if closed is None or change.done_at is None:
-        return "nothing says when it was done"
-    order = [change.opened.at, tested.at, verified.at, approved.at, change.done_at, closed.at]
-    if order != sorted(order):
+    stamps = (change.tested, change.verified, change.approved, change.closed)
+    named = ("tested with success", "verified", "approved", "closed")
+    lacking = [word for word, stamp in zip(named, stamps, strict=True) if stamp is None]
+    if not change.test_passed or lacking:
+        return f"it was not {(lacking or list(named))[0]}"
+    there = [stamp for stamp in stamps if stamp is not None]
+    instants = [change.opened.at, *(stamp.at for stamp in there)]
+    # It is done between its approval and its close.
+    instants.insert(-1, change.done_at or change.opened.at)
+    if instants != sorted(instants):
         return "its stamps are not in order"
+    tested, verified, approved, _ = there
     own = {change.opened.by, tested.by}
     if not change.alone and own & {verified.by, approved.by}:
         return "who asked for it or tested it also verified or approved it"

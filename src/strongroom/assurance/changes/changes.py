@@ -12,7 +12,6 @@ from datetime import datetime, timedelta
 from typing import Final
 
 import orjson
-import sqlalchemy as sa
 
 from strongroom.assurance.changes.administrators import StorageAdministrators
 from strongroom.assurance.changes.change import EXPLAINS, Change, Kind, Stamp, differences
@@ -160,13 +159,15 @@ class Changes:
 
         """
         self._people.refuse_strangers(caller, now)
-        texts = {
-            "title": said(title, "a title", longest=LONGEST_TITLE),
-            "what": said(what, "what is changed"),
-            "back_out": said(back_out, "how it is taken back"),
-            "risk": said(risk, "what could go wrong"),
-        }
-        change = Change(0, kind, **texts, opened=Stamp(caller.principal, now))
+        change = Change(
+            0,
+            kind,
+            said(title, "a title", longest=LONGEST_TITLE),
+            said(what, "what is changed"),
+            said(back_out, "how it is taken back"),
+            said(risk, "what could go wrong"),
+            opened=Stamp(caller.principal, now),
+        )
         allowed = not change.is_storage or self.administrators.allowed(caller.principal, now)
         with self._database.write() as tx:
             if allowed:
@@ -256,11 +257,11 @@ class Changes:
         reason: str,
         done_at: datetime | None = None,
     ) -> Change:
-        """Say that it is done, and with a reason whether it was major; differences of storage that it explains are recorded.
+        """Say that it is done, and whether it was major; what it explains of storage is recorded.
 
         Raises:
             NotFound: no such change.
-            Denied: the caller may not oversee, or closes a change of storage without being named; the latter is recorded.
+            Denied: the caller may not oversee, or is not named to change storage; the latter is recorded.
             Conflict: it was not approved.
             Malformed: no reason, or it was done before its approval or in the future.
 

@@ -47,7 +47,9 @@ class ChangesOverseen:
             yield Due(what, PATH, now + DRIFT_WITHIN, office=who, duty=STORAGE)
         recent = self.changes.recent(now)
         if drift.recorded is not None and (names := unexplained(recent, drift)):
-            what = f"Storage is not what was recorded ({', '.join(names[:_SHOWN])}): find its change"
+            what = (
+                f"Storage is not what was recorded ({', '.join(names[:_SHOWN])}): find its change"
+            )
             yield Due(what, PATH, now, office=who, duty=STORAGE)
         for one in recent:
             if one.state in {"verify", "approve", "close"}:
@@ -91,7 +93,9 @@ class ChangesOverseen:
             why = f"no review of the incident plan followed within 14 days: {_some(late)}"
             return Finding(Verdict.FAIL, why, proof, remedy)
         if waiting:
-            why = f"the incident plan is to be reviewed by {min(by for _, by in waiting):%Y-%m-%d}, after {_some(one for one, _ in waiting)}"
+            first = min(by for _, by in waiting)
+            after = _some(one for one, _ in waiting)
+            why = f"the incident plan is to be reviewed by {first:%Y-%m-%d}, after {after}"
             return Finding(Verdict.PASS, why, proof, remedy)
         if major:
             reviewed = self.plan_reviewed_at(now)
@@ -177,7 +181,9 @@ def _stored(recent: list[Change], drift: Drift) -> Finding:
     done = [one for one in recent if one.is_storage and one.closed is not None]
     for one in done:
         if (fault := out_of_order(one)) is not None:
-            return Finding(Verdict.FAIL, f"change {one.id}: {fault}", proof, "tell the security owner")
+            return Finding(
+                Verdict.FAIL, f"change {one.id}: {fault}", proof, "tell the security owner"
+            )
     why = "storage is what was recorded"
     if drift.names:
         why = f"storage differs by an approved change that is under way: {', '.join(drift.names)}"

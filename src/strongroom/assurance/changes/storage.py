@@ -1,6 +1,7 @@
 """What this installation lies on: volumes of home and database, the database's host, the operating system [2.7].
 
-Reads what the machine says of itself. A fact that can't be read says so; it is never left out, or a difference would not show.
+Reads what the machine says of itself. A fact that can't be read says so and is never left out: a difference would not
+show.
 """
 
 import os
