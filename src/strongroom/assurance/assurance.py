@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from strongroom.accounts import Accounts
+from strongroom.assurance.assets import Assets
 from strongroom.audit import AuditLog
 from strongroom.compliance.compliance import Compliance
 from strongroom.compliance.overseen import Overseen
@@ -14,6 +15,7 @@ from strongroom.vault import GrantStore
 class Assurance:
     """The rooms of one home."""
 
+    assets: Assets
     overseen: tuple[Overseen, ...]
     """Those with a part in keeping duties."""
 
@@ -29,6 +31,7 @@ class Assurance:
         one_person: bool,
     ) -> "tuple[Compliance, Assurance]":
         """Return the rooms of compliance, which ask these too, and these."""
-        del database, audit, accounts, grants, one_person
-        made = cls(overseen=())
+        del accounts, grants, one_person
+        assets = Assets.wired(compliance, database, audit)
+        made = cls(assets, overseen=(assets.duties,))
         return compliance.also(*made.overseen), made

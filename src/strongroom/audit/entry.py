@@ -182,6 +182,8 @@ class ObjKind(StrEnum):
     """An entry of a register by its name, or a whole one."""
     POLICY = "policy"
     """One version of a document that the house has."""
+    ASSET = "asset"
+    """One of the inventory by its number, or an import or a campaign of it."""
 
 
 class Field(StrEnum):

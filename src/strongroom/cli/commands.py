@@ -45,6 +45,7 @@ MODULES: Final[Mapping[str, tuple[str, ...]]] = {
     "evidence_items": ("evidence",),
     "policies": ("document",),
     "processing": ("processing",),
+    "assets": ("asset",),
     "sync": ("sync",),
     "erasing": ("erase",),
     "retention": ("retention",),

@@ -59,7 +59,7 @@ SECTIONS: Final = (
             Entry("/offices", "Roles"),
         ),
     ),
-    Section("Assurance", ()),
+    Section("Assurance", (Entry("/assets", "Assets"),)),
     Section(
         "Vault",
         (

@@ -9,6 +9,8 @@ from strongroom.desk.exchange import Route
 from strongroom.desk.forms import FormTokens
 from strongroom.desk.pages import (
     alarms,
+    asset_rounds,
+    assets,
     cadence,
     calendar,
     clauses,
@@ -117,6 +119,8 @@ def all_routes(rooms: Rooms) -> list[Route]:
         calendar,
         processing,
         documents,
+        assets,
+        asset_rounds,
     )
     return [route for file in files for route in file.routes(rooms)]
 
