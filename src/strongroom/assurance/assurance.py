@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from strongroom.accounts import Accounts
 from strongroom.assurance.assets import Assets
+from strongroom.assurance.scans import Scans
+from strongroom.assurance.scans.spans import fix_within
 from strongroom.audit import AuditLog
 from strongroom.compliance.compliance import Compliance
 from strongroom.compliance.overseen import Overseen
@@ -16,6 +18,7 @@ class Assurance:
     """The rooms of one home."""
 
     assets: Assets
+    scans: Scans
     overseen: tuple[Overseen, ...]
     """Those with a part in keeping duties."""
 
@@ -33,5 +36,13 @@ class Assurance:
         """Return the rooms of compliance, which ask these too, and these."""
         del accounts, grants, one_person
         assets = Assets.wired(compliance, database, audit)
-        made = cls(assets, overseen=(assets.duties,))
+        scans = Scans(
+            database,
+            audit,
+            compliance.writings,
+            compliance.evidence,
+            refuse_strangers=compliance.people.refuse_strangers,
+            within=fix_within(compliance.duties.edition),
+        )
+        made = cls(assets=assets, scans=scans, overseen=(assets.duties,))
         return compliance.also(*made.overseen), made

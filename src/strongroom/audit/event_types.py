@@ -254,3 +254,8 @@ class EventType(StrEnum):
     ASSET_EXPORTED = "asset.exported"
     ASSET_CAMPAIGN_STARTED = "asset.campaign.started"
     ASSET_CAMPAIGN_CLOSED = "asset.campaign.closed"
+    SCAN_IMPORTED = "scan.imported"
+    SCAN_TARGET_CHANGED = "scan.target.changed"
+    VULNERABILITY_EXCUSE_REQUESTED = "vulnerability.excuse.requested"
+    VULNERABILITY_EXCUSE_APPROVED = "vulnerability.excuse.approved"
+    VULNERABILITY_EXCUSE_ENDED = "vulnerability.excuse.ended"

@@ -89,6 +89,7 @@ from strongroom.db.schema.records import (
     search_tag,
 )
 from strongroom.db.schema.reviews import baseline, review_campaign, review_item
+from strongroom.db.schema.scans import scan, scan_target, vulnerability, vulnerability_excuse
 from strongroom.db.schema.signing_on import (
     account_lock,
     login_count,
@@ -231,6 +232,8 @@ __all__ = [
     "review_campaign",
     "review_item",
     "role",
+    "scan",
+    "scan_target",
     "search_tag",
     "second_factor",
     "seller",
@@ -244,5 +247,7 @@ __all__ = [
     "sync_subscription",
     "system_secret",
     "vault",
+    "vulnerability",
+    "vulnerability_excuse",
     "work_done",
 ]
