@@ -5,6 +5,7 @@ from datetime import datetime
 from pathlib import Path
 
 from strongroom.accounts import Accounts
+from strongroom.assurance.assets import Assets
 from strongroom.assurance.changes import Changes, ChangesOverseen, StorageAdministrators
 from strongroom.assurance.changes.storage import storage_facts
 from strongroom.assurance.scans import Scans
@@ -22,6 +23,7 @@ from strongroom.vault import GrantStore
 class Assurance:
     """The rooms of one home."""
 
+    assets: Assets
     scans: Scans
     changes: Changes
     changes_overseen: ChangesOverseen
@@ -42,6 +44,7 @@ class Assurance:
     ) -> "tuple[Compliance, Assurance]":
         """Return the rooms of compliance, which ask these too, and these."""
         del accounts, grants
+        assets = Assets.wired(compliance, database, audit)
         scans = Scans(
             database,
             audit,
@@ -62,7 +65,13 @@ class Assurance:
             one_person=one_person,
         )
         changed = ChangesOverseen(changes, lambda now: _plan_reviewed_at(compliance, now))
-        made = cls(scans, changes, changed, overseen=(changed,))
+        made = cls(
+            assets=assets,
+            scans=scans,
+            changes=changes,
+            changes_overseen=changed,
+            overseen=(assets.duties, changed),
+        )
         return compliance.also(*made.overseen), made
 
 

@@ -189,6 +189,8 @@ class ObjKind(StrEnum):
     CHANGE = "change"
     STORAGE = "storage"
     RELEASE = "release"
+    ASSET = "asset"
+    """One of the inventory by its number, or an import or a campaign of it."""
 
 
 class Field(StrEnum):

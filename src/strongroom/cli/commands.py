@@ -46,6 +46,7 @@ MODULES: Final[Mapping[str, tuple[str, ...]]] = {
     "policies": ("document",),
     "processing": ("processing",),
     "changes": ("change",),
+    "assets": ("asset",),
     "sync": ("sync",),
     "erasing": ("erase",),
     "retention": ("retention",),

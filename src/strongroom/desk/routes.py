@@ -9,6 +9,8 @@ from strongroom.desk.exchange import Route
 from strongroom.desk.forms import FormTokens
 from strongroom.desk.pages import (
     alarms,
+    asset_rounds,
+    assets,
     cadence,
     calendar,
     changes,
@@ -119,6 +121,8 @@ def all_routes(rooms: Rooms) -> list[Route]:
         processing,
         documents,
         changes,
+        assets,
+        asset_rounds,
     )
     return [route for file in files for route in file.routes(rooms)]
 

@@ -120,6 +120,17 @@ class Said(StrEnum):
     DOCUMENT_COMPARED = "document-compared"
     PROCESSING_CONFIRMED = "processing-confirmed"
 
+    ASSET_ADDED = "asset-added"
+    ASSET_CHANGED = "asset-changed"
+    ASSETS_CONFIRMED = "assets-confirmed"
+    ASSET_RETIRED = "asset-retired"
+    ASSET_STATED = "asset-stated"
+    ASSET_BOM_ATTACHED = "asset-bom-attached"
+    ASSETS_IMPORTED = "assets-imported"
+    ASSETS_DROPPED = "assets-dropped"
+    ASSETS_FROZEN = "assets-frozen"
+    ASSETS_SIGNED = "assets-signed"
+
 
 WORDS = {
     Said.SIGNED_OUT: "You have signed out.",
@@ -235,6 +246,16 @@ WORDS = {
     Said.STORAGE_PERSON_APPROVED: "They may change storage from now on.",
     Said.STORAGE_PERSON_ENDED: "They are off the list.",
     Said.STORAGE_PEOPLE_REVIEWED: "Your review is recorded.",
+    Said.ASSET_ADDED: "The asset is in the inventory, confirmed under your name.",
+    Said.ASSET_CHANGED: "The asset is written anew.",
+    Said.ASSETS_CONFIRMED: "It is recorded that you vouch for it.",
+    Said.ASSET_RETIRED: "The asset is retired. It stays in the record.",
+    Said.ASSET_STATED: "Your statement counts for 90 days.",
+    Said.ASSET_BOM_ATTACHED: "The bill of materials is attached.",
+    Said.ASSETS_IMPORTED: "The import is applied.",
+    Said.ASSETS_DROPPED: "The file is forgotten. Nothing was changed.",
+    Said.ASSETS_FROZEN: "The inventory is frozen as it was found. Go through what is open, then sign it.",
+    Said.ASSETS_SIGNED: "The inventory is signed. The next one is due in three months.",
 }
 
 

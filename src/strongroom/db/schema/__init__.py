@@ -22,6 +22,13 @@ from strongroom.db.schema.anchors import (
     followed_log,
 )
 from strongroom.db.schema.archiving import archive_change, archive_file, archive_held
+from strongroom.db.schema.assets import (
+    asset,
+    asset_bom,
+    asset_campaign,
+    asset_import,
+    asset_posture,
+)
 from strongroom.db.schema.backups import (
     backup,
     backup_copy,
@@ -145,6 +152,11 @@ __all__ = [
     "archive_change",
     "archive_file",
     "archive_held",
+    "asset",
+    "asset_bom",
+    "asset_campaign",
+    "asset_import",
+    "asset_posture",
     "audit_checkpoint",
     "audit_event",
     "audit_head",
