@@ -180,8 +180,17 @@ class ObjKind(StrEnum):
     WORK = "work"
     REGISTER = "register"
     """An entry of a register by its name, or a whole one."""
+    SCAN = "scan"
+    """The report of one."""
+    SCAN_TARGET = "scan_target"
+    VULNERABILITY = "vulnerability"
     POLICY = "policy"
     """One version of a document that the house has."""
+    CHANGE = "change"
+    STORAGE = "storage"
+    RELEASE = "release"
+    ASSET = "asset"
+    """One of the inventory by its number, or an import or a campaign of it."""
 
 
 class Field(StrEnum):
@@ -284,6 +293,12 @@ STANDING: Final = frozenset(
         EventType.POLICY_APPROVED,
         EventType.POLICY_ACKNOWLEDGED,
         EventType.PROCESSING_CONFIRMED,
+        EventType.CHANGE_CLOSED,
+        EventType.STORAGE_RECORDED,
+        EventType.RELEASE_APPROVED,
+        EventType.VULNERABILITY_EXCUSE_REQUESTED,
+        EventType.VULNERABILITY_EXCUSE_APPROVED,
+        EventType.VULNERABILITY_EXCUSE_ENDED,
     }
 )
 """What the present state of a home is held against: entries of these types are never pruned."""

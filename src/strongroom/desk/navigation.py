@@ -59,7 +59,13 @@ SECTIONS: Final = (
             Entry("/offices", "Roles"),
         ),
     ),
-    Section("Assurance", ()),
+    Section(
+        "Assurance",
+        (
+            Entry("/assets", "Assets"),
+            Entry("/changes", "Changes"),
+        ),
+    ),
     Section(
         "Vault",
         (

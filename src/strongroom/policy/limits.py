@@ -87,6 +87,21 @@ STATEMENT_DUE_BEFORE: Final = timedelta(days=14)
 LONGEST_EXCUSE: Final = timedelta(days=365)
 """Our own: an exception from a duty, or that one does not apply, is asked for again each year [3]."""
 
+FIX_WITHIN_DAYS: Final = {"critical": 7, "high": 30, "medium": 90, "low": 180}
+"""DPP 2.7 as of 2025-11 for the first two; ours for the others, and where only the baseline text is in force."""
+
+ADVISORIES_FRESH: Final = timedelta(days=7)
+"""Our own: a scan that knew only older advisories says nothing about what is known now [2.7]."""
+
+REPOSITORIES_SCANNED: Final = timedelta(days=30)
+"""Our own: each public repository is scanned for secrets so often [2.5]."""
+
+REPOSITORIES_LISTED: Final = timedelta(days=90)
+"""Our own: that there is no public repository is said again so often [2.5]."""
+
+LONGEST_ACCEPTANCE: Final = timedelta(days=180)
+"""Our own: the risk of a finding is accepted for so long, then somebody looks again [2.7]."""
+
 APP_SECRET_LIFETIME: Final = timedelta(days=90)
 """DPP 1.4: secrets of apps and nodes change at least quarterly; 2024-06 and later keep the quarter."""
 

@@ -1,0 +1,27 @@
+"""Scans, what they found, and until when it is mended [2.5, 2.7]."""
+
+from strongroom.assurance.scans.parsed import Declared
+from strongroom.assurance.scans.scan import (
+    Quality,
+    Scan,
+    ScanKind,
+    Severity,
+    State,
+    Target,
+    Vulnerability,
+)
+from strongroom.assurance.scans.scans import NO_REPOSITORY, Assessment, Scans
+
+__all__ = [
+    "NO_REPOSITORY",
+    "Assessment",
+    "Declared",
+    "Quality",
+    "Scan",
+    "ScanKind",
+    "Scans",
+    "Severity",
+    "State",
+    "Target",
+    "Vulnerability",
+]
