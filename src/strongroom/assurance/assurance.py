@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from strongroom.accounts import Accounts
-from strongroom.assurance.scans import Scans
+from strongroom.assurance.scans import Scans, ScansOverseen, Vulnerabilities
 from strongroom.assurance.scans.spans import fix_within
 from strongroom.audit import AuditLog
 from strongroom.compliance.compliance import Compliance
@@ -17,6 +17,8 @@ class Assurance:
     """The rooms of one home."""
 
     scans: Scans
+    vulnerabilities: Vulnerabilities
+    scan_duties: ScansOverseen
     overseen: tuple[Overseen, ...]
     """Those with a part in keeping duties."""
 
@@ -41,5 +43,13 @@ class Assurance:
             refuse_strangers=compliance.people.refuse_strangers,
             within=fix_within(compliance.duties.edition),
         )
-        made = cls(scans, overseen=())
+        vulnerabilities = Vulnerabilities(
+            database,
+            audit,
+            compliance.writings,
+            compliance.duties.entitled,
+            refuse_strangers=compliance.people.refuse_strangers,
+        )
+        scan_duties = ScansOverseen(database, scans, vulnerabilities, compliance.duties.edition)
+        made = cls(scans, vulnerabilities, scan_duties, overseen=(scan_duties,))
         return compliance.also(*made.overseen), made

@@ -45,6 +45,7 @@ MODULES: Final[Mapping[str, tuple[str, ...]]] = {
     "evidence_items": ("evidence",),
     "policies": ("document",),
     "processing": ("processing",),
+    "findings": ("finding",),
     "sync": ("sync",),
     "erasing": ("erase",),
     "retention": ("retention",),

@@ -59,7 +59,10 @@ SECTIONS: Final = (
             Entry("/offices", "Roles"),
         ),
     ),
-    Section("Assurance", ()),
+    Section(
+        "Assurance",
+        (Entry("/findings", "Findings"),),
+    ),
     Section(
         "Vault",
         (

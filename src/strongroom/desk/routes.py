@@ -17,6 +17,7 @@ from strongroom.desk.pages import (
     drift,
     evidence,
     factors,
+    findings,
     grants,
     incident_plan,
     incident_report,
@@ -117,6 +118,7 @@ def all_routes(rooms: Rooms) -> list[Route]:
         calendar,
         processing,
         documents,
+        findings,
     )
     return [route for file in files for route in file.routes(rooms)]
 
