@@ -353,8 +353,9 @@ class _Serving:
             self._system.vault.sweep(now)
 
     def _watch_requests(self) -> None:
-        """Record which subject requests are near their day, and which are past it [2.2]."""
+        """Record which subject requests are near their day or past it, and list what opened values [2.2, 2.3]."""
         self._system.subjects.requests.watch(self._system.clock())
+        self._system.assurance.assets.discover(self._system.clock())
 
     def _watch_clock(self) -> None:
         """Record what happened to the clock. Raises: Conflict, for health to show, while sweeps are withheld."""

@@ -41,7 +41,7 @@ def test_who_has_something_due_is_told_once_a_day(ada: Member, server: MailServe
         origin=lambda: "https://desk.example",
     )
     seat(home, "ada", Office.IT_ADMIN)
-    system.compliance.work.state(home.console, "inventory", home.now, note="somebody's name")
+    system.compliance.work.state(home.console, "personal-devices", home.now, note="somebody's name")
     home.passes(days=80)
     assert digests.send(home.now) == 0  # no mail server is known
     place = Mail(
@@ -69,7 +69,7 @@ def test_who_has_something_due_is_told_once_a_day(ada: Member, server: MailServe
     (envelope,) = server.mails
     assert envelope.rcpt_tos == ["ada@example.com"]
     text = bytes(envelope.content or b"").decode("ascii")
-    assert "Inventory of software and devices [2.3-b]" in text
+    assert "No Information on personal devices and removable media [2.3-d]" in text
     assert "https://desk.example/today" in text
     assert "somebody's name" not in text
     assert home.events("digest.mailed")[-1].body["obj"]["ref"] == str(number)

@@ -7,6 +7,67 @@ from strongroom.audit.event_types import EventType
 from strongroom.audit.overseeing import Described
 
 ASSURING: Final[Mapping[EventType, Described]] = {
+    EventType.CHANGE_OPENED: Described(
+        "2.7", "a change was asked for, or somebody was refused; `op` is what is changed", "op obj"
+    ),
+    EventType.CHANGE_TESTED: Described(
+        "2.7", "it was tested; `op` says how that went, `n` is an item of evidence", "op obj n"
+    ),
+    EventType.CHANGE_VERIFIED: Described(
+        "2.7", "another person verified the test, or was refused", "op obj"
+    ),
+    EventType.CHANGE_APPROVED: Described(
+        "2.7", "another person approved it, or was refused", "op obj"
+    ),
+    EventType.CHANGE_REJECTED: Described("2.7", "it will not be done", "op obj"),
+    EventType.CHANGE_CLOSED: Described(
+        "1.6", "it is done; `op` says whether it was major, or what somebody was refused", "op obj"
+    ),
+    EventType.STORAGE_ADMINISTRATORS_CHANGED: Described(
+        "2.7",
+        "who may change storage: a person (`n`) was named, approved, reviewed or taken off, as `op` says",
+        "op obj n",
+    ),
+    EventType.STORAGE_RECORDED: Described(
+        "2.7",
+        "what this installation lies on was recorded; `n` is the change it came by, `chg` has its SHA-256",
+        "op obj n chg",
+    ),
+    EventType.RELEASE_RECORDED: Described(
+        "2.7",
+        "a release was put before another person; `chg` has the SHA-256 of its commit",
+        "obj chg",
+    ),
+    EventType.RELEASE_APPROVED: Described(
+        "2.7", "another person approved it, or was refused", "op obj chg"
+    ),
+    EventType.RELEASE_WITHDRAWN: Described("2.7", "it does not count any more", "obj"),
+    EventType.ASSET_ADDED: Described(
+        "2.3", "an asset came into the inventory; `op` says how", "op obj chg"
+    ),
+    EventType.ASSET_CHANGED: Described("2.3", "a person wrote an asset anew", "obj chg"),
+    EventType.ASSET_CONFIRMED: Described("2.3", "a person confirmed an asset", "obj"),
+    EventType.ASSET_RETIRED: Described(
+        "2.3",
+        "an asset left; `op` says how the data on it was destroyed, `chg` has the SHA-256 of the proof",
+        "op obj chg",
+    ),
+    EventType.ASSET_STATED: Described(
+        "2.3", "a person stated how a device without a feed stands, in `n` points", "obj n chg"
+    ),
+    EventType.ASSET_BOM_ATTACHED: Described(
+        "2.3", "a bill of materials with `n` components was attached to an asset", "obj n chg"
+    ),
+    EventType.ASSET_IMPORTED: Described(
+        "2.3", "an export of another tool was applied; `n` counts its assets", "op obj n chg"
+    ),
+    EventType.ASSET_EXPORTED: Described("2.3", "the inventory left as a file", "op n"),
+    EventType.ASSET_CAMPAIGN_STARTED: Described(
+        "2.3", "the inventory of `n` assets was frozen for a quarter's review", "obj n chg"
+    ),
+    EventType.ASSET_CAMPAIGN_CLOSED: Described(
+        "2.3", "the IT administrator signed the inventory, or somebody was refused", "obj n chg"
+    ),
     EventType.SCAN_IMPORTED: Described(
         "2.7",
         "a scan was imported; `op` is its kind and what it is worth, `n` what it found, `chg` its SHA-256",

@@ -46,6 +46,8 @@ MODULES: Final[Mapping[str, tuple[str, ...]]] = {
     "policies": ("document",),
     "processing": ("processing",),
     "findings": ("finding",),
+    "changes": ("change",),
+    "assets": ("asset",),
     "sync": ("sync",),
     "erasing": ("erase",),
     "retention": ("retention",),

@@ -148,6 +148,10 @@ class Registers:
         self._seen = seen
         self._marketplaces = marketplaces
 
+    def seen(self, now: datetime) -> list[Seen]:
+        """Return the systems that the house sees receive Information."""
+        return self._seen(now)
+
     def unregistered(self, now: datetime) -> list[Seen]:
         """Return the systems that are seen and that the scope has no entry of."""
         known = {entry.ref for entry in self.by_name["scope"].entries()}

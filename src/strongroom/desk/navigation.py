@@ -61,7 +61,11 @@ SECTIONS: Final = (
     ),
     Section(
         "Assurance",
-        (Entry("/findings", "Findings"),),
+        (
+            Entry("/assets", "Assets"),
+            Entry("/findings", "Findings"),
+            Entry("/changes", "Changes"),
+        ),
     ),
     Section(
         "Vault",

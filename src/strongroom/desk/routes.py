@@ -9,8 +9,11 @@ from strongroom.desk.exchange import Route
 from strongroom.desk.forms import FormTokens
 from strongroom.desk.pages import (
     alarms,
+    asset_rounds,
+    assets,
     cadence,
     calendar,
+    changes,
     clauses,
     destinations,
     documents,
@@ -119,6 +122,9 @@ def all_routes(rooms: Rooms) -> list[Route]:
         processing,
         documents,
         findings,
+        changes,
+        assets,
+        asset_rounds,
     )
     return [route for file in files for route in file.routes(rooms)]
 

@@ -22,6 +22,13 @@ from strongroom.db.schema.anchors import (
     followed_log,
 )
 from strongroom.db.schema.archiving import archive_change, archive_file, archive_held
+from strongroom.db.schema.assets import (
+    asset,
+    asset_bom,
+    asset_campaign,
+    asset_import,
+    asset_posture,
+)
 from strongroom.db.schema.backups import (
     backup,
     backup_copy,
@@ -36,6 +43,12 @@ from strongroom.db.schema.cadence import (
     register_entry,
     register_review,
     work_done,
+)
+from strongroom.db.schema.changes import (
+    change_record,
+    release_record,
+    storage_administrator,
+    storage_state,
 )
 from strongroom.db.schema.columns import keystore, vault
 from strongroom.db.schema.deletion import (
@@ -139,6 +152,11 @@ __all__ = [
     "archive_change",
     "archive_file",
     "archive_held",
+    "asset",
+    "asset_bom",
+    "asset_campaign",
+    "asset_import",
+    "asset_posture",
     "audit_checkpoint",
     "audit_event",
     "audit_head",
@@ -151,6 +169,7 @@ __all__ = [
     "backup_place",
     "baseline",
     "calendar_password",
+    "change_record",
     "channel_state",
     "client_certificate",
     "consent",
@@ -213,6 +232,7 @@ __all__ = [
     "recovery_code",
     "register_entry",
     "register_review",
+    "release_record",
     "report_document",
     "request_key",
     "restriction",
@@ -225,6 +245,8 @@ __all__ = [
     "search_tag",
     "second_factor",
     "seller",
+    "storage_administrator",
+    "storage_state",
     "subject_extension",
     "subject_recipient",
     "subject_record",
