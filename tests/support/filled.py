@@ -8,6 +8,8 @@ from strongroom.alarms import AlarmKind, Response, Severity, Signal
 from strongroom.assurance.assets import Kind as Asset
 from strongroom.assurance.assets import Words
 from strongroom.assurance.changes import Kind as ChangeKind
+from strongroom.assurance.scans import NO_REPOSITORY, Assessment, Declared, Filter, ScanKind
+from strongroom.assurance.scans.scan import ExcuseKind
 from strongroom.compliance.evidence_rows import Belongs
 from strongroom.compliance.offices import Part
 from strongroom.compliance.overseen import Office
@@ -21,6 +23,7 @@ from strongroom.terms import Action, AuthMethod, Caller, Category, PrincipalKind
 from strongroom.vault import LwaCredentials, Wish
 from strongroom.vault.rights import Sought
 from tests.support.pages import DeskHome, Member
+from tests.support.scans import report
 
 MONTH = timedelta(days=30)
 HOUSE = {
@@ -170,6 +173,30 @@ def fill_records(home: DeskHome, member: Member) -> None:
     system.reviews.start(ada, now)
     _changes(home, ada)
     _list_assets(home, ada)
+    _scanned(home, ada)
+
+
+def _scanned(home: DeskHome, ada: Caller) -> None:
+    """Have an image scanned, a risk asked to be accepted, and a penetration test recorded."""
+    scans, now = home.system.assurance.scans, home.now
+    made = report("trivy.json").replace(b"2026-12-01", b"2026-03-01")
+    scans.declare(ScanKind.HOST, "registry.example/shop:4", ada, now)
+    scans.declare(ScanKind.CODE, "shop", ada, now)
+    scans.declare(ScanKind.SECRETS, NO_REPOSITORY, ada, now)
+    scans.import_report(made, "trivy.json", Declared(), ada, now)
+    said = Assessment(
+        "people",
+        ScanKind.PENTEST,
+        "shop.example.com",
+        now - MONTH,
+        "The shop and this desk",
+        "Example Ltd, which built neither",
+    )
+    scans.record(b"%PDF-1.7 report", "report.pdf", said, ada, now)
+    found = home.system.assurance.vulnerabilities
+    (first,) = found.listed(Filter(), now, most=1)
+    reason = "It is not reachable from outside until the next release."
+    found.ask(ada, first.id, ExcuseKind.RISK, reason, now + MONTH, now)
 
 
 def _changes(home: DeskHome, ada: Caller) -> None:

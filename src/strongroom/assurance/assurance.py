@@ -8,7 +8,7 @@ from strongroom.accounts import Accounts
 from strongroom.assurance.assets import Assets
 from strongroom.assurance.changes import Changes, ChangesOverseen, StorageAdministrators
 from strongroom.assurance.changes.storage import storage_facts
-from strongroom.assurance.scans import Scans
+from strongroom.assurance.scans import Scans, ScansOverseen, Vulnerabilities
 from strongroom.assurance.scans.spans import fix_within
 from strongroom.audit import AuditLog
 from strongroom.compliance.compliance import Compliance
@@ -25,6 +25,8 @@ class Assurance:
 
     assets: Assets
     scans: Scans
+    vulnerabilities: Vulnerabilities
+    scan_duties: ScansOverseen
     changes: Changes
     changes_overseen: ChangesOverseen
     overseen: tuple[Overseen, ...]
@@ -53,6 +55,14 @@ class Assurance:
             refuse_strangers=compliance.people.refuse_strangers,
             within=fix_within(compliance.duties.edition),
         )
+        vulnerabilities = Vulnerabilities(
+            database,
+            audit,
+            compliance.writings,
+            compliance.duties.entitled,
+            refuse_strangers=compliance.people.refuse_strangers,
+        )
+        scan_duties = ScansOverseen(database, scans, vulnerabilities, compliance.duties.edition)
         people, writings = compliance.people, compliance.writings
         changes = Changes(
             database,
@@ -68,9 +78,11 @@ class Assurance:
         made = cls(
             assets=assets,
             scans=scans,
+            vulnerabilities=vulnerabilities,
+            scan_duties=scan_duties,
             changes=changes,
             changes_overseen=changed,
-            overseen=(assets.duties, changed),
+            overseen=(assets.duties, scan_duties, changed),
         )
         return compliance.also(*made.overseen), made
 

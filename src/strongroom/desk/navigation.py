@@ -65,6 +65,7 @@ SECTIONS: Final = (
         "Assurance",
         (
             Entry("/assets", "Assets"),
+            Entry("/findings", "Findings"),
             Entry("/changes", "Changes"),
         ),
     ),
