@@ -273,5 +273,5 @@ def _shoot(page: Page, shape: str, scheme: str, size: dict[str, int]) -> None:
     SCREENS.mkdir(exist_ok=True)
     drawn = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
     # A third of the bytes; nobody sees the difference.
-    few = drawn.quantize(_COLOURS, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    few = drawn.quantize(_COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
     few.save(SCREENS / f"{name}-{kind}.png", optimize=True)
