@@ -432,6 +432,7 @@ def wire(
         accounts=accounts,
         grants=grants,
         one_person=settings.one_person,
+        home=home.root,
     )
     return System(
         home,

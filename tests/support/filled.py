@@ -7,6 +7,10 @@ from datetime import timedelta
 from strongroom.alarms import AlarmKind, Response, Severity, Signal
 from strongroom.assurance.assets import Kind as Asset
 from strongroom.assurance.assets import Words
+from strongroom.assurance.changes import Kind as ChangeKind
+from strongroom.assurance.scans import NO_REPOSITORY, Assessment, Declared, Filter, ScanKind
+from strongroom.assurance.scans.scan import ExcuseKind
+from strongroom.compliance.evidence_rows import Belongs
 from strongroom.compliance.offices import Part
 from strongroom.compliance.overseen import Office
 from strongroom.compliance.policies import Kind, text
@@ -19,8 +23,34 @@ from strongroom.terms import Action, AuthMethod, Caller, Category, PrincipalKind
 from strongroom.vault import LwaCredentials, Wish
 from strongroom.vault.rights import Sought
 from tests.support.pages import DeskHome, Member
+from tests.support.scans import report
 
 MONTH = timedelta(days=30)
+HOUSE = {
+    "company": "Example Ltd",
+    "address": "1 Example Street, Berlin",
+    "store_name": "Example Store",
+    "hosting": "our own machines in Berlin",
+    "carriers": "Example Parcels",
+    "processors": "none",
+    "transfers": "none",
+    "consent_purposes": "nothing",
+    "supervisory_authority": "the authority of Berlin",
+    "amazon_contact": "security@amazon.com",
+    "privacy_email": "privacy@shop.example",
+    "security_email": "security@shop.example",
+    "fallback_channel": "by telephone",
+    "incident_lead_phone": "+49 30 555 0100",
+    "incident_deputy_phone": "+49 30 555 0101",
+    "incident_deputy": "grace",
+    "alarm_rules": "those that ship",
+    "remote_access": "by VPN with a second factor",
+    "code_scanner": "Bandit",
+    "dependency_scanner": "pip-audit",
+    "host_scanner": "Trivy",
+    "penetration_tester": "Example Testers",
+}
+"""What the house's documents say of it; other blanks take the name of a person."""
 
 
 def fill(home: DeskHome, member: Member) -> None:
@@ -106,7 +136,8 @@ def fill_records(home: DeskHome, member: Member) -> None:
     for kind in Kind:
         draft = rooms.policies.begin(kind, ada, now)
         if open_ := text.blanks(draft.text):
-            draft = rooms.policies.fill(draft.id, dict.fromkeys(open_, "Example Ltd"), ada, now)
+            answers = {blank: HOUSE.get(blank, member.name) for blank in open_}
+            draft = rooms.policies.fill(draft.id, answers, ada, now)
         rooms.policies.submit(draft.id, ada, now)
     holding = rooms.policies.versions(Kind.INCIDENT_PLAN)[0]
     rooms.policies.approve(holding.id, holding.digest, console, now)
@@ -140,7 +171,61 @@ def fill_records(home: DeskHome, member: Member) -> None:
         now,
     )
     system.reviews.start(ada, now)
+    _changes(home, ada)
     _list_assets(home, ada)
+    _scanned(home, ada)
+
+
+def _scanned(home: DeskHome, ada: Caller) -> None:
+    """Have an image scanned, a risk asked to be accepted, and a penetration test recorded."""
+    scans, now = home.system.assurance.scans, home.now
+    made = report("trivy.json").replace(b"2026-12-01", b"2026-03-01")
+    scans.declare(ScanKind.HOST, "registry.example/shop:4", ada, now)
+    scans.declare(ScanKind.CODE, "shop", ada, now)
+    scans.declare(ScanKind.SECRETS, NO_REPOSITORY, ada, now)
+    scans.import_report(made, "trivy.json", Declared(), ada, now)
+    said = Assessment(
+        "people",
+        ScanKind.PENTEST,
+        "shop.example.com",
+        now - MONTH,
+        "The shop and this desk",
+        "Example Ltd, which built neither",
+    )
+    scans.record(b"%PDF-1.7 report", "report.pdf", said, ada, now)
+    found = home.system.assurance.vulnerabilities
+    (first,) = found.listed(Filter(), now, most=1)
+    reason = "It is not reachable from outside until the next release."
+    found.ask(ada, first.id, ExcuseKind.RISK, reason, now + MONTH, now)
+
+
+def _changes(home: DeskHome, ada: Caller) -> None:
+    """Have storage recorded, a change of it waiting for its approval and a major one that is done."""
+    changes, now, console = home.system.assurance.changes, home.now, home.console
+    paul = home.system.accounts.console("paul", now)
+    place = changes.administrators.name(console, ada.name, now)
+    changes.administrators.approve(paul, place.id, now)
+    changes.record_storage(ada, now)
+    for kind, title in (
+        (ChangeKind.STORAGE_VOLUME, "A larger disk for the vault"),
+        (ChangeKind.SUPPLY_CHAIN, "Labels come from another carrier"),
+    ):
+        change = changes.open(
+            ada,
+            kind,
+            title,
+            now,
+            what="As the plan of the quarter says.",
+            back_out="What was there stays for a week.",
+            risk="An hour without labels.",
+        )
+        item = home.system.compliance.evidence.put(
+            b"tried on a copy", "test.txt", "text/plain", Belongs("change", "1"), console, now
+        )
+        changes.test(ada, change.id, now, passed=True, result="Tried on a copy.", evidence=item.id)
+        changes.verify(console, change.id, now)
+    changes.approve(paul, change.id, now)
+    changes.close(ada, change.id, now, major=True, reason="Somebody else gets addresses.")
 
 
 def _list_assets(home: DeskHome, ada: Caller) -> None:

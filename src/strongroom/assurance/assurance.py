@@ -1,14 +1,20 @@
 """Puts the rooms of assurance together, and tells the board of clauses of them [2.3, 2.5, 2.7, 3]."""
 
 from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
 
 from strongroom.accounts import Accounts
 from strongroom.assurance.assets import Assets
-from strongroom.assurance.scans import Scans
+from strongroom.assurance.changes import Changes, ChangesOverseen, StorageAdministrators
+from strongroom.assurance.changes.storage import storage_facts
+from strongroom.assurance.scans import Scans, ScansOverseen, Vulnerabilities
 from strongroom.assurance.scans.spans import fix_within
 from strongroom.audit import AuditLog
 from strongroom.compliance.compliance import Compliance
+from strongroom.compliance.incidents import Practice
 from strongroom.compliance.overseen import Overseen
+from strongroom.compliance.policies import Kind
 from strongroom.db.engine import Database
 from strongroom.vault import GrantStore
 
@@ -19,6 +25,10 @@ class Assurance:
 
     assets: Assets
     scans: Scans
+    vulnerabilities: Vulnerabilities
+    scan_duties: ScansOverseen
+    changes: Changes
+    changes_overseen: ChangesOverseen
     overseen: tuple[Overseen, ...]
     """Those with a part in keeping duties."""
 
@@ -32,9 +42,10 @@ class Assurance:
         accounts: Accounts,
         grants: GrantStore,
         one_person: bool,
+        home: Path,
     ) -> "tuple[Compliance, Assurance]":
         """Return the rooms of compliance, which ask these too, and these."""
-        del accounts, grants, one_person
+        del accounts, grants
         assets = Assets.wired(compliance, database, audit)
         scans = Scans(
             database,
@@ -44,5 +55,41 @@ class Assurance:
             refuse_strangers=compliance.people.refuse_strangers,
             within=fix_within(compliance.duties.edition),
         )
-        made = cls(assets=assets, scans=scans, overseen=(assets.duties,))
+        vulnerabilities = Vulnerabilities(
+            database,
+            audit,
+            compliance.writings,
+            compliance.duties.entitled,
+            refuse_strangers=compliance.people.refuse_strangers,
+        )
+        scan_duties = ScansOverseen(database, scans, vulnerabilities, compliance.duties.edition)
+        people, writings = compliance.people, compliance.writings
+        changes = Changes(
+            database,
+            audit,
+            people,
+            writings,
+            StorageAdministrators(database, audit, people, writings, one_person=one_person),
+            facts=lambda: storage_facts(home, database),
+            evidence=compliance.evidence.show,
+            one_person=one_person,
+        )
+        changed = ChangesOverseen(changes, lambda now: _plan_reviewed_at(compliance, now))
+        made = cls(
+            assets=assets,
+            scans=scans,
+            vulnerabilities=vulnerabilities,
+            scan_duties=scan_duties,
+            changes=changes,
+            changes_overseen=changed,
+            overseen=(assets.duties, scan_duties, changed),
+        )
         return compliance.also(*made.overseen), made
+
+
+def _plan_reviewed_at(compliance: Compliance, now: datetime) -> datetime | None:
+    """Return when the incident plan was approved, or its review recorded, last [1.6]."""
+    approved = compliance.policies.standing(Kind.INCIDENT_PLAN, now).approval
+    reviewed = compliance.incidents.practices.last(Practice.REVIEW)
+    instants = [one.at for one in (approved, reviewed) if one is not None]
+    return max(instants, default=None)

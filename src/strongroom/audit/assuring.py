@@ -7,6 +7,41 @@ from strongroom.audit.event_types import EventType
 from strongroom.audit.overseeing import Described
 
 ASSURING: Final[Mapping[EventType, Described]] = {
+    EventType.CHANGE_OPENED: Described(
+        "2.7", "a change was asked for, or somebody was refused; `op` is what is changed", "op obj"
+    ),
+    EventType.CHANGE_TESTED: Described(
+        "2.7", "it was tested; `op` says how that went, `n` is an item of evidence", "op obj n"
+    ),
+    EventType.CHANGE_VERIFIED: Described(
+        "2.7", "another person verified the test, or was refused", "op obj"
+    ),
+    EventType.CHANGE_APPROVED: Described(
+        "2.7", "another person approved it, or was refused", "op obj"
+    ),
+    EventType.CHANGE_REJECTED: Described("2.7", "it will not be done", "op obj"),
+    EventType.CHANGE_CLOSED: Described(
+        "1.6", "it is done; `op` says whether it was major, or what somebody was refused", "op obj"
+    ),
+    EventType.STORAGE_ADMINISTRATORS_CHANGED: Described(
+        "2.7",
+        "who may change storage: a person (`n`) was named, approved, reviewed or taken off, as `op` says",
+        "op obj n",
+    ),
+    EventType.STORAGE_RECORDED: Described(
+        "2.7",
+        "what this installation lies on was recorded; `n` is the change it came by, `chg` has its SHA-256",
+        "op obj n chg",
+    ),
+    EventType.RELEASE_RECORDED: Described(
+        "2.7",
+        "a release was put before another person; `chg` has the SHA-256 of its commit",
+        "obj chg",
+    ),
+    EventType.RELEASE_APPROVED: Described(
+        "2.7", "another person approved it, or was refused", "op obj chg"
+    ),
+    EventType.RELEASE_WITHDRAWN: Described("2.7", "it does not count any more", "obj"),
     EventType.ASSET_ADDED: Described(
         "2.3", "an asset came into the inventory; `op` says how", "op obj chg"
     ),

@@ -186,6 +186,9 @@ class ObjKind(StrEnum):
     VULNERABILITY = "vulnerability"
     POLICY = "policy"
     """One version of a document that the house has."""
+    CHANGE = "change"
+    STORAGE = "storage"
+    RELEASE = "release"
     ASSET = "asset"
     """One of the inventory by its number, or an import or a campaign of it."""
 
@@ -290,6 +293,9 @@ STANDING: Final = frozenset(
         EventType.POLICY_APPROVED,
         EventType.POLICY_ACKNOWLEDGED,
         EventType.PROCESSING_CONFIRMED,
+        EventType.CHANGE_CLOSED,
+        EventType.STORAGE_RECORDED,
+        EventType.RELEASE_APPROVED,
         EventType.VULNERABILITY_EXCUSE_REQUESTED,
         EventType.VULNERABILITY_EXCUSE_APPROVED,
         EventType.VULNERABILITY_EXCUSE_ENDED,

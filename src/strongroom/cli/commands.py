@@ -45,6 +45,8 @@ MODULES: Final[Mapping[str, tuple[str, ...]]] = {
     "evidence_items": ("evidence",),
     "policies": ("document",),
     "processing": ("processing",),
+    "findings": ("finding",),
+    "changes": ("change",),
     "assets": ("asset",),
     "sync": ("sync",),
     "erasing": ("erase",),

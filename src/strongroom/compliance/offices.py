@@ -180,6 +180,9 @@ class Offices:
 
     def seats(self, now: datetime) -> list[Seat]:
         """Return both places of every office, with what is wrong about each."""
+        return self._database.kept(("offices.seats", now), lambda: self._seats(now))
+
+    def _seats(self, now: datetime) -> list[Seat]:
         with self._database.read() as tx:
             rows = {(row.office, row.part): row for row in tx.execute(sa.select(_seats))}
             reached = set(tx.execute(sa.select(_contacts.c.person_id)).scalars())

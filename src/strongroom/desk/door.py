@@ -212,6 +212,7 @@ class Desk:
             shown,
             self._pages,
             self._tokens,
+            path=scope["path"],
             authorization=headers.get(b"authorization", b"").decode("latin-1"),
             none_match=headers.get(b"if-none-match", b"").decode("latin-1"),
         )
@@ -361,6 +362,8 @@ class Desk:
         if from_elsewhere and route.method == "GET" and Cookie.SESSION not in exchange.cookies:
             # A link of another site or a mail: the browser kept the session back. Ours asks once more.
             return exchange.page("arrive.html")
+        if route.method == "GET" and (asked := cookies.of_path(exchange.path)) is not None:
+            exchange.changed[Cookie.ASKED] = asked
         over = Cookie.SESSION in exchange.cookies
         said = Said.SESSION_OVER if over else Said.SIGN_ON_FIRST
         return exchange.go(SIGN_ON, said)

@@ -54,6 +54,7 @@ class Exchange:
     cookies: Mapping[Cookie, str]
     templates: Templates = field(repr=False)
     tokens: FormTokens = field(repr=False)
+    path: str = ""
     form: Form = NO_FORM
     query: Mapping[str, str] = field(default_factory=dict, repr=False)
     """What the route asked for of the URL's query; empty for almost every page."""
@@ -152,6 +153,7 @@ class Exchange:
         self.changed[Cookie.STEP] = None
         # What forms were bound to before somebody signed on is worth nothing after.
         self.changed[Cookie.FORM] = None
+        self.changed[Cookie.ASKED] = None
 
     def signed_off(self) -> None:
         """Have the browser forget the session; the device stays known."""

@@ -59,7 +59,14 @@ SECTIONS: Final = (
             Entry("/offices", "Roles"),
         ),
     ),
-    Section("Assurance", (Entry("/assets", "Assets"),)),
+    Section(
+        "Assurance",
+        (
+            Entry("/assets", "Assets"),
+            Entry("/findings", "Findings"),
+            Entry("/changes", "Changes"),
+        ),
+    ),
     Section(
         "Vault",
         (

@@ -36,6 +36,17 @@ class Said(StrEnum):
     NOTICE_STATED = "notice-stated"
     NOTICE_CONFIRMED = "notice-confirmed"
     NOTICE_CLOSED = "notice-closed"
+    CHANGE_OPENED = "change-opened"
+    CHANGE_TESTED = "change-tested"
+    CHANGE_VERIFIED = "change-verified"
+    CHANGE_APPROVED = "change-approved"
+    CHANGE_REJECTED = "change-rejected"
+    CHANGE_CLOSED = "change-closed"
+    STORAGE_RECORDED = "storage-recorded"
+    STORAGE_PERSON_NAMED = "storage-person-named"
+    STORAGE_PERSON_APPROVED = "storage-person-approved"
+    STORAGE_PERSON_ENDED = "storage-person-ended"
+    STORAGE_PEOPLE_REVIEWED = "storage-people-reviewed"
     REQUEST_OPENED = "request-opened"
     REQUEST_ASSIGNED = "request-assigned"
     REQUEST_PROVED = "request-proved"
@@ -108,6 +119,12 @@ class Said(StrEnum):
     DOCUMENT_APPROVED = "document-approved"
     DOCUMENT_COMPARED = "document-compared"
     PROCESSING_CONFIRMED = "processing-confirmed"
+    SCAN_IMPORTED = "scan-imported"
+    SCAN_TARGET_DECLARED = "scan-target-declared"
+    SCAN_TARGET_RETIRED = "scan-target-retired"
+    FINDING_ASKED = "finding-asked"
+    FINDING_APPROVED = "finding-approved"
+    FINDING_ENDED = "finding-ended"
 
     ASSET_ADDED = "asset-added"
     ASSET_CHANGED = "asset-changed"
@@ -224,6 +241,23 @@ WORDS = {
     Said.DOCUMENT_APPROVED: "The version holds from now on. Everybody is asked to acknowledge it.",
     Said.PROCESSING_CONFIRMED: "The record of processing is confirmed as it is.",
     Said.DOCUMENT_COMPARED: "The published page was looked at.",
+    Said.SCAN_IMPORTED: "The report is in the register. This is what came of it.",
+    Said.SCAN_TARGET_DECLARED: "It is on the list of what is to be scanned.",
+    Said.SCAN_TARGET_RETIRED: "It was taken off the list. Its reports and findings stay.",
+    Said.FINDING_ASKED: "It is asked for. It counts when another person approves it.",
+    Said.FINDING_APPROVED: "It is approved, and counts from now on.",
+    Said.FINDING_ENDED: "That is ended. The finding is to be mended by its day.",
+    Said.CHANGE_OPENED: "The change is open. Test it, then another person verifies and approves it.",
+    Said.CHANGE_TESTED: "The result is kept.",
+    Said.CHANGE_VERIFIED: "The test is verified, on your name.",
+    Said.CHANGE_APPROVED: "The change is approved. It may be done now.",
+    Said.CHANGE_REJECTED: "The change is rejected.",
+    Said.CHANGE_CLOSED: "The change is closed.",
+    Said.STORAGE_RECORDED: "What this installation lies on is recorded.",
+    Said.STORAGE_PERSON_NAMED: "They are asked for. It counts when another person approves.",
+    Said.STORAGE_PERSON_APPROVED: "They may change storage from now on.",
+    Said.STORAGE_PERSON_ENDED: "They are off the list.",
+    Said.STORAGE_PEOPLE_REVIEWED: "Your review is recorded.",
     Said.ASSET_ADDED: "The asset is in the inventory, confirmed under your name.",
     Said.ASSET_CHANGED: "The asset is written anew.",
     Said.ASSETS_CONFIRMED: "It is recorded that you vouch for it.",

@@ -7,6 +7,7 @@ from typing import Final
 
 from strongroom.accounts.guard import Disposition, LockReason
 from strongroom.accounts.visits import FactorKind
+from strongroom.compliance.duties import Status
 from strongroom.errors import StrongroomError, Throttled, Unauthenticated
 
 _PROOFS: Final = {
@@ -36,6 +37,28 @@ DISPOSITIONS: Final = {
 """Those that a person gives; `expired` comes by itself."""
 
 ENDED_BY_ITSELF: Final = "It ended by itself"
+
+LOOKS: Final = {
+    Status.PASS: "good",
+    Status.DUE_SOON: "heed",
+    Status.EXCEPTION: "",
+    Status.NOT_APPLICABLE: "",
+    Status.STALE: "heed",
+    Status.UNKNOWN: "heed",
+    Status.FAIL: "bad",
+}
+"""How the sign of each state of a duty looks."""
+
+SAID_OF: Final = {
+    Status.PASS: "kept",
+    Status.DUE_SOON: "due soon",
+    Status.EXCEPTION: "excepted",
+    Status.NOT_APPLICABLE: "not applicable",
+    Status.STALE: "stale",
+    Status.UNKNOWN: "unknown",
+    Status.FAIL: "not kept",
+}
+"""What a page calls each state of a duty."""
 
 
 def method(text: str) -> str:

@@ -44,6 +44,12 @@ from strongroom.db.schema.cadence import (
     register_review,
     work_done,
 )
+from strongroom.db.schema.changes import (
+    change_record,
+    release_record,
+    storage_administrator,
+    storage_state,
+)
 from strongroom.db.schema.columns import keystore, vault
 from strongroom.db.schema.deletion import (
     deletion_fact,
@@ -163,6 +169,7 @@ __all__ = [
     "backup_place",
     "baseline",
     "calendar_password",
+    "change_record",
     "channel_state",
     "client_certificate",
     "consent",
@@ -225,6 +232,7 @@ __all__ = [
     "recovery_code",
     "register_entry",
     "register_review",
+    "release_record",
     "report_document",
     "request_key",
     "restriction",
@@ -237,6 +245,8 @@ __all__ = [
     "search_tag",
     "second_factor",
     "seller",
+    "storage_administrator",
+    "storage_state",
     "subject_extension",
     "subject_recipient",
     "subject_record",

@@ -20,6 +20,7 @@ BACK: Final = {
     "destinations": "/destinations",
     "principals": "/principals",
     "calendar": "/calendar",
+    "changes": "/changes",
     "documents": "/documents",
     "exceptions": "/clauses/exceptions",
     "processing": "/processing",
@@ -38,7 +39,7 @@ BACK: Final = {
 }
 """Where one comes from and goes back to; of those in `NUMBERED` to one of its pages, by number."""
 
-NUMBERED: Final = frozenset({"notices", "requests", "reviews"})
+NUMBERED: Final = frozenset({"changes", "notices", "requests", "reviews"})
 
 _CODE: Final = 64
 
