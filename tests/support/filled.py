@@ -246,4 +246,6 @@ def _list_assets(home: DeskHome, ada: Caller) -> None:
     left = assets.campaigns.unsettled(campaign, before=None, after=None, limit=50)
     assets.inventory.confirm(ada, [one.id for one in left], now, owner=ada.name)
     assets.campaigns.close(ada, campaign.id, now)
-    assets.inventory.add(ada, Asset.SERVER, Words("warehouse-db", place="rack 2"), now)
+    assets.inventory.add(
+        ada, Asset.SERVER, Words("warehouse-db", place="rack 2"), now, owner=ada.name
+    )

@@ -62,7 +62,13 @@ class Assurance:
             compliance.duties.entitled,
             refuse_strangers=compliance.people.refuse_strangers,
         )
-        scan_duties = ScansOverseen(database, scans, vulnerabilities, compliance.duties.edition)
+        scan_duties = ScansOverseen(
+            database,
+            scans,
+            vulnerabilities,
+            compliance.duties.edition,
+            assets.inventory.scannable,
+        )
         people, writings = compliance.people, compliance.writings
         changes = Changes(
             database,
