@@ -172,6 +172,7 @@ def fill_records(home: DeskHome, member: Member) -> None:
     )
     system.reviews.start(ada, now)
     _changes(home, ada)
+    _audit(home, ada)
     _list_assets(home, ada)
     _scanned(home, ada)
 
@@ -197,6 +198,15 @@ def _scanned(home: DeskHome, ada: Caller) -> None:
     (first,) = found.listed(Filter(), now, most=1)
     reason = "It is not reachable from outside until the next release."
     found.ask(ada, first.id, ExcuseKind.RISK, reason, now + MONTH, now)
+
+
+def _audit(home: DeskHome, ada: Caller) -> None:
+    """Have an audit with a request that waits and a finding with its plan."""
+    audits, now = home.system.assurance.audits, home.now
+    one = audits.open(ada, "Audit of the year", "Example LLP", now)
+    audits.ask(home.console, one.id, "The last access review", now + timedelta(days=5), now)
+    found = audits.find(ada, one.id, "Drills are not written down", now)
+    audits.plan(ada, one.id, found.id, "Keep a record of each", now + timedelta(days=30), now)
 
 
 def _changes(home: DeskHome, ada: Caller) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from strongroom.accounts import Accounts
 from strongroom.assurance.assets import Assets
+from strongroom.assurance.audits import Assessments, AuditsOverseen, Seats
 from strongroom.assurance.changes import Changes, ChangesOverseen, StorageAdministrators
 from strongroom.assurance.changes.storage import storage_facts
 from strongroom.assurance.scans import Scans, ScansOverseen, Vulnerabilities
@@ -29,6 +30,8 @@ class Assurance:
     scan_duties: ScansOverseen
     changes: Changes
     changes_overseen: ChangesOverseen
+    audits: Assessments
+    audits_overseen: AuditsOverseen
     overseen: tuple[Overseen, ...]
     """Those with a part in keeping duties."""
 
@@ -45,7 +48,7 @@ class Assurance:
         home: Path,
     ) -> "tuple[Compliance, Assurance]":
         """Return the rooms of compliance, which ask these too, and these."""
-        del accounts, grants
+        del accounts
         assets = Assets.wired(compliance, database, audit)
         scans = Scans(
             database,
@@ -81,6 +84,17 @@ class Assurance:
             one_person=one_person,
         )
         changed = ChangesOverseen(changes, lambda now: _plan_reviewed_at(compliance, now))
+        seats = Seats(
+            database,
+            audit,
+            people,
+            writings,
+            has_grants=lambda person, now: any(
+                row.state(now) == "active" for row in grants.all(person)
+            ),
+        )
+        audits = Assessments(database, audit, people, writings, compliance.evidence, seats)
+        audits_overseen = AuditsOverseen(audits)
         made = cls(
             assets=assets,
             scans=scans,
@@ -88,7 +102,9 @@ class Assurance:
             scan_duties=scan_duties,
             changes=changes,
             changes_overseen=changed,
-            overseen=(assets.duties, scan_duties, changed),
+            audits=audits,
+            audits_overseen=audits_overseen,
+            overseen=(assets.duties, scan_duties, changed, audits_overseen),
         )
         return compliance.also(*made.overseen), made
 

@@ -68,6 +68,18 @@ ASSURING: Final[Mapping[EventType, Described]] = {
     EventType.ASSET_CAMPAIGN_CLOSED: Described(
         "2.3", "the IT administrator signed the inventory, or somebody was refused", "obj n chg"
     ),
+    EventType.ASSESSMENT_OPENED: Described("3", "an audit that Amazon announced was opened", "obj"),
+    EventType.ASSESSMENT_RECORDED: Described(
+        "3",
+        "a step of a request or finding (`n`) of an audit, or somebody was refused; `op` says which",
+        "op obj n",
+    ),
+    EventType.ASSESSMENT_CLOSED: Described(
+        "3", "an audit was closed, or refused because an approval is missing", "obj"
+    ),
+    EventType.AUDITOR_ADMITTED: Described("3", "a person (`n`) may look as an auditor", "obj n"),
+    EventType.AUDITOR_ENDED: Described("3", "an auditor (`n`) is let in no more", "obj n"),
+    EventType.AUDITOR_VIEWED: Described("3", "an auditor was shown the page `op`", "op obj"),
     EventType.SCAN_IMPORTED: Described(
         "2.7",
         "a scan was imported; `op` is its kind and what it is worth, `n` what it found, `chg` its SHA-256",

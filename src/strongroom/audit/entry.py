@@ -189,6 +189,8 @@ class ObjKind(StrEnum):
     CHANGE = "change"
     STORAGE = "storage"
     RELEASE = "release"
+    ASSESSMENT = "assessment"
+    """An audit by Amazon."""
     ASSET = "asset"
     """One of the inventory by its number, or an import or a campaign of it."""
 
@@ -299,6 +301,11 @@ STANDING: Final = frozenset(
         EventType.VULNERABILITY_EXCUSE_REQUESTED,
         EventType.VULNERABILITY_EXCUSE_APPROVED,
         EventType.VULNERABILITY_EXCUSE_ENDED,
+        EventType.ASSESSMENT_OPENED,
+        EventType.ASSESSMENT_RECORDED,
+        EventType.ASSESSMENT_CLOSED,
+        EventType.AUDITOR_ADMITTED,
+        EventType.AUDITOR_ENDED,
     }
 )
 """What the present state of a home is held against: entries of these types are never pruned."""

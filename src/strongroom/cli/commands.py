@@ -48,6 +48,7 @@ MODULES: Final[Mapping[str, tuple[str, ...]]] = {
     "findings": ("finding",),
     "changes": ("change",),
     "assets": ("asset",),
+    "assessments": ("assessment",),
     "sync": ("sync",),
     "erasing": ("erase",),
     "retention": ("retention",),

@@ -36,7 +36,7 @@ from strongroom.desk.refusals import Refusals
 from strongroom.desk.rendering import Pages, Static
 from strongroom.desk.said import Said
 from strongroom.errors import Malformed, StrongroomError, Unauthenticated
-from strongroom.terms import Action, Caller
+from strongroom.terms import Action, Caller, PrincipalId
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -106,6 +106,16 @@ class Sessions(Protocol):
         """End a session."""
 
 
+class Inspecting(Protocol):
+    """What the door asks of the auditors' seats."""
+
+    def of(self, person: PrincipalId, now: datetime) -> int | None:
+        """Return the audit that a person is let in to."""
+
+    def viewed(self, caller: Caller, assessment: int, op: str, now: datetime) -> None:
+        """Record that an auditor is shown a page."""
+
+
 Witnessed = Callable[[str, Caller, datetime], AbstractContextManager[None]]
 """Around an administrator's act: where the home asks for it, witnesses see it before and after."""
 
@@ -120,6 +130,7 @@ class Desk:
         sessions: Sessions,
         allowed: Callable[[Caller, datetime], frozenset[Action]],
         in_office: Callable[[Caller, datetime], bool],
+        inspecting: Inspecting,
         audit: AuditLog,
         clock: Callable[[], datetime],
         origin: Callable[[], str],
@@ -135,6 +146,7 @@ class Desk:
         self._sessions = sessions
         self._allowed = allowed
         self._in_office = in_office
+        self._inspecting = inspecting
         self._audit = audit
         self._clock = clock
         self._origin = origin
@@ -310,6 +322,8 @@ class Desk:
     def _handled(self, exchange: Exchange, route: Route) -> Answer:
         """Return the page's answer; where it signed somebody on, the session that stood in the browser ends."""
         before = exchange.session
+        if before is not None and exchange.audit is not None:
+            self._inspecting.viewed(before.caller, exchange.audit, route.op, exchange.now)
         if before is not None and route.needs and route.method == "POST":
             with self._witnessed(route.op, before.caller, exchange.now):
                 answer = route.handler(exchange)
@@ -330,6 +344,8 @@ class Desk:
             return exchange.go("/password")
         if not _is_for(exchange, route):
             raise Refused(403, Reason.NO_GRANT)
+        if _is_of_another_audit(exchange, route):
+            raise Refused(403, Reason.NO_GRANT)
         if route.proved is not None and not session.proved_lately(exchange.now):
             if route.method == "POST":
                 self._record(exchange, route, Outcome.DENIED, Reason.NOT_PROVED_LATELY)
@@ -347,10 +363,14 @@ class Desk:
             exchange.changed[Cookie.SESSION] = None
             return
         caller = exchange.session.caller
+        exchange.opens = partial(self._opens, exchange)
+        exchange.audit = self._inspecting.of(caller.principal, exchange.now)
+        if exchange.audit is not None:
+            # An auditor looks, whatever else the account was ever granted.
+            return
         exchange.may = self._allowed(caller, exchange.now)
         if not exchange.may & OVERSEES:
             exchange.in_office = self._in_office(caller, exchange.now)
-        exchange.opens = partial(self._opens, exchange)
 
     def _opens(self, exchange: Exchange, path: str) -> bool:
         """Tell whether a page of ours is for whoever asks."""
@@ -459,6 +479,11 @@ class _Table:
         return route, parts
 
 
+_OWN: Final = frozenset(
+    {"factors", "password", "profile", "prove", "sessions", "sign-out", "today"}
+)
+"""Pages that an auditor has as everybody has: about themselves [3]."""
+
 _FORMS: Final = {"id": "[0-9]{1,12}", "duty": r"[0-9](?:\.[0-9])?-[a-z]"}
 """What may stand in a path where a route has this name; lower-case letters for any other."""
 
@@ -496,11 +521,20 @@ def _query(raw: bytes, route: Route) -> dict[str, str]:
 
 def _is_for(exchange: Exchange, route: Route) -> bool:
     """Tell whether the person of an exchange may see a page."""
+    if exchange.audit is not None:
+        return route.for_auditors or (not route.needs and route.path.split("/")[1] in _OWN)
     return (
         not route.needs
         or bool(route.needs & exchange.may)
         or (route.for_offices and exchange.in_office)
     )
+
+
+def _is_of_another_audit(exchange: Exchange, route: Route) -> bool:
+    """Tell whether an auditor asks for the room of an audit that did not let them in."""
+    if exchange.audit is None or not route.path.startswith("/audit-room/"):
+        return False
+    return exchange.id != exchange.audit
 
 
 def _comes_from_elsewhere(headers: dict[bytes, bytes]) -> bool:

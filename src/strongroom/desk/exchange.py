@@ -69,6 +69,8 @@ class Exchange:
     """What the person holds a grant for at the moment, for all selling partners [1.3]."""
     in_office: bool = False
     """Whether the person fills an office at the moment; asked only of who does not oversee anyway."""
+    audit: int | None = None
+    """The number of the audit that lets this person look, and do nothing else [3]."""
     opens: Callable[[str], bool] = field(default=lambda _path: False, repr=False)
     """Whether the door lets this person see a page of ours, so that none is led to a refusal."""
     changed: dict[Cookie, str | None] = field(default_factory=dict, repr=False)
@@ -218,6 +220,8 @@ class Route:
     """Only for who may do one of these [1.3]."""
     for_offices: bool = False
     """Shown as well to who fills an office, with or without a grant: only a page that is looked at [1.6]."""
+    for_auditors: bool = False
+    """For an auditor who is let in, too; what changes something lies in the audit room [3]."""
     old_password: bool = False
     """Reached too by whoever has to change the password before anything else [1.4]."""
     upload_bytes: int = 0
@@ -229,6 +233,10 @@ class Route:
         """Refuse what would let an office change something. Raises: ValueError."""
         if self.for_offices and (self.method != "GET" or not self.needs or self.proved):
             raise ValueError(f"{self.path} cannot be shown to offices")
+        if self.for_auditors and (
+            self.proved or (self.method != "GET" and not self.path.startswith("/audit-room/"))
+        ):
+            raise ValueError(f"{self.path} is not for auditors")
 
     @property
     def op(self) -> str:

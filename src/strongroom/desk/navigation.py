@@ -21,6 +21,8 @@ class Entry:
     needs: frozenset[Action] = OVERSEES
     offices: bool = False
     """Who fills an office sees it, too."""
+    auditors: bool = False
+    """An auditor who is let in sees it, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,7 @@ SECTIONS: Final = (
         "Overview",
         (
             Entry("/today", "Today", _ANYBODY),
-            Entry("/clauses", "Clauses", offices=True),
+            Entry("/clauses", "Clauses", offices=True, auditors=True),
             Entry("/cadence", "Cadence"),
         ),
     ),
@@ -55,9 +57,9 @@ SECTIONS: Final = (
         (
             Entry("/processing", "Processing"),
             Entry("/documents", "Documents", _ANYBODY),
-            Entry("/scope", "Scope", offices=True),
-            Entry("/risks", "Risks", offices=True),
-            Entry("/laws", "Laws", offices=True),
+            Entry("/scope", "Scope", offices=True, auditors=True),
+            Entry("/risks", "Risks", offices=True, auditors=True),
+            Entry("/laws", "Laws", offices=True, auditors=True),
             Entry("/offices", "Roles"),
         ),
     ),
@@ -67,6 +69,7 @@ SECTIONS: Final = (
             Entry("/assets", "Assets"),
             Entry("/findings", "Findings"),
             Entry("/changes", "Changes"),
+            Entry("/audit-room", "Audit room", auditors=True),
         ),
     ),
     Section(
@@ -100,7 +103,9 @@ SECTIONS: Final = (
 )
 
 
-def sections_for(may: frozenset[Action], *, in_office: bool = False) -> list[Section]:
+def sections_for(
+    may: frozenset[Action], *, in_office: bool = False, audits: bool = False
+) -> list[Section]:
     """Return the sections that a person sees."""
     seen = (
         Section(
@@ -108,7 +113,10 @@ def sections_for(may: frozenset[Action], *, in_office: bool = False) -> list[Sec
             tuple(
                 entry
                 for entry in section.entries
-                if not entry.needs or entry.needs & may or (entry.offices and in_office)
+                if not entry.needs
+                or entry.needs & may
+                or (entry.offices and in_office)
+                or (entry.auditors and audits)
             ),
         )
         for section in SECTIONS

@@ -11,6 +11,7 @@ from strongroom.desk.pages import (
     alarms,
     asset_rounds,
     assets,
+    audit_room,
     cadence,
     calendar,
     changes,
@@ -74,6 +75,7 @@ def create_desk(
         sessions=rooms.signon,
         allowed=lambda caller, now: _allowed(rooms, caller, now),
         in_office=lambda caller, now: rooms.compliance.offices.is_filled_by(caller.principal, now),
+        inspecting=rooms.assurance.audits.seats,
         audit=audit,
         clock=clock,
         origin=origin,
@@ -124,6 +126,7 @@ def all_routes(rooms: Rooms) -> list[Route]:
         documents,
         findings,
         changes,
+        audit_room,
         assets,
         asset_rounds,
     )

@@ -36,6 +36,12 @@ class Said(StrEnum):
     NOTICE_STATED = "notice-stated"
     NOTICE_CONFIRMED = "notice-confirmed"
     NOTICE_CLOSED = "notice-closed"
+    AUDIT_OPENED = "audit-opened"
+    AUDIT_ASKED = "audit-asked"
+    AUDIT_KEPT = "audit-kept"
+    AUDIT_CLOSED = "audit-closed"
+    AUDITOR_ADMITTED = "auditor-admitted"
+    AUDITOR_ENDED = "auditor-ended"
     CHANGE_OPENED = "change-opened"
     CHANGE_TESTED = "change-tested"
     CHANGE_VERIFIED = "change-verified"
@@ -247,6 +253,12 @@ WORDS = {
     Said.FINDING_ASKED: "It is asked for. It counts when another person approves it.",
     Said.FINDING_APPROVED: "It is approved, and counts from now on.",
     Said.FINDING_ENDED: "That is ended. The finding is to be mended by its day.",
+    Said.AUDIT_OPENED: "The audit is open. Keep here what is asked for and found.",
+    Said.AUDIT_ASKED: "The request is kept.",
+    Said.AUDIT_KEPT: "It is kept.",
+    Said.AUDIT_CLOSED: "The audit is closed. Its auditors are let in no more.",
+    Said.AUDITOR_ADMITTED: "The auditor may look until that day.",
+    Said.AUDITOR_ENDED: "The auditor is let in no more.",
     Said.CHANGE_OPENED: "The change is open. Test it, then another person verifies and approves it.",
     Said.CHANGE_TESTED: "The result is kept.",
     Said.CHANGE_VERIFIED: "The test is verified, on your name.",

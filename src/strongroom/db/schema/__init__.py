@@ -22,6 +22,12 @@ from strongroom.db.schema.anchors import (
     followed_log,
 )
 from strongroom.db.schema.archiving import archive_change, archive_file, archive_held
+from strongroom.db.schema.assessments import (
+    assessment,
+    assessment_finding,
+    assessment_request,
+    assessment_seat,
+)
 from strongroom.db.schema.assets import (
     asset,
     asset_bom,
@@ -152,6 +158,10 @@ __all__ = [
     "archive_change",
     "archive_file",
     "archive_held",
+    "assessment",
+    "assessment_finding",
+    "assessment_request",
+    "assessment_seat",
     "asset",
     "asset_bom",
     "asset_campaign",

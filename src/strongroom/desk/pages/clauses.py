@@ -53,8 +53,16 @@ def routes(rooms: Rooms) -> list[Route]:
     pages = _ClausePages(rooms)
     one = f"{_PATH}/{{duty}}"
     return [
-        Route("GET", _PATH, pages.board, needs=OVERSEES, for_offices=True, query=_FILTERS),
-        Route("GET", one, pages.show, needs=OVERSEES, for_offices=True),
+        Route(
+            "GET",
+            _PATH,
+            pages.board,
+            needs=OVERSEES,
+            for_offices=True,
+            for_auditors=True,
+            query=_FILTERS,
+        ),
+        Route("GET", one, pages.show, needs=OVERSEES, for_offices=True, for_auditors=True),
         Route("POST", f"{one}/state", pages.state, needs=OVERSEES),
         Route("POST", f"{one}/withdraw", pages.withdraw, needs=OVERSEES),
         Route("POST", f"{one}/except", pages.ask, needs=OVERSEES),

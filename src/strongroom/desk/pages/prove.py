@@ -20,6 +20,7 @@ BACK: Final = {
     "destinations": "/destinations",
     "principals": "/principals",
     "calendar": "/calendar",
+    "audit-room": "/audit-room",
     "changes": "/changes",
     "documents": "/documents",
     "exceptions": "/clauses/exceptions",
@@ -39,7 +40,7 @@ BACK: Final = {
 }
 """Where one comes from and goes back to; of those in `NUMBERED` to one of its pages, by number."""
 
-NUMBERED: Final = frozenset({"changes", "notices", "requests", "reviews"})
+NUMBERED: Final = frozenset({"audit-room", "changes", "notices", "requests", "reviews"})
 
 _CODE: Final = 64
 

@@ -89,7 +89,7 @@ def routes(rooms: Rooms) -> list[Route]:
         pages = _RegisterPages(rooms, kind)
         path = kind.path
         found += [
-            Route("GET", path, pages.show, needs=OVERSEES, for_offices=True),
+            Route("GET", path, pages.show, needs=OVERSEES, for_offices=True, for_auditors=True),
             Route("POST", f"{path}/begin", pages.begin, needs=OVERSEES),
             Route("POST", f"{path}/review", pages.review, needs=OVERSEES),
             Route("GET", f"{path}/new", pages.new, needs=OVERSEES),
