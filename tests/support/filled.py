@@ -196,7 +196,7 @@ def _scanned(home: DeskHome, ada: Caller) -> None:
     found = home.system.assurance.vulnerabilities
     (first,) = found.listed(Filter(), now, most=1)
     reason = "It is not reachable from outside until the next release."
-    found.ask(ada, first.id, ExcuseKind.RISK, reason, now + MONTH, now)
+    found.ask(ada, first.id, ExcuseKind.RISK, reason, MONTH, now)
 
 
 def _changes(home: DeskHome, ada: Caller) -> None:
