@@ -73,6 +73,7 @@ def create_desk(
         routes,
         sessions=rooms.signon,
         allowed=lambda caller, now: _allowed(rooms, caller, now),
+        in_office=lambda caller, now: rooms.compliance.offices.is_filled_by(caller.principal, now),
         audit=audit,
         clock=clock,
         origin=origin,
