@@ -8,6 +8,7 @@ from strongroom.accounts import Accounts
 from strongroom.assurance.assets import Assets
 from strongroom.assurance.changes import Changes, ChangesOverseen, StorageAdministrators
 from strongroom.assurance.changes.storage import storage_facts
+from strongroom.assurance.releases import Releases, ReleasesOverseen, deployed
 from strongroom.assurance.scans import Scans
 from strongroom.assurance.scans.spans import fix_within
 from strongroom.audit import AuditLog
@@ -27,6 +28,8 @@ class Assurance:
     scans: Scans
     changes: Changes
     changes_overseen: ChangesOverseen
+    releases: Releases
+    releases_overseen: ReleasesOverseen
     overseen: tuple[Overseen, ...]
     """Those with a part in keeping duties."""
 
@@ -65,12 +68,16 @@ class Assurance:
             one_person=one_person,
         )
         changed = ChangesOverseen(changes, lambda now: _plan_reviewed_at(compliance, now))
+        releases = Releases(database, audit, people, writings, scans, one_person=one_person)
+        released = ReleasesOverseen(releases, deployed())
         made = cls(
             assets=assets,
             scans=scans,
             changes=changes,
             changes_overseen=changed,
-            overseen=(assets.duties, changed),
+            releases=releases,
+            releases_overseen=released,
+            overseen=(assets.duties, changed, released),
         )
         return compliance.also(*made.overseen), made
 

@@ -45,6 +45,7 @@ MODULES: Final[Mapping[str, tuple[str, ...]]] = {
     "evidence_items": ("evidence",),
     "policies": ("document",),
     "processing": ("processing",),
+    "releases": ("release",),
     "changes": ("change",),
     "assets": ("asset",),
     "sync": ("sync",),

@@ -63,6 +63,7 @@ SECTIONS: Final = (
         "Assurance",
         (
             Entry("/assets", "Assets"),
+            Entry("/releases", "Releases"),
             Entry("/changes", "Changes"),
         ),
     ),
