@@ -138,9 +138,10 @@ def _content(directory: int, name: object) -> bytes:
         raise NotFound(f"the directory of reports has no {name}") from None
     except OSError:
         raise Malformed(f"{name} is no plain file") from None
+    if not stat.S_ISREG(os.fstat(opened).st_mode):
+        os.close(opened)
+        raise Malformed(f"{name} is no plain file")
     with os.fdopen(opened, "rb") as file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise Malformed(f"{name} is no plain file")
         content = file.read(MOST_BYTES + 1)
     if len(content) > MOST_BYTES:
         raise Malformed(f"a report has up to {MOST_BYTES // 1024 // 1024} MiB")
