@@ -61,5 +61,5 @@ def test_a_person_signs_on_through_another_site(
     scene.home.passes(seconds=31)
     page.get_by_label("Code").fill(scene.ada.code())
     page.get_by_role("button", name="Sign on").click()
-    page.wait_for_url(scene.origin + "/profile")
+    page.wait_for_url(scene.origin + "/today")
     context.close()

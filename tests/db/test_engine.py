@@ -64,6 +64,75 @@ def fail_after_adding(database: Database) -> None:
         raise Undone
 
 
+def elsewhere(database: Database, **changes) -> None:
+    """Write by another thread."""
+
+    def write() -> None:
+        with database.write() as tx:
+            add(tx, **changes)
+
+    other = threading.Thread(target=write)
+    other.start()
+    other.join()
+
+
+def test_reads_at_once_see_one_state(database):
+    elsewhere(database, count=1)
+    with database.at_once():
+        assert counts(database) == [1]
+        elsewhere(database, count=2, path="other")
+        with database.at_once():
+            assert counts(database) == [1]
+        assert counts(database) == [1]
+    assert counts(database) == [1, 2]
+
+
+def test_who_writes_within_sees_what_was_written_from_then_on(database):
+    with database.at_once():
+        assert counts(database) == []
+        with database.write() as tx:
+            add(tx, count=3)
+        assert counts(database) == [3]
+        assert database.kept("n", lambda: counts(database)) == [3]
+        with database.write() as tx:
+            add(tx, count=4, path="other")
+        assert database.kept("n", lambda: counts(database)) == [3, 4]
+
+
+def test_what_was_made_of_one_state_is_made_once_and_forgotten_with_it(database):
+    made = []
+
+    def make() -> int:
+        made.append(1)
+        return len(made)
+
+    assert [database.kept("n", make) for _ in range(2)] == [1, 2]
+    for _ in range(2):
+        with database.at_once():
+            assert database.kept("n", make) == database.kept("n", make)
+    assert len(made) == 4
+    with pytest.raises(Undone):
+        keep_and_fail(database, make)
+    assert [database.kept("n", make) for _ in range(2)] == [6, 7]
+
+
+def keep_and_fail(database: Database, make) -> None:
+    with database.at_once():
+        assert database.kept("n", make) == 5
+        raise Undone
+
+
+def test_another_thread_is_of_no_moment(database):
+    seen = []
+    with database.at_once():
+        assert counts(database) == []
+        elsewhere(database, count=5)
+        other = threading.Thread(target=lambda: seen.append(counts(database)))
+        other.start()
+        other.join()
+    assert seen == [[5]]
+
+
 def test_a_write_is_kept_whole_or_not_at_all(database):
     with pytest.raises(Undone):
         fail_after_adding(database)

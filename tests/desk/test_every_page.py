@@ -23,5 +23,6 @@ def test_every_page_of_the_head_is_there_and_true(ada: Member) -> None:
     assert "Reads at night by an app" in incidents
     assert "AMZ-2026-0310" in ada.browser.get("/notices").body
     assert "somebody@buyers.example" not in ada.browser.get("/requests").body
+    assert "CVE-2019-14697" in ada.browser.get("/findings").body
     assert "packing-3" in ada.browser.get("/assets").body
     assert "packing-4" in ada.browser.get("/assets/posture?state=fail").body

@@ -73,9 +73,30 @@ def test_sign_on_is_password_then_code(ada: Member) -> None:
     page = browser.get("/")
     assert (page.path, page.h1) == ("/sign-on", "Sign on")
     page = ada.sign_on(browser)
-    assert (page.path, page.h1) == ("/profile", "ada")
-    assert browser.get("/sign-on").path == "/profile"
+    assert (page.path, page.h1) == ("/today", "Today")
+    assert browser.get("/sign-on").path == "/today"
     assert "__Host-step" not in browser.cookies
+
+
+def test_who_asked_for_a_page_comes_to_it_after_signing_on(ada: Member) -> None:
+    browser = ada.browser.home.visitor()
+    for asked in ("/documents", "/clauses/1.1-a"):
+        assert browser.get(asked).path == "/sign-on"
+        page = ada.sign_on(browser)
+        assert (page.path, page.status) == (asked, 200)
+        assert "__Host-asked" not in browser.cookies
+        browser.submit(page, "/sign-out")
+    assert ada.sign_on(browser).path == "/today"
+
+
+@pytest.mark.parametrize(
+    "value", ["~~evil.example", "https:~~evil.example", "~.~evil.example", "~sign-out~%2f", "~"]
+)
+def test_what_was_asked_for_leads_to_no_other_site(ada: Member, value: str) -> None:
+    browser = ada.browser.home.visitor()
+    browser.get("/sign-on")
+    browser.cookies["__Host-asked"] = value
+    assert ada.sign_on(browser).path == "/today"
 
 
 def test_a_wrong_password_and_an_unknown_name_get_the_same_page(ada: Member) -> None:
@@ -91,7 +112,7 @@ def test_a_wrong_password_and_an_unknown_name_get_the_same_page(ada: Member) -> 
 
 def test_a_recovery_code_stands_in_once(ada: Member) -> None:
     home = ada.browser.home
-    for expected in ("/profile", "/sign-on/recovery"):
+    for expected in ("/today", "/sign-on/recovery"):
         browser = home.visitor()
         page = browser.submit(
             browser.get("/sign-on"), "/sign-on", name="ada", password=ada.password
@@ -200,7 +221,7 @@ def test_a_password_is_changed_under_the_rules(ada: Member) -> None:
     assert (page.path, page.said[:26]) == ("/profile", "Your password was changed.")
     assert ada.browser.cookies["__Host-session"] != before
     ada.password = OTHER
-    assert ada.sign_on(home.visitor()).path == "/profile"
+    assert ada.sign_on(home.visitor()).path == "/today"
 
 
 @pytest.mark.clause("1.4")

@@ -55,7 +55,7 @@ def test_the_provider_says_who_and_our_second_factor_follows(scene: Scene) -> No
     assert "__Host-session" not in browser.cookies
     scene.home.passes(seconds=31)
     page = browser.submit(page, "/sign-on/second", code=scene.ada.code())
-    assert page.path == "/profile"
+    assert page.path == "/today"
     assert "ada" in page.text
     (last,) = scene.home.events("signon.succeeded")[-1:]
     assert (last.body["op"], last.outcome) == ("oidc.totp", "success")
@@ -117,7 +117,7 @@ def test_a_second_factor_of_the_provider_spares_ours_where_the_settings_trust_it
     scene: Scene,
 ) -> None:
     home = as_if(scene.home, trust_second_factor=True)
-    assert through(scene.provider, home.visitor(), "248289", amr="pwd mfa").path == "/profile"
+    assert through(scene.provider, home.visitor(), "248289", amr="pwd mfa").path == "/today"
     assert home.events("signon.succeeded")[-1].body["op"] == "oidc"
     for desk, amr in ((home, "pwd otp"), (scene.home, "pwd mfa")):
         page = through(scene.provider, desk.visitor(), "248289", amr=amr)

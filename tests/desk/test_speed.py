@@ -7,7 +7,7 @@ import time
 
 import pytest
 from tests.attacks.test_desk import _rooms
-from tests.support.filled import fill
+from tests.support.filled import fill, fill_records
 from tests.support.many import make_many
 from tests.support.pages import Member
 
@@ -29,6 +29,17 @@ EXTRA = (
     "/log?outcome=error",
     "/log?since=2025-03-10&until=2025-03-12",
     "/settings/checks",
+    "/clauses/1.1-a",
+    "/clauses/1.2-d",
+    "/cadence/alarm-drill",
+    "/clauses?state=blocking",
+    "/evidence",
+    "/incidents/1",
+    "/notices/1",
+    "/processing/all",
+    "/requests/1",
+    "/reviews/1",
+    "/documents/incident-plan",
 )
 _SLOW = frozenset({"/settings/checks"})
 """Looks at the whole home, and says so."""
@@ -48,6 +59,7 @@ def test_no_page_waits_for_what_a_home_has_gathered(
 ) -> None:
     home = ada.browser.home
     fill(home, ada)
+    fill_records(home, ada)
     make_many(home, records=records, grants=grants, events=events)
     exact = {route.path for route in all_routes(_rooms())}
     paths = [e.path for s in SECTIONS for e in s.entries if e.path in exact]

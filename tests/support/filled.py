@@ -8,6 +8,8 @@ from strongroom.alarms import AlarmKind, Response, Severity, Signal
 from strongroom.assurance.assets import Kind as Asset
 from strongroom.assurance.assets import Words
 from strongroom.assurance.changes import Kind as ChangeKind
+from strongroom.assurance.scans import NO_REPOSITORY, Assessment, Declared, Filter, ScanKind
+from strongroom.assurance.scans.scan import ExcuseKind
 from strongroom.compliance.evidence_rows import Belongs
 from strongroom.compliance.offices import Part
 from strongroom.compliance.overseen import Office
@@ -23,8 +25,34 @@ from strongroom.vault.rights import Sought
 from tests.support.pages import DeskHome, Member
 from tests.support.releases import COMMIT, committed, tried
 from tests.support.releases import scanned as releases_scanned
+from tests.support.scans import report
 
 MONTH = timedelta(days=30)
+HOUSE = {
+    "company": "Example Ltd",
+    "address": "1 Example Street, Berlin",
+    "store_name": "Example Store",
+    "hosting": "our own machines in Berlin",
+    "carriers": "Example Parcels",
+    "processors": "none",
+    "transfers": "none",
+    "consent_purposes": "nothing",
+    "supervisory_authority": "the authority of Berlin",
+    "amazon_contact": "security@amazon.com",
+    "privacy_email": "privacy@shop.example",
+    "security_email": "security@shop.example",
+    "fallback_channel": "by telephone",
+    "incident_lead_phone": "+49 30 555 0100",
+    "incident_deputy_phone": "+49 30 555 0101",
+    "incident_deputy": "grace",
+    "alarm_rules": "those that ship",
+    "remote_access": "by VPN with a second factor",
+    "code_scanner": "Bandit",
+    "dependency_scanner": "pip-audit",
+    "host_scanner": "Trivy",
+    "penetration_tester": "Example Testers",
+}
+"""What the house's documents say of it; other blanks take the name of a person."""
 
 
 def fill(home: DeskHome, member: Member) -> None:
@@ -110,7 +138,8 @@ def fill_records(home: DeskHome, member: Member) -> None:
     for kind in Kind:
         draft = rooms.policies.begin(kind, ada, now)
         if open_ := text.blanks(draft.text):
-            draft = rooms.policies.fill(draft.id, dict.fromkeys(open_, "Example Ltd"), ada, now)
+            answers = {blank: HOUSE.get(blank, member.name) for blank in open_}
+            draft = rooms.policies.fill(draft.id, answers, ada, now)
         rooms.policies.submit(draft.id, ada, now)
     holding = rooms.policies.versions(Kind.INCIDENT_PLAN)[0]
     rooms.policies.approve(holding.id, holding.digest, console, now)
@@ -147,6 +176,30 @@ def fill_records(home: DeskHome, member: Member) -> None:
     _changes(home, ada)
     _released(home, ada, member)
     _list_assets(home, ada)
+    _scanned(home, ada)
+
+
+def _scanned(home: DeskHome, ada: Caller) -> None:
+    """Have an image scanned, a risk asked to be accepted, and a penetration test recorded."""
+    scans, now = home.system.assurance.scans, home.now
+    made = report("trivy.json").replace(b"2026-12-01", b"2026-03-01")
+    scans.declare(ScanKind.HOST, "registry.example/shop:4", ada, now)
+    scans.declare(ScanKind.CODE, "shop", ada, now)
+    scans.declare(ScanKind.SECRETS, NO_REPOSITORY, ada, now)
+    scans.import_report(made, "trivy.json", Declared(), ada, now)
+    said = Assessment(
+        "people",
+        ScanKind.PENTEST,
+        "shop.example.com",
+        now - MONTH,
+        "The shop and this desk",
+        "Example Ltd, which built neither",
+    )
+    scans.record(b"%PDF-1.7 report", "report.pdf", said, ada, now)
+    found = home.system.assurance.vulnerabilities
+    (first,) = found.listed(Filter(), now, most=1)
+    reason = "It is not reachable from outside until the next release."
+    found.ask(ada, first.id, ExcuseKind.RISK, reason, now + MONTH, now)
 
 
 def _released(home: DeskHome, ada: Caller, member: Member) -> None:
@@ -206,4 +259,6 @@ def _list_assets(home: DeskHome, ada: Caller) -> None:
     left = assets.campaigns.unsettled(campaign, before=None, after=None, limit=50)
     assets.inventory.confirm(ada, [one.id for one in left], now, owner=ada.name)
     assets.campaigns.close(ada, campaign.id, now)
-    assets.inventory.add(ada, Asset.SERVER, Words("warehouse-db", place="rack 2"), now)
+    assets.inventory.add(
+        ada, Asset.SERVER, Words("warehouse-db", place="rack 2"), now, owner=ada.name
+    )

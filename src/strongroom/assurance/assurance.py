@@ -9,7 +9,7 @@ from strongroom.assurance.assets import Assets
 from strongroom.assurance.changes import Changes, ChangesOverseen, StorageAdministrators
 from strongroom.assurance.changes.storage import storage_facts
 from strongroom.assurance.releases import Releases, ReleasesOverseen, deployed
-from strongroom.assurance.scans import Scans
+from strongroom.assurance.scans import Scans, ScansOverseen, Vulnerabilities
 from strongroom.assurance.scans.spans import fix_within
 from strongroom.audit import AuditLog
 from strongroom.compliance.compliance import Compliance
@@ -26,6 +26,8 @@ class Assurance:
 
     assets: Assets
     scans: Scans
+    vulnerabilities: Vulnerabilities
+    scan_duties: ScansOverseen
     changes: Changes
     changes_overseen: ChangesOverseen
     releases: Releases
@@ -56,6 +58,20 @@ class Assurance:
             refuse_strangers=compliance.people.refuse_strangers,
             within=fix_within(compliance.duties.edition),
         )
+        vulnerabilities = Vulnerabilities(
+            database,
+            audit,
+            compliance.writings,
+            compliance.duties.entitled,
+            refuse_strangers=compliance.people.refuse_strangers,
+        )
+        scan_duties = ScansOverseen(
+            database,
+            scans,
+            vulnerabilities,
+            compliance.duties.edition,
+            assets.inventory.scannable,
+        )
         people, writings = compliance.people, compliance.writings
         changes = Changes(
             database,
@@ -73,11 +89,13 @@ class Assurance:
         made = cls(
             assets=assets,
             scans=scans,
+            vulnerabilities=vulnerabilities,
+            scan_duties=scan_duties,
             changes=changes,
             changes_overseen=changed,
             releases=releases,
             releases_overseen=released,
-            overseen=(assets.duties, changed, released),
+            overseen=(assets.duties, scan_duties, changed, released),
         )
         return compliance.also(*made.overseen), made
 

@@ -46,6 +46,7 @@ MODULES: Final[Mapping[str, tuple[str, ...]]] = {
     "policies": ("document",),
     "processing": ("processing",),
     "releases": ("release",),
+    "findings": ("finding",),
     "changes": ("change",),
     "assets": ("asset",),
     "sync": ("sync",),

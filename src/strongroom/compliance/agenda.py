@@ -6,6 +6,7 @@ it names; overdue to the deputy too; overdue by a further fortnight to the secur
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -34,12 +35,22 @@ class Item:
 class Agenda:
     """What is due, from all rooms."""
 
-    def __init__(self, rooms: Callable[[], Iterable[Overseen]], offices: Offices) -> None:
+    def __init__(
+        self,
+        rooms: Callable[[], Iterable[Overseen]],
+        offices: Offices,
+        at_once: Callable[[], AbstractContextManager[None]],
+    ) -> None:
         self._rooms = rooms
         self._offices = offices
+        self._at_once = at_once
 
     def items(self, now: datetime) -> list[Item]:
         """Return everything, what is due first on top."""
+        with self._at_once():
+            return self._items(now)
+
+    def _items(self, now: datetime) -> list[Item]:
         filled: dict[tuple[Office, Part], PrincipalId] = {
             (seat.office, seat.part): seat.person
             for seat in self._offices.seats(now)

@@ -1,6 +1,8 @@
 """Puts the rooms of compliance together: what people keep, and what each part tells of the duties it serves."""
 
 import os
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -51,6 +53,8 @@ class Compliance:
     policies: Policies
     published: Published
     processing: Processing
+    at_once: Callable[[], AbstractContextManager[None]] = field(repr=False)
+    """Have all of them answer of one state, for a page that asks many; as `Database.at_once`."""
     overseen: tuple[Overseen, ...]
     """Every room with a part in keeping duties, for the board and the calendar."""
 
@@ -62,7 +66,7 @@ class Compliance:
     @property
     def agenda(self) -> Agenda:
         """What is due, of all rooms."""
-        return Agenda(lambda: self.overseen, self.offices)
+        return Agenda(lambda: self.overseen, self.offices, self.at_once)
 
     @classmethod
     def wired(  # noqa: PLR0913 - wired once, by name
@@ -154,7 +158,6 @@ class Compliance:
         processing = Processing(
             database,
             audit,
-            grants,
             targets,
             owners=lambda now: offices.holders(Office.PRIVACY_OWNER, now),
         )
@@ -194,6 +197,7 @@ class Compliance:
             policies,
             published,
             processing,
+            database.at_once,
             (*rooms, duties),
         )
 

@@ -180,6 +180,9 @@ class Offices:
 
     def seats(self, now: datetime) -> list[Seat]:
         """Return both places of every office, with what is wrong about each."""
+        return self._database.kept(("offices.seats", now), lambda: self._seats(now))
+
+    def _seats(self, now: datetime) -> list[Seat]:
         with self._database.read() as tx:
             rows = {(row.office, row.part): row for row in tx.execute(sa.select(_seats))}
             reached = set(tx.execute(sa.select(_contacts.c.person_id)).scalars())
@@ -234,6 +237,10 @@ class Offices:
     def mine(self, person: PrincipalId, now: datetime) -> list[Seat]:
         """Return the places that a person was appointed to."""
         return [seat for seat in self.seats(now) if seat.person == person]
+
+    def is_filled_by(self, person: PrincipalId, now: datetime) -> bool:
+        """Tell whether a person fills any office at this instant, as holder or deputy."""
+        return any(seat.fault is None for seat in self.mine(person, now))
 
     def findings(self, now: datetime) -> dict[DutyId, Finding]:
         """Return whether each role of the response plan has people in it [1.6]."""

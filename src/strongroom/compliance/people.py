@@ -32,6 +32,9 @@ class People:
 
     def active(self, now: datetime) -> Mapping[PrincipalId, str]:
         """Return whoever is there at this instant, by number, with their names."""
+        return self._database.kept(("people.active", now), lambda: self._active(now))
+
+    def _active(self, now: datetime) -> Mapping[PrincipalId, str]:
         held = {lock.principal for lock in self._guard.locks(now) if lock.holds(now)}
         with self._database.read() as tx:
             held |= set(suspended(tx, now))

@@ -409,7 +409,8 @@ class Reviews:
 
     def _listed(self, tx: Transaction, where: sa.ColumnElement[bool]) -> list[Item]:
         rows = tx.execute(sa.select(_items).where(where).order_by(_items.c.id)).all()
-        grants = {row.grant.id: row for row in self._grants.all_in(tx)}
+        wanted = {row.grant_id for row in rows}
+        grants = {row.grant.id: row for row in self._grants.some_in(tx, wanted)}
         return [
             Item(
                 row.id,

@@ -26,6 +26,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool, StaticPool
 
 from strongroom.db.group import Failed, GroupCommit, named
+from strongroom.db.moments import Moments
 from strongroom.db.turns import RowUnits, durable, flush, hear_warnings, settle
 from strongroom.errors import Conflict, Denied, Misconfigured, Tampered, Unavailable
 
@@ -90,6 +91,9 @@ class Database:
             _refuse_open_network(parsed)
         self.path = Path(parsed.database) if self.is_sqlite and parsed.database else None
         self._lock = threading.Lock()
+        self._moments = Moments()
+        self.kept = self._moments.kept
+        """Within `at_once()`, returns for a key what was made for it first."""
         self._versions: dict[str, int] = {}
         self._next_version = count(1)
         self._files = () if self.path is None else (str(self.path), f"{self.path}-wal")
@@ -152,6 +156,10 @@ class Database:
             Unavailable: the database does not answer, or it is not known whether it keeps what was seen.
 
         """
+        if (held := self._moments.transaction) is not None:
+            with _named_failures():
+                yield held
+            return
         doubts = 0 if self.is_sqlite else self._rows.doubts
         with _named_failures(), self._reader.connect() as connection:
             with connection.begin():
@@ -161,6 +169,20 @@ class Database:
             flushing = self._rows.flushing()
             self._rows.resolve(connection, doubts)
         settle(flushing)
+
+    @contextmanager
+    def at_once(self) -> Iterator[None]:
+        """Have every `read()` of this thread see the same state, until the block ends or the thread writes.
+
+        Raises:
+            Unavailable: as `read`.
+
+        """
+        if self._moments.transaction is not None:
+            yield
+            return
+        with self.read() as tx, self._moments.of(tx):
+            yield
 
     @contextmanager
     def write(self, *, alone: bool = False) -> Iterator[Transaction]:
@@ -175,6 +197,7 @@ class Database:
             Tampered: the SQLite file was removed or replaced under us; nothing more is written.
 
         """
+        self._moments.end()
         changed: set[str] = set()
         with self._group.unit(alone=alone) if self.is_sqlite else self._write_rows() as connection:
             connection.info[_CHANGED] = changed

@@ -1,4 +1,4 @@
-"""The cookies of the desk: four that hold a secret, one that holds a word of a closed list [1.2, 1.5].
+"""The cookies of the desk: four that hold a secret, one a word of a closed list, one a path of ours [1.2, 1.5].
 
 Every name begins with `__Host-`: a browser takes it only over TLS, from this very host and for the whole of it
 (RFC 6265bis section 4.1.3.2), so that no neighbour under the same domain can plant one. None is readable by a script
@@ -27,6 +27,8 @@ class Cookie(StrEnum):
     """Binds the forms of somebody who is not signed on to this browser."""
     SAID = "__Host-said"
     """What the next page says first, by its name in `said.py`."""
+    ASKED = "__Host-asked"
+    """Which page somebody asked for who was sent to sign on; a hint, which opens nothing."""
 
 
 _BY_NAME: Final = {cookie.value: cookie for cookie in Cookie}
@@ -34,8 +36,10 @@ _LIFETIME: Final = {
     Cookie.DEVICE: DEVICE_LIFETIME,
     Cookie.STEP: LOGIN_STEP_LIFETIME,
     Cookie.SAID: timedelta(minutes=1),
+    Cookie.ASKED: LOGIN_STEP_LIFETIME,
 }
 _VALUE: Final = re.compile(r"[A-Za-z0-9_.~-]{1,2048}")
+_PATH: Final = re.compile(r"(?:~[a-z0-9][a-z0-9.-]{0,63}){1,6}")
 _COMMON: Final = "Path=/; Secure; HttpOnly; SameSite=Strict"
 
 
@@ -67,3 +71,14 @@ def kept(changed: Mapping[Cookie, str | None]) -> list[bytes]:
         age = "" if life is None else f"Max-Age={int(life.total_seconds())}; "
         headers.append(f"{cookie.value}={value}; {age}{_COMMON}")
     return [header.encode() for header in headers]
+
+
+def of_path(path: str) -> str | None:
+    """Return a path of ours as a cookie's value; None for one that is not kept."""
+    value = path.replace("/", "~")
+    return value if _PATH.fullmatch(value) else None
+
+
+def path_of(value: str) -> str | None:
+    """Return the path in a cookie's value, which leads into our own pages; None where there is none in it."""
+    return value.replace("~", "/") if _PATH.fullmatch(value) else None

@@ -98,6 +98,7 @@ class Pages:
             "words": _words,
             "groups": _groups,
             "origin": _origin,
+            "coded": _coded,
         }
         self._jinja.globals |= {
             "static": static.url,
@@ -136,6 +137,15 @@ def _words(name: str) -> str:
 def _origin(said: str) -> str:
     """Return where evidence comes from, of what its first link binds."""
     return str(json.loads(said)["said"])
+
+
+def _coded(text: str) -> Markup:
+    """Return a sentence whose parts between backticks are shown as code."""
+    parts = text.split("`")
+    return Markup().join(
+        Markup("<code>{}</code>").format(part) if place % 2 else part
+        for place, part in enumerate(parts)
+    )
 
 
 def _groups(secret: str) -> str:

@@ -122,6 +122,12 @@ class Said(StrEnum):
     DOCUMENT_APPROVED = "document-approved"
     DOCUMENT_COMPARED = "document-compared"
     PROCESSING_CONFIRMED = "processing-confirmed"
+    SCAN_IMPORTED = "scan-imported"
+    SCAN_TARGET_DECLARED = "scan-target-declared"
+    SCAN_TARGET_RETIRED = "scan-target-retired"
+    FINDING_ASKED = "finding-asked"
+    FINDING_APPROVED = "finding-approved"
+    FINDING_ENDED = "finding-ended"
 
     ASSET_ADDED = "asset-added"
     ASSET_CHANGED = "asset-changed"
@@ -241,6 +247,12 @@ WORDS = {
     Said.RELEASE_RECORDED: "The release is on record. It counts when another person approves it.",
     Said.RELEASE_APPROVED: "The release is approved.",
     Said.RELEASE_WITHDRAWN: "The release does not count any more.",
+    Said.SCAN_IMPORTED: "The report is in the register. This is what came of it.",
+    Said.SCAN_TARGET_DECLARED: "It is on the list of what is to be scanned.",
+    Said.SCAN_TARGET_RETIRED: "It was taken off the list. Its reports and findings stay.",
+    Said.FINDING_ASKED: "It is asked for. It counts when another person approves it.",
+    Said.FINDING_APPROVED: "It is approved, and counts from now on.",
+    Said.FINDING_ENDED: "That is ended. The finding is to be mended by its day.",
     Said.CHANGE_OPENED: "The change is open. Test it, then another person verifies and approves it.",
     Said.CHANGE_TESTED: "The result is kept.",
     Said.CHANGE_VERIFIED: "The test is verified, on your name.",

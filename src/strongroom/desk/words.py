@@ -7,6 +7,7 @@ from typing import Final
 
 from strongroom.accounts.guard import Disposition, LockReason
 from strongroom.accounts.visits import FactorKind
+from strongroom.compliance.duties import Status
 from strongroom.errors import StrongroomError, Throttled, Unauthenticated
 
 _PROOFS: Final = {
@@ -36,6 +37,28 @@ DISPOSITIONS: Final = {
 """Those that a person gives; `expired` comes by itself."""
 
 ENDED_BY_ITSELF: Final = "It ended by itself"
+
+LOOKS: Final = {
+    Status.PASS: "good",
+    Status.DUE_SOON: "heed",
+    Status.EXCEPTION: "",
+    Status.NOT_APPLICABLE: "",
+    Status.STALE: "heed",
+    Status.UNKNOWN: "heed",
+    Status.FAIL: "bad",
+}
+"""How the sign of each state of a duty looks."""
+
+SAID_OF: Final = {
+    Status.PASS: "kept",
+    Status.DUE_SOON: "due soon",
+    Status.EXCEPTION: "excepted",
+    Status.NOT_APPLICABLE: "not applicable",
+    Status.STALE: "stale",
+    Status.UNKNOWN: "unknown",
+    Status.FAIL: "not kept",
+}
+"""What a page calls each state of a duty."""
 
 
 def method(text: str) -> str:
@@ -120,13 +143,15 @@ class Urgency:
 def urgency(due_at: datetime, now: datetime, began_at: datetime | None = None) -> Urgency:
     """Return how a clock looks: to be heeded in its last quarter, or its last day where its beginning is not known."""
     left = due_at - now
-    late = left < timedelta(0)
+    late = left <= timedelta(0)
     used = None
     if began_at is not None and due_at > began_at:
         used = max(0, min(100, int(100 * ((now - began_at) / (due_at - began_at)))))
     near = used >= _LAST_QUARTER if used is not None else left < timedelta(days=1)
     kind = "bad" if late else "heed" if near else "good"
     text = f"late by {span(left)}" if late else f"{span(left)} left"
+    if abs(left) < timedelta(minutes=1):
+        text = "due now"
     return Urgency(kind, text, int(left.total_seconds()), used)
 
 

@@ -28,6 +28,7 @@ from strongroom.leaks import Needles, search_tree
 from strongroom.simulator import Order, Simulator, SimulatorConfig
 from strongroom.tour import documents
 from strongroom.tour.attack import try_every_key
+from strongroom.tour.house import furnish
 from strongroom.tour.narrator import Narrator
 from strongroom.tour.stage import Json, Outcome, Served, Stage
 from strongroom.tour.verdict import Summary, as_json, broken_promises
@@ -217,12 +218,16 @@ class _Tour:
             categories=["name", "address"],
             purposes=["fulfilment"],
         )
+        self._tell.say("\nfilling the desk with what a house keeps on it", "dim")
+        furnish(stage.ask, names.of_console(os_user(os.geteuid())), machine_clock())
         link = stage.ask("user.link")["first_sign_on"]
         self._tell.say(
-            f"\nthe desk is at {served.desk}, full of what you saw; come in by this link, once:"
+            f"the desk is at {served.desk}, full of what you saw; come in by this link, once:"
         )
         self._tell.say(link["url"] or link["code"], "bold")
         self._tell.say(f"its certificate is signed by {served.ca}: have the browser trust it")
+        self._tell.say("look first at Today: clocks that run, and what an audit would find")
+        self._tell.say("then at Clauses: open any of the 99 duties to see why it stands as it does")
 
     # -- chapters --------------------------------------------------------------------------------
 

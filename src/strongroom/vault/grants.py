@@ -1,6 +1,6 @@
 """Keeps the grants: rows that say who may do what with whose data [1.2, 1.3]. The rule itself is `policy.grants`."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -48,6 +48,7 @@ from strongroom.vault.granted import (
 
 __all__ = ["GrantRow", "GrantStore", "Wish"]
 
+_AT_ONCE: Final = 500
 _FIRST_ROLES = ("operator", "auditor")
 _OF: Final = select_grants().where(schema.grant.c.principal_id == sa.bindparam("principal"))
 
@@ -364,6 +365,16 @@ class GrantStore:
         if principal is not None:
             query = query.where(schema.grant.c.principal_id == principal)
         return [grant_row(row) for row in tx.execute(query)]
+
+    @staticmethod
+    def some_in(tx: Transaction, numbers: Collection[int]) -> list[GrantRow]:
+        """Return the grants of these numbers, oldest first, as the caller's transaction sees them."""
+        query, wanted = select_grants(), sorted(numbers)
+        return [
+            grant_row(row)
+            for part in (wanted[at : at + _AT_ONCE] for at in range(0, len(wanted), _AT_ONCE))
+            for row in tx.execute(query.where(schema.grant.c.id.in_(part)))
+        ]
 
     @staticmethod
     def of(tx: Transaction, principal: PrincipalId) -> list[Grant]:

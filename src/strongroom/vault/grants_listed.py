@@ -8,12 +8,12 @@ from typing import Final
 import sqlalchemy as sa
 
 from strongroom.db import schema
-from strongroom.db.engine import Database
+from strongroom.db.engine import Database, Transaction
 from strongroom.errors import NotFound
 from strongroom.policy.grants import READING
-from strongroom.policy.limits import REVIEW_EVERY
+from strongroom.policy.limits import REVIEW_EVERY, REVIEW_GRACE
 from strongroom.policy.purposes import may_serve
-from strongroom.terms import Category, PrincipalId
+from strongroom.terms import Category, PrincipalId, Purpose
 from strongroom.vault.granted import GrantRow, grant_row, select_grants
 
 STATES: Final = ("pending", "active", "suspended", "expired", "ended", "rejected", "revoked")
@@ -93,6 +93,54 @@ class GrantsListed:
         with self._database.read() as tx:
             pending, living, ending = tx.execute(sa.select(*columns)).one()
         return pending, living, ending
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Who may have values read, searched, relayed or exported now: of all its grants that say the same, one."""
+
+    principal: PrincipalId
+    name: str
+    purpose: Purpose
+    categories: frozenset[Category]
+
+
+def readers(tx: Transaction, now: datetime) -> list[Reader]:
+    """Return who may read what for which purpose at this instant, as the rule of `state` has it."""
+    people, confirmed = (
+        schema.principal,
+        sa.func.coalesce(_table.c.reviewed_at, _table.c.approved_at),
+    )
+    ends = people.c.ended_at
+    held = schema.principal_suspension.c
+    suspended = sa.select(held.principal_id).where(
+        held.lifted_at.is_(None), held.until.is_(None) | (held.until > now)
+    )
+    said = (people.c.id, people.c.name, _table.c.purpose, _table.c.categories)
+    query = (
+        sa.select(*said)
+        .join(people, people.c.id == _table.c.principal_id)
+        .where(
+            _table.c.action.in_([action.value for action in READING]),
+            _living(now),
+            _table.c.approved_at <= now,
+            _table.c.review_by.is_(None) | (_table.c.review_by > now - REVIEW_GRACE),
+            confirmed > now - REVIEW_EVERY - REVIEW_GRACE,
+            ends.is_(None) | (ends > now),
+            people.c.id.not_in(suspended),
+        )
+        .distinct()
+        .order_by(*said)
+    )
+    return [
+        Reader(
+            PrincipalId(row.id),
+            row.name,
+            Purpose(row.purpose),
+            frozenset(Category(name) for name in row.categories.split(",")),
+        )
+        for row in tx.execute(query)
+    ]
 
 
 def _living(now: datetime) -> sa.ColumnElement[bool]:

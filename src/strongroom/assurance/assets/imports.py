@@ -17,7 +17,7 @@ from strongroom.assurance.assets import store
 from strongroom.assurance.assets.inventory import Inventory
 from strongroom.assurance.assets.kinds import Source
 from strongroom.assurance.assets.mappings import Mapped, read_mapping, shipped
-from strongroom.assurance.assets.planning import Fault, Plan, Step, plan
+from strongroom.assurance.assets.planning import Fault, Found, Plan, Step, plan
 from strongroom.assurance.assets.posture import Report
 from strongroom.assurance.assets.reading import read_file
 from strongroom.audit import AuditLog, Change, Event, EventType, Field, ObjKind, Outcome
@@ -63,6 +63,17 @@ class Import:
         return self.feed if known is None else known.title
 
 
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A file as it was read: its rows with the key each is known by, and who may own something."""
+
+    feed: str
+    mapped: Mapped
+    rows: Sequence[tuple[str, Found]]
+    faults: Sequence[Fault]
+    people: Mapping[str, PrincipalId]
+
+
 class Imports:
     """The imports of one home. What a method changed is durable on return, with its event."""
 
@@ -97,8 +108,10 @@ class Imports:
         packed = orjson.dumps(
             {"mapping": mapping.decode("utf-8", "strict") if mapping else "", "size": len(content)}
         )
+        read = self._read(feed, mapped, content, now)
+        with self._database.read() as tx:
+            found = self._plan(tx, read)
         with self._database.write() as tx:
-            found = self._plan(tx, feed, mapped, content, now)
             self._drop_old(tx, now)
             values = {
                 "at": now,
@@ -124,27 +137,21 @@ class Imports:
 
         """
         self._people.refuse_strangers(caller, now)
+        with self._database.read() as tx:
+            found_row = tx.execute(sa.select(_imports).where(_imports.c.id == id_)).first()
+        row = _waiting(found_row, id_, now)
+        # What takes long is done before anybody else has to wait for it.
+        read = self._read(row.feed, *self._opened(row), now)
         with self._database.write() as tx:
-            query = sa.select(_imports).where(_imports.c.id == id_).with_for_update()
-            row = tx.execute(query).first()
-            if row is None:
-                raise NotFound(f"there is no import {id_}")
-            if row.applied_at is not None:
-                raise Conflict(f"import {id_} was applied already")
-            if row.content is None or now >= row.at + WAITS:
-                raise Gone(f"import {id_} waited too long", hint="upload the file again")
-            packed, _, content = self._writings.open_bytes(
-                _CONTENT, id_, bytes(row.content)
-            ).partition(b"\n")
-            mapped = _mapped(row.feed, orjson.loads(packed)["mapping"].encode())
-            found = self._plan(tx, row.feed, mapped, content, now)
+            query = sa.select(*_LIGHT).where(_imports.c.id == id_).with_for_update()
+            _waiting(tx.execute(query).first(), id_, now)
+            found = self._plan(tx, read)
             if found.faults and not leave_out:
                 raise Conflict(
                     f"{len(found.faults)} rows of import {id_} cannot be read",
                     hint="mend them and upload the file again, or say that they are left out",
                 )
-            for step in found.steps:
-                self._do(tx, step, row.feed, caller, row.at, now)
+            self._do(tx, found.steps, row.feed, caller, row.at, now)
             values = {"applied_at": now, "content": None, **_told(found)}
             tx.execute(_imports.update().where(_imports.c.id == id_).values(**values))
             event = Event(
@@ -187,33 +194,73 @@ class Imports:
 
     # -- private ---------------------------------------------------------------------------------
 
-    def _plan(
-        self, tx: Transaction, feed: str, mapped: Mapped, content: bytes, now: datetime
-    ) -> Plan:
+    def _opened(self, row: Any) -> tuple[Mapped, bytes]:  # noqa: ANN401 - a row of `_imports`
+        """Return the mapping and the file of an import that waits."""
+        packed, _, content = self._writings.open_bytes(
+            _CONTENT, row.id, bytes(row.content)
+        ).partition(b"\n")
+        return _mapped(row.feed, orjson.loads(packed)["mapping"].encode()), content
+
+    def _read(self, feed: str, mapped: Mapped, content: bytes, now: datetime) -> _Read:
         rows, faults = read_file(content, mapped, now)
         keyed = [(self._inventory.key_of(row.serial, row.name), row) for row in rows]
-        known = store.by_keys(tx, self._writings, {key for key, _row in keyed})
-        active = {name.lower(): id_ for id_, name in self._people.active(now).items()}
+        people = {name.lower(): id_ for id_, name in self._people.active(now).items()}
+        return _Read(feed, mapped, keyed, faults, people)
+
+    def _plan(self, tx: Transaction, read: _Read) -> Plan:
+        known = store.by_keys(tx, self._writings, {key for key, _row in read.rows})
         query = sa.select(_assets.c.id, _assets.c.key).where(
-            _assets.c.feed == feed, _assets.c.retired_at.is_(None)
+            _assets.c.feed == read.feed, _assets.c.retired_at.is_(None)
         )
         of_feed = {row.id: row.key for row in tx.execute(query.order_by(_assets.c.id))}
-        return plan(keyed, known, of_feed, active, faults, otherwise=mapped.otherwise)
+        return plan(
+            read.rows, known, of_feed, read.people, read.faults, otherwise=read.mapped.otherwise
+        )
 
     def _do(
         self,
         tx: Transaction,
-        step: Step,
+        steps: Sequence[Step],
         feed: str,
         caller: Caller,
         uploaded_at: datetime,
         now: datetime,
     ) -> None:
-        found, before = step.found, step.before
-        seen_at = found.seen_at or (uploaded_at if found.reports else None)
-        if before is None:
-            id_ = self._inventory.insert(
-                tx,
+        """Do every step, many rows with each statement."""
+        new = [one for one in steps if one.before is None]
+        ids = self._insert(tx, new, feed, uploaded_at, now)
+        ids |= {one.key: one.before.id for one in steps if one.before is not None}
+        self._touch(tx, steps, feed, uploaded_at)
+        for step in steps:
+            if step.changes:
+                self._change(tx, ids[step.key], step, now)
+        told = {
+            ids[one.key]: Report(_seen(one, uploaded_at) or now, one.found.flags, one.found.ages)
+            for one in steps
+            if one.found.reports
+        }
+        last = store.reports(tx, told)
+        # An export from before the last one says nothing new.
+        fresh = {
+            id_: report
+            for id_, report in told.items()
+            if (id_, "feed") not in last or last[id_, "feed"].at <= report.at
+        }
+        store.put_reports(tx, fresh)
+        for step in steps:
+            if step.found.software:
+                self._software(tx, ids[step.key], step.found.software, caller, now)
+
+    def _insert(
+        self,
+        tx: Transaction,
+        steps: Sequence[Step],
+        feed: str,
+        uploaded_at: datetime,
+        now: datetime,
+    ) -> dict[str, int]:
+        rows = [
+            self._inventory.row(
                 step.key,
                 step.kind,
                 Source.IMPORT,
@@ -221,37 +268,44 @@ class Imports:
                 now,
                 owner=step.owner,
                 pii=True,
-                seen_at=seen_at,
+                seen_at=_seen(step, uploaded_at),
                 feed=feed,
             )
-        else:
-            id_ = before.id
-            values: dict[str, Any] = {"feed": feed}
-            if seen_at is not None and (before.seen_at is None or seen_at > before.seen_at):
-                values["seen_at"] = seen_at
-            if step.changes:
-                values |= {
-                    "kind": step.kind.value,
-                    "name_tag": self._inventory.name_tag(step.words.name),
-                    "words": store.sealed(self._writings, id_, step.words),
-                    "owner_id": step.owner,
-                    "changed_at": now,
-                }
-            if step.returns:
-                values |= {"retired_at": None, "confirmed_at": None, "confirmed_by": None}
-            tx.execute(_assets.update().where(_assets.c.id == id_).values(**values))
-        if found.reports:
-            self._report(tx, id_, step, seen_at or now)
-        if found.software:
-            self._software(tx, id_, found.software, caller, now)
+            for step in steps
+        ]
+        if not rows:
+            return {}
+        insert = _assets.insert().returning(_assets.c.key, _assets.c.id)
+        return {row.key: row.id for row in tx.execute(insert, rows)}
 
-    def _report(self, tx: Transaction, id_: int, step: Step, at: datetime) -> None:
-        """Keep the posture of a row; an export from before the last one says nothing new."""
-        if step.before is not None:
-            last = store.reports(tx, [id_]).get((id_, "feed"))
-            if last is not None and last.at > at:
-                return
-        store.put_report(tx, id_, Report(at, step.found.flags, step.found.ages))
+    def _touch(
+        self, tx: Transaction, steps: Sequence[Step], feed: str, uploaded_at: datetime
+    ) -> None:
+        """Note that this feed reports what was known, and when it saw it last."""
+        rows = []
+        for step in steps:
+            before, seen_at = step.before, _seen(step, uploaded_at)
+            if before is None:
+                continue
+            if before.seen_at is not None and (seen_at is None or seen_at < before.seen_at):
+                seen_at = before.seen_at
+            if (before.feed, before.seen_at) != (feed, seen_at):
+                rows.append({"of": before.id, "seen": seen_at})
+        if rows:
+            update = _assets.update().where(_assets.c.id == sa.bindparam("of"))
+            tx.execute(update.values(feed=feed, seen_at=sa.bindparam("seen")), rows)
+
+    def _change(self, tx: Transaction, id_: int, step: Step, now: datetime) -> None:
+        values: dict[str, Any] = {
+            "kind": step.kind.value,
+            "name_tag": self._inventory.name_tag(step.words.name),
+            "words": store.sealed(self._writings, step.key, step.words),
+            "owner_id": step.owner,
+            "changed_at": now,
+        }
+        if step.returns:
+            values |= {"retired_at": None, "confirmed_at": None, "confirmed_by": None}
+        tx.execute(_assets.update().where(_assets.c.id == id_).values(**values))
 
     def _software(
         self,
@@ -291,6 +345,22 @@ _LIGHT: Final = (
     *(column for column in _imports.c if column.name != "content"),
     _imports.c.content.is_not(None).label("waits"),
 )
+
+
+def _waiting(row: sa.Row[Any] | None, id_: int, now: datetime) -> sa.Row[Any]:
+    """Return the row of an import that can be applied still. Raises: NotFound, Conflict, Gone."""
+    if row is None:
+        raise NotFound(f"there is no import {id_}")
+    if row.applied_at is not None:
+        raise Conflict(f"import {id_} was applied already")
+    if now >= row.at + WAITS:
+        raise Gone(f"import {id_} waited too long", hint="upload the file again")
+    return row
+
+
+def _seen(step: Step, uploaded_at: datetime) -> datetime | None:
+    """Return when a tool saw a device: what it says, or when its report came."""
+    return step.found.seen_at or (uploaded_at if step.found.reports else None)
 
 
 def _mapped(feed: str, mapping: bytes) -> Mapped:

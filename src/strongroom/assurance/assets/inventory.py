@@ -143,7 +143,18 @@ class Inventory:
     def tally(self, now: datetime) -> dict[State, int]:
         """Return how many devices fail, are unknown and pass in everything that is looked at."""
         with self._database.read() as tx:
-            return store.tally(tx, tuple(Check), now, current=self.current, kinds=PHYSICAL)
+            asked = [(tuple(Check), PHYSICAL)]
+            return store.tallies(tx, asked, now, current=self.current)[0]
+
+    def scannable(self, limit: int = 500) -> list[tuple[int, datetime]]:
+        """Return computers and servers that handle personal data, by number, with since when they are here [2.7]."""
+        kinds = [Kind.COMPUTER.value, Kind.SERVER.value]
+        query = sa.select(_assets.c.id, _assets.c.added_at).where(
+            *store.in_scope(), _assets.c.kind.in_(kinds)
+        )
+        with self._database.read() as tx:
+            found = tx.execute(query.order_by(_assets.c.id).limit(limit)).all()
+        return [(row.id, row.added_at) for row in found]
 
     def posture(self, asset: Asset, now: datetime) -> dict[Check, Cell]:
         """Return how one asset stands."""
@@ -243,7 +254,7 @@ class Inventory:
                 "key": key,
                 "name_tag": self.name_tag(words.name),
                 "kind": kind.value,
-                "words": store.sealed(self._writings, id_, words),
+                "words": store.sealed(self._writings, key, words),
                 "owner_id": owner_id,
                 "pii": pii,
                 "changed_at": now,
@@ -467,28 +478,40 @@ class Inventory:
         owner: PrincipalId | None,
         pii: bool,
         seen_at: datetime | None,
-        feed: str | None = None,
     ) -> int:
         """Add a row and return its number; for this room."""
-        values = {
+        values = self.row(key, kind, source, words, now, owner=owner, pii=pii, seen_at=seen_at)
+        insert = _assets.insert().values(**values).returning(_assets.c.id)
+        id_: int = tx.execute(insert).scalar_one()
+        return id_
+
+    def row(  # noqa: PLR0913 - as above
+        self,
+        key: str,
+        kind: Kind,
+        source: Source,
+        words: Words,
+        now: datetime,
+        *,
+        owner: PrincipalId | None,
+        pii: bool,
+        seen_at: datetime | None,
+        feed: str | None = None,
+    ) -> dict[str, object]:
+        """Return the values of a new row; for this room."""
+        return {
             "key": key,
             "name_tag": self.name_tag(words.name),
             "kind": kind.value,
             "source": source.value,
             "feed": feed,
-            "words": b"",
+            "words": store.sealed(self._writings, key, words),
             "owner_id": owner,
             "pii": pii,
             "added_at": now,
             "changed_at": now,
             "seen_at": seen_at,
         }
-        id_: int = tx.execute(
-            _assets.insert().values(**values).returning(_assets.c.id)
-        ).scalar_one()
-        words_ = store.sealed(self._writings, id_, words)
-        tx.execute(_assets.update().where(_assets.c.id == id_).values(words=words_))
-        return id_
 
     # -- private ---------------------------------------------------------------------------------
 

@@ -1,6 +1,6 @@
 """What the inventory tells of the duties it serves, and what is to be done about it [1.1, 2.3]."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -24,6 +24,10 @@ DEVICES_DUTY: Final = DutyId("2.3-c")
 PATH: Final = "/assets"
 _SHOWN: Final = 5
 _TOLD: Final = (State.PASS, State.FAIL, State.UNKNOWN)
+_ASKED: Final[Mapping[DutyId, tuple[tuple[Check, ...], frozenset[Kind]]]] = {
+    DEVICES_DUTY: (tuple(Check), PHYSICAL),
+    MALWARE_DUTY: (MALWARE, END_USER),
+}
 _STATEMENT_SOON: Final = timedelta(days=14)
 
 
@@ -44,12 +48,19 @@ class AssetDuties:
 
     def findings(self, now: datetime) -> dict[DutyId, Finding]:
         """Return what is seen of the inventory and of the devices in it."""
-        return {
-            LISTED_DUTY: self._listed(now),
-            QUARTER_DUTY: self._quarter(now),
-            DEVICES_DUTY: self._devices(DEVICES_DUTY, PHYSICAL, tuple(Check), now),
-            MALWARE_DUTY: self._devices(MALWARE_DUTY, END_USER, MALWARE, now),
-        }
+        found = {LISTED_DUTY: self._listed(now), QUARTER_DUTY: self._quarter(now)}
+        current = self._inventory.current
+        with self._database.read() as tx:
+            tallies = store.tallies(tx, list(_ASKED.values()), now, current=current)
+            for (duty, (checks, kinds)), tally in zip(_ASKED.items(), tallies, strict=True):
+                worst = State.FAIL if tally[State.FAIL] else State.UNKNOWN
+                named: list[int] = []
+                if tally[worst]:
+                    named = store.first_of(
+                        tx, worst, checks, now, current=current, kinds=kinds, most=_SHOWN
+                    )
+                found[duty] = _devices_stand(duty, checks, tally, named)
+        return found
 
     def dues(self, now: datetime) -> Iterator[Due]:
         """Return the campaign that is open, what nobody vouched for, and which statements end.
@@ -125,38 +136,6 @@ class AssetDuties:
         why = f"the inventory was signed on {day}"
         return Finding(Verdict.PASS, why, proof, seen_at=newest.closed_at)
 
-    def _devices(
-        self, duty: DutyId, kinds: Collection[Kind], checks: tuple[Check, ...], now: datetime
-    ) -> Finding:
-        """Return how the devices stand: one that fails fails all, one that nobody knows leaves it unknown."""
-        asked = {"current": self._inventory.current, "kinds": kinds}
-        with self._database.read() as tx:
-            tally = store.tally(tx, checks, now, **asked)  # type: ignore[arg-type]
-            worst = State.FAIL if tally[State.FAIL] else State.UNKNOWN
-            named = store.first_of(tx, worst, checks, now, most=_SHOWN, **asked)  # type: ignore[arg-type]
-        total = sum(tally.values())
-        how = ", ".join(f"{tally[state]} {state.value}" for state in _TOLD)
-        proof = (f"matrix of {total} devices: {how}",)
-        some = ", ".join(str(id_) for id_ in named)
-        matrix = "look at the matrix of devices"
-        if not total:
-            what = "device of people" if duty == MALWARE_DUTY else "device"
-            return Finding(
-                Verdict.UNKNOWN,
-                f"the inventory has no {what} that handles personal data",
-                proof,
-                "import the devices, or add each by hand",
-            )
-        if tally[State.FAIL]:
-            why = f"{_devices(tally[State.FAIL])} not as the policy wants: {some}"
-            return Finding(Verdict.FAIL, why, proof, f"{matrix}, and mend what it names")
-        if tally[State.UNKNOWN]:
-            why = f"{_devices(tally[State.UNKNOWN])} unknown, since nothing was reported lately: {some}"
-            remedy = f"{matrix}; import a new report, or state how the device stands"
-            return Finding(Verdict.UNKNOWN, why, proof, remedy)
-        names = ", ".join(CHECKS[check].lower() for check in checks if check is not Check.GUARDED)
-        return Finding(Verdict.PASS, f"every device shows: {names}", proof)
-
     def _owners_gone(self, now: datetime) -> int:
         """Return how many assets have an owner who has left or is locked."""
         active, assets = list(self._people.active(now)), store.assets
@@ -188,6 +167,34 @@ class AssetDuties:
         )
         with self._database.read() as tx:
             return [(row.asset_id, row.expires_at) for row in tx.execute(query)]
+
+
+def _devices_stand(
+    duty: DutyId, checks: tuple[Check, ...], tally: Mapping[State, int], named: list[int]
+) -> Finding:
+    """Return how the devices stand: one that fails fails all, one that nobody knows leaves it unknown."""
+    total = sum(tally.values())
+    how = ", ".join(f"{tally[state]} {state.value}" for state in _TOLD)
+    proof = (f"matrix of {total} devices: {how}",)
+    some = ", ".join(str(id_) for id_ in named)
+    matrix = "look at the matrix of devices"
+    if not total:
+        what = "device of people" if duty == MALWARE_DUTY else "device"
+        return Finding(
+            Verdict.UNKNOWN,
+            f"the inventory has no {what} that handles personal data",
+            proof,
+            "import the devices, or add each by hand",
+        )
+    if tally[State.FAIL]:
+        why = f"{_devices(tally[State.FAIL])} not as the policy wants: {some}"
+        return Finding(Verdict.FAIL, why, proof, f"{matrix}, and mend what it names")
+    if tally[State.UNKNOWN]:
+        why = f"{_devices(tally[State.UNKNOWN])} unknown, since nothing was reported lately: {some}"
+        remedy = f"{matrix}; import a new report, or state how the device stands"
+        return Finding(Verdict.UNKNOWN, why, proof, remedy)
+    names = ", ".join(CHECKS[check].lower() for check in checks if check is not Check.GUARDED)
+    return Finding(Verdict.PASS, f"every device shows: {names}", proof)
 
 
 def _things(number: int) -> str:

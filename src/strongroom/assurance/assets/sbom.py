@@ -92,7 +92,7 @@ def read_bom(content: bytes) -> Parts:
     if not isinstance(document, dict) or document.get("bomFormat") != "CycloneDX":
         raise Malformed("the bill of materials is no CycloneDX in JSON")
     version = document.get("specVersion")
-    if version not in _VERSIONS:
+    if not isinstance(version, str) or version not in _VERSIONS:
         raise Malformed("the bill of materials is of a version that is not known")
     listed = document.get("components", [])
     if not isinstance(listed, list) or len(listed) > MOST_COMPONENTS:

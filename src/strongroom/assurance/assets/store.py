@@ -50,10 +50,10 @@ class Filter(StrEnum):
     EVERY = "every"
 
 
-def sealed(writings: Writings, id_: int, words: Words) -> bytes:
-    """Return an asset's words as its row keeps them."""
+def sealed(writings: Writings, key: str, words: Words) -> bytes:
+    """Return an asset's words as the row of this key keeps them."""
     plain = {"name": words.name, "serial": words.serial, "place": words.place, "note": words.note}
-    return writings.seal(_WORDS, id_, orjson.dumps(plain).decode())
+    return writings.seal(_WORDS, key, orjson.dumps(plain).decode())
 
 
 def read(row: Any, writings: Writings) -> Asset:  # noqa: ANN401 - a row of `assets`
@@ -64,7 +64,7 @@ def read(row: Any, writings: Writings) -> Asset:  # noqa: ANN401 - a row of `ass
         Kind(row.kind),
         Source(row.source),
         row.feed,
-        Words(**orjson.loads(writings.open(_WORDS, row.id, bytes(row.words)))),
+        Words(**orjson.loads(writings.open(_WORDS, row.key, bytes(row.words)))),
         row.owner_id,
         bool(row.pii),
         row.added_at,
@@ -158,28 +158,30 @@ def put_report(
     digest: str | None = None,
 ) -> None:
     """Keep a report in place of the one before of its kind."""
-    source = "feed" if report.expires_at is None else "statement"
-    tx.execute(postures.delete().where(postures.c.asset_id == asset, postures.c.source == source))
-    values: dict[str, Any] = {check.value: report.flags.get(check) for check in FLAGS}
-    values |= {check.value: report.ages.get(check) for check in AGES}
-    tx.execute(
-        postures.insert().values(
-            asset_id=asset,
-            source=source,
-            at=report.at,
-            expires_at=report.expires_at,
-            stated_by=by,
-            digest=digest,
-            **values,
-        )
-    )
+    put_reports(tx, {asset: report}, by=by, digest=digest)
 
 
-def statement_of(tx: Transaction, asset: int) -> Any:  # noqa: ANN401 - a row of `postures`
-    """Return the row of what was stated of an asset; None where nothing was."""
-    return tx.execute(
-        sa.select(postures).where(postures.c.asset_id == asset, postures.c.source == "statement")
-    ).first()
+def put_reports(
+    tx: Transaction,
+    told: Mapping[int, Report],
+    *,
+    by: PrincipalId | None = None,
+    digest: str | None = None,
+) -> None:
+    """Keep reports of many assets, all of one kind, in place of those before."""
+    rows = []
+    for asset, report in told.items():
+        row: dict[str, Any] = {check.value: report.flags.get(check) for check in FLAGS}
+        row |= {check.value: report.ages.get(check) for check in AGES}
+        source = "feed" if report.expires_at is None else "statement"
+        row |= {"asset_id": asset, "source": source, "at": report.at}
+        row |= {"expires_at": report.expires_at, "stated_by": by, "digest": digest}
+        rows.append(row)
+    for at in range(0, len(rows), _CHUNK):
+        chunk = rows[at : at + _CHUNK]
+        old = postures.c.asset_id.in_([row["asset_id"] for row in chunk])
+        tx.execute(postures.delete().where(old, postures.c.source == chunk[0]["source"]))
+        tx.execute(postures.insert(), chunk)
 
 
 def bom(tx: Transaction, asset: int) -> Bom | None:
@@ -204,24 +206,31 @@ def in_scope() -> tuple[sa.ColumnElement[bool], ...]:
     return _IN_SCOPE
 
 
-def tally(
+def tallies(
     tx: Transaction,
-    checks: Collection[Check],
+    asked: Sequence[tuple[Collection[Check], Collection[Kind]]],
     now: datetime,
     *,
     current: bool,
-    kinds: Collection[Kind],
-) -> dict[State, int]:
-    """Return how many devices of these kinds fail, are unknown and pass in these checks."""
-    state = _state(checks, now, current=current)
-    query = (
-        sa.select(state.label("state"), sa.func.count().label("n"))
-        .select_from(_joined())
-        .where(*_IN_SCOPE, assets.c.kind.in_([kind.value for kind in sorted(kinds)]))
-        .group_by(state)
-    )
-    found = {row.state: row.n for row in tx.execute(query)}
-    return {each: found.get(each.value, 0) for each in State}
+) -> list[dict[State, int]]:
+    """Return how many devices of some kinds fail, are unknown and pass in some checks; one look for all of it."""
+    columns = [
+        sa.case(
+            (assets.c.kind.in_([kind.value for kind in sorted(kinds)]), state),
+            else_=State.NOT_APPLICABLE.value,
+        ).label(f"state_{number}")
+        for number, (checks, kinds) in enumerate(asked)
+        for state in [_state(checks, now, current=current)]
+    ]
+    # Grouped outside: PostgreSQL takes an expression with parameters for another one each time.
+    judged = sa.select(*columns).select_from(_joined(now)).where(*_IN_SCOPE).subquery()
+    query = sa.select(*judged.c, sa.func.count().label("n")).group_by(*judged.c)
+    found = [dict.fromkeys(State, 0) for _ in asked]
+    for *states, number in tx.execute(query):
+        for tally, state in zip(found, states, strict=True):
+            if state != State.NOT_APPLICABLE.value:
+                tally[State(state)] += number
+    return found
 
 
 def first_of(
@@ -237,7 +246,7 @@ def first_of(
     """Return the numbers of the first devices that stand so."""
     query = (
         sa.select(assets.c.id)
-        .select_from(_joined())
+        .select_from(_joined(now))
         .where(
             *_IN_SCOPE,
             assets.c.kind.in_([kind.value for kind in sorted(kinds)]),
@@ -251,15 +260,24 @@ def first_of(
 
 def standing(state: State, now: datetime, *, current: bool) -> sa.ColumnElement[bool]:
     """Return what makes a device one that stands so; for a query of assets alone."""
-    wanted = sa.select(assets.c.id).select_from(_joined())
+    wanted = sa.select(assets.c.id).select_from(_joined(now))
     wanted = wanted.where(*_IN_SCOPE, _state(Check, now, current=current) == state.value)
     return assets.c.id.in_(wanted)
 
 
-def _joined() -> sa.FromClause:
-    feed = sa.and_(_feed.c.asset_id == assets.c.id, _feed.c.source == "feed")
-    stated = sa.and_(_stated.c.asset_id == assets.c.id, _stated.c.source == "statement")
-    return assets.outerjoin(_feed, feed).outerjoin(_stated, stated)
+def _joined(now: datetime) -> sa.FromClause:
+    """Return assets beside the reports that count now."""
+    feed = (
+        _feed.c.asset_id == assets.c.id,
+        _feed.c.source == "feed",
+        _feed.c.at > now - REPORT_AGE,
+    )
+    stated = (
+        _stated.c.asset_id == assets.c.id,
+        _stated.c.source == "statement",
+        _stated.c.expires_at > now,
+    )
+    return assets.outerjoin(_feed, sa.and_(*feed)).outerjoin(_stated, sa.and_(*stated))
 
 
 def _state(checks: Iterable[Check], now: datetime, *, current: bool) -> sa.ColumnElement[str]:
@@ -272,9 +290,9 @@ def _state(checks: Iterable[Check], now: datetime, *, current: bool) -> sa.Colum
         if check is Check.OWNER:
             failing.append(sa.and_(of_kind, assets.c.owner_id.is_(None)))
             continue
-        known = _known(check, now)
-        failing.append(sa.and_(of_kind, known == 0))
-        unknown.append(sa.and_(of_kind, known == -1))
+        passes = _passes(check, now)
+        failing.append(sa.and_(of_kind, passes.is_(sa.false())))
+        unknown.append(sa.and_(of_kind, passes.is_(None)))
     return sa.case(
         (sa.or_(sa.false(), *failing), State.FAIL.value),
         (sa.or_(sa.false(), *unknown), State.UNKNOWN.value),
@@ -282,27 +300,18 @@ def _state(checks: Iterable[Check], now: datetime, *, current: bool) -> sa.Colum
     )
 
 
-def _known(check: Check, now: datetime) -> sa.ColumnElement[int]:
-    """Return 1 where a check passes, 0 where it fails, -1 where nobody knows."""
-    name = check.value
-    told, said = _feed.c[name], _stated.c[name]
-    fresh = sa.and_(told.is_not(None), _feed.c.at > now - REPORT_AGE)
-    counts = sa.and_(said.is_not(None), _stated.c.expires_at > now)
+def _passes(check: Check, now: datetime) -> sa.ColumnElement[bool | None]:
+    """Return whether a check passes; null where nobody knows."""
+    told: sa.ColumnElement[Any] = _feed.c[check.value]
+    said: sa.ColumnElement[Any] = _stated.c[check.value]
     if check in AGES:
         age = AGES[check]
+        told = told > now - age
         # Columns of instants are whole microseconds; a statement is judged by the instant it was made.
         micros = int(age.total_seconds() * 1_000_000)
-        raw = sa.type_coerce(said, sa.BigInteger), sa.type_coerce(_stated.c.at, sa.BigInteger)
-        return sa.case(
-            (fresh, sa.case((told > now - age, 1), else_=0)),
-            (counts, sa.case((raw[0] > raw[1] - micros, 1), else_=0)),
-            else_=-1,
-        )
-    return sa.case(
-        (fresh, sa.case((told.is_(sa.true()), 1), else_=0)),
-        (counts, sa.case((said.is_(sa.true()), 1), else_=0)),
-        else_=-1,
-    )
+        made_at = sa.type_coerce(_stated.c.at, sa.BigInteger)
+        said = sa.type_coerce(said, sa.BigInteger) > made_at - micros
+    return sa.func.coalesce(told, said, type_=sa.Boolean)
 
 
 def counts(tx: Transaction) -> Mapping[str, int]:

@@ -70,9 +70,16 @@ class Importing:
         here = [identity for identity in hits if identity in known]
         back = [i for i in here if known[i].state == State.FIXED.value]
         doubted = [i for i in here if hits[i].excused is None and known[i].id in said]
+        # Somebody accepted the risk as it was then.
+        graver = [
+            known[i].id
+            for i in here
+            if known[i].state == State.ACCEPTED.value and hits[i].severity > known[i].severity
+        ]
         self._insert(tx, arriving, hits, new)
         self._refresh(tx, arriving, hits, [known[i] for i in here])
         self._reopen(tx, arriving, hits, [known[i] for i in (*back, *doubted)])
+        self._worsen(tx, arriving, graver)
         gone = []
         if arriving.closes:
             gone = [
@@ -82,7 +89,7 @@ class Importing:
             ]
             self._close(tx, arriving, gone)
         self._excuse(tx, arriving, {i: hit for i, hit in hits.items() if hit.excused is not None})
-        reopened = len(back) + len(doubted)
+        reopened = len(back) + len(doubted) + len(graver)
         return Held(len(new), len(here) - reopened, len(gone), reopened)
 
     def speak(self, tx: Transaction, arriving: Arriving, parsed: Parsed) -> Held:
@@ -215,6 +222,13 @@ class Importing:
                 )
             )
         self._end_excuses(tx, arriving, [row.id for row in rows])
+
+    def _worsen(self, tx: Transaction, arriving: Arriving, graver: Sequence[int]) -> None:
+        """Open again what is graver than what was accepted; its clock runs on."""
+        for numbers in chunks(graver):
+            values = {"state": State.OPEN.value, "excused_until": None}
+            tx.execute(found.update().where(found.c.id.in_(numbers)).values(**values))
+        self._end_excuses(tx, arriving, graver)
 
     def _close(self, tx: Transaction, arriving: Arriving, gone: Sequence[int]) -> None:
         for numbers in chunks(gone):

@@ -216,27 +216,46 @@ class Scans:
         with self._database.read() as tx:
             return self._rows.scans(tx, query)
 
-    def newest(self, kind: ScanKind, target: str) -> Scan | None:
-        """Return the newest report of a kind for a target, whatever it is worth."""
+    def newest_complete(self, kind: ScanKind) -> Scan | None:
+        """Return the newest complete report of a kind."""
+        query = sa.select(scans).where(
+            scans.c.kind == kind.value, scans.c.quality == Quality.COMPLETE.value
+        )
+        query = query.order_by(scans.c.scanned_at.desc(), scans.c.id.desc()).limit(1)
+        with self._database.read() as tx:
+            return next(iter(self._rows.scans(tx, query)), None)
+
+    def newest_scan(self) -> Scan | None:
+        """Return the newest complete scan of any kind but a test by people."""
         query = (
             sa.select(scans)
-            .where(scans.c.kind == kind.value, scans.c.target == target)
-            .order_by(scans.c.scanned_at.desc(), scans.c.id.desc())
+            .where(
+                scans.c.quality == Quality.COMPLETE.value, scans.c.kind != ScanKind.PENTEST.value
+            )
+            .order_by(scans.c.scanned_at.desc())
             .limit(1)
         )
         with self._database.read() as tx:
             return next(iter(self._rows.scans(tx, query)), None)
 
-    def newest_complete(self, kind: ScanKind, target: str | None = None) -> Scan | None:
-        """Return the newest report of a kind that is complete, for one target or any."""
-        query = sa.select(scans).where(
-            scans.c.kind == kind.value, scans.c.quality == Quality.COMPLETE.value
-        )
-        if target is not None:
-            query = query.where(scans.c.target == target)
-        query = query.order_by(scans.c.scanned_at.desc(), scans.c.id.desc()).limit(1)
+    def newest_of(self, wanted: Sequence[Target]) -> list[tuple[Scan | None, Scan | None]]:
+        """Return of each target the newest report, and the newest that is complete."""
+        found = []
         with self._database.read() as tx:
-            return next(iter(self._rows.scans(tx, query)), None)
+            for one in wanted:
+                query = (
+                    sa.select(scans)
+                    .where(scans.c.kind == one.kind.value, scans.c.target == one.name)
+                    .order_by(scans.c.scanned_at.desc(), scans.c.id.desc())
+                    .limit(1)
+                )
+                newest = next(iter(self._rows.scans(tx, query)), None)
+                complete = newest
+                if newest is not None and newest.quality is not Quality.COMPLETE:
+                    whole = query.where(scans.c.quality == Quality.COMPLETE.value)
+                    complete = next(iter(self._rows.scans(tx, whole)), None)
+                found.append((newest, complete))
+        return found
 
     # -- what a release asks -----------------------------------------------------------------------
 
@@ -292,6 +311,8 @@ class Scans:
         """
         self._refuse(caller, now)
         _named(name, "target")
+        if kind is ScanKind.PENTEST:
+            raise Malformed("a penetration test is recorded when it was made, not declared")
         with self._database.write() as tx:
             alone(tx)
             standing = self._targets(tx)

@@ -39,6 +39,7 @@ class Duties:
         self.entitled = entitled
         self.statements = Statements(database, audit, writings, entitled)
         self.excuses = Excuses(database, audit, writings, entitled)
+        self._database = database
         self.edition = edition
         """Which revisions are in force here."""
         self._rooms = list(rooms)
@@ -50,6 +51,10 @@ class Duties:
 
     def board(self, now: datetime) -> Board:
         """Return how every duty stands at this instant."""
+        with self._database.at_once():
+            return self._board(now)
+
+    def _board(self, now: datetime) -> Board:
         seen: dict[DutyId, list[Finding]] = {}
         for room in self._rooms:
             for duty, finding in room.findings(now).items():

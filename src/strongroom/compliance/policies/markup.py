@@ -35,8 +35,11 @@ _READER: Final = _reader()
 
 
 @lru_cache(64)
-def html(text: str) -> str:
-    """Return a document as HTML, without its title, its headings from the second level on."""
+def html(text: str, led_to: frozenset[str] = frozenset()) -> str:
+    """Return a document as HTML, without its title, its headings from the second level on.
+
+    The numbers of the duties in `led_to` lead to their pages.
+    """
     tokens = _body(_READER.parse(text))
     for token in tokens:
         if token.type in {"heading_open", "heading_close"}:
@@ -48,7 +51,13 @@ def html(text: str) -> str:
             token.attrs = {}
     made = str(_READER.renderer.render(tokens, _READER.options, {}))
     # In no attribute: an address has its brackets encoded.
-    return _DUTY.sub(r'<span class="duty">[\1]</span>', made)
+    return _DUTY.sub(lambda found: _number(found[1], is_led_to=found[1] in led_to), made)
+
+
+def _number(duty: str, *, is_led_to: bool) -> str:
+    if is_led_to:
+        return f'<a class="duty" href="/clauses/{duty}">[{duty}]</a>'
+    return f'<span class="duty">[{duty}]</span>'
 
 
 def title(text: str) -> str | None:

@@ -96,6 +96,9 @@ class Policies:
 
     def standings(self, now: datetime) -> list[Standing]:
         """Return where every document stands."""
+        return self._database.kept(("policies", now), lambda: self._standings(now))
+
+    def _standings(self, now: datetime) -> list[Standing]:
         active = self._people.active(now)
         return [self._standing(kind, active) for kind in Kind]
 

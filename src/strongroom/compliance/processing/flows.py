@@ -69,7 +69,6 @@ def drawn(sources: Sequence[Party], users: Sequence[Party], stores: Sequence[Par
     ]
     right = _column(users, 3) or [Box("idle", "Nobody", "holds a grant", _COLUMNS[3], _ABOVE)]
     below = _column(stores, 2)
-    tall = max(len(left), len(right), len(below) + 2)
     middle = _ABOVE + (min(len(left), len(right)) - 1) * (_HEIGHT + _GAP) // 2
     gateway = Box("ours", "Gateway", "tokens in place of values", _COLUMNS[1], middle)
     vault = Box("ours", "Vault", "sealed with AES-256-GCM", _COLUMNS[2], middle)
@@ -90,14 +89,13 @@ def drawn(sources: Sequence[Party], users: Sequence[Party], stores: Sequence[Par
         (_COLUMNS[1], "In this house"),
         (_COLUMNS[3], "Who gets it"),
     )
-    height = max(bottom, _ABOVE + tall * (_HEIGHT + _GAP)) + 10
     return Drawing(
         (*left, gateway, vault, *right, *below),
         tuple(arrows),
         tuple(rows),
         heads,
         _COLUMNS[3] + _WIDTH + 10,
-        height,
+        bottom + 10,
     )
 
 

@@ -25,11 +25,10 @@ from strongroom.db.engine import Database
 from strongroom.errors import Conflict, Denied
 from strongroom.feeds import parties
 from strongroom.feeds.targets import Role, Target, Targets
-from strongroom.policy.grants import READING
 from strongroom.policy.limits import PROCESSING_CONFIRMED_EVERY
 from strongroom.terms import Caller, Category, PrincipalId, PrincipalKind
-from strongroom.vault import GrantRow, GrantStore
 from strongroom.vault.fields import Seen, Way, seen_fields
+from strongroom.vault.grants_listed import Reader, readers
 
 ROPA: Final = DutyId("2.2-c")
 WHOLE: Final = DutyId("2-c")
@@ -72,7 +71,6 @@ class Processing:
         self,
         database: Database,
         audit: AuditLog,
-        grants: GrantStore,
         targets: Targets,
         *,
         owners: Callable[[datetime], Collection[PrincipalId]],
@@ -80,7 +78,6 @@ class Processing:
         """Keep it; `owners` says who may confirm: the privacy owner and the deputy."""
         self._database = database
         self._audit = audit
-        self._grants = grants
         self._targets = targets
         self.owners = owners
         self._lock = threading.Lock()
@@ -91,8 +88,8 @@ class Processing:
         """Return the record as it is."""
         targets = self._targets.listed(Role.PARTY)
         traffic = _traffic(seen_fields(self._database), targets)
-        grants = [(row.principal_name, row.grant) for row in self._active(now)]
-        rows = register.record_of_processing(grants, _approved(targets), traffic)
+        users = [(one.name, one.purpose, one.categories) for one in self._readers(now)]
+        rows = register.record_of_processing(users, _approved(targets), traffic)
         confirmed = self.confirmed()
         changed = [] if confirmed is None else register.changes(confirmed.content, rows)
         return Record(
@@ -188,18 +185,19 @@ class Processing:
 
     # -- private ---------------------------------------------------------------------------------
 
-    def _active(self, now: datetime) -> list[GrantRow]:
-        return [row for row in self._grants.all() if row.state(now) == "active"]
+    def _readers(self, now: datetime) -> list[Reader]:
+        return self._database.kept(("readers", now), lambda: self._read(now))
+
+    def _read(self, now: datetime) -> list[Reader]:
+        with self._database.read() as tx:
+            return readers(tx, now)
 
     def _users(self, now: datetime, seen: Collection[Seen]) -> list[Party]:
         held: dict[PrincipalId, tuple[str, set[str], set[str]]] = {}
-        for row in self._active(now):
-            if row.grant.action in READING:
-                _, categories, purposes = held.setdefault(
-                    row.grant.principal, (row.principal_name, set(), set())
-                )
-                categories |= {category.value for category in row.grant.categories}
-                purposes.add(row.grant.purpose.value)
+        for reader in self._readers(now):
+            _, categories, purposes = held.setdefault(reader.principal, (reader.name, set(), set()))
+            categories |= {category.value for category in reader.categories}
+            purposes.add(reader.purpose.value)
         kinds = self._kinds(held)
         users = [
             Party(

@@ -18,11 +18,10 @@ from strongroom.policy.catalogue.catalogue import Operation
 from strongroom.policy.catalogue.listing import listed
 from strongroom.policy.catalogue.reports import Reports
 from strongroom.policy.catalogue.slots import DYNAMIC, FIXED, SlotSpec
-from strongroom.policy.grants import READING, Grant
 from strongroom.policy.kinds import KEPT, ORDER
 from strongroom.policy.purposes import serves
 from strongroom.policy.retention import Progress
-from strongroom.terms import Category
+from strongroom.terms import Category, Purpose
 
 STORED: Final = (
     "sealed with AES-256-GCM under a key of its record; the key under one of its day of disposal"
@@ -91,16 +90,15 @@ class Changed:
 
 
 def record_of_processing(
-    grants: Iterable[tuple[str, Grant]],
+    users: Iterable[tuple[str, Purpose, Iterable[Category]]],
     destinations: Mapping[str, frozenset[Category]],
     traffic: Traffic,
 ) -> list[Processed]:
-    """Return one row for each field, by name; `grants` are those in effect with their principals' names."""
+    """Return one row for each field, by name; `users` are who may read now: name, purpose, categories."""
     readers: dict[Category, set[str]] = {}
-    for name, grant in grants:
-        if grant.action in READING:
-            for category in grant.categories:
-                readers.setdefault(category, set()).add(f"{name} ({grant.purpose.value})")
+    for name, purpose, categories in users:
+        for category in categories:
+            readers.setdefault(category, set()).add(f"{name} ({purpose.value})")
     known = sources()
     return [
         _row(spec, known.get(spec.name, Sources()), readers, destinations, traffic)

@@ -41,6 +41,7 @@ scan = sa.Table(
     column("reopened", Id, "business"),
     sa.Index("scan_commit", "commit_id"),
     sa.Index("scan_target_newest", "kind", "target", "scanned_at"),
+    sa.Index("scan_newest", "quality", "scanned_at"),
     sa.Index("scan_tool_newest", "tool", "target", "scanned_at"),
     sqlite_autoincrement=True,  # a number is never used twice
 )
@@ -70,6 +71,8 @@ vulnerability = sa.Table(
     sa.Index("vulnerability_urgency", "urgency"),
     sa.Index("vulnerability_state", "state", "urgency"),
     sa.Index("vulnerability_severity", "severity", "state", "urgency"),
+    sa.Index("vulnerability_target", "target", "urgency"),
+    sa.Index("vulnerability_counted", "state", "due_at", "excused_until", "severity"),
     sa.Index("vulnerability_last", "last_scan_id"),
     sqlite_autoincrement=True,
 )

@@ -48,6 +48,19 @@ _FILTERS: Final = {
 }
 _STATES: Final = {State.FAIL: "Fails", State.UNKNOWN: "Unknown", State.PASS: "Passes"}
 _QUERY: Final = PAGING | {"show", "kind", "source", "owner", "pii", "q"}
+_SHORT: Final = {
+    Check.PRESENT: "Anti-malware",
+    Check.RUNNING: "Running",
+    Check.SIGNATURES: "Signatures",
+    Check.GUARDED: "Cannot be ended",
+    Check.DISK: "Disk",
+    Check.LOCK: "Screen",
+    Check.PATCHES: "Patches",
+    Check.SCAN: "Scan",
+    Check.OWNER: "Owner",
+}
+"""Heads of the matrix's columns."""
+
 _TICKED: Final = 30
 """Assets to confirm on one page: a form has no more fields."""
 
@@ -297,7 +310,7 @@ class _AssetPages:
             slice=slice_of(found, cursor, lambda one: one[0].id),
             chosen=exchange.query,
             tally=self._inventory.tally(exchange.now),
-            columns=[(one, CHECKS[one]) for one in columns],
+            columns=[(one, _SHORT[one]) for one in columns],
             states=_options(_STATES),
             kind_names=KINDS,
             names=self._names(),

@@ -46,6 +46,10 @@ class _CadencePages:
         self._compliance = rooms.compliance
 
     def show(self, exchange: Exchange) -> Answer:
+        with self._compliance.at_once():
+            return self._grid(exchange)
+
+    def _grid(self, exchange: Exchange) -> Answer:
         now, compliance = exchange.now, self._compliance
         starts = [month_start(now, number) for number in range(MONTHS + 1)]
         items = compliance.agenda.items(now)

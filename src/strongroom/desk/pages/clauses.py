@@ -21,6 +21,7 @@ from strongroom.desk.exchange import OVERSEES, Answer, Exchange, Route
 from strongroom.desk.navigation import SECTIONS as _MENU
 from strongroom.desk.rooms import Rooms
 from strongroom.desk.said import Said
+from strongroom.desk.words import LOOKS, SAID_OF
 from strongroom.errors import Conflict, Denied, Malformed, NotFound, StrongroomError
 from strongroom.policy.limits import LONGEST_EXCUSE
 
@@ -35,17 +36,6 @@ _TERMS: Final = 16
 _NUMBERS: Final = 200
 _LONGEST_NUMBER: Final = 9
 _ERRORS: Final = (Conflict, Denied, Malformed, NotFound)
-
-LOOKS: Final = {
-    Status.PASS: "good",
-    Status.DUE_SOON: "heed",
-    Status.EXCEPTION: "",
-    Status.NOT_APPLICABLE: "",
-    Status.STALE: "heed",
-    Status.UNKNOWN: "heed",
-    Status.FAIL: "bad",
-}
-"""How the sign of each state looks."""
 
 _ORDER: Final = (
     Status.PASS,
@@ -63,8 +53,8 @@ def routes(rooms: Rooms) -> list[Route]:
     pages = _ClausePages(rooms)
     one = f"{_PATH}/{{duty}}"
     return [
-        Route("GET", _PATH, pages.board, needs=OVERSEES, query=_FILTERS),
-        Route("GET", one, pages.show, needs=OVERSEES),
+        Route("GET", _PATH, pages.board, needs=OVERSEES, for_offices=True, query=_FILTERS),
+        Route("GET", one, pages.show, needs=OVERSEES, for_offices=True),
         Route("POST", f"{one}/state", pages.state, needs=OVERSEES),
         Route("POST", f"{one}/withdraw", pages.withdraw, needs=OVERSEES),
         Route("POST", f"{one}/except", pages.ask, needs=OVERSEES),
@@ -84,11 +74,16 @@ class _ClausePages:
         self._duties = rooms.compliance.duties
         self._offices = rooms.compliance.offices
         self._people = rooms.compliance.people
+        self._at_once = rooms.compliance.at_once
 
     # -- looking ---------------------------------------------------------------------------------
 
     def board(self, exchange: Exchange) -> Answer:
         """Show all duties, or those that the query asks for."""
+        with self._at_once():
+            return self._board(exchange)
+
+    def _board(self, exchange: Exchange) -> Answer:
         board, query = self._duties.board(exchange.now), exchange.query
         chosen = [row for row in board.rows if _is_wanted(row, query)]
         return exchange.page(
@@ -106,7 +101,7 @@ class _ClausePages:
             counts=[(status, board.counts[status]) for status in _ORDER],
             waiting=len(self._duties.excuses.waiting(exchange.now)),
             definitions=definitions(),
-            said_pairs=[(status.value, _WORDS["said_of"][status]) for status in _ORDER],
+            said_pairs=[(status.value, SAID_OF[status]) for status in _ORDER],
             section_pairs=[
                 (id_, name if id_ == "0" else f"{id_} {name}") for id_, name in SECTIONS.items()
             ],
@@ -206,6 +201,10 @@ class _ClausePages:
         return items
 
     def _page(self, exchange: Exchange, duty: Duty, exc: StrongroomError | None = None) -> Answer:
+        with self._at_once():
+            return self._shown(exchange, duty, exc)
+
+    def _shown(self, exchange: Exchange, duty: Duty, exc: StrongroomError | None) -> Answer:
         now, caller = exchange.now, exchange.person.caller
         row = self._duties.board(now).row(duty.id)
         form = exchange.form
@@ -224,7 +223,8 @@ class _ClausePages:
                 self._people.name_of(person)
                 for person in sorted(self._offices.holders(duty.office, now))
             ],
-            may_state=self._duties.entitled.may_speak(caller, duty.office, now),
+            may_state=bool(exchange.may & OVERSEES)
+            and self._duties.entitled.may_speak(caller, duty.office, now),
             leads=_leads(exchange, duty),
             section=SECTIONS[duty.clause],
             longest_days=LONGEST_EXCUSE.days,
@@ -254,15 +254,7 @@ class _ClausePages:
 _WORDS: Final[dict[str, Any]] = {
     "looks": LOOKS,
     "titles": {office: TITLES[office][0] for office in Office},
-    "said_of": {
-        Status.PASS: "kept",
-        Status.DUE_SOON: "due soon",
-        Status.EXCEPTION: "excepted",
-        Status.NOT_APPLICABLE: "not applicable",
-        Status.STALE: "stale",
-        Status.UNKNOWN: "unknown",
-        Status.FAIL: "not kept",
-    },
+    "said_of": SAID_OF,
     "kind_of": {
         Kind.ENFORCE: "enforced",
         Kind.VERIFY: "verified",
@@ -311,7 +303,7 @@ def _leads(exchange: Exchange, duty: Duty) -> tuple[str, str] | None:
             (entry.path, entry.name)
             for section in _MENU
             for entry in section.entries
-            if entry.path == duty.page and (not entry.needs or entry.needs & exchange.may)
+            if entry.path == duty.page and exchange.opens(entry.path)
         ),
         None,
     )

@@ -10,6 +10,7 @@ from datetime import datetime
 
 from markupsafe import Markup
 
+from strongroom.compliance.duties import all_duties
 from strongroom.compliance.policies import BLANKS, SPECS, Kind, Standing, Version, kind_of, markup
 from strongroom.compliance.policies import text as texts
 from strongroom.desk.exchange import OVERSEES, Answer, Exchange, Route
@@ -80,7 +81,7 @@ class _DocumentPages:
         kind, now = _kind(exchange), exchange.now
         standing = self._policies.standing(kind, now)
         oversees = _oversees(exchange)
-        if standing.current is None and not oversees:
+        if standing.current is None and not (oversees or exchange.in_office):
             raise NotFound("nothing is approved of this document yet")
         return self._kind_page(exchange, standing)
 
@@ -249,7 +250,7 @@ class _DocumentPages:
             version=version,
             state=_state(standing, now),
             approver=self._approver(version),
-            body=_body(version),
+            body=_body(exchange, version),
             todo=version is not None and standing.sound and who in standing.missing,
             read_at=version and self._policies.acknowledged_at(version, who),
             versions=[(one, one.state(now)) for one in self._policies.versions(standing.spec.kind)]
@@ -275,7 +276,7 @@ class _DocumentPages:
             version=version,
             spec=SPECS[version.kind],
             state=version.state(exchange.now),
-            body=_body(version),
+            body=_body(exchange, version),
             written=version.text if written is None else written,
             open=written is not None,
             blanks=[(name, BLANKS.get(name, "")) for name in texts.blanks(version.text)],
@@ -329,9 +330,11 @@ def _state(standing: Standing, now: datetime) -> str:
     return "none" if standing.current is None else standing.current.state(now)
 
 
-def _body(version: Version | None) -> Markup:
+def _body(exchange: Exchange, version: Version | None) -> Markup:
+    """Return the text as HTML; the numbers of duties lead to their pages whoever may see those."""
+    led_to = frozenset(all_duties()) if exchange.opens("/clauses") else frozenset()
     # What markup.html makes has no HTML of the text's own in it.
-    return Markup("" if version is None else markup.html(version.text))  # noqa: S704 - as said
+    return Markup("" if version is None else markup.html(version.text, led_to))  # noqa: S704 - as said
 
 
 def _file(content: bytes, media_type: str, version: Version, suffix: str) -> Answer:

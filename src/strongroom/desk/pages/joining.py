@@ -14,6 +14,7 @@ from strongroom.desk.cookies import Cookie
 from strongroom.desk.exchange import Answer, Exchange, Route
 from strongroom.desk.pages.factors import offer_from, qr_code
 from strongroom.desk.pages.password import LONGEST
+from strongroom.desk.pages.sign_on import HOME
 from strongroom.desk.passkeys import challenge_answer, failed_challenge
 from strongroom.desk.rooms import Rooms
 from strongroom.desk.said import Said
@@ -222,5 +223,5 @@ def _joined(exchange: Exchange, joined: Joined) -> Answer:
         return exchange.page("joined_locked.html", codes=joined.recovery_codes)
     exchange.signed_on(joined.signed_on)
     if not joined.recovery_codes:
-        return exchange.go("/profile", Said.WELCOME)
-    return exchange.page("codes.html", codes=joined.recovery_codes, back="/profile")
+        return exchange.go(HOME, Said.WELCOME)
+    return exchange.page("codes.html", codes=joined.recovery_codes, back=HOME)

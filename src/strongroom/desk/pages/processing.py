@@ -24,6 +24,7 @@ class _ProcessingPages:
     def __init__(self, rooms: Rooms) -> None:
         self._processing = rooms.compliance.processing
         self._offices = rooms.compliance.offices
+        self._at_once = rooms.compliance.at_once
         self._accounts = rooms.accounts
         self._sellers = rooms.sellers
 
@@ -54,6 +55,10 @@ class _ProcessingPages:
     def _page(
         self, exchange: Exchange, exc: StrongroomError | None = None, *, every: bool = False
     ) -> Answer:
+        with self._at_once():
+            return self._shown(exchange, exc, every=every)
+
+    def _shown(self, exchange: Exchange, exc: StrongroomError | None, *, every: bool) -> Answer:
         now = exchange.now
         found = self._processing.record(now)
         by = None if found.confirmed is None else found.confirmed.by

@@ -7,7 +7,7 @@ an unknown name, a locked account and one without a second factor get the same w
 from typing import Final
 
 from strongroom.accounts.visits import Pending, SignedOn
-from strongroom.desk.cookies import Cookie
+from strongroom.desk.cookies import Cookie, path_of
 from strongroom.desk.exchange import Answer, Exchange, Route
 from strongroom.desk.passkeys import challenge_answer, failed_challenge
 from strongroom.desk.rooms import Rooms
@@ -22,7 +22,9 @@ from strongroom.desk.words import (
 from strongroom.errors import StrongroomError, Throttled, Unauthenticated
 from strongroom.policy.limits import LONGEST_PASSWORD
 
-HOME: Final = "/profile"
+HOME: Final = "/today"
+"""Where somebody comes who asked for no other page."""
+
 _NAME: Final = 64
 _CODE: Final = 64
 
@@ -52,10 +54,11 @@ def routes(rooms: Rooms) -> list[Route]:
 
 
 def continued(exchange: Exchange, result: Pending | SignedOn) -> Answer:
-    """Return where a sign-on goes on after its first proof: to the second one, or to the person's own page."""
+    """Return where a sign-on goes on after its first proof: to the second one, or to the page that was asked for."""
     if isinstance(result, SignedOn):
+        asked = path_of(exchange.cookies.get(Cookie.ASKED, ""))
         exchange.signed_on(result)
-        return exchange.go("/password" if result.session.must_change_password else HOME)
+        return exchange.go("/password" if result.session.must_change_password else asked or HOME)
     exchange.changed[Cookie.STEP] = result.step
     return exchange.go("/sign-on/second")
 
@@ -66,7 +69,7 @@ class _SignOnPages:
         self._signon = rooms.signon
 
     def start(self, exchange: Exchange) -> Answer:
-        return exchange.go("/sign-on" if exchange.session is None else "/today")
+        return exchange.go("/sign-on" if exchange.session is None else HOME)
 
     def form(self, exchange: Exchange) -> Answer:
         if exchange.session is not None:

@@ -8,6 +8,7 @@ from strongroom.compliance.cadence import SOON, Stage
 from strongroom.compliance.offices import TITLES
 from strongroom.desk.exchange import OVERSEES, Answer, Exchange, Route
 from strongroom.desk.rooms import Rooms
+from strongroom.desk.words import LOOKS, SAID_OF
 
 _MOST: Final = 50
 """Of one list on this page."""
@@ -26,6 +27,10 @@ class _TodayPage:
         self._rooms = rooms
 
     def show(self, exchange: Exchange) -> Answer:
+        with self._rooms.compliance.at_once():
+            return self._shown(exchange)
+
+    def _shown(self, exchange: Exchange) -> Answer:
         compliance, now = self._rooms.compliance, exchange.now
         person = exchange.person.caller.principal
         oversees = bool(exchange.may & OVERSEES)
@@ -53,6 +58,8 @@ class _TodayPage:
             past_days=None if standing is None else standing.oldest_past_its_date_days,
             names=self._names(seen),
             titles=TITLES,
+            looks=LOOKS,
+            said_of=SAID_OF,
         )
 
     def _names(self, items: list[Item]) -> dict[int, str]:

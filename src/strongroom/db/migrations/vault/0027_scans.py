@@ -49,6 +49,7 @@ def upgrade() -> None:
     )
     op.create_index("scan_commit", "scan", ["commit_id"])
     op.create_index("scan_target_newest", "scan", ["kind", "target", "scanned_at"])
+    op.create_index("scan_newest", "scan", ["quality", "scanned_at"])
     op.create_index("scan_tool_newest", "scan", ["tool", "target", "scanned_at"])
     op.create_table(
         "vulnerability",
@@ -74,6 +75,12 @@ def upgrade() -> None:
     op.create_index("vulnerability_urgency", "vulnerability", ["urgency"])
     op.create_index("vulnerability_state", "vulnerability", ["state", "urgency"])
     op.create_index("vulnerability_severity", "vulnerability", ["severity", "state", "urgency"])
+    op.create_index("vulnerability_target", "vulnerability", ["target", "urgency"])
+    op.create_index(
+        "vulnerability_counted",
+        "vulnerability",
+        ["state", "due_at", "excused_until", "severity"],
+    )
     op.create_index("vulnerability_last", "vulnerability", ["last_scan_id"])
     op.create_table(
         "vulnerability_excuse",
