@@ -18,7 +18,7 @@ from strongroom.assurance.releases import accepted as accepting
 from strongroom.assurance.releases.gate import Asked, Report, Tried, commit_of, tests_of
 from strongroom.assurance.scans import formats
 from strongroom.assurance.scans.parsed import Declared, quality_of
-from strongroom.assurance.scans.reading import MOST_BYTES, document
+from strongroom.assurance.scans.reading import MOST_BYTES, document, text
 from strongroom.assurance.scans.scan import Quality, ScanKind
 from strongroom.errors import Malformed, NotFound
 
@@ -113,7 +113,7 @@ def _report(
     looked_at = declared.looked_at if parsed.looked_at is None else parsed.looked_at
     quality, why = quality_of(parsed, advisories_at, looked_at, now - ADVISORIES_FRESH_FOR)
     if row.get("failed"):
-        quality, why = Quality.SKIPPED, str(row["failed"])[:200]
+        quality, why = Quality.SKIPPED, text(row["failed"], 200) or "it failed"
     report = Report(
         kind,
         parsed.tool,

@@ -89,7 +89,7 @@ class ReleasesOverseen:
                 Verdict.FAIL,
                 f"{OURS} {self.deployed.version} runs here, and no release of it is on record",
                 proof,
-                f"import the scans of its commit and record the release at {PATH}, or with `strongroom release record`",
+                f"import the scans of its commit and record the release at {PATH}, or with strongroom release record",
             )
         why = f"each of {len(counted)} releases was scanned before it was made, the one that runs here too"
         return Finding(Verdict.PASS, why, proof)
