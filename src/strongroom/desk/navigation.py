@@ -66,6 +66,7 @@ SECTIONS: Final = (
         (
             Entry("/assets", "Assets"),
             Entry("/findings", "Findings"),
+            Entry("/releases", "Releases"),
             Entry("/changes", "Changes"),
         ),
     ),
