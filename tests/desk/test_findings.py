@@ -102,6 +102,8 @@ def test_scans_are_declared_due_and_recorded(ada: Member) -> None:
         assert browser.post("/findings/targets", form | {"kind": kind, "name": name}).said
     assert browser.post("/findings/targets", form | {"kind": "pentest", "name": "x"}).status == 400
     assert board.findings(home.now)[DutyId("2.5-b")].verdict is Verdict.PASS
+    again = browser.get("/findings/scans")
+    assert ("Say it again" in again.text, "We have no public" in again.text) == (True, False)
     _import(ada, _trivy(home.now), target="nas")
     assert board.findings(home.now)[DutyId("2.7-b")].verdict is Verdict.PASS
     form |= {

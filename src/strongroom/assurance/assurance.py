@@ -8,6 +8,7 @@ from strongroom.accounts import Accounts
 from strongroom.assurance.assets import Assets
 from strongroom.assurance.changes import Changes, ChangesOverseen, StorageAdministrators
 from strongroom.assurance.changes.storage import storage_facts
+from strongroom.assurance.releases import Releases, ReleasesOverseen, deployed
 from strongroom.assurance.scans import Scans, ScansOverseen, Vulnerabilities
 from strongroom.assurance.scans.spans import fix_within
 from strongroom.audit import AuditLog
@@ -29,6 +30,8 @@ class Assurance:
     scan_duties: ScansOverseen
     changes: Changes
     changes_overseen: ChangesOverseen
+    releases: Releases
+    releases_overseen: ReleasesOverseen
     overseen: tuple[Overseen, ...]
     """Those with a part in keeping duties."""
 
@@ -62,7 +65,13 @@ class Assurance:
             compliance.duties.entitled,
             refuse_strangers=compliance.people.refuse_strangers,
         )
-        scan_duties = ScansOverseen(database, scans, vulnerabilities, compliance.duties.edition)
+        scan_duties = ScansOverseen(
+            database,
+            scans,
+            vulnerabilities,
+            compliance.duties.edition,
+            assets.inventory.scannable,
+        )
         people, writings = compliance.people, compliance.writings
         changes = Changes(
             database,
@@ -75,6 +84,8 @@ class Assurance:
             one_person=one_person,
         )
         changed = ChangesOverseen(changes, lambda now: _plan_reviewed_at(compliance, now))
+        releases = Releases(database, audit, people, writings, scans, one_person=one_person)
+        released = ReleasesOverseen(releases, deployed())
         made = cls(
             assets=assets,
             scans=scans,
@@ -82,7 +93,9 @@ class Assurance:
             scan_duties=scan_duties,
             changes=changes,
             changes_overseen=changed,
-            overseen=(assets.duties, scan_duties, changed),
+            releases=releases,
+            releases_overseen=released,
+            overseen=(assets.duties, scan_duties, changed, released),
         )
         return compliance.also(*made.overseen), made
 

@@ -238,6 +238,10 @@ class Offices:
         """Return the places that a person was appointed to."""
         return [seat for seat in self.seats(now) if seat.person == person]
 
+    def is_filled_by(self, person: PrincipalId, now: datetime) -> bool:
+        """Tell whether a person fills any office at this instant, as holder or deputy."""
+        return any(seat.fault is None for seat in self.mine(person, now))
+
     def findings(self, now: datetime) -> dict[DutyId, Finding]:
         """Return whether each role of the response plan has people in it [1.6]."""
         seats = self.seats(now)

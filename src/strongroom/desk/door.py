@@ -14,6 +14,7 @@ import uuid
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from contextlib import AbstractContextManager
 from datetime import datetime
+from functools import partial
 from typing import Any, Final, Protocol
 from urllib.parse import parse_qsl
 
@@ -28,7 +29,7 @@ from strongroom.audit.log import AuditLog
 from strongroom.desk import cookies, faults
 from strongroom.desk.agent import agent_of
 from strongroom.desk.cookies import Cookie
-from strongroom.desk.exchange import Answer, Exchange, Route
+from strongroom.desk.exchange import OVERSEES, Answer, Exchange, Route
 from strongroom.desk.faults import Refused
 from strongroom.desk.forms import TOKEN, Form, FormTokens, read_form, read_upload, same
 from strongroom.desk.refusals import Refusals
@@ -118,6 +119,7 @@ class Desk:
         *,
         sessions: Sessions,
         allowed: Callable[[Caller, datetime], frozenset[Action]],
+        in_office: Callable[[Caller, datetime], bool],
         audit: AuditLog,
         clock: Callable[[], datetime],
         origin: Callable[[], str],
@@ -132,6 +134,7 @@ class Desk:
         self._routes = _Table(self.routes)
         self._sessions = sessions
         self._allowed = allowed
+        self._in_office = in_office
         self._audit = audit
         self._clock = clock
         self._origin = origin
@@ -325,7 +328,7 @@ class Desk:
             return None
         if session.must_change_password and not route.old_password:
             return exchange.go("/password")
-        if route.needs and not route.needs & exchange.may:
+        if not _is_for(exchange, route):
             raise Refused(403, Reason.NO_GRANT)
         if route.proved is not None and not session.proved_lately(exchange.now):
             if route.method == "POST":
@@ -343,7 +346,19 @@ class Desk:
             # The session's own room has recorded why.
             exchange.changed[Cookie.SESSION] = None
             return
-        exchange.may = self._allowed(exchange.session.caller, exchange.now)
+        caller = exchange.session.caller
+        exchange.may = self._allowed(caller, exchange.now)
+        if not exchange.may & OVERSEES:
+            exchange.in_office = self._in_office(caller, exchange.now)
+        exchange.opens = partial(self._opens, exchange)
+
+    def _opens(self, exchange: Exchange, path: str) -> bool:
+        """Tell whether a page of ours is for whoever asks."""
+        try:
+            route, _parts = self._routes.find("GET", path.partition("?")[0].partition("#")[0])
+        except Refused:
+            return False
+        return _is_for(exchange, route)
 
     def _refuse_foreign_form(self, exchange: Exchange, route: Route) -> None:
         shown = exchange.form.text(TOKEN)
@@ -477,6 +492,15 @@ def _query(raw: bytes, route: Route) -> dict[str, str]:
     if len(found) != len(pairs):
         raise Refused(400, Reason.MALFORMED_REQUEST)
     return {name: value for name, value in found.items() if name in route.query}
+
+
+def _is_for(exchange: Exchange, route: Route) -> bool:
+    """Tell whether the person of an exchange may see a page."""
+    return (
+        not route.needs
+        or bool(route.needs & exchange.may)
+        or (route.for_offices and exchange.in_office)
+    )
 
 
 def _comes_from_elsewhere(headers: dict[bytes, bytes]) -> bool:

@@ -67,6 +67,10 @@ class Exchange:
     session: Session | None = None
     may: frozenset[Action] = frozenset()
     """What the person holds a grant for at the moment, for all selling partners [1.3]."""
+    in_office: bool = False
+    """Whether the person fills an office at the moment; asked only of who does not oversee anyway."""
+    opens: Callable[[str], bool] = field(default=lambda _path: False, repr=False)
+    """Whether the door lets this person see a page of ours, so that none is led to a refusal."""
     changed: dict[Cookie, str | None] = field(default_factory=dict, repr=False)
     """Cookies that the answer sets, or takes away."""
     at_door: str = ""
@@ -212,12 +216,19 @@ class Route:
     """Who did not prove lately who they are does so first, and comes back to `page` or `page/{id}` of `prove.py`."""
     needs: frozenset[Action] = frozenset()
     """Only for who may do one of these [1.3]."""
+    for_offices: bool = False
+    """Shown as well to who fills an office, with or without a grant: only a page that is looked at [1.6]."""
     old_password: bool = False
     """Reached too by whoever has to change the password before anything else [1.4]."""
     upload_bytes: int = 0
     """How large a file this POST may bring along, from signed-on people only; 0 for none."""
     query: frozenset[str] = frozenset()
     """Names of the query that are read. Nothing else has any: proxies and histories keep URLs."""
+
+    def __post_init__(self) -> None:
+        """Refuse what would let an office change something. Raises: ValueError."""
+        if self.for_offices and (self.method != "GET" or not self.needs or self.proved):
+            raise ValueError(f"{self.path} cannot be shown to offices")
 
     @property
     def op(self) -> str:

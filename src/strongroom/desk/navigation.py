@@ -19,6 +19,8 @@ class Entry:
     path: str
     name: str
     needs: frozenset[Action] = OVERSEES
+    offices: bool = False
+    """Who fills an office sees it, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,7 @@ SECTIONS: Final = (
         "Overview",
         (
             Entry("/today", "Today", _ANYBODY),
-            Entry("/clauses", "Clauses"),
+            Entry("/clauses", "Clauses", offices=True),
             Entry("/cadence", "Cadence"),
         ),
     ),
@@ -53,9 +55,9 @@ SECTIONS: Final = (
         (
             Entry("/processing", "Processing"),
             Entry("/documents", "Documents", _ANYBODY),
-            Entry("/scope", "Scope"),
-            Entry("/risks", "Risks"),
-            Entry("/laws", "Laws"),
+            Entry("/scope", "Scope", offices=True),
+            Entry("/risks", "Risks", offices=True),
+            Entry("/laws", "Laws", offices=True),
             Entry("/offices", "Roles"),
         ),
     ),
@@ -64,6 +66,7 @@ SECTIONS: Final = (
         (
             Entry("/assets", "Assets"),
             Entry("/findings", "Findings"),
+            Entry("/releases", "Releases"),
             Entry("/changes", "Changes"),
         ),
     ),
@@ -98,12 +101,16 @@ SECTIONS: Final = (
 )
 
 
-def sections_for(may: frozenset[Action]) -> list[Section]:
+def sections_for(may: frozenset[Action], *, in_office: bool = False) -> list[Section]:
     """Return the sections that a person sees."""
     seen = (
         Section(
             section.name,
-            tuple(entry for entry in section.entries if not entry.needs or entry.needs & may),
+            tuple(
+                entry
+                for entry in section.entries
+                if not entry.needs or entry.needs & may or (entry.offices and in_office)
+            ),
         )
         for section in SECTIONS
     )

@@ -143,13 +143,15 @@ class Urgency:
 def urgency(due_at: datetime, now: datetime, began_at: datetime | None = None) -> Urgency:
     """Return how a clock looks: to be heeded in its last quarter, or its last day where its beginning is not known."""
     left = due_at - now
-    late = left < timedelta(0)
+    late = left <= timedelta(0)
     used = None
     if began_at is not None and due_at > began_at:
         used = max(0, min(100, int(100 * ((now - began_at) / (due_at - began_at)))))
     near = used >= _LAST_QUARTER if used is not None else left < timedelta(days=1)
     kind = "bad" if late else "heed" if near else "good"
     text = f"late by {span(left)}" if late else f"{span(left)} left"
+    if abs(left) < timedelta(minutes=1):
+        text = "due now"
     return Urgency(kind, text, int(left.total_seconds()), used)
 
 

@@ -13,6 +13,7 @@ from tests.desk.conftest import ada, home, joined, made_for_two
 from tests.support.pages import DeskHome, Member
 from tests.support.scans import trivy
 
+from strongroom.assurance.assets import Kind, Words
 from strongroom.compliance.overseen import DutyId, Finding, Verdict
 from strongroom.operations import run
 from strongroom.request import Json, Request
@@ -24,7 +25,7 @@ HOST = "registry.example/shop:4"
 
 
 def asks(home: DeskHome, operation: str, **arguments: Any) -> Json:
-    return run(home.system, Request(operation, arguments, now=home.now.isoformat()), "olga")
+    return run(home.system, Request(operation, arguments, now=home.now.isoformat()), "ada")
 
 
 def packed(content: bytes) -> str:
@@ -83,6 +84,19 @@ def test_a_host_is_scanned_in_time_or_not(ada: Member) -> None:
     home.passes(hours=1)
     imports(home, trivy(home.now))
     assert verdict(home, "2.7-b") is Verdict.PASS
+
+
+@pytest.mark.clause("2.3", "2.7")
+def test_a_host_of_the_inventory_is_to_be_scanned_by_its_number(ada: Member) -> None:
+    home = ada.browser.home
+    inventory = home.system.assurance.assets.inventory
+    number = inventory.add(home.console, Kind.SERVER, Words("warehouse-db"), home.now)
+    assert told(home, "2.7-b").why.endswith(f"asset-{number}: it was never scanned as a whole")
+    imports(home, trivy(home.now), target=f"asset-{number}")
+    assert verdict(home, "2.7-b") is Verdict.PASS
+    assert f'href="/assets/{number}"' in ada.browser.get("/findings/scans").body
+    home.passes(days=31)
+    assert verdict(home, "2.7-b") is Verdict.FAIL
 
 
 @pytest.mark.clause("2.7")

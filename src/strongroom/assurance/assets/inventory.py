@@ -160,6 +160,16 @@ class Inventory:
             asked = [(tuple(Check), PHYSICAL)]
             return store.tallies(tx, asked, now, current=self.current)[0]
 
+    def scannable(self, limit: int = 500) -> list[tuple[int, datetime]]:
+        """Return computers and servers that handle personal data, by number, with since when they are here [2.7]."""
+        kinds = [Kind.COMPUTER.value, Kind.SERVER.value]
+        query = sa.select(_assets.c.id, _assets.c.added_at).where(
+            *store.in_scope(), _assets.c.kind.in_(kinds)
+        )
+        with self._database.read() as tx:
+            found = tx.execute(query.order_by(_assets.c.id).limit(limit)).all()
+        return [(row.id, row.added_at) for row in found]
+
     def posture(self, asset: Asset, now: datetime) -> dict[Check, Cell]:
         """Return how one asset stands."""
         with self._database.read() as tx:

@@ -36,8 +36,11 @@ ENDS_SOON: Final = timedelta(days=14)
 _NAMED: Final = 3
 _MOST: Final = 20
 
-Hosts = Callable[[datetime], Sequence[str]]
-"""Names what holds personal data and is to be scanned, as another register has it."""
+Hosts = Callable[[], Sequence[tuple[int, datetime]]]
+"""Gives the hosts with personal data that the inventory has, by number, with since when."""
+
+ASSET: Final = "asset-"
+"""Begins the name under which a scan of an asset of the inventory is imported; its number follows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +65,7 @@ class ScansOverseen:
         scans: Scans,
         vulnerabilities: Vulnerabilities,
         edition: Edition,
-        hosts: Hosts = lambda _now: (),
+        hosts: Hosts = tuple,
     ) -> None:
         self._database = database
         self._scans = scans
@@ -71,12 +74,14 @@ class ScansOverseen:
         self._hosts = hosts
 
     def standings(self, now: datetime) -> list[Standing]:
-        """Return how everything stands that is to be scanned, hosts of the other register with it."""
+        """Return how everything stands that is to be scanned, those of the inventory with it."""
         declared = self._scans.targets()
         known = {one.name for one in declared if one.kind is ScanKind.HOST}
+        # By number: a name may be somebody's, and an asset may change it.
+        assets = [(f"{ASSET}{number}", since) for number, since in self._hosts()]
         declared += [
-            Target(0, name, ScanKind.HOST, SYSTEM.principal, now)
-            for name in self._hosts(now)
+            Target(0, name, ScanKind.HOST, SYSTEM.principal, since)
+            for name, since in assets
             if name not in known
         ]
         newest = self._scans.newest_of(declared)

@@ -36,13 +36,13 @@ class Quality(StrEnum):
 
 
 class Severity(IntEnum):
-    """How grave a finding is."""
+    """How grave a finding is; from 1, so that none of them is false."""
 
-    INFO = 0
-    LOW = 1
-    MEDIUM = 2
-    HIGH = 3
-    CRITICAL = 4
+    INFO = 1
+    LOW = 2
+    MEDIUM = 3
+    HIGH = 4
+    CRITICAL = 5
 
     @property
     def word(self) -> str:

@@ -53,8 +53,8 @@ def routes(rooms: Rooms) -> list[Route]:
     pages = _ClausePages(rooms)
     one = f"{_PATH}/{{duty}}"
     return [
-        Route("GET", _PATH, pages.board, needs=OVERSEES, query=_FILTERS),
-        Route("GET", one, pages.show, needs=OVERSEES),
+        Route("GET", _PATH, pages.board, needs=OVERSEES, for_offices=True, query=_FILTERS),
+        Route("GET", one, pages.show, needs=OVERSEES, for_offices=True),
         Route("POST", f"{one}/state", pages.state, needs=OVERSEES),
         Route("POST", f"{one}/withdraw", pages.withdraw, needs=OVERSEES),
         Route("POST", f"{one}/except", pages.ask, needs=OVERSEES),
@@ -223,7 +223,8 @@ class _ClausePages:
                 self._people.name_of(person)
                 for person in sorted(self._offices.holders(duty.office, now))
             ],
-            may_state=self._duties.entitled.may_speak(caller, duty.office, now),
+            may_state=bool(exchange.may & OVERSEES)
+            and self._duties.entitled.may_speak(caller, duty.office, now),
             leads=_leads(exchange, duty),
             section=SECTIONS[duty.clause],
             longest_days=LONGEST_EXCUSE.days,
@@ -302,7 +303,7 @@ def _leads(exchange: Exchange, duty: Duty) -> tuple[str, str] | None:
             (entry.path, entry.name)
             for section in _MENU
             for entry in section.entries
-            if entry.path == duty.page and (not entry.needs or entry.needs & exchange.may)
+            if entry.path == duty.page and exchange.opens(entry.path)
         ),
         None,
     )

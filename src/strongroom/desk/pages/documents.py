@@ -81,7 +81,7 @@ class _DocumentPages:
         kind, now = _kind(exchange), exchange.now
         standing = self._policies.standing(kind, now)
         oversees = _oversees(exchange)
-        if standing.current is None and not oversees:
+        if standing.current is None and not (oversees or exchange.in_office):
             raise NotFound("nothing is approved of this document yet")
         return self._kind_page(exchange, standing)
 
@@ -332,7 +332,7 @@ def _state(standing: Standing, now: datetime) -> str:
 
 def _body(exchange: Exchange, version: Version | None) -> Markup:
     """Return the text as HTML; the numbers of duties lead to their pages whoever may see those."""
-    led_to = frozenset(all_duties()) if _oversees(exchange) else frozenset()
+    led_to = frozenset(all_duties()) if exchange.opens("/clauses") else frozenset()
     # What markup.html makes has no HTML of the text's own in it.
     return Markup("" if version is None else markup.html(version.text, led_to))  # noqa: S704 - as said
 

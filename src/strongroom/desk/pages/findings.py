@@ -24,7 +24,7 @@ from strongroom.desk.paging import PAGE, PAGING, cursor_of, slice_of
 from strongroom.desk.rooms import Rooms
 from strongroom.desk.said import Said
 from strongroom.errors import Conflict, Denied, Malformed, NotFound, StrongroomError
-from strongroom.policy.limits import LONGEST_ACCEPTANCE
+from strongroom.policy.limits import LONGEST_ACCEPTANCE, REPOSITORIES_LISTED
 
 FILTERS: Final = frozenset({"severity", "state", "tool", "target", "overdue"})
 KINDS: Final[Mapping[ScanKind, str]] = {
@@ -45,6 +45,10 @@ EXCUSES: Final[Mapping[ExcuseKind, str]] = {
     ExcuseKind.FALSE_POSITIVE: "A false positive",
     ExcuseKind.VEX: "Its maker says that it is none",
     ExcuseKind.REPORT: "The report itself says that it is none",
+}
+ASKED: Final[Mapping[ExcuseKind, str]] = {
+    ExcuseKind.RISK: "Accept its risk until a day",
+    ExcuseKind.FALSE_POSITIVE: "Take it for a false positive",
 }
 DUTIES: Final = tuple(map(DutyId, ("2.7-b", "2.7-c", "2.7-d", "2.5-b")))
 _LONGEST: Final = 2000
@@ -100,7 +104,7 @@ class _FindingPages:
             filtered=bool(FILTERS & {name for name, value in query.items() if value}),
             now=now,
             waiting=self._found.waiting(now),
-            excuses=EXCUSES,
+            asked=ASKED,
         )
 
     def file(self, exchange: Exchange) -> Answer:
@@ -182,9 +186,9 @@ class _FindingPages:
         try:
             kind = typed.chosen(ExcuseKind, form.word("kind"), "why it needs no mending")
             days = _number(form.word("days")) if kind is ExcuseKind.RISK else None
-            until = None if days is None else now + timedelta(days=days)
+            lifetime = None if days is None else timedelta(days=days)
             reason = form.text("reason", longest=_LONGEST)
-            made = self._found.ask(exchange.person.caller, exchange.id, kind, reason, until, now)
+            made = self._found.ask(exchange.person.caller, exchange.id, kind, reason, lifetime, now)
         except _REFUSALS as exc:
             return self._page(exchange, exchange.id, exc)
         said = Said.FINDING_ASKED if made.approved_at is None else Said.FINDING_APPROVED
@@ -219,7 +223,7 @@ class _FindingPages:
             names={who: self._accounts.name_of(who) for who in people if who is not None},
             words=STATES,
             kinds=EXCUSES,
-            askable=[ExcuseKind.RISK, ExcuseKind.FALSE_POSITIVE],
+            asked=ASKED,
             waits=any(said.state(exchange.now) == "pending" for said in excuses),
             me=exchange.person.caller.principal,
             now=exchange.now,
@@ -262,7 +266,8 @@ class _FindingPages:
             exc,
             slice=slice_of(fetched, cursor, lambda one: one.number),
             standings=self._duties.standings(now),
-            none=none[0] if none else None,
+            no_repository=none[0] if none else None,
+            again_by=none[0].declared_at + REPOSITORIES_LISTED if none else None,
             nothing=NO_REPOSITORY,
             kinds=KINDS,
             choices=[(kind.value, words) for kind, words in KINDS.items()],

@@ -83,13 +83,13 @@ _REGISTERS: Final = (
 
 
 def routes(rooms: Rooms) -> list[Route]:
-    """Return list, form and reviews of each register; all of it is for who oversees."""
+    """Return list, form and reviews of each register for who oversees; the list for who fills an office, too."""
     found = []
     for kind in _REGISTERS:
         pages = _RegisterPages(rooms, kind)
         path = kind.path
         found += [
-            Route("GET", path, pages.show, needs=OVERSEES),
+            Route("GET", path, pages.show, needs=OVERSEES, for_offices=True),
             Route("POST", f"{path}/begin", pages.begin, needs=OVERSEES),
             Route("POST", f"{path}/review", pages.review, needs=OVERSEES),
             Route("GET", f"{path}/new", pages.new, needs=OVERSEES),
@@ -167,6 +167,7 @@ class _RegisterPages:
             "register.html",
             exc,
             kind=self._kind,
+            writes=bool(exchange.may & OVERSEES),
             rows=[_Row(e, _cells(name, e), open_questions(name, e)) for e in entries],
             grid=_grid(entries) if name == "risk" else None,
             seen=self._registers.unregistered(now) if name == "scope" else [],
