@@ -17,17 +17,17 @@ ARGS ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test lint format bench faults life lock clean postgres rsyslog strace softhsm node chromium tls screens
+.PHONY: help setup demo test lint format bench faults life lock clean postgres rsyslog strace softhsm node chromium tls screens release-check
 
 help: ## Show these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(STAMP)-project ## Make .venv with the pinned packages and .venv/bin/strongroom
 
 demo: $(STAMP)-demo ## Run the main job end to end with a pretend SP-API; ARGS="--once --json"
 	@$(BIN)/strongroom demo $(ARGS)
 
-test: lint postgres rsyslog strace softhsm node chromium $(STAMP)-tls $(STAMP)-s3 ## Lint, then the whole test suite (as root on Debian it installs what that needs: PostgreSQL, rsyslog, strace, SoftHSM, Node.js, Chromium)
+test: lint postgres rsyslog strace softhsm node chromium $(STAMP)-tls $(STAMP)-s3 $(STAMP)-scan ## Lint, then the whole test suite (as root on Debian it installs what that needs: PostgreSQL, rsyslog, strace, SoftHSM, Node.js, Chromium)
 	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(ARGS)
 
 lint: $(STAMP)-dev ## Check style, formatting, types and the import floors
@@ -50,7 +50,7 @@ life: $(STAMP)-dev ## The life of 10,000 orders over 120 days, on the live datab
 	@$(BIN)/python -m pytest --long -s tests/lifecycle $(ARGS)
 
 lock: $(STAMP)-dev ## Renew requirements/*.txt from *.in; ARGS=--upgrade takes newer versions
-	cd requirements && for name in build runtime demo pkcs11 test lint tls s3; do \
+	cd requirements && for name in build runtime demo pkcs11 test lint tls s3 scan; do \
 		case $$name in \
 			demo) others="-c runtime.txt" ;; \
 			pkcs11) others="-c runtime.txt" ;; \
@@ -63,6 +63,9 @@ lock: $(STAMP)-dev ## Renew requirements/*.txt from *.in; ARGS=--upgrade takes n
 
 tls: $(STAMP)-dev $(STAMP)-tls ## Scan every listener against Mozilla's TLS profile, with sslyze
 	@$(BIN)/python -m pytest tests/test_mozilla.py $(ARGS)
+
+release-check: $(STAMP)-dev $(STAMP)-scan postgres rsyslog strace softhsm node chromium $(STAMP)-tls $(STAMP)-s3 ## Scan and test the commit, and ask the gate whether it may be released; needs a network with advisories
+	@$(BIN)/python scripts/release_check.py $(ARGS)
 
 screens: $(STAMP)-dev node chromium ## Renew the pictures of the desk's pages in docs/screens
 	@STRONGROOM_TEST_SCREENS=1 $(BIN)/python -m pytest tests/browser/test_walk.py -k wcag $(ARGS)
@@ -125,6 +128,14 @@ $(STAMP)-s3: $(STAMP)-venv requirements/build.txt requirements/s3.txt
 	@$(BIN)/python -m venv --clear .venv/s3
 	@.venv/s3/$(PIP_IN) --require-hashes -r requirements/build.txt
 	@.venv/s3/$(PIP_IN) --require-hashes --no-build-isolation -r requirements/s3.txt
+	@touch $@
+
+# Apart, so that what looks at our packages is none of them.
+$(STAMP)-scan: $(STAMP)-venv requirements/build.txt requirements/scan.txt
+	@echo "installing the pinned scanners" >&2
+	@$(BIN)/python -m venv --clear .venv/scan
+	@.venv/scan/$(PIP_IN) --require-hashes -r requirements/build.txt
+	@.venv/scan/$(PIP_IN) --require-hashes --no-build-isolation -r requirements/scan.txt
 	@touch $@
 
 $(STAMP)-dev: $(STAMP)-project requirements/test.txt requirements/lint.txt

@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 REQUIREMENTS = ROOT / "requirements"
 LISTS = sorted(path.stem for path in REQUIREMENTS.glob("*.in"))
-APART = {"tls", "s3"}
+APART = {"tls", "s3", "scan"}
 """Lists that are installed in a virtual environment of their own."""
 LONGEST_FILE_LINES = 600
 LONGER = {"src/strongroom/audit/offline.py": 760}

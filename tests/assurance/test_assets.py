@@ -67,7 +67,7 @@ def test_what_opens_values_comes_in_by_itself_and_stays_red_until_somebody_vouch
     _reads(home, caller.principal, PrincipalKind.PERSON, "ada")
     assert assets.discover(home.now) == 3
     assert assets.discover(home.now) == 0
-    listed = {one.words.name: one for one in assets.inventory.page(Filter.OPEN)}
+    listed = {one.words.name: one for one in assets.inventory.page(Filter.OPEN, home.now)}
     assert {one.source for one in listed.values()} == {Source.SEEN}
     assert listed["erp"].kind is Kind.SOFTWARE
     assert listed["erp"].owner == caller.principal
@@ -85,7 +85,7 @@ def test_what_opens_values_comes_in_by_itself_and_stays_red_until_somebody_vouch
     _reads(home, labels.id, PrincipalKind.APP, "labels")
     assert _finding(home, "2.3-a").verdict is Verdict.FAIL
     assets.discover(home.now)
-    (one,) = assets.inventory.page(Filter.OPEN)
+    (one,) = assets.inventory.page(Filter.OPEN, home.now)
     assets.inventory.confirm(caller, [one.id], home.now)
     assert _finding(home, "2.3-a").verdict is Verdict.PASS
     home.member("ben")
@@ -102,7 +102,7 @@ def test_a_retired_program_that_reads_again_is_open_again(ada: Member) -> None:
     erp = home.system.accounts.find("erp")
     _reads(home, erp.id, PrincipalKind.APP, "erp")
     assets.discover(home.now)
-    (one,) = assets.inventory.page(Filter.ACTIVE, text="ERP")
+    (one,) = assets.inventory.page(Filter.ACTIVE, home.now, text="ERP")
     home.passes(hours=1)
     assets.inventory.retire(caller, one.id, Disposal.NONE_HELD, home.now)
     assets.discover(home.now)
@@ -208,7 +208,9 @@ def test_the_quarter_is_signed_by_the_it_administrator_when_nothing_is_open(ada:
     home.passes(days=60)
     assets.inventory.retire(caller, first, Disposal.DESTROY, home.now)
     second = assets.inventory.add(caller, Kind.MOBILE, Words("phone"), home.now, owner="ada")
-    own = next(one for one in assets.inventory.page(Filter.ACTIVE) if one.key == "own:strongroom")
+    own = next(
+        one for one in assets.inventory.page(Filter.ACTIVE, home.now) if one.key == "own:strongroom"
+    )
     words = Words("Strongroom", place="rack 2")
     assets.inventory.change(caller, own.id, Kind.SOFTWARE, words, home.now, owner="ada")
     home.passes(days=35)
@@ -257,11 +259,11 @@ def test_hosts_of_fleet_are_imported_and_the_same_file_changes_nothing(ada: Memb
     content = orjson.dumps(FLEET)
     waiting = assets.imports.preview(caller, "fleet", content, home.now)
     assert waiting.counts == {"created": 2, "changed": 0, "untouched": 0, "unseen": 0, "bad": 0}
-    assert not assets.inventory.page(Filter.EVERY)
+    assert not assets.inventory.page(Filter.EVERY, home.now)
     assets.imports.apply(caller, waiting.id, home.now)
     with pytest.raises(Conflict, match="already"):
         assets.imports.apply(caller, waiting.id, home.now)
-    by_name = {one.words.name: one for one in assets.inventory.page(Filter.EVERY)}
+    by_name = {one.words.name: one for one in assets.inventory.page(Filter.EVERY, home.now)}
     mac, shelf = by_name["mac-1"], by_name["shelf"]
     assert (mac.kind, mac.owner, mac.state) == (Kind.COMPUTER, caller.principal, "unconfirmed")
     row = {
@@ -278,7 +280,7 @@ def test_hosts_of_fleet_are_imported_and_the_same_file_changes_nothing(ada: Memb
     again = assets.imports.preview(caller, "fleet", content, home.now)
     assert again.counts == {"created": 0, "changed": 0, "untouched": 2, "unseen": 0, "bad": 0}
     assets.imports.apply(caller, again.id, home.now)
-    assert len(assets.inventory.page(Filter.EVERY)) == 2
+    assert len(assets.inventory.page(Filter.EVERY, home.now)) == 2
     # Mended, and seen a day later under another name: one changed, one not seen any more.
     home.passes(days=1)
     host = dict(FLEET["hosts"][0], display_name="mac-2", seen_time="2026-03-11T08:00:00Z")
@@ -301,7 +303,7 @@ def test_an_old_export_does_not_overwrite_what_was_reported_since(ada: Member) -
     for content in (new, old):
         waiting = assets.imports.preview(caller, "own", content, home.now)
         assets.imports.apply(caller, waiting.id, home.now)
-    (one,) = assets.inventory.page(Filter.EVERY)
+    (one,) = assets.inventory.page(Filter.EVERY, home.now)
     assert one.kind is Kind.OTHER
     assets.inventory.change(caller, one.id, Kind.COMPUTER, one.words, home.now, owner="ada")
     one = assets.inventory.show(one.id)
@@ -329,10 +331,10 @@ def test_rows_that_cannot_be_read_are_named_by_number_and_nothing_is_half_import
     assert not any("pc-" in fault.why or "ever" in fault.why for fault in waiting.faults)
     with pytest.raises(Conflict, match="5 rows"):
         assets.imports.apply(caller, waiting.id, home.now)
-    assert not assets.inventory.page(Filter.EVERY)
+    assert not assets.inventory.page(Filter.EVERY, home.now)
     done = assets.imports.apply(caller, waiting.id, home.now, leave_out=True)
     assert done.applied_at == home.now
-    (one,) = assets.inventory.page(Filter.EVERY)
+    (one,) = assets.inventory.page(Filter.EVERY, home.now)
     assert (one.words.name, one.owner) == ("pc-1", caller.principal)
     utf16 = assets.imports.preview(caller, "intune", content[1:].encode("utf-16"), home.now)
     assert utf16.counts["untouched"] == 1
@@ -355,7 +357,7 @@ disk = "Platte"
     content = b"Rechner;Standort;Platte\nsrv-1;Halle 2;yes\n"
     waiting = assets.imports.preview(caller, "lansweeper", content, home.now, mapping=mapping)
     assets.imports.apply(caller, waiting.id, home.now)
-    (one,) = assets.inventory.page(Filter.EVERY, text="SRV-1")
+    (one,) = assets.inventory.page(Filter.EVERY, home.now, text="SRV-1")
     assert (one.kind, one.words.place, one.feed) == (Kind.SERVER, "Halle 2", "lansweeper")
     for broken in (b"[", b"{}", b'{"columns": {"name": 3}}', b'{"colours": {}}', b"\xff\xfe{"):
         with pytest.raises(Malformed):

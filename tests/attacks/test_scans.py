@@ -212,6 +212,24 @@ def test_a_report_from_the_future_or_out_of_order_closes_nothing(ada: Member) ->
     assert _take(home, empty, target="shop", scanned_at=at, looked_at=0)["quality"] == "skipped"
 
 
+def test_no_number_of_days_breaks_a_page(ada: Member) -> None:
+    home = ada.browser.home
+    _take(home, _bandit(), target="shop")
+    for days in ("999999999", "0", "-1", "9" * 20, "x", ""):
+        page = ada.browser.submit(
+            ada.browser.get("/findings/1"), "/findings/1/ask", kind="risk", reason="x", days=days
+        )
+        assert page.status == 400, days
+
+
+def test_advisories_are_not_of_after_the_scan(ada: Member) -> None:
+    home = ada.browser.home
+    said = {"target": "shop", "scanned_at": (home.now - DAY).isoformat()}
+    content = b'{"dependencies": [{"name": "a", "version": "1", "vulns": []}], "fixes": []}'
+    with pytest.raises(Malformed, match="after it was made"):
+        _take(home, content, advisories_at=home.now.isoformat(), **said)
+
+
 def test_what_a_report_says_lies_sealed(ada: Member) -> None:
     home = ada.browser.home
     _take(home, _bandit("mrs-example.py", "R-7", issue_text="Mrs. Example"), target="shop")

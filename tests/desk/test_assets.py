@@ -127,3 +127,30 @@ def test_our_bill_of_materials_and_those_of_others(ada: Member) -> None:
     page = ada.browser.upload(f"{path}/sbom", fields, "bom.json", ours.raw)
     assert page.said == "The bill of materials is attached."
     assert ada.browser.submit(page, f"{path}/sbom/take").raw == ours.raw
+
+
+@pytest.mark.clause("1.1", "1.1-c", "2.3-c")
+def test_a_person_states_how_their_own_device_stands_and_nobody_elses(ada: Member) -> None:
+    ben = ada.browser.home.member("ben")
+    assert "No device is yours" in ben.browser.get("/assets/mine").text
+    own = _added(ada, owner="ben").rpartition("/")[2]
+    other = _added(ada, name="packing-4").rpartition("/")[2]
+    page = ben.browser.get("/assets/mine")
+    assert ("packing-3" in page.text, "packing-4" in page.text) == (True, False)
+    given = {"present": "yes", "disk": "yes", "digest": DIGEST}
+    page = ben.browser.submit(page, f"/assets/mine/{own}/state", **given)
+    assert page.said == "Your statement counts for 90 days."
+    assert "stated" in page.text
+    for id_ in (other, "999"):
+        form = ben.browser.form_fields("/profile") | given
+        refused = ben.browser.post(f"/assets/mine/{id_}/state", form)
+        assert (refused.status, "no such asset of yours" in refused.text) == (404, True)
+
+
+@pytest.mark.clause("2.3")
+def test_what_is_no_number_in_a_form_or_an_address_is_no_fault_of_ours(ada: Member) -> None:
+    form = ada.browser.form_fields("/assets")
+    for shown in ("\u00b2", "9" * 400, "1,,x", "-1"):
+        page = ada.browser.post("/assets/confirm", form | {"shown": shown, f"a{shown}": "1"})
+        assert page.status in (400, 404), shown
+    assert ada.browser.get("/assets?owner=%C2%B2").status == 200

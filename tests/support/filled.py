@@ -23,6 +23,8 @@ from strongroom.terms import Action, AuthMethod, Caller, Category, PrincipalKind
 from strongroom.vault import LwaCredentials, Wish
 from strongroom.vault.rights import Sought
 from tests.support.pages import DeskHome, Member
+from tests.support.releases import COMMIT, committed, tried
+from tests.support.releases import scanned as releases_scanned
 from tests.support.scans import report
 
 MONTH = timedelta(days=30)
@@ -173,6 +175,7 @@ def fill_records(home: DeskHome, member: Member) -> None:
     system.reviews.start(ada, now)
     _changes(home, ada)
     _audit(home, ada)
+    _released(home, ada, member)
     _list_assets(home, ada)
     _scanned(home, ada)
 
@@ -197,7 +200,17 @@ def _scanned(home: DeskHome, ada: Caller) -> None:
     found = home.system.assurance.vulnerabilities
     (first,) = found.listed(Filter(), now, most=1)
     reason = "It is not reachable from outside until the next release."
-    found.ask(ada, first.id, ExcuseKind.RISK, reason, now + MONTH, now)
+    found.ask(ada, first.id, ExcuseKind.RISK, reason, MONTH, now)
+
+
+def _released(home: DeskHome, ada: Caller, member: Member) -> None:
+    """Have one release approved and the next one waiting."""
+    releases, now = home.system.assurance.releases, home.now
+    releases_scanned(member)
+    for version in ("1.0", "1.1"):
+        made = releases.record(ada, "our app", version, COMMIT, committed(home), tried(home), now)
+        if version == "1.0":
+            releases.approve(home.console, made.id, now)
 
 
 def _audit(home: DeskHome, ada: Caller) -> None:

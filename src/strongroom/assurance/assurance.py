@@ -9,6 +9,7 @@ from strongroom.assurance.assets import Assets
 from strongroom.assurance.audits import Assessments, AuditsOverseen, Seats
 from strongroom.assurance.changes import Changes, ChangesOverseen, StorageAdministrators
 from strongroom.assurance.changes.storage import storage_facts
+from strongroom.assurance.releases import Releases, ReleasesOverseen, deployed
 from strongroom.assurance.scans import Scans, ScansOverseen, Vulnerabilities
 from strongroom.assurance.scans.spans import fix_within
 from strongroom.audit import AuditLog
@@ -32,6 +33,8 @@ class Assurance:
     changes_overseen: ChangesOverseen
     audits: Assessments
     audits_overseen: AuditsOverseen
+    releases: Releases
+    releases_overseen: ReleasesOverseen
     overseen: tuple[Overseen, ...]
     """Those with a part in keeping duties."""
 
@@ -95,6 +98,8 @@ class Assurance:
         )
         audits = Assessments(database, audit, people, writings, compliance.evidence, seats)
         audits_overseen = AuditsOverseen(audits)
+        releases = Releases(database, audit, people, writings, scans, one_person=one_person)
+        released = ReleasesOverseen(releases, deployed())
         made = cls(
             assets=assets,
             scans=scans,
@@ -104,7 +109,9 @@ class Assurance:
             changes_overseen=changed,
             audits=audits,
             audits_overseen=audits_overseen,
-            overseen=(assets.duties, scan_duties, changed, audits_overseen),
+            releases=releases,
+            releases_overseen=released,
+            overseen=(assets.duties, scan_duties, changed, released, audits_overseen),
         )
         return compliance.also(*made.overseen), made
 

@@ -45,6 +45,7 @@ MODULES: Final[Mapping[str, tuple[str, ...]]] = {
     "evidence_items": ("evidence",),
     "policies": ("document",),
     "processing": ("processing",),
+    "releases": ("release",),
     "findings": ("finding",),
     "changes": ("change",),
     "assets": ("asset",),

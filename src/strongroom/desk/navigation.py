@@ -68,6 +68,7 @@ SECTIONS: Final = (
         (
             Entry("/assets", "Assets"),
             Entry("/findings", "Findings"),
+            Entry("/releases", "Releases"),
             Entry("/changes", "Changes"),
             Entry("/audit-room", "Audit room", auditors=True),
         ),

@@ -42,6 +42,9 @@ class Said(StrEnum):
     AUDIT_CLOSED = "audit-closed"
     AUDITOR_ADMITTED = "auditor-admitted"
     AUDITOR_ENDED = "auditor-ended"
+    RELEASE_RECORDED = "release-recorded"
+    RELEASE_APPROVED = "release-approved"
+    RELEASE_WITHDRAWN = "release-withdrawn"
     CHANGE_OPENED = "change-opened"
     CHANGE_TESTED = "change-tested"
     CHANGE_VERIFIED = "change-verified"
@@ -247,6 +250,9 @@ WORDS = {
     Said.DOCUMENT_APPROVED: "The version holds from now on. Everybody is asked to acknowledge it.",
     Said.PROCESSING_CONFIRMED: "The record of processing is confirmed as it is.",
     Said.DOCUMENT_COMPARED: "The published page was looked at.",
+    Said.RELEASE_RECORDED: "The release is on record. It counts when another person approves it.",
+    Said.RELEASE_APPROVED: "The release is approved.",
+    Said.RELEASE_WITHDRAWN: "The release does not count any more.",
     Said.SCAN_IMPORTED: "The report is in the register. This is what came of it.",
     Said.SCAN_TARGET_DECLARED: "It is on the list of what is to be scanned.",
     Said.SCAN_TARGET_RETIRED: "It was taken off the list. Its reports and findings stay.",

@@ -145,9 +145,10 @@ def _finding_show(call: Call, *, finding: int) -> Json:
 @operation("finding.accept")
 def _finding_accept(call: Call, *, finding: int, reason: str, days: int) -> Json:
     """Ask that a finding's risk is accepted for some days."""
-    until = call.now + timedelta(days=days)
-    room = call.system.assurance.vulnerabilities
-    return _excuse(call, room.ask(call.caller, finding, ExcuseKind.RISK, reason, until, call.now))
+    room, lifetime = call.system.assurance.vulnerabilities, timedelta(days=days)
+    return _excuse(
+        call, room.ask(call.caller, finding, ExcuseKind.RISK, reason, lifetime, call.now)
+    )
 
 
 @operation("finding.dismiss")

@@ -25,7 +25,7 @@ HOST = "registry.example/shop:4"
 
 
 def asks(home: DeskHome, operation: str, **arguments: Any) -> Json:
-    return run(home.system, Request(operation, arguments, now=home.now.isoformat()), "olga")
+    return run(home.system, Request(operation, arguments, now=home.now.isoformat()), "ada")
 
 
 def packed(content: bytes) -> str:

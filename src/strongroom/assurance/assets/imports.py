@@ -112,7 +112,7 @@ class Imports:
         with self._database.read() as tx:
             found = self._plan(tx, read)
         with self._database.write() as tx:
-            self._drop_old(tx, now)
+            self._drop_old(tx, feed, now)
             values = {
                 "at": now,
                 "by_id": caller.principal,
@@ -334,11 +334,10 @@ class Imports:
             )
         )
 
-    def _drop_old(self, tx: Transaction, now: datetime) -> None:
-        """Forget the files that waited too long."""
-        tx.execute(
-            _imports.delete().where(_imports.c.applied_at.is_(None), _imports.c.at <= now - WAITS)
-        )
+    def _drop_old(self, tx: Transaction, feed: str, now: datetime) -> None:
+        """Forget the files that waited too long, and the one whose place this takes."""
+        old = (_imports.c.at <= now - WAITS) | (_imports.c.feed == feed)
+        tx.execute(_imports.delete().where(_imports.c.applied_at.is_(None), old))
 
 
 _LIGHT: Final = (

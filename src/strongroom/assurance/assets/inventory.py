@@ -85,6 +85,7 @@ class Inventory:
     def page(  # noqa: PLR0913 - the filters of one list
         self,
         which: Filter,
+        now: datetime,
         *,
         kind: Kind | None = None,
         source: Source | None = None,
@@ -96,7 +97,7 @@ class Inventory:
         limit: int = 50,
     ) -> list[Asset]:
         """Return up to so many assets; `text` is a whole name or serial number."""
-        where = store.shown(which)
+        where = store.shown(which, self._people.active(now))
         if kind is not None:
             where.append(_assets.c.kind == kind.value)
         if source is not None:
@@ -113,10 +114,23 @@ class Inventory:
         with self._database.read() as tx:
             return store.page(tx, self._writings, where, before=before, after=after, limit=limit)
 
-    def counts(self) -> Mapping[str, int]:
+    def counts(self, now: datetime) -> Mapping[str, int]:
         """Return how many assets there are: `active`, and of them `open`, `no_owner` and `pii`; `retired`."""
+        people = self._people.active(now)
         with self._database.read() as tx:
-            return store.counts(tx)
+            return store.counts(tx, people)
+
+    def devices_of(
+        self, person: PrincipalId, now: datetime
+    ) -> list[tuple[Asset, dict[Check, Cell]]]:
+        """Return the things a person answers for that handle personal data, with how they stand."""
+        with self._database.read() as tx:
+            where = [*store.in_scope(), _assets.c.owner_id == person]
+            found = store.page(
+                tx, self._writings, where, before=None, after=None, limit=MOST_CONFIRMED
+            )
+            reports = store.reports(tx, [one.id for one in found])
+        return [(one, self._judged(one, reports, now)) for one in found]
 
     def waiting(self, now: datetime) -> list[Seen]:
         """Return what is seen and has no place in the inventory yet, or was retired before."""

@@ -16,12 +16,14 @@ from strongroom.compliance.overseen import Due, DutyId, Finding, Office, Verdict
 from strongroom.compliance.people import People
 from strongroom.db.engine import Database
 from strongroom.policy.laws import months_later
+from strongroom.terms import PrincipalId
 
 MALWARE_DUTY: Final = DutyId("1.1-c")
 LISTED_DUTY: Final = DutyId("2.3-a")
 QUARTER_DUTY: Final = DutyId("2.3-b")
 DEVICES_DUTY: Final = DutyId("2.3-c")
 PATH: Final = "/assets"
+MINE: Final = "/assets/mine"
 _SHOWN: Final = 5
 _TOLD: Final = (State.PASS, State.FAIL, State.UNKNOWN)
 _ASKED: Final[Mapping[DutyId, tuple[tuple[Check, ...], frozenset[Kind]]]] = {
@@ -69,30 +71,31 @@ class AssetDuties:
         """
         office = Office.IT_ADMIN
         running = self._campaigns.open()
+        if running is None and self._campaigns.last_signed() is None:
+            what, path = "Take and sign the first inventory", f"{PATH}/campaigns"
+            yield Due(what, path, day_end(now), office=office, duty=QUARTER_DUTY)
         if running is not None:
             due = max(self._campaigns.due_at(now), running.started_at + timedelta(days=14))
             what, path = "Finish and sign the inventory", f"{PATH}/campaigns/{running.id}"
             yield Due(
                 what, path, due, office=office, duty=QUARTER_DUTY, began_at=running.started_at
             )
-        open_ = self._inventory.counts()["open"] + len(self._inventory.waiting(now))
+        open_ = self._inventory.counts(now)["open"] + len(self._inventory.waiting(now))
         if open_:
             what = f"Confirm or retire {open_:,} asset" + ("" if open_ == 1 else "s")
             yield Due(what, f"{PATH}?show=open", day_end(now), office=office, duty=LISTED_DUTY)
-        for id_, ends in self._ending(now):
-            yield Due(
-                f"State again how asset {id_} stands",
-                f"{PATH}/{id_}",
-                ends,
-                office=office,
-                duty=DEVICES_DUTY,
-            )
+        active = self._people.active(now)
+        for id_, owner, ends in self._ending(now):
+            what = f"State again how asset {id_} stands"
+            if owner in active:
+                yield Due(what, MINE, ends, person=owner, duty=DEVICES_DUTY)
+            else:
+                yield Due(what, f"{PATH}/{id_}", ends, office=office, duty=DEVICES_DUTY)
 
     # -- private ---------------------------------------------------------------------------------
 
     def _listed(self, now: datetime) -> Finding:
-        counts, waiting = self._inventory.counts(), self._inventory.waiting(now)
-        gone = self._owners_gone(now)
+        counts, waiting = self._inventory.counts(now), self._inventory.waiting(now)
         held = f"{counts['pii']} with access to personal data, {counts['retired']} retired"
         proof = (f"inventory: {counts['active']} assets, {held}",)
         if waiting:
@@ -106,9 +109,8 @@ class AssetDuties:
         if counts["open"]:
             why = f"{_things(counts['open'])} in the inventory neither confirmed nor retired"
             return Finding(Verdict.FAIL, why, proof, "confirm or retire each on the page of assets")
-        if counts["no_owner"] or gone:
-            without = counts["no_owner"] + gone
-            why = f"{_things(without)} without an owner who is there"
+        if counts["no_owner"]:
+            why = f"{_things(counts['no_owner'])} without an owner who is there"
             return Finding(Verdict.FAIL, why, proof, "give each an owner on the page of assets")
         if not counts["active"]:
             return Finding(
@@ -136,26 +138,10 @@ class AssetDuties:
         why = f"the inventory was signed on {day}"
         return Finding(Verdict.PASS, why, proof, seen_at=newest.closed_at)
 
-    def _owners_gone(self, now: datetime) -> int:
-        """Return how many assets have an owner who has left or is locked."""
-        active, assets = list(self._people.active(now)), store.assets
-        query = (
-            sa.select(sa.func.count())
-            .select_from(assets)
-            .where(
-                assets.c.retired_at.is_(None),
-                assets.c.owner_id.is_not(None),
-                assets.c.owner_id.not_in(active),
-            )
-        )
-        with self._database.read() as tx:
-            number: int = tx.execute(query).scalar_one()
-        return number
-
-    def _ending(self, now: datetime) -> list[tuple[int, datetime]]:
+    def _ending(self, now: datetime) -> list[tuple[int, PrincipalId | None, datetime]]:
         stated, assets = store.postures, store.assets
         query = (
-            sa.select(stated.c.asset_id, stated.c.expires_at)
+            sa.select(stated.c.asset_id, assets.c.owner_id, stated.c.expires_at)
             .join(assets, assets.c.id == stated.c.asset_id)
             .where(
                 stated.c.source == "statement",
@@ -166,7 +152,7 @@ class AssetDuties:
             .limit(_SHOWN)
         )
         with self._database.read() as tx:
-            return [(row.asset_id, row.expires_at) for row in tx.execute(query)]
+            return [(row.asset_id, row.owner_id, row.expires_at) for row in tx.execute(query)]
 
 
 def _devices_stand(

@@ -117,13 +117,13 @@ def page(
     return [read(row, writings) for row in rows]
 
 
-def shown(which: Filter) -> list[sa.ColumnElement[bool]]:
-    """Return what makes an asset one of these."""
+def shown(which: Filter, people: Collection[PrincipalId]) -> list[sa.ColumnElement[bool]]:
+    """Return what makes an asset one of these; `people` are there."""
     active = assets.c.retired_at.is_(None)
     by: dict[Filter, list[sa.ColumnElement[bool]]] = {
         Filter.ACTIVE: [active],
         Filter.OPEN: [active, assets.c.confirmed_at.is_(None)],
-        Filter.NO_OWNER: [active, assets.c.owner_id.is_(None)],
+        Filter.NO_OWNER: [active, ownerless(people)],
         Filter.RETIRED: [assets.c.retired_at.is_not(None)],
         Filter.EVERY: [],
     }
@@ -314,8 +314,13 @@ def _passes(check: Check, now: datetime) -> sa.ColumnElement[bool | None]:
     return sa.func.coalesce(told, said, type_=sa.Boolean)
 
 
-def counts(tx: Transaction) -> Mapping[str, int]:
-    """Return how many assets there are, and how many of them lack what."""
+def ownerless(people: Collection[PrincipalId]) -> sa.ColumnElement[bool]:
+    """Return what makes an asset one that nobody answers for; `people` are there."""
+    return sa.or_(assets.c.owner_id.is_(None), assets.c.owner_id.not_in(list(people)))
+
+
+def counts(tx: Transaction, people: Collection[PrincipalId]) -> Mapping[str, int]:
+    """Return how many assets there are, and how many of them lack what; `people` are there."""
     active = assets.c.retired_at.is_(None)
 
     def number(*where: sa.ColumnElement[bool]) -> sa.Label[int]:
@@ -325,7 +330,7 @@ def counts(tx: Transaction) -> Mapping[str, int]:
         sa.select(
             number(active).label("active"),
             number(active, assets.c.confirmed_at.is_(None)).label("open"),
-            number(active, assets.c.owner_id.is_(None)).label("no_owner"),
+            number(active, ownerless(people)).label("no_owner"),
             number(active, assets.c.pii.is_(sa.true())).label("pii"),
             number(assets.c.retired_at.is_not(None)).label("retired"),
         )

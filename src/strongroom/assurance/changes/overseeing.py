@@ -129,7 +129,8 @@ class ChangesOverseen:
             return Finding(
                 Verdict.FAIL, why, proof, "review the list, or take off who should not be on it"
             )
-        why = f"{len(approved)} named people may change storage, each approved by another and reviewed in time"
+        who = "one named person" if len(approved) == 1 else f"{len(approved)} named people"
+        why = f"{who} may change storage, approved by another and reviewed in time"
         if self.changes.one_person:
             why = "the one person of this home may change storage, and reviewed that in time"
         return Finding(Verdict.PASS, why, proof)
@@ -164,7 +165,7 @@ def _stored(recent: list[Change], drift: Drift) -> Finding:
         return Finding(
             Verdict.UNKNOWN,
             why,
-            remedy=f"a storage administrator records it at {PATH}, or with `strongroom change storage --record`",
+            remedy=f"a storage administrator records it at {PATH}, or with strongroom change storage --record",
         )
     by = drift.recorded.change
     came = "first" if by is None else f"by change {by}"

@@ -119,11 +119,17 @@ class Scans:
         target = _named(declared.target or parsed.target, "target")
         scanned_at = _instant(parsed.scanned_at or declared.scanned_at, now)
         advisories_at = parsed.advisories_at or declared.advisories_at
+        if advisories_at is not None and advisories_at > scanned_at + CLOCKS_DIFFER:
+            raise Malformed("its advisories are of after it was made")
         fresh_after = scanned_at - ADVISORIES_FRESH
         looked_at = parsed.looked_at if parsed.looked_at is not None else declared.looked_at
         quality, why = quality_of(parsed, advisories_at, looked_at, fresh_after)
         scope = (tool, parsed.kind.value, target)
-        hits = {} if parsed.speaks_only else dict(identified(scope, parsed.hits))
+        # Keyed: what was found may be a secret, and its hash alone could be guessed at.
+        hits = {
+            self._audit.pseudonym("vulnerability", identity): hit
+            for identity, hit in identified(scope, () if parsed.speaks_only else parsed.hits)
+        }
         made = _Made(
             content,
             name,

@@ -8,7 +8,7 @@ import csv
 import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -31,7 +31,7 @@ from strongroom.compliance.writings import Writings
 from strongroom.db.engine import Database, Transaction
 from strongroom.errors import Conflict, Denied, Malformed, NotFound
 from strongroom.policy.limits import LONGEST_ACCEPTANCE
-from strongroom.terms import Caller
+from strongroom.terms import AuthMethod, Caller
 
 MOST_EXPORTED: Final = 20_000
 MOST_WAITING: Final = 100
@@ -172,28 +172,33 @@ class Vulnerabilities:
         number: int,
         kind: ExcuseKind,
         reason: str,
-        ends_at: datetime | None,
+        lifetime: timedelta | None,
         now: datetime,
     ) -> Excuse:
-        """Ask that a finding needs no mending: its risk is accepted until a day, or it is none.
+        """Ask that a finding needs no mending: its risk is accepted for a while, or it is none.
 
         It counts when another person approves; at once in a home of one person.
 
         Raises:
-            Denied: the caller does not keep records of compliance.
+            Denied: the caller does not keep records of compliance, or sits at the machine of a home of several under a
+                name that answers for nothing: who approves would perhaps be the same.
             Malformed: no reason, or an acceptance without an end within half a year.
             NotFound, Conflict: it is not open, or one waits already.
 
         """
         self._refuse(caller, now)
+        if caller.auth is AuthMethod.CONSOLE and not self._entitled.may_speak(
+            caller, Office.DEV_LEAD, now
+        ):
+            raise Denied("it is asked for by somebody who answers for it", hint="name them by --as")
         if kind not in _ASKABLE:
             raise Malformed("a risk is accepted, or a finding is a false positive")
         if not reason.strip() or len(reason) > LONGEST_REASON:
             raise Malformed(f"say why, in up to {LONGEST_REASON:,} characters")
         if kind is ExcuseKind.RISK:
-            if ends_at is None or not now < ends_at <= now + LONGEST_ACCEPTANCE:
+            if lifetime is None or not timedelta() < lifetime <= LONGEST_ACCEPTANCE:
                 raise Malformed(f"a risk is accepted for up to {LONGEST_ACCEPTANCE.days} days")
-        elif ends_at is not None:
+        elif lifetime is not None:
             raise Malformed("a false positive has no end")
         at_once = self._entitled.one_person and self._may_approve(caller, now)
         with self._database.write() as tx:
@@ -211,7 +216,7 @@ class Vulnerabilities:
                 ),
                 "asked_by": caller.principal,
                 "asked_at": now,
-                "ends_at": ends_at,
+                "ends_at": None if lifetime is None else now + lifetime,
             }
             made = tx.execute(
                 excuses.insert().values(**values).returning(excuses.c.id)

@@ -6,6 +6,7 @@ from strongroom.assurance.assets.mappings import MOST_BYTES as MOST_MAPPING
 from strongroom.assurance.assets.mappings import shipped
 from strongroom.assurance.assets.reading import MOST_BYTES
 from strongroom.desk.exchange import OVERSEES, Answer, Exchange, Route
+from strongroom.desk.pages.assets import ticked
 from strongroom.desk.paging import PAGING, cursor_of, slice_of
 from strongroom.desk.rooms import Rooms
 from strongroom.desk.said import Said
@@ -116,9 +117,8 @@ class _RoundPages:
     def confirm(self, exchange: Exchange) -> Answer:
         """Confirm what was ticked on the page of a campaign."""
         form, who = exchange.form, exchange.person.caller
-        shown = form.text("shown").split(",")
         try:
-            ids = [int(id_) for id_ in shown if id_.isdigit() and form.text(f"a{id_[:18]}")]
+            ids = ticked(form)
             owner = form.word("owner", longest=64)
             self._assets.inventory.confirm(who, ids, exchange.now, owner=owner)
         except _REFUSALS as exc:

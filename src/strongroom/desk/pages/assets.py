@@ -20,7 +20,6 @@ from strongroom.assurance.assets import (
     Words,
     own_bom,
 )
-from strongroom.assurance.assets.inventory import MOST_CONFIRMED
 from strongroom.assurance.assets.kinds import LONGEST_NOTE
 from strongroom.assurance.assets.posture import AGES, FLAGS, applies
 from strongroom.assurance.assets.sbom import MOST_BYTES
@@ -61,6 +60,7 @@ _SHORT: Final = {
 }
 """Heads of the matrix's columns."""
 
+_DIGITS: Final = 18
 _TICKED: Final = 30
 """Assets to confirm on one page: a form has no more fields."""
 
@@ -80,6 +80,8 @@ def routes(rooms: Rooms) -> list[Route]:
         Route("GET", "/assets/media", pages.media, needs=OVERSEES),
         Route("GET", "/assets/sbom", pages.sbom, needs=OVERSEES),
         Route("POST", "/assets/export", pages.export, needs=OVERSEES),
+        Route("GET", "/assets/mine", pages.mine),
+        Route("POST", "/assets/mine/{id}/state", pages.state_mine),
         Route("GET", "/assets/{id}", pages.one, needs=OVERSEES),
         Route("POST", "/assets/{id}/change", pages.change, needs=OVERSEES),
         Route("POST", "/assets/{id}/confirm", pages.confirm, needs=OVERSEES),
@@ -105,11 +107,9 @@ class _AssetPages:
     def confirm_some(self, exchange: Exchange) -> Answer:
         """Confirm what was ticked on a page of the list."""
         form, who = exchange.form, exchange.person.caller
-        ids = [int(id_) for id_ in form.text("shown").split(",") if id_.isdigit() and len(id_) < 18]  # noqa: PLR2004 - digits of a number
         try:
-            ticked = [id_ for id_ in ids[:MOST_CONFIRMED] if form.text(f"a{id_}")]
             owner = form.word("owner", longest=64)
-            self._inventory.confirm(who, ticked, exchange.now, owner=owner)
+            self._inventory.confirm(who, ticked(form), exchange.now, owner=owner)
         except _REFUSALS as exc:
             return self._list(exchange, exc)
         return exchange.go("/assets?show=open", Said.ASSETS_CONFIRMED)
@@ -128,13 +128,14 @@ class _AssetPages:
         which = chosen(Filter, query.get("show") or "active", "from the list")
         if exc is not None:
             which = Filter.OPEN
-        owner = query.get("owner", "")
+        owner = _number(query.get("owner", ""))
         size = _TICKED if which is Filter.OPEN else PAGE
         found = self._inventory.page(
             which,
+            now,
             kind=_picked(Kind, query.get("kind")),
             source=_picked(Source, query.get("source")),
-            owner=PrincipalId(int(owner)) if owner.isdigit() and len(owner) < 18 else None,  # noqa: PLR2004 - digits of a number
+            owner=None if owner is None else PrincipalId(owner),
             pii={"yes": True, "no": False}.get(query.get("pii", "")),
             text=query.get("q", "").strip()[:200],
             before=cursor.before,
@@ -154,7 +155,7 @@ class _AssetPages:
             names=self._names(),
             owners=[(id_, name) for id_, name in sorted(names.items(), key=lambda one: one[1])],
             people=self._people(exchange),
-            counts=self._inventory.counts(),
+            counts=self._inventory.counts(now),
             waiting=len(self._inventory.waiting(now)),
             findings=self._assets.duties.findings(now),
             kind_names=KINDS,
@@ -225,23 +226,59 @@ class _AssetPages:
         return exchange.go(f"/assets/{exchange.id}", Said.ASSET_RETIRED)
 
     def state(self, exchange: Exchange) -> Answer:
-        form = exchange.form
         try:
-            flags = {
-                check: form.text(check.value) == "yes"
-                for check in FLAGS
-                if form.text(check.value) in ("yes", "no")
-            }
-            ages = {
-                check: datetime.combine(told, time(), UTC)
-                for check in AGES
-                if (told := day(form.word(check.value, longest=10))) is not None
-            }
-            who, digest = exchange.person.caller, form.word("digest", longest=64)
-            self._inventory.state(who, exchange.id, flags, ages, exchange.now, digest=digest)
+            self._state(exchange)
         except (Malformed, Denied, Conflict) as exc:
             return self._one(exchange, exc)
         return exchange.go(f"/assets/{exchange.id}", Said.ASSET_STATED)
+
+    def mine(self, exchange: Exchange) -> Answer:
+        return self._mine(exchange)
+
+    def state_mine(self, exchange: Exchange) -> Answer:
+        """State how a device stands that the person answers for; nobody else's is told apart from none."""
+        try:
+            mine = self._inventory.devices_of(exchange.person.caller.principal, exchange.now)
+            if exchange.id not in {one.id for one, _row in mine}:
+                raise NotFound("there is no such asset of yours")
+            self._state(exchange)
+        except _REFUSALS as exc:
+            return self._mine(exchange, exc)
+        return exchange.go("/assets/mine", Said.ASSET_STATED)
+
+    def _state(self, exchange: Exchange) -> None:
+        form = exchange.form
+        flags = {
+            check: form.text(check.value) == "yes"
+            for check in FLAGS
+            if form.text(check.value) in ("yes", "no")
+        }
+        ages = {
+            check: datetime.combine(told, time(), UTC)
+            for check in AGES
+            if (told := day(form.word(check.value, longest=10))) is not None
+        }
+        who, digest = exchange.person.caller, form.word("digest", longest=64)
+        self._inventory.state(who, exchange.id, flags, ages, exchange.now, digest=digest)
+
+    def _mine(self, exchange: Exchange, exc: StrongroomError | None = None) -> Answer:
+        now, me = exchange.now, exchange.person.caller.principal
+        found = self._inventory.devices_of(me, now)
+        return exchange.form_page(
+            "asset_mine.html",
+            exc,
+            devices=[
+                (
+                    one,
+                    _shown(row),
+                    [check for check in FLAGS if check in applies(one.kind, current=True)],
+                    [check for check in AGES if check in applies(one.kind, current=True)],
+                )
+                for one, row in found
+            ],
+            checks=CHECKS,
+            kind_names=KINDS,
+        )
 
     def attach(self, exchange: Exchange) -> Answer:
         upload = exchange.form.file("file")
@@ -334,8 +371,8 @@ class _AssetPages:
             rows=[(duty_of(DutyId(id_)), last.get(DutyId(id_))) for id_ in _STATED],
             people=people,
             standing=standing,
-            mediums=self._inventory.page(Filter.ACTIVE, kind=Kind.MEDIUM, limit=PAGE),
-            printers=self._inventory.page(Filter.ACTIVE, kind=Kind.PRINTER, limit=PAGE),
+            mediums=self._inventory.page(Filter.ACTIVE, now, kind=Kind.MEDIUM, limit=PAGE),
+            printers=self._inventory.page(Filter.ACTIVE, now, kind=Kind.PRINTER, limit=PAGE),
             names=self._names(),
             now=now,
         )
@@ -347,6 +384,18 @@ class _AssetPages:
 
     def _people(self, exchange: Exchange) -> list[str]:
         return sorted(self._compliance.people.active(exchange.now).values())
+
+
+def ticked(form: Form) -> list[int]:
+    """Return the numbers of the assets that were ticked, of those a form showed."""
+    shown = [_number(text) for text in form.text("shown").split(",")]
+    return [id_ for id_ in shown if id_ is not None and form.text(f"a{id_}")]
+
+
+def _number(text: str) -> int | None:
+    """Return a number as it stands in a form; None for anything else."""
+    plain = text.isascii() and text.isdigit() and len(text) <= _DIGITS
+    return int(text) if plain else None
 
 
 def _words(form: Form) -> Words:

@@ -186,9 +186,9 @@ class _FindingPages:
         try:
             kind = typed.chosen(ExcuseKind, form.word("kind"), "why it needs no mending")
             days = _number(form.word("days")) if kind is ExcuseKind.RISK else None
-            until = None if days is None else now + timedelta(days=days)
+            lifetime = None if days is None else timedelta(days=days)
             reason = form.text("reason", longest=_LONGEST)
-            made = self._found.ask(exchange.person.caller, exchange.id, kind, reason, until, now)
+            made = self._found.ask(exchange.person.caller, exchange.id, kind, reason, lifetime, now)
         except _REFUSALS as exc:
             return self._page(exchange, exchange.id, exc)
         said = Said.FINDING_ASKED if made.approved_at is None else Said.FINDING_APPROVED

@@ -33,6 +33,7 @@ BACK: Final = {
     "offices": "/offices",
     "password": "/password",
     "profile": "/profile",
+    "releases": "/releases",
     "requests": "/requests",
     "reveal": "/reveal",
     "reviews": "/reviews",
@@ -40,7 +41,7 @@ BACK: Final = {
 }
 """Where one comes from and goes back to; of those in `NUMBERED` to one of its pages, by number."""
 
-NUMBERED: Final = frozenset({"audit-room", "changes", "notices", "requests", "reviews"})
+NUMBERED: Final = frozenset({"audit-room", "changes", "notices", "releases", "requests", "reviews"})
 
 _CODE: Final = 64
 
