@@ -158,7 +158,7 @@ def test_an_answer_that_another_site_brings_ends_no_sign_on_by_password(scene: S
     form = victim.get(f"{ANSWER}?code=x&state=y").form(ANSWER)
     assert victim.post(ANSWER, form).path == "/sign-on"
     page = victim.submit(victim.get("/sign-on/second"), "/sign-on/second", code=scene.ada.code())
-    assert (page.path, page.h1) == ("/profile", "ada")
+    assert (page.path, page.h1) == ("/today", "Today")
 
 
 @pytest.mark.parametrize(

@@ -38,6 +38,8 @@ def test_a_page_that_answers_strangers_is_red(house: House) -> None:
         [*desk.routes, route],
         sessions=desk._sessions,
         allowed=desk._allowed,
+        in_office=desk._in_office,
+        inspecting=desk._inspecting,
         audit=desk._audit,
         clock=desk._clock,
         origin=desk._origin,

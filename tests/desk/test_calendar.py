@@ -49,7 +49,7 @@ def test_a_feed_holds_what_is_the_persons_and_keeps_its_names(ada: Member) -> No
     assert feed(ada, "ada", password, if_none_match=page.header("etag")).status == 304
     home.passes(hours=1)
     assert feed(ada, "ada", password).header("etag") == page.header("etag")
-    home.system.compliance.work.state(home.console, "inventory", home.now)
+    home.system.compliance.work.state(home.console, "devices", home.now)
     again = feed(ada, "ada", password, if_none_match=page.header("etag"))
     assert again.status == 200
     assert set(re.findall(r"^UID:(.+)$", again.body, re.MULTILINE)) == set(uids)
