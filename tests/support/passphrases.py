@@ -5,7 +5,7 @@ import pyrage
 _TRIES = 8
 
 
-def opened(content: bytes, passphrase: str) -> bytes:
+def unsealed(content: bytes, passphrase: str) -> bytes:
     """Return what is sealed.
 
     The library measures for a moment how fast this machine is and refuses a file that would take it much longer than a
@@ -13,8 +13,8 @@ def opened(content: bytes, passphrase: str) -> bytes:
     """
     for _again in range(_TRIES):
         try:
-            return pyrage.passphrase.decrypt(content, passphrase)
+            return bytes(pyrage.passphrase.decrypt(content, passphrase))
         except pyrage.DecryptError as exc:
             if "work parameter" not in str(exc):
                 raise
-    return pyrage.passphrase.decrypt(content, passphrase)
+    return bytes(pyrage.passphrase.decrypt(content, passphrase))
