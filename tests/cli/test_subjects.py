@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from tests.attacks.conftest import made_home, offline
 from tests.support.offline import Offline
+from tests.support.passphrases import unsealed
 
 from strongroom.accounts.names import of_console
 from strongroom.control import os_user
