@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import os
 import re
 from datetime import timedelta
@@ -50,6 +51,7 @@ def page(name: str) -> str:
     return (ROOT / "docs" / name).read_text(encoding="utf-8")
 
 
+@functools.cache
 def trees() -> dict[str, ast.Module]:
     """Every file of the package that runs in a home, by its path."""
     return {

@@ -96,7 +96,9 @@ def test_one_tour_keeps_every_promise(tmp_path: Path) -> None:
         assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0, path
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(
+    "number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.long)]
+)
 def test_a_tour_that_is_stopped_leaves_nothing_running(
     tmp_path: Path, number: signal.Signals
 ) -> None:

@@ -6,12 +6,12 @@ import io
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 
-import pyrage
 import pytest
 from playwright.sync_api import BrowserContext, Page
 from tests.browser.conftest import Stage, browser, made_for_two, stage
 from tests.support.flowing import MAIL, WHERE, WHO, give, orders, overseer, seller
 from tests.support.pages import FIREFOX, ORIGIN, Member
+from tests.support.passphrases import unsealed
 
 from strongroom.accounts.visits import Site
 from strongroom.terms import Action, Category, Purpose
@@ -108,7 +108,7 @@ def test_a_whole_request_in_the_browser(stage: Stage) -> None:
     passphrase = page.locator("code.secret").inner_text()
     with page.expect_download() as given:
         press(page, "Save the file")
-    plain = pyrage.passphrase.decrypt(given.value.path().read_bytes(), passphrase)
+    plain = unsealed(given.value.path().read_bytes(), passphrase)
     with zipfile.ZipFile(io.BytesIO(plain)) as archive:
         assert WHO in archive.read("data.json").decode()
     page.goto(request)

@@ -8,10 +8,10 @@ import os
 import zipfile
 from pathlib import Path
 
-import pyrage
 import pytest
 from tests.attacks.conftest import made_home, offline
 from tests.support.offline import Offline
+from tests.support.passphrases import unsealed
 
 from strongroom.accounts.names import of_console
 from strongroom.control import os_user
@@ -55,7 +55,7 @@ def test_a_request_from_receipt_to_close(desk: Offline, tmp_path: Path) -> None:
     assert desk.command("request", "find", number)["records"] == []
     made = desk.command("request", "export", number, "--out", str(out))
     assert out.stat().st_mode & 0o777 == 0o600
-    archive = pyrage.passphrase.decrypt(out.read_bytes(), made["passphrase"])
+    archive = unsealed(out.read_bytes(), made["passphrase"])
     with zipfile.ZipFile(io.BytesIO(archive)) as opened_file:
         assert json.loads(opened_file.read("data.json"))["records"] == []
     assert desk.attempt("request", "export", number, "--out", str(out))[0] == 2, "only a new file"

@@ -5,10 +5,10 @@ from __future__ import annotations
 import io
 import zipfile
 
-import pyrage
 import pytest
 from tests.support.flowing import MAIL, ORDER, WHERE, WHO, give, orders, seller
 from tests.support.pages import Member, Page
+from tests.support.passphrases import unsealed
 
 from strongroom.terms import Action, Category, Purpose
 
@@ -66,7 +66,7 @@ def test_a_whole_request_for_a_copy_is_led_from_receipt_to_close(desk: Member) -
     assert made.h1 == "The sealed answer is ready"
     passphrase = made.body.partition('<code class="secret">')[2].partition("<")[0]
     given = desk.browser.submit(made, f"{page.path}/file")
-    plain = pyrage.passphrase.decrypt(given.raw, passphrase)
+    plain = unsealed(given.raw, passphrase)
     with zipfile.ZipFile(io.BytesIO(plain)) as archive:
         assert WHO in archive.read("data.json").decode()
     page = desk.browser.get(page.path)

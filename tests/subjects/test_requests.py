@@ -24,6 +24,7 @@ from tests.subjects.conftest import (
     World,
 )
 from tests.support.archived import Cold
+from tests.support.passphrases import unsealed
 from tests.vault.conftest import APP, CITY, LINE_1, NAME, PHONE, order
 
 from strongroom.crypto.age import Identities, new_identity
@@ -118,10 +119,10 @@ def test_a_passphrase_is_made_for_who_has_no_key(world: World) -> None:
     made = office.packages.make(CONSOLE, number, None, NOW)
     assert made.passphrase is not None
     assert made.passphrase not in repr(made)
-    archive = pyrage.passphrase.decrypt(made.content, made.passphrase)
+    archive = unsealed(made.content, made.passphrase)
     assert archive.startswith(b"PK")
     with pytest.raises(pyrage.DecryptError):
-        pyrage.passphrase.decrypt(made.content, "another")
+        unsealed(made.content, "another")
 
 
 def test_an_order_alone_tells_two_people_apart(world: World) -> None:
