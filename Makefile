@@ -17,7 +17,7 @@ ARGS ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test lint format bench faults life lock clean postgres rsyslog strace softhsm node chromium tls screens release-check deploy
+.PHONY: help setup demo test lint format bench faults life lock clean postgres rsyslog strace softhsm node chromium tls screens release-check deploy wheel
 
 help: ## Show these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -66,6 +66,9 @@ tls: $(STAMP)-dev $(STAMP)-tls ## Scan every listener against Mozilla's TLS prof
 
 release-check: $(STAMP)-dev $(STAMP)-scan postgres rsyslog strace softhsm node chromium deploy $(STAMP)-tls $(STAMP)-s3 ## Scan and test the commit, and ask the gate whether it may be released; needs a network with advisories
 	@$(BIN)/python scripts/release_check.py $(ARGS)
+
+wheel: $(STAMP)-project ## Build the wheel into dist/, the same bytes from the same commit, and wheel.txt with its hash
+	@sh scripts/wheel.sh
 
 screens: $(STAMP)-dev node chromium ## Renew the pictures of the desk's pages in docs/screens
 	@STRONGROOM_TEST_SCREENS=1 $(BIN)/python -m pytest tests/browser/test_walk.py -k wcag $(ARGS)
