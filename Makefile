@@ -17,7 +17,7 @@ ARGS ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test lint format bench faults life lock clean postgres rsyslog strace softhsm node chromium tls screens release-check
+.PHONY: help setup demo test lint format bench faults life lock clean postgres rsyslog strace softhsm node chromium tls screens release-check deploy wheel
 
 help: ## Show these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,7 +27,7 @@ setup: $(STAMP)-project ## Make .venv with the pinned packages and .venv/bin/str
 demo: $(STAMP)-demo ## Run the main job end to end with a pretend SP-API; ARGS="--once --json"
 	@$(BIN)/strongroom demo $(ARGS)
 
-test: lint postgres rsyslog strace softhsm node chromium $(STAMP)-tls $(STAMP)-s3 $(STAMP)-scan ## Lint, then the whole test suite (as root on Debian it installs what that needs: PostgreSQL, rsyslog, strace, SoftHSM, Node.js, Chromium)
+test: lint postgres rsyslog strace softhsm node chromium deploy $(STAMP)-tls $(STAMP)-s3 $(STAMP)-scan ## Lint, then the whole test suite (as root on Debian it installs what that needs: PostgreSQL, rsyslog, strace, SoftHSM, Node.js, Chromium, systemd, nftables)
 	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(ARGS)
 
 lint: $(STAMP)-dev ## Check style, formatting, types and the import floors
@@ -64,8 +64,11 @@ lock: $(STAMP)-dev ## Renew requirements/*.txt from *.in; ARGS=--upgrade takes n
 tls: $(STAMP)-dev $(STAMP)-tls ## Scan every listener against Mozilla's TLS profile, with sslyze
 	@$(BIN)/python -m pytest tests/test_mozilla.py $(ARGS)
 
-release-check: $(STAMP)-dev $(STAMP)-scan postgres rsyslog strace softhsm node chromium $(STAMP)-tls $(STAMP)-s3 ## Scan and test the commit, and ask the gate whether it may be released; needs a network with advisories
+release-check: $(STAMP)-dev $(STAMP)-scan postgres rsyslog strace softhsm node chromium deploy $(STAMP)-tls $(STAMP)-s3 ## Scan and test the commit, and ask the gate whether it may be released; needs a network with advisories
 	@$(BIN)/python scripts/release_check.py $(ARGS)
+
+wheel: $(STAMP)-project ## Build the wheel into dist/, the same bytes from the same commit, and wheel.txt with its hash
+	@sh scripts/wheel.sh
 
 screens: $(STAMP)-dev node chromium ## Renew the pictures of the desk's pages in docs/screens
 	@STRONGROOM_TEST_SCREENS=1 $(BIN)/python -m pytest tests/browser/test_walk.py -k wcag $(ARGS)
@@ -89,6 +92,9 @@ softhsm:
 
 chromium:
 	@sh scripts/chromium.sh
+
+deploy:
+	@sh scripts/deploy.sh
 
 # After .venv is made: making it clears what is in it.
 node: $(STAMP)-venv

@@ -35,6 +35,7 @@ MODULES: Final[Mapping[str, tuple[str, ...]]] = {
     "cadence": ("cadence",),
     "registers": ("register",),
     "networks": ("network",),
+    "firewall": ("network",),
     "posture": ("posture",),
     "checks": ("duty",),
     "duties": ("duty",),

@@ -1,11 +1,13 @@
 """What commands do to allow lists of networks [1.1]."""
 
+from dataclasses import asdict
 from ipaddress import ip_network
 
 from strongroom.accounts import NetworkRange
 from strongroom.errors import Malformed
 from strongroom.operations.registry import Call, iso, operation
 from strongroom.policy.network import NetworkScope
+from strongroom.posture.reach import plan
 from strongroom.request import Json
 from strongroom.terms import PrincipalId
 
@@ -45,6 +47,12 @@ def _network_approve(call: Call, *, network: int) -> Json:
 @operation("network.reject")
 def _network_reject(call: Call, *, network: int) -> Json:
     return _network(call, call.system.networks.reject(network, call.caller, call.now))
+
+
+@operation("network.firewall")
+def _network_firewall(call: Call) -> Json:
+    """Return what a firewall has to let in and out, with names that nobody resolved yet."""
+    return asdict(plan(call.system))
 
 
 def _network(call: Call, row: NetworkRange) -> Json:

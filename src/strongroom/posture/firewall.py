@@ -15,7 +15,10 @@ _WHY: Final = (
     "clause 1.1 asks for a firewall that denies unauthorized addresses; our own lists refuse strangers, but only after "
     "the kernel let them connect"
 )
-_REMEDY: Final = "deny incoming traffic by default and allow the listeners' ports for the networks that need them"
+_REMEDY: Final = (
+    "deny incoming traffic by default and allow the listeners' ports for the networks that need them: "
+    "`strongroom network firewall --nftables` writes such rules"
+)
 _ENDS: Final = frozenset({"drop", "reject"})
 _HARMLESS: Final = frozenset({"counter", "log"})
 
