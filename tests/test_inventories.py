@@ -39,6 +39,7 @@ FORMATS = {
     "strongroom/audit-bundle/v1",
     "strongroom/custody/v1",
     "strongroom/deletion-certificate/v1",
+    "strongroom/evidence-pack/v1",
     "strongroom/evidence/v1",
     "strongroom/incident-pack/v1",
     "strongroom/subject-export/v1",

@@ -427,13 +427,10 @@ def wire(
             privacy_url=settings.documents.privacy_url,
             privacy_ca=settings.documents.privacy_ca and home.root / settings.documents.privacy_ca,
         ).also(NoticesOverseen(notices), RequestsOverseen(requests.requests)),
-        database,
-        audit,
-        accounts=accounts,
-        grants=grants,
-        one_person=settings.one_person,
-        home=home.root,
-    )
+        database, audit, accounts=accounts, grants=grants, one_person=settings.one_person,
+        home=home.root, home_id=settings.home_id, environment=environment.value,
+        signing=keystore.secret("pack-signer", now), canaries=vault.canaries,
+    )  # fmt: skip
     return System(
         home,
         settings,

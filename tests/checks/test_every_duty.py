@@ -24,11 +24,12 @@ ROOMS = {
     "the audit room": "3-c 3-e 3-g 3-h 3-i",
     "changes": "1.6-g 2.7-f 2.7-g",
     "releases": "2.7-e",
+    "packs": "3-d",
 }
 """Told by rooms of their own, from what people do in them."""
 
 LATER = {
-    "packs and suppliers": "3-d 3-f",
+    "suppliers": "3-f",
 }
 """Their machinery comes later; until then nobody knows."""
 

@@ -9,6 +9,7 @@ from strongroom.assurance.assets import Assets
 from strongroom.assurance.audits import Assessments, AuditsOverseen, Seats
 from strongroom.assurance.changes import Changes, ChangesOverseen, StorageAdministrators
 from strongroom.assurance.changes.storage import storage_facts
+from strongroom.assurance.packs import Packs, PacksOverseen, Registers
 from strongroom.assurance.releases import Releases, ReleasesOverseen, deployed
 from strongroom.assurance.scans import Scans, ScansOverseen, Vulnerabilities
 from strongroom.assurance.scans.spans import fix_within
@@ -17,8 +18,11 @@ from strongroom.compliance.compliance import Compliance
 from strongroom.compliance.incidents import Practice
 from strongroom.compliance.overseen import Overseen
 from strongroom.compliance.policies import Kind
+from strongroom.crypto.note import Signer
 from strongroom.db.engine import Database
+from strongroom.leaks.markers import Markers
 from strongroom.vault import GrantStore
+from strongroom.vault.canaries import Canaries
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +39,12 @@ class Assurance:
     audits_overseen: AuditsOverseen
     releases: Releases
     releases_overseen: ReleasesOverseen
+    packs: Packs
     overseen: tuple[Overseen, ...]
     """Those with a part in keeping duties."""
 
     @classmethod
-    def over(
+    def over(  # noqa: PLR0913 - wired once, by name
         cls,
         compliance: Compliance,
         database: Database,
@@ -49,6 +54,10 @@ class Assurance:
         grants: GrantStore,
         one_person: bool,
         home: Path,
+        home_id: str,
+        environment: str,
+        signing: bytes,
+        canaries: Canaries,
     ) -> "tuple[Compliance, Assurance]":
         """Return the rooms of compliance, which ask these too, and these."""
         del accounts
@@ -100,6 +109,27 @@ class Assurance:
         audits_overseen = AuditsOverseen(audits)
         releases = Releases(database, audit, people, writings, scans, one_person=one_person)
         released = ReleasesOverseen(releases, deployed())
+        registers = Registers(
+            compliance,
+            assets,
+            scans,
+            vulnerabilities,
+            changes,
+            releases,
+            audits,
+            people.name_of,
+        )
+        markers = Markers(canaries)
+        packs = Packs(
+            database,
+            audit,
+            compliance,
+            registers,
+            Signer(f"strongroom.invalid/pack/{home_id}", signing),
+            marked=lambda content: markers.find(content) is not None,
+            home_id=home_id,
+            environment=environment,
+        )
         made = cls(
             assets=assets,
             scans=scans,
@@ -111,7 +141,15 @@ class Assurance:
             audits_overseen=audits_overseen,
             releases=releases,
             releases_overseen=released,
-            overseen=(assets.duties, scan_duties, changed, released, audits_overseen),
+            packs=packs,
+            overseen=(
+                assets.duties,
+                scan_duties,
+                changed,
+                released,
+                audits_overseen,
+                PacksOverseen(packs),
+            ),
         )
         return compliance.also(*made.overseen), made
 

@@ -80,6 +80,9 @@ ASSURING: Final[Mapping[EventType, Described]] = {
     EventType.AUDITOR_ADMITTED: Described("3", "a person (`n`) may look as an auditor", "obj n"),
     EventType.AUDITOR_ENDED: Described("3", "an auditor (`n`) is let in no more", "obj n"),
     EventType.AUDITOR_VIEWED: Described("3", "an auditor was shown the page `op`", "op obj"),
+    EventType.PACK_BUILT: Described(
+        "3", "a pack of evidence with `n` files was built and checked, or refused", "obj n"
+    ),
     EventType.SCAN_IMPORTED: Described(
         "2.7",
         "a scan was imported; `op` is its kind and what it is worth, `n` what it found, `chg` its SHA-256",

@@ -191,6 +191,8 @@ class ObjKind(StrEnum):
     RELEASE = "release"
     ASSESSMENT = "assessment"
     """An audit by Amazon."""
+    PACK = "pack"
+    """A pack of evidence by its SHA-256."""
     ASSET = "asset"
     """One of the inventory by its number, or an import or a campaign of it."""
 

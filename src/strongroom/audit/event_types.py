@@ -271,6 +271,7 @@ class EventType(StrEnum):
     AUDITOR_ADMITTED = "auditor.admitted"
     AUDITOR_ENDED = "auditor.ended"
     AUDITOR_VIEWED = "auditor.viewed"
+    PACK_BUILT = "pack.built"
     SCAN_IMPORTED = "scan.imported"
     SCAN_TARGET_CHANGED = "scan.target.changed"
     VULNERABILITY_EXCUSE_REQUESTED = "vulnerability.excuse.requested"

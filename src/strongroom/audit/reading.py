@@ -117,6 +117,17 @@ class Reader:
             )
             return size, {(type_, outcome): n for type_, outcome, n in tx.execute(query)}
 
+    def totals(self, since: datetime, until: datetime, size: int) -> Mapping[str, int]:
+        """Return how many of the first `size` entries there were of each type, from one instant to before another."""
+        column = audit_event.c
+        query = (
+            sa.select(column.type, sa.func.count().label("n"))
+            .where(column.ts >= micros(since), column.ts < micros(until), column.seq < size)
+            .group_by(column.type)
+        )
+        with self._database.read() as tx:
+            return {row.type: row.n for row in tx.execute(query)}
+
     def latest(self, type_: EventType) -> Entry | None:
         """Return the last event of one type."""
         query = EVENTS.where(audit_event.c.type == type_.value).order_by(audit_event.c.seq.desc())

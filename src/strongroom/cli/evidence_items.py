@@ -149,3 +149,48 @@ def evidence_check(
         credential_file=credential_file,
     )
     session.say(found, table(found["faults"], ("evidence", "fault")))
+
+
+@verb(
+    evidence,
+    "pack",
+    example="strongroom evidence pack --from 2026-01-01 --to 2026-07-01 --out /srv/packs",
+)
+def evidence_pack(
+    session: Session,
+    *,
+    since: Annotated[str, typer.Option("--from", metavar="INSTANT", help="Its first day.")],
+    until: Annotated[
+        str | None,
+        typer.Option("--to", metavar="INSTANT", help="The day after its last; else now."),
+    ] = None,
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Where its folder and archive go.")],
+    as_name: AsOption = None,
+    credential_file: CredentialOption = None,
+) -> None:
+    """Build the auditor's pack of a period: exceptions first, proved by the log, checked before it is written."""
+    found = session.call(
+        "evidence.pack",
+        as_name=as_name,
+        credential_file=credential_file,
+        since=since,
+        until=until,
+        directory=str(out.absolute()),
+    )
+    session.say(found)
+
+
+@verb(evidence, "packs", example="strongroom evidence packs")
+def evidence_packs(
+    session: Session, *, as_name: AsOption = None, credential_file: CredentialOption = None
+) -> None:
+    """List the packs that were built or refused, the newest first."""
+    found = session.call("evidence.packs", as_name=as_name, credential_file=credential_file)
+    session.say(found, table(found["packs"], ("event", "at", "by", "state", "files", "sha256")))
+
+
+@verb(evidence, "pack-key", example="strongroom evidence pack-key > pack.vkey")
+def evidence_pack_key(session: Session) -> None:
+    """Print the public key that packs are checked with; hand it out by another way than the packs."""
+    found = session.call("evidence.pack_key")
+    session.say(found, found["key"])

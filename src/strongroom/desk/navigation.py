@@ -71,6 +71,7 @@ SECTIONS: Final = (
             Entry("/releases", "Releases"),
             Entry("/changes", "Changes"),
             Entry("/audit-room", "Audit room", auditors=True),
+            Entry("/packs", "Packs", auditors=True),
         ),
     ),
     Section(

@@ -282,6 +282,7 @@ TABLE: Final[Mapping[EventType, Row]] = {
     _T.AUDITOR_ADMITTED: Row(_API, 1, _LOW),
     _T.AUDITOR_ENDED: Row(_API, 4),
     _T.AUDITOR_VIEWED: Row(_API, 2),
+    _T.PACK_BUILT: Row(_API, 2, _LOW),
     _T.SCAN_IMPORTED: Row(_API, 1),
     _T.SCAN_TARGET_CHANGED: Row(_API, 3),
     _T.VULNERABILITY_EXCUSE_REQUESTED: Row(_API, 1),
