@@ -204,3 +204,41 @@ def test_an_older_program_refuses_a_newer_home_as_the_page_says(offline: Offline
         assert vault.execute("SELECT version_num FROM alembic_version").fetchone() == ("9999",)
     vault.close()
     assert Schema.VAULT.newest < "9999"
+
+
+@pytest.mark.clause("2.1", "2.4")
+def test_a_lost_home_is_restored(home: Offline, tmp_path: Path) -> None:
+    """By one person; that two people agree is tested with the commands, a bucket with a server for it."""
+    recipients = {name: identity(tmp_path / f"{name}.identity") for name in ("backup", "recovery")}
+    apart, copies, lost = tmp_path / "other-site", tmp_path / "keys-only", tmp_path / "old-home"
+    apart.mkdir()
+    copies.mkdir()
+    names = {"/mnt/other-site": str(apart), "/mnt/keys-only": str(copies)}
+    for line in commands("backup.md", "Set up, once"):
+        kind = "recovery" if "recovery" in line else "backup"
+        if line.startswith("strongroom") and "s3:" not in line and "approve" not in line:
+            typed(line, {**names, "age1…": recipients[kind]}, home.path)
+    home.command("backup", "run")
+    for line in commands("backup.md", "Copies of the keystore")[:2]:
+        typed(line, {}, home.path)
+    drill = {"/media/usb/": f"{tmp_path}/"}
+    for line in commands("backup.md", "Drill"):
+        typed(line, drill, home.path)
+
+    home.path.rename(lost)
+    (backup,) = apart.glob("*.age")
+    (copy,) = copies.glob("keys-*.age")
+    names = {
+        "keys-….age": str(copy),
+        "NAME.age": str(backup),
+        "backup.identity": str(tmp_path / "backup.identity"),
+        "recovery.identity": str(tmp_path / "recovery.identity"),
+        "-file passphrase ": f"-file {private(tmp_path / 'passphrase', PASSPHRASE)} ",
+        "/srv/new": str(tmp_path / "new"),
+        "/mnt/old-home": str(lost),
+        " --checkpoint witnessed-checkpoint": "",
+        " --as anna --credential-file anna.json --approver boris --approver-credential-file boris.json": "",
+    }
+    for line in commands("backup.md", "It is lost: restore"):
+        typed(re.sub(r" {2,}", " ", line), names, tmp_path / "none")
+    assert Offline(tmp_path / "new").command("seller", "list")["sellers"][0]["name"] == "acme"
