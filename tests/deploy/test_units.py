@@ -182,11 +182,18 @@ def test_a_home_lives_under_its_unit(tmp_path: Path) -> None:
         "stored": f"find {HOME}/backups -name '*.age' -perm 600 -user strongroom | grep .",
         "confined": "systemctl start confined.service; cat /run/confined.json",
         "free": free,
+        "key": f"{CALL} grant add --principal console-strongroom --role auditor --all-sellers --days 30"
+        f" && {CALL} audit export /var/lib/strongroom/out",
         "killed": f"systemctl kill --signal=KILL strongroom; sleep 6; {READY}",
         "again": STATE,
         "stopped": "systemctl stop strongroom; systemctl show strongroom -p Result,ExecMainStatus",
         "wrong": f"echo 'nobody_knows = 1' >>{HOME}/strongroom.toml; systemctl start strongroom; sleep 8; {STATE}",
-        "journal": "journalctl --no-pager -u strongroom -u strongroom-backup -u confined",
+        "witness": _commands("A witness of other logs").replace(
+            "VKEY", "$(cat /var/lib/strongroom/out/key)"
+        ),
+        "witnessing": f"{READY.replace('strongroom/home', 'strongroom-witness/home')}",
+        "listening": "ss --listening --tcp --numeric --no-header | awk '{print $4}' | sort",
+        "journal": "journalctl --no-pager -u strongroom-witness -u strongroom -u strongroom-backup -u confined",
     }
     files = {
         "/opt/strongroom/confined.py": (ROOT / "tests/support/confined.py").read_text(),
@@ -195,7 +202,17 @@ def test_a_home_lives_under_its_unit(tmp_path: Path) -> None:
     did = booted(tmp_path, steps, files)
     told = did["journal"].output
 
-    for name in ("account", "made", "started", "place", "backup", "stored", "stopped"):
+    for name in (
+        "account",
+        "made",
+        "started",
+        "place",
+        "backup",
+        "stored",
+        "key",
+        "stopped",
+        "witness",
+    ):
         assert did[name].code == 0, f"{name}: {did[name].output}\n{told}"
     checks = {one["id"]: one["state"] for one in did["doctor"].json["checks"]}
     assert [id_ for id_, state in checks.items() if state == "failed"] == []
@@ -206,6 +223,9 @@ def test_a_home_lives_under_its_unit(tmp_path: Path) -> None:
     assert "Result=success" in did["stopped"].output, told
     assert "ExecMainStatus=78" in did["wrong"].output, told
     assert "NRestarts=0" in did["wrong"].output, "what no start mends is not tried again"
+
+    assert did["witnessing"].code == 0, did["witness"].output + told
+    assert did["listening"].output.split() == ["127.0.0.1:8446", "127.0.0.1:8447"]
 
     confined, free_ = did["confined"].json, did["free"].json
     assert confined.keys() == free_.keys()
