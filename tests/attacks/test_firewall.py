@@ -6,6 +6,7 @@ The rules are those of a home: the command writes them, the kernel of this machi
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sqlite3
 import subprocess
@@ -25,6 +26,9 @@ from strongroom.posture.firewall import firewall
 from strongroom.posture.reach import plan
 
 pytestmark = pytest.mark.clause("1.1")
+
+AS_ROOT = () if os.geteuid() == 0 else ("--user", "--map-root-user")
+"""Who is not root is root of a user namespace: namespaces of the network are then theirs to make."""
 
 INWARD = [
     ("client", "10.20.0.9", "10.20.0.1", 8443),
@@ -94,7 +98,7 @@ def judged(directory: Path, text: str, probes: list[tuple[str, str, str, int]]) 
     (directory / "probes").write_text(json.dumps(probes))
     said = subprocess.run(
         [
-            *("unshare", "--net", "--mount", "--propagation", "private", sys.executable),
+            *("unshare", *AS_ROOT, "--net", "--mount", "--propagation", "private", sys.executable),
             *(wired.__file__, str(directory / "rules"), str(directory / "probes")),
         ],
         check=True,

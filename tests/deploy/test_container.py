@@ -7,20 +7,28 @@ from __future__ import annotations
 
 import json
 import os
+import pwd
 import re
 import shutil
+import signal
 import stat
 import subprocess
 import sys
 import sysconfig
+import tempfile
+import time
 import tomllib
+from collections.abc import Iterator
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 import yaml
 from tests.support import contained
 from tests.support.booted import _COMMAND, INTERPRETER
+from tests.support.home import COMMAND
 
 from strongroom.db.engine import Database
 from strongroom.settings import load
@@ -118,12 +126,15 @@ def test_databases_have_no_network_and_meet_nobody_but_the_home() -> None:
         assert said in SERVICES["keystore"]["command"]
 
 
-def test_postgresql_knows_each_setting() -> None:
-    programs = [*Path("/usr/lib/postgresql").glob("*/bin/postgres")]
+def programs() -> Path:
+    """Return where PostgreSQL's programs are."""
     named = os.environ.get("STRONGROOM_TEST_PG_BIN")
-    program = Path(named) / "postgres" if named else max(programs, default=Path("postgres"))
+    return Path(named) if named else max(Path("/usr/lib/postgresql").glob("*/bin"))
+
+
+def test_postgresql_knows_each_setting() -> None:
     said = subprocess.run(
-        [program, "--describe-config"], check=True, capture_output=True, text=True
+        [programs() / "postgres", "--describe-config"], check=True, capture_output=True, text=True
     )
     known = {line.partition("\t")[0] for line in said.stdout.splitlines()}
     for name in ("vault", "keystore"):
@@ -236,3 +247,79 @@ def test_a_home_lives_without_a_shell_on_a_root_that_is_read_only(tmp_path: Path
     assert did["outside"]["code"] != 0
     assert "Read-only file system" in did["outside"]["output"]
     assert json.loads(did["doctor"]["output"])["ok"] is True
+
+
+@pytest.fixture
+def clusters() -> Iterator[Path]:
+    """Both clusters as compose.yaml starts them, but for where their sockets are; owned by an account of their own."""
+    base = Path(tempfile.mkdtemp(prefix="clusters-", dir="/tmp"))
+    base.chmod(0o711)
+    account = pwd.getpwnam("postgres")
+    with ExitStack() as running:
+        running.callback(shutil.rmtree, base, ignore_errors=True)
+        for name in ("vault", "keystore"):
+            own, secret = base / name, base / f"{name}-password"
+            own.mkdir(mode=0o755)
+            secret.write_text(f"a-password-of-{name}")
+            for path in (own, secret):
+                os.chown(path, account.pw_uid, account.pw_gid)
+            as_account = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
+            asked = SERVICES[name]["environment"]
+            initdb = [
+                str(programs() / "initdb"), "--pgdata", str(own / "data"), "--username", asked["POSTGRES_USER"],
+                "--pwfile", str(secret), *asked["POSTGRES_INITDB_ARGS"].split(),
+            ]  # fmt: skip
+            subprocess.run(initdb, check=True, stdout=subprocess.DEVNULL, **as_account)
+            command = [one.replace(f"/run/{name}", str(own)) for one in SERVICES[name]["command"]]
+            command = [str(programs() / command[0]), "-D", str(own / "data"), *command[1:]]
+            server = subprocess.Popen(command, stderr=subprocess.DEVNULL, **as_account)
+            running.callback(server.wait, 30)
+            running.callback(server.send_signal, getattr(signal, SERVICES[name]["stop_signal"]))
+            url = f"host={own} user=strongroom password=a-password-of-{name} dbname=postgres"
+            for _try in range(100):
+                with suppress(psycopg.OperationalError):
+                    with psycopg.connect(url, autocommit=True) as made:
+                        made.execute(f"CREATE DATABASE {asked['POSTGRES_DB']}")
+                    break
+                time.sleep(0.1)
+        yield base
+
+
+@pytest.mark.long
+def test_a_home_is_made_on_the_two_clusters(clusters: Path, tmp_path: Path) -> None:
+    environment = dict(SERVICES["strongroom"]["environment"]) | {"PATH": "/usr/bin:/bin"}
+    environment["STRONGROOM_HOME"] = str(tmp_path / "home")
+    passphrase = tmp_path / "passphrase"
+    passphrase.touch(mode=0o600)
+    passphrase.write_text("a passphrase of the tests, 42")
+    environment["STRONGROOM_KEYSTORE__PASSPHRASE_FILE"] = str(passphrase)
+    page = (ROOT / "docs/deploying.md").read_text()
+    form = re.search(r"printf '(postgresql[^']+)'", page)
+    assert form, "the page says how the URL is written"
+    for name in ("vault", "keystore"):
+        url = tmp_path / f"{name}-url"
+        url.touch(mode=0o600)
+        said = form[1] % (f"a-password-of-{name}", name, name)
+        url.write_text(said.replace(f"/run/{name}", str(clusters / name)))
+        environment[f"STRONGROOM_{name.upper()}__URL_FILE"] = str(url)
+
+    def strongroom(*arguments: str) -> dict[str, Any]:
+        done = subprocess.run(
+            [str(COMMAND), *arguments, "--json"], check=False, env=environment, capture_output=True, text=True
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout + done.stderr
+        found: dict[str, Any] = json.loads(done.stdout)
+        return found
+
+    made = ("--environment", "production", "--one-person", "--passphrase-file", str(passphrase))
+    strongroom("init", *made)
+    checks = {one["id"]: one["state"] for one in strongroom("doctor")["checks"]}
+    assert checks["home.opens"] == "ok"
+    assert not list((tmp_path / "home").glob("*.db"))
+    with psycopg.connect(
+        f"host={clusters}/keystore user=strongroom password=a-password-of-keystore dbname=keystore"
+    ) as there:
+        shown = [there.execute(f"SHOW {name}").fetchone() for name in ("archive_mode", "wal_level")]
+    assert shown == [("off",), ("minimal",)]
+    with pytest.raises(psycopg.OperationalError):
+        psycopg.connect(f"host={clusters}/keystore user=strongroom password=wrong dbname=keystore")

@@ -19,7 +19,12 @@ pytestmark = pytest.mark.clause("1.1", "2.4")
 UNITS = sorted((DEPLOY / "systemd").glob("*.service"))
 PAGE = (ROOT / "docs/deploying.md").read_text()
 HOME = "/var/lib/strongroom/home"
-HIGHEST = {"strongroom": 1.1, "strongroom-witness": 1.1, "strongroom-backup": 0.2}
+HIGHEST = {
+    "strongroom": 1.1,
+    "strongroom-witness": 1.1,
+    "strongroom-backup": 0.2,
+    "strongroom-firewall": 2.0,
+}
 
 
 def read(path: Path) -> dict[str, list[tuple[str, str]]]:
@@ -100,6 +105,9 @@ def test_what_a_unit_names_exists(unit: Path, monkeypatch: pytest.MonkeyPatch) -
         if name == "Environment":
             assert value.startswith(f"{PREFIX}HOME=")
     home = values["Environment"].partition("=")[2]
+    if unit.stem == "strongroom-firewall":
+        assert "User" not in values, "rules are root's to change"
+        return
     if "StateDirectory" in values:
         assert home == f"/var/lib/{values['StateDirectory']}/home"
         assert f"ConditionPathExists={home}/strongroom.toml" in unit.read_text()
@@ -182,20 +190,42 @@ def test_a_home_lives_under_its_unit(tmp_path: Path) -> None:
         "stored": f"find {HOME}/backups -name '*.age' -perm 600 -user strongroom | grep .",
         "confined": "systemctl start confined.service; cat /run/confined.json",
         "free": free,
+        "key": f"{CALL} grant add --principal console-strongroom --role auditor --all-sellers --days 30"
+        f" && {CALL} audit export /var/lib/strongroom/out",
+        "shut": "systemctl start strongroom-firewall && nft list ruleset",
+        "kept": "nft --check --file /var/lib/strongroom-firewall/rules.nft",
+        "through": HEALTH,
+        "owned": f"find {HOME} ! -user strongroom | grep . && exit 1 || exit 0",
         "killed": f"systemctl kill --signal=KILL strongroom; sleep 6; {READY}",
         "again": STATE,
         "stopped": "systemctl stop strongroom; systemctl show strongroom -p Result,ExecMainStatus",
         "wrong": f"echo 'nobody_knows = 1' >>{HOME}/strongroom.toml; systemctl start strongroom; sleep 8; {STATE}",
-        "journal": "journalctl --no-pager -u strongroom -u strongroom-backup -u confined",
+        "witness": _commands("A witness of other logs").replace(
+            "VKEY", "$(cat /var/lib/strongroom/out/key)"
+        ),
+        "witnessing": f"{READY.replace('strongroom/home', 'strongroom-witness/home')}",
+        "listening": "ss --listening --tcp --numeric --no-header | awk '{print $4}' | sort",
+        "journal": "journalctl --no-pager --unit='strongroom*' --unit=confined",
     }
     files = {
+        "/etc/strongroom/firewall.conf": "OPTIONS=--admin 192.0.2.0/28 --account strongroom\n",
         "/opt/strongroom/confined.py": (ROOT / "tests/support/confined.py").read_text(),
         "/etc/systemd/system/confined.service": probe,
     }
     did = booted(tmp_path, steps, files)
     told = did["journal"].output
 
-    for name in ("account", "made", "started", "place", "backup", "stored", "stopped"):
+    for name in (
+        "account",
+        "made",
+        "started",
+        "place",
+        "backup",
+        "stored",
+        "key",
+        "stopped",
+        "witness",
+    ):
         assert did[name].code == 0, f"{name}: {did[name].output}\n{told}"
     checks = {one["id"]: one["state"] for one in did["doctor"].json["checks"]}
     assert [id_ for id_, state in checks.items() if state == "failed"] == []
@@ -206,6 +236,13 @@ def test_a_home_lives_under_its_unit(tmp_path: Path) -> None:
     assert "Result=success" in did["stopped"].output, told
     assert "ExecMainStatus=78" in did["wrong"].output, told
     assert "NRestarts=0" in did["wrong"].output, "what no start mends is not tried again"
+
+    for name in ("shut", "kept", "through", "owned"):
+        assert did[name].code == 0, f"{name}: {did[name].output}\n{told}"
+    assert did["shut"].output.count("policy drop") == 3
+    assert "ip saddr 192.0.2.0/28 tcp dport 22" in did["shut"].output
+    assert did["witnessing"].code == 0, did["witness"].output + told
+    assert did["listening"].output.split() == ["127.0.0.1:8446", "127.0.0.1:8447"]
 
     confined, free_ = did["confined"].json, did["free"].json
     assert confined.keys() == free_.keys()
