@@ -37,6 +37,7 @@ HASHES = {"blake2b", "sha256", "sha512"}
 FORMATS = {
     "strongroom/archive/v1",
     "strongroom/audit-bundle/v1",
+    "strongroom/compliance-certificate/v1",
     "strongroom/custody/v1",
     "strongroom/deletion-certificate/v1",
     "strongroom/evidence-pack/v1",

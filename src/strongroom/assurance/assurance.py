@@ -9,7 +9,7 @@ from strongroom.assurance.assets import Assets
 from strongroom.assurance.audits import Assessments, AuditsOverseen, Seats
 from strongroom.assurance.changes import Changes, ChangesOverseen, StorageAdministrators
 from strongroom.assurance.changes.storage import storage_facts
-from strongroom.assurance.packs import Packs, PacksOverseen, Registers
+from strongroom.assurance.packs import Certifying, Packs, PacksOverseen, Registers
 from strongroom.assurance.questionnaire import Answers
 from strongroom.assurance.releases import Releases, ReleasesOverseen, deployed
 from strongroom.assurance.scans import Scans, ScansOverseen, Vulnerabilities
@@ -43,6 +43,7 @@ class Assurance:
     releases: Releases
     releases_overseen: ReleasesOverseen
     packs: Packs
+    certifying: Certifying
     staff: Staff
     suppliers: Suppliers
     suppliers_overseen: SuppliersOverseen
@@ -174,6 +175,7 @@ class Assurance:
             releases=releases,
             releases_overseen=released,
             packs=packs,
+            certifying=Certifying(packs, audits, compliance.offices, one_person),
             staff=staff,
             suppliers=suppliers,
             suppliers_overseen=supplied,

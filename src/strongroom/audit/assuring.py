@@ -93,6 +93,11 @@ ASSURING: Final[Mapping[EventType, Described]] = {
         "an answer to Amazon's questionnaire was written, approved, refused or exported",
         "op obj",
     ),
+    EventType.COMPLIANCE_CERTIFIED: Described(
+        "3",
+        "a certificate of compliance with this SHA-256 answered Amazon's request `n`, or somebody was refused",
+        "obj n",
+    ),
     EventType.PACK_BUILT: Described(
         "3", "a pack of evidence with `n` files was built and checked, or refused", "obj n"
     ),

@@ -272,6 +272,7 @@ class EventType(StrEnum):
     AUDITOR_ENDED = "auditor.ended"
     AUDITOR_VIEWED = "auditor.viewed"
     PACK_BUILT = "pack.built"
+    COMPLIANCE_CERTIFIED = "compliance.certified"
     SUPPLIER_CHANGED = "supplier.changed"
     STAFF_RECORDED = "staff.recorded"
     QUESTIONNAIRE_CHANGED = "questionnaire.changed"

@@ -1,10 +1,12 @@
 """Audits by Amazon: requests, findings, plans, evidence, approvals, and auditors who may look: `assessment` [3]."""
 
+from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 
 from strongroom.cli.session import AsOption, CredentialOption, Session, table, verb
+from strongroom.cli.written import write_out
 
 assessment = typer.Typer(
     help="Audits by Amazon: requests, findings, plans, evidence, approvals, auditors.",
@@ -111,6 +113,33 @@ def assessment_request(
         owner=owner,
     )
     session.say(found)
+
+
+@verb(
+    assessment,
+    "certify",
+    example="strongroom assessment certify 1 4 --company 'Example Ltd' --out certificate.pdf",
+)
+def assessment_certify(
+    session: Session,
+    *,
+    audit: Audit,
+    request: Request,
+    company: Annotated[str, typer.Option(help="Who certifies, as Amazon knows it.")],
+    out: Annotated[Path, typer.Option(metavar="FILE", help="Where to write it, a new file.")],
+    as_name: AsOption = None,
+    credential_file: CredentialOption = None,
+) -> None:
+    """Issue the certificate of compliance that Amazon asked for; who leads the company does."""
+    found = session.call(
+        "assessment.certify",
+        as_name=as_name,
+        credential_file=credential_file,
+        audit=audit,
+        request=request,
+        company=company,
+    )
+    write_out(session, out, found)
 
 
 @verb(

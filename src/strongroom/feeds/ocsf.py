@@ -283,6 +283,7 @@ TABLE: Final[Mapping[EventType, Row]] = {
     _T.AUDITOR_ENDED: Row(_API, 4),
     _T.AUDITOR_VIEWED: Row(_API, 2),
     _T.PACK_BUILT: Row(_API, 2, _LOW),
+    _T.COMPLIANCE_CERTIFIED: Row(_API, 1, _LOW),
     _T.SUPPLIER_CHANGED: Row(_API, 3),
     _T.STAFF_RECORDED: Row(_API, 3),
     _T.QUESTIONNAIRE_CHANGED: Row(_API, 3),

@@ -1,5 +1,6 @@
 """What commands do about audits by Amazon and their auditors: `assessment` [3]."""
 
+import base64
 from datetime import date
 
 from strongroom.assurance.audits import Asked, Assessment, Deficiency, Seat
@@ -56,6 +57,19 @@ def _answer(
         call.caller, audit, request, text, call.now, evidence=evidence
     )
     return _request(call, answered)
+
+
+@operation("assessment.certify")
+def _certify(call: Call, *, audit: int, request: int, company: str) -> Json:
+    made = call.system.assurance.certifying.issue(call.caller, audit, request, company, call.now)
+    return {
+        "evidence": made.evidence,
+        "exceptions": made.exceptions,
+        "note": made.note,
+        "key": made.key,
+        "file": base64.b64encode(made.page).decode("ascii"),
+        **_request(call, made.asked),
+    }
 
 
 @operation("assessment.judge")

@@ -20,15 +20,15 @@ MOST_PROVED: Final = 500
 """Of these, how many come with their proofs."""
 
 _LISTED: Final = (
-    "agreement.", "alarm.raised", "alarm.changed", "alarm.drilled", "archive.", "asset.campaign.", "assessment.",
-    "auditor.admitted", "auditor.ended", "backup.drilled", "backup.overdue", "backup.change.", "canary.checked",
-    "change.", "clock.", "config.refused", "deletion.", "destination.", "duty.stated", "duty.withdrawn", "duty.excuse.",
-    "erasure.finished", "evidence.collected", "evidence.disposed", "evidence.faulted", "grant.", "hold.", "home.",
-    "incident.", "investigation.", "key.compromised", "key.rotated", "leak.", "lock.", "log.epoch.", "log.hold.",
-    "log.prune", "log.verified", "network.change.", "office.", "pack.", "policy.", "principal.", "processing.confirmed",
-    "questionnaire.", "register.reviewed", "release.", "review.", "role.", "scan.", "secret.", "staff.", "storage.",
-    "subject.request.opened", "subject.request.replied", "subject.request.extended", "subject.request.closed",
-    "subject.request.due", "supplier.",
+    "agreement.", "alarm.changed", "alarm.drilled", "alarm.raised", "archive.", "assessment.", "asset.campaign.",
+    "auditor.admitted", "auditor.ended", "backup.change.", "backup.drilled", "backup.overdue", "canary.checked",
+    "change.", "clock.", "compliance.", "config.refused", "deletion.", "destination.", "duty.excuse.",
+    "duty.stated", "duty.withdrawn", "erasure.finished", "evidence.collected", "evidence.disposed",
+    "evidence.faulted", "grant.", "hold.", "home.", "incident.", "investigation.", "key.compromised", "key.rotated",
+    "leak.", "lock.", "log.epoch.", "log.hold.", "log.prune", "log.verified", "network.change.", "office.", "pack.",
+    "policy.", "principal.", "processing.confirmed", "questionnaire.", "register.reviewed", "release.", "review.",
+    "role.", "scan.", "secret.", "staff.", "storage.", "subject.request.closed", "subject.request.due",
+    "subject.request.extended", "subject.request.opened", "subject.request.replied", "supplier.",
     "vault.record.tampered", "vulnerability.", "work.",
 )  # fmt: skip
 """What people and the house did about duties. What happens with every request is counted, not listed."""

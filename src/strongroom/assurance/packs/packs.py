@@ -108,6 +108,11 @@ class Packs:
         """Return the newest pack that was found sound."""
         return next((one for one in self.listed() if one.sha256), None)
 
+    def reckoned(self, caller: Caller, now: datetime) -> Account:
+        """Return how everything stands now, of no period, for a page of its own. Raises: Tampered."""
+        with self.audit.prover() as prover:
+            return self._account(Period(now, now), caller, now, prover.size)
+
     # -- private ---------------------------------------------------------------------------------
 
     def _made(

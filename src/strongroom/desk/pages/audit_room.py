@@ -36,6 +36,7 @@ def routes(rooms: Rooms) -> list[Route]:
         ("admit", pages.admit),
         ("end", pages.end),
         ("close", pages.close),
+        ("certify", pages.certify),
     )
     back = "audit-room/{id}"
     return [
@@ -57,6 +58,7 @@ def routes(rooms: Rooms) -> list[Route]:
 class _AuditRoomPages:
     def __init__(self, rooms: Rooms) -> None:
         self._audits = rooms.assurance.audits
+        self._certifying = rooms.assurance.certifying
         self._overseen = rooms.assurance.audits_overseen
         self._name_of = rooms.accounts.name_of
 
@@ -123,6 +125,16 @@ class _AuditRoomPages:
                 exchange.now,
                 evidence=_number(exchange, "evidence") if evidence else None,
             )
+
+        return self._acted(exchange, act, Said.AUDIT_KEPT)
+
+    def certify(self, exchange: Exchange) -> Answer:
+        """Issue the certificate that a request asks for; it is its answer."""
+
+        def act() -> None:
+            company = exchange.form.text("company", longest=2 * LONGEST_TEXT)
+            request, who = _number(exchange, "request"), exchange.person.caller
+            self._certifying.issue(who, exchange.id, request, company, exchange.now)
 
         return self._acted(exchange, act, Said.AUDIT_KEPT)
 
@@ -219,6 +231,7 @@ class _AuditRoomPages:
             name=self._name_of,
             now=exchange.now,
             me=exchange.person.caller.principal,
+            certifies=self._certifying.may(exchange.person.caller, exchange.now),
             proved=exchange.person.proved_lately(exchange.now),
             longest=LONGEST_TEXT,
             most_days=LONGEST_SEAT.days,
