@@ -20,7 +20,7 @@ from strongroom.compliance.duties import (
     Status,
     all_duties,
 )
-from strongroom.compliance.duties.board import LATER, judge
+from strongroom.compliance.duties.board import judge
 from strongroom.compliance.overseen import DutyId, Finding, Verdict
 from strongroom.terms import PrincipalId
 
@@ -93,14 +93,6 @@ def test_without_anything_nothing_passes_and_each_row_says_what_to_do() -> None:
         "3-a",
         "1-a",
     } - {row.duty.id for row in found.rows if Kind.ATTEST in row.duty.parts}
-
-
-@pytest.mark.parametrize("id_", [id_ for id_, duty in all_duties().items() if duty.later])
-def test_a_duty_whose_check_comes_later_is_unknown_and_says_so(id_: DutyId) -> None:
-    findings = {key: value for key, value in GOOD.items() if key != id_}
-    row = board(findings).row(id_)
-    assert row.status is Status.UNKNOWN
-    assert LATER in row.why
 
 
 @pytest.mark.parametrize("id_", SEEN)

@@ -25,8 +25,6 @@ _BOOKS: Final = DutyId("3-a")
 _TURNS: Final = {"2.2-b": 1, "1-a": 2, "3-a": 3, "1-c": 4, "0-b": 5}
 """Duties that are reckoned from others, each after those it is reckoned from."""
 
-LATER: Final = "What checks this duty comes with the second half of the desk"
-
 
 class Status(StrEnum):
     """How a duty stands."""
@@ -133,7 +131,7 @@ def judge(
         if duty.rolls_up:
             parts.insert(0, _rolled_up(duty, others))
         elif duty.is_checked and not parts:
-            parts.append(_unseen(duty))
+            parts.append(_Part(Status.UNKNOWN, "Nothing has looked at it yet."))
         statement = statements.get(duty.id)
         if Kind.ATTEST in duty.parts:
             parts.append(_stated(duty, statement, now))
@@ -188,12 +186,6 @@ def _checked(
         else:
             status = Status.FAIL if finding.verdict is Verdict.FAIL else Status.UNKNOWN
             yield _Part(status, why, proof, _sentence(finding.remedy))
-
-
-def _unseen(duty: Duty) -> _Part:
-    if duty.later:
-        return _Part(Status.UNKNOWN, f"{LATER}.")
-    return _Part(Status.UNKNOWN, "Nothing has looked at it yet.")
 
 
 def _stated(duty: Duty, statement: Statement | None, now: datetime) -> _Part:

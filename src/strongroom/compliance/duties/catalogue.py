@@ -197,8 +197,6 @@ class Duty:
     remedy: str
     page: str | None
     """Where the work is done."""
-    later: bool
-    """What checks it comes with the second half of the desk."""
     rolls_up: tuple[str, ...]
     """It is reckoned from other duties: those whose number begins so, or `*` for all."""
     numbers: tuple[Number, ...]
@@ -336,7 +334,6 @@ def _duty(id_: DutyId, row: Mapping[str, Any], changes: Mapping[str, Any]) -> Du
         span("renewed"),
         row["remedy"],
         row.get("page"),
-        row.get("later", False),
         tuple(row.get("rolls_up", ())),
         tuple(_number(one) for one in changes["number"] if one["duty"] == id_),
         tuple(
