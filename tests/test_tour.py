@@ -94,6 +94,22 @@ def test_one_tour_keeps_every_promise(tmp_path: Path) -> None:
     assert not (tmp_path / "mine").exists()
     for path in (home, *home.rglob("*"), *(tmp_path / "home-demo").rglob("*")):
         assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0, path
+    _take_a_pack(home, tmp_path / "packs")
+
+
+def _take_a_pack(home: Path, out: Path) -> None:
+    """Build the auditor's pack of what the tour left behind, and check it as the auditor does."""
+    arguments = ("evidence", "pack", "--from", "2026-01-01", "--home", str(home), "--json")
+    made = subprocess.run(
+        [COMMAND, *arguments, "--out", str(out)], check=True, capture_output=True, text=True
+    )
+    said = json.loads(made.stdout)
+    (out / "key").write_text(said["key"])
+    done = subprocess.run(
+        [sys.executable, "-I", Path(said["folder"]) / "verify.py", said["folder"], "--key", out / "key"],
+        check=False, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.stdout.endswith("\nsound\n"), done.stdout + done.stderr
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,8 @@ from strongroom.errors import Unavailable
 
 STANDARD: Final = "a-2b"
 _KEPT: Final = {
+    # What is marked as a command on a page stands here as it is.
+    0x60: "",
     0x2010: "-",
     0x2011: "-",
     0x2018: "'",
@@ -81,7 +83,8 @@ def drawn(template: str, account: Account, said: Mapping[str, Any]) -> bytes:
 
 
 def _shown(row: Mapping[str, Any]) -> dict[str, str]:
-    return {name: str(value) for name, value in row.items()}
+    found = {name: str(value) for name, value in row.items()}
+    return found | {"office": found["office"].replace("_", " ")}
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - what JSON can say
