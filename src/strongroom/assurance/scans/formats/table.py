@@ -21,6 +21,8 @@ from strongroom.errors import Malformed
 COLUMNS: Final = ("rule", "severity", "title", "package", "version", "path", "line", "fixed_in")
 """What a table may say; `rule` and `severity` it has to."""
 _DELIMITERS: Final = ",;\t|"
+_LONGEST_CELL: Final = 128 * 1024
+"""Of our own: the limit of the library belongs to the whole process, and others set it."""
 
 
 def read(content: bytes, declared: Declared) -> Parsed:
@@ -54,6 +56,8 @@ def _hits(said: str, declared: Declared) -> Iterator[Hit]:
         for count, row in enumerate(reader):
             if count >= MOST_HITS:
                 raise Malformed(f"a report has up to {MOST_HITS:,} findings")
+            if any(len(cell) > _LONGEST_CELL for cell in row):
+                raise Malformed("a cell of the table is too long")
             if any(cell.strip() for cell in row):
                 yield _hit(row, places, declared)
     except csv.Error:
