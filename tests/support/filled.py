@@ -10,6 +10,8 @@ from strongroom.assurance.assets import Words
 from strongroom.assurance.changes import Kind as ChangeKind
 from strongroom.assurance.scans import NO_REPOSITORY, Assessment, Declared, Filter, ScanKind
 from strongroom.assurance.scans.scan import ExcuseKind
+from strongroom.assurance.staff import Topic
+from strongroom.assurance.suppliers import Role as SupplierRole
 from strongroom.compliance.evidence_rows import Belongs
 from strongroom.compliance.offices import Part
 from strongroom.compliance.overseen import Office
@@ -178,6 +180,22 @@ def fill_records(home: DeskHome, member: Member) -> None:
     _released(home, ada, member)
     _list_assets(home, ada)
     _scanned(home, ada)
+    _supplied(home, ada)
+
+
+def _supplied(home: DeskHome, ada: Caller) -> None:
+    """Have a facility and a subcontractor, trainings, and an answer to a question."""
+    rooms, now, console = home.system.assurance, home.now, home.console
+    place = rooms.suppliers.add(ada, SupplierRole.FACILITY, "Warehouse", "All of it", ["DE"], now)
+    rooms.suppliers.assess(
+        console, place.id, "Doors, keys and screens looked at.", now, passed=True
+    )
+    rooms.suppliers.add(
+        ada, SupplierRole.SUBCONTRACTOR, "Example Carrier", "Brings parcels", ["DE", "PL"], now
+    )
+    rooms.staff.train(console, ada.principal, Topic.IT_SECURITY, now - MONTH, now)
+    rooms.staff.state(console, ada.principal, "confidentiality", now)
+    rooms.questionnaire.write(ada, "describe-network", "Behind a firewall of its own.", now)
 
 
 def _scanned(home: DeskHome, ada: Caller) -> None:

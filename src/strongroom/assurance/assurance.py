@@ -10,9 +10,12 @@ from strongroom.assurance.audits import Assessments, AuditsOverseen, Seats
 from strongroom.assurance.changes import Changes, ChangesOverseen, StorageAdministrators
 from strongroom.assurance.changes.storage import storage_facts
 from strongroom.assurance.packs import Packs, PacksOverseen, Registers
+from strongroom.assurance.questionnaire import Answers
 from strongroom.assurance.releases import Releases, ReleasesOverseen, deployed
 from strongroom.assurance.scans import Scans, ScansOverseen, Vulnerabilities
 from strongroom.assurance.scans.spans import fix_within
+from strongroom.assurance.staff import Staff, StaffOverseen
+from strongroom.assurance.suppliers import Suppliers, SuppliersOverseen
 from strongroom.audit import AuditLog
 from strongroom.compliance.compliance import Compliance
 from strongroom.compliance.incidents import Practice
@@ -40,6 +43,10 @@ class Assurance:
     releases: Releases
     releases_overseen: ReleasesOverseen
     packs: Packs
+    staff: Staff
+    suppliers: Suppliers
+    suppliers_overseen: SuppliersOverseen
+    questionnaire: Answers
     overseen: tuple[Overseen, ...]
     """Those with a part in keeping duties."""
 
@@ -60,7 +67,6 @@ class Assurance:
         canaries: Canaries,
     ) -> "tuple[Compliance, Assurance]":
         """Return the rooms of compliance, which ask these too, and these."""
-        del accounts
         assets = Assets.wired(compliance, database, audit)
         scans = Scans(
             database,
@@ -109,6 +115,31 @@ class Assurance:
         audits_overseen = AuditsOverseen(audits)
         releases = Releases(database, audit, people, writings, scans, one_person=one_person)
         released = ReleasesOverseen(releases, deployed())
+        staff = Staff(
+            database,
+            audit,
+            people,
+            writings,
+            compliance.evidence,
+            accounts,
+            unread=lambda person, now: len(compliance.policies.waiting_for(person, now)),
+            grants=lambda person, now: sum(
+                row.state(now) == "active" for row in grants.all(person)
+            ),
+            one_person=one_person,
+        )
+        suppliers = Suppliers(
+            database, audit, people, writings, compliance.evidence, one_person=one_person
+        )
+        supplied = SuppliersOverseen(
+            suppliers,
+            lambda now: (
+                one.title for one in compliance.registers.seen(now) if one.kind == "destination"
+            ),
+        )
+        questionnaire = Answers(
+            database, audit, people, writings, compliance.duties, one_person=one_person
+        )
         registers = Registers(
             compliance,
             assets,
@@ -117,6 +148,7 @@ class Assurance:
             changes,
             releases,
             audits,
+            suppliers,
             people.name_of,
         )
         markers = Markers(canaries)
@@ -142,6 +174,10 @@ class Assurance:
             releases=releases,
             releases_overseen=released,
             packs=packs,
+            staff=staff,
+            suppliers=suppliers,
+            suppliers_overseen=supplied,
+            questionnaire=questionnaire,
             overseen=(
                 assets.duties,
                 scan_duties,
@@ -149,6 +185,8 @@ class Assurance:
                 released,
                 audits_overseen,
                 PacksOverseen(packs),
+                supplied,
+                StaffOverseen(staff),
             ),
         )
         return compliance.also(*made.overseen), made

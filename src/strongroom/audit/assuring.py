@@ -80,6 +80,19 @@ ASSURING: Final[Mapping[EventType, Described]] = {
     EventType.AUDITOR_ADMITTED: Described("3", "a person (`n`) may look as an auditor", "obj n"),
     EventType.AUDITOR_ENDED: Described("3", "an auditor (`n`) is let in no more", "obj n"),
     EventType.AUDITOR_VIEWED: Described("3", "an auditor was shown the page `op`", "op obj"),
+    EventType.SUPPLIER_CHANGED: Described(
+        "3",
+        "a subcontractor or facility was written down, bound, assessed or ended, as `op` says, or somebody was refused",
+        "op obj",
+    ),
+    EventType.STAFF_RECORDED: Described(
+        "1.2", "a training of a person, or a step of joining or leaving, as `op` says", "op obj"
+    ),
+    EventType.QUESTIONNAIRE_CHANGED: Described(
+        "3",
+        "an answer to Amazon's questionnaire was written, approved, refused or exported",
+        "op obj",
+    ),
     EventType.PACK_BUILT: Described(
         "3", "a pack of evidence with `n` files was built and checked, or refused", "obj n"
     ),

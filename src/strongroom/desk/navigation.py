@@ -72,6 +72,9 @@ SECTIONS: Final = (
             Entry("/changes", "Changes"),
             Entry("/audit-room", "Audit room", auditors=True),
             Entry("/packs", "Packs", auditors=True),
+            Entry("/staff", "Staff"),
+            Entry("/suppliers", "Suppliers", auditors=True),
+            Entry("/questionnaire", "Questionnaire"),
         ),
     ),
     Section(

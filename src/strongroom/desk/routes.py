@@ -40,6 +40,7 @@ from strongroom.desk.pages import (
     profile,
     prove,
     provider,
+    questionnaire,
     registers,
     releases,
     requests,
@@ -49,6 +50,8 @@ from strongroom.desk.pages import (
     sessions,
     settings,
     sign_on,
+    staff,
+    suppliers,
     today,
 )
 from strongroom.desk.rendering import Pages, Static
@@ -127,6 +130,9 @@ def all_routes(rooms: Rooms) -> list[Route]:
         processing,
         documents,
         packs,
+        questionnaire,
+        staff,
+        suppliers,
         releases,
         findings,
         changes,

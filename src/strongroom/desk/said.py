@@ -42,6 +42,10 @@ class Said(StrEnum):
     AUDIT_CLOSED = "audit-closed"
     AUDITOR_ADMITTED = "auditor-admitted"
     AUDITOR_ENDED = "auditor-ended"
+    SUPPLIER_KEPT = "supplier-kept"
+    STAFF_KEPT = "staff-kept"
+    ANSWER_KEPT = "answer-kept"
+    ANSWER_APPROVED = "answer-approved"
     RELEASE_RECORDED = "release-recorded"
     RELEASE_APPROVED = "release-approved"
     RELEASE_WITHDRAWN = "release-withdrawn"
@@ -265,6 +269,10 @@ WORDS = {
     Said.AUDIT_CLOSED: "The audit is closed. Its auditors are let in no more.",
     Said.AUDITOR_ADMITTED: "The auditor may look until that day.",
     Said.AUDITOR_ENDED: "The auditor is let in no more.",
+    Said.SUPPLIER_KEPT: "It is kept.",
+    Said.STAFF_KEPT: "It is kept.",
+    Said.ANSWER_KEPT: "The answer is kept. It counts when another person approves it.",
+    Said.ANSWER_APPROVED: "The answer is approved.",
     Said.CHANGE_OPENED: "The change is open. Test it, then another person verifies and approves it.",
     Said.CHANGE_TESTED: "The result is kept.",
     Said.CHANGE_VERIFIED: "The test is verified, on your name.",

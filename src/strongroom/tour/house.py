@@ -85,6 +85,7 @@ def furnish(ask: Ask, me: str, now: datetime) -> None:
     _write_documents(ask, me)
     _keep_registers(ask)
     _open_cases(ask, now)
+    _assure(ask, me, now)
     ask("review.start")
     ask("duty.check")
     for duty in _STATED:
@@ -158,4 +159,38 @@ def _open_cases(ask: Ask, now: datetime) -> None:
         law="gdpr",
         sought={"email": "somebody@buyers.example"},
         received_at=(now - timedelta(days=12)).isoformat(),
+    )
+
+
+def _assure(ask: Ask, me: str, now: datetime) -> None:
+    place = ask(
+        "supplier.add", role="facility", name="Our office, with its machine room",
+        does="Everything: orders are read and parcels packed here.", countries=["DE"], destinations=[],
+    )  # fmt: skip
+    ask(
+        "supplier.assess", supplier=place["supplier"], passed=True,
+        note="Doors, keys, screens and the printer were looked at.",
+    )  # fmt: skip
+    ask(
+        "supplier.add", role="subcontractor", name="Example Carrier",
+        does="Brings parcels, and prints their labels.", countries=["DE", "PL"], destinations=[],
+    )  # fmt: skip
+    for topic in ("data_protection", "it_security"):
+        at = (now - timedelta(days=40)).isoformat()
+        ask("staff.train", person=me, topic=topic, on=at)
+    ask("staff.state", person=me, step="confidentiality")
+    ask(
+        "change.open", title="A newer label printer", kind="system",
+        what="The printer in the warehouse is replaced by one that forgets what it printed.",
+        back_out="The old one stays for a week and is put back.", risk="Labels are late for an hour.",
+    )  # fmt: skip
+    audit = ask("assessment.open", title="Audit of the year", auditor="Example LLP")
+    ask(
+        "assessment.request", audit=audit["audit"], text="The last access review, and who confirmed it",
+        due=(now + timedelta(days=5)).isoformat(),
+    )  # fmt: skip
+    ask(
+        "questionnaire.write",
+        question="describe-network",
+        text="One machine behind a firewall of its own.",
     )

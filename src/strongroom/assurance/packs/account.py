@@ -26,8 +26,9 @@ _LISTED: Final = (
     "erasure.finished", "evidence.collected", "evidence.disposed", "evidence.faulted", "grant.", "hold.", "home.",
     "incident.", "investigation.", "key.compromised", "key.rotated", "leak.", "lock.", "log.epoch.", "log.hold.",
     "log.prune", "log.verified", "network.change.", "office.", "pack.", "policy.", "principal.", "processing.confirmed",
-    "register.reviewed", "release.", "review.", "role.", "scan.", "secret.", "storage.", "subject.request.opened",
-    "subject.request.replied", "subject.request.extended", "subject.request.closed", "subject.request.due",
+    "questionnaire.", "register.reviewed", "release.", "review.", "role.", "scan.", "secret.", "staff.", "storage.",
+    "subject.request.opened", "subject.request.replied", "subject.request.extended", "subject.request.closed",
+    "subject.request.due", "supplier.",
     "vault.record.tampered", "vulnerability.", "work.",
 )  # fmt: skip
 """What people and the house did about duties. What happens with every request is counted, not listed."""

@@ -16,6 +16,7 @@ from strongroom.assurance.releases import Releases
 from strongroom.assurance.scans import Scans, Vulnerabilities
 from strongroom.assurance.scans.scan import State
 from strongroom.assurance.scans.vulnerabilities import Filter
+from strongroom.assurance.suppliers import Suppliers
 from strongroom.compliance.compliance import Compliance
 from strongroom.compliance.duties.board import Board, Status
 from strongroom.terms import PrincipalId
@@ -37,6 +38,7 @@ class Registers:
     changes: Changes
     releases: Releases
     audits: Assessments
+    suppliers: Suppliers
     name_of: Callable[[PrincipalId], str]
 
     def read(self, now: datetime) -> dict[str, Table]:
@@ -64,6 +66,7 @@ class Registers:
             ],
             "releases": self._releases(),
             "scans": self._scans(),
+            "suppliers": self._suppliers(now),
         }
 
     def milestones(self, board: Board) -> list[dict[str, Any]]:
@@ -205,6 +208,20 @@ class Registers:
                 "one_person": "yes" if one.alone else "no",
             }
             for one in self.releases.listed(MOST_ROWS)
+        ]
+
+    def _suppliers(self, now: datetime) -> Table:
+        return [
+            {
+                "supplier": one.id,
+                "role": one.role.value,
+                "countries": " ".join(one.countries),
+                "contract": "" if one.contract is None else one.contract.evidence,
+                "assessed_at": written(one.assessments[-1].at if one.assessments else None),
+                "assess_by": written(one.assess_by),
+                "lacks": "; ".join(one.faults(now)),
+            }
+            for one in self.suppliers.listed()
         ]
 
     def _scans(self) -> Table:

@@ -123,6 +123,7 @@ from strongroom.db.schema.subjects import (
     subject_request,
     subject_step,
 )
+from strongroom.db.schema.suppliers import questionnaire_answer, staff_record, supplier
 from strongroom.db.schema.surroundings import client_certificate, network_range, system_secret
 from strongroom.db.schema.syncing import (
     delivery_fact,
@@ -235,6 +236,7 @@ __all__ = [
     "principal_slowing",
     "principal_suspension",
     "processing_confirmation",
+    "questionnaire_answer",
     "record",
     "record_block",
     "record_key",
@@ -255,6 +257,7 @@ __all__ = [
     "search_tag",
     "second_factor",
     "seller",
+    "staff_record",
     "storage_administrator",
     "storage_state",
     "subject_extension",
@@ -262,6 +265,7 @@ __all__ = [
     "subject_record",
     "subject_request",
     "subject_step",
+    "supplier",
     "sync_checkpoint",
     "sync_notification",
     "sync_subscription",
