@@ -149,7 +149,7 @@ def _plain(path: Path) -> str:
 
 CALL = f"runuser -u strongroom -- env STRONGROOM_HOME={HOME} /opt/strongroom/bin/strongroom"
 HEALTH = f"curl --silent --show-error --cacert {HOME}/tls/ca.pem https://localhost:8446/health"
-READY = f"for n in $(seq 100); do {HEALTH} >/dev/null && exit 0; sleep 0.2; done; exit 1"
+READY = f"for n in $(seq 200); do {HEALTH} >/dev/null && exit 0; sleep 0.2; done; exit 1"
 STATE = "systemctl show strongroom -p ActiveState,NRestarts,ExecMainStatus,Result"
 
 ALONE = ("--environment production", "--environment production --one-person")
@@ -199,7 +199,9 @@ def test_a_home_lives_under_its_unit(tmp_path: Path) -> None:
         "killed": f"systemctl kill --signal=KILL strongroom; sleep 6; {READY}",
         "again": STATE,
         "stopped": "systemctl stop strongroom; systemctl show strongroom -p Result,ExecMainStatus",
-        "wrong": f"echo 'nobody_knows = 1' >>{HOME}/strongroom.toml; systemctl start strongroom; sleep 8; {STATE}",
+        "wrong": f"echo 'nobody_knows = 1' >>{HOME}/strongroom.toml; systemctl start strongroom; "
+        "for n in $(seq 100); do systemctl is-failed --quiet strongroom && break; sleep 0.3; done; "
+        f"sleep 6; {STATE}",
         "witness": _commands("A witness of other logs").replace(
             "VKEY", "$(cat /var/lib/strongroom/out/key)"
         ),

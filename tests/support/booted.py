@@ -17,7 +17,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
 INTERPRETER = Path(f"/usr/bin/python3.{sys.version_info.minor}")
-_SECONDS = 150
+_SECONDS = 240
 
 _COMMAND = """\
 #!{interpreter}
