@@ -75,7 +75,7 @@ class Member:
     unread: int
     """Documents of the house that the person has yet to acknowledge."""
     grants: int
-    """Grants in force."""
+    """Grants in force of somebody who has left."""
     now: datetime = field(repr=False)
 
     @property

@@ -12,6 +12,8 @@ from strongroom.compliance.overseen import Due, DutyId, Finding, Office
 PATH: Final = "/staff"
 JOINED_WITHIN: Final = timedelta(days=7)
 """How long somebody new has until what joining lacks is late."""
+TOLD_BEFORE: Final = timedelta(days=60)
+"""How long before its end a training is among what is due."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,4 +39,6 @@ class StaffOverseen:
             for topic in Topic if not one.has_left else ():
                 by = one.trained_until(topic) or one.added_at + JOINED_WITHIN
                 words = topic.value.replace("_", " ")
+                if by > now + TOLD_BEFORE:
+                    continue
                 yield Due(f"Train {one.name} in {words}", path, by, office=Office.IT_ADMIN)

@@ -7,9 +7,17 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from strongroom.accounts import Accounts
+from strongroom.accounts import Accounts, Principal
 from strongroom.assurance.sealed import SealedRows
-from strongroom.assurance.staff.member import JOINING, LEAVING, Member, Step, Topic, Training
+from strongroom.assurance.staff.member import (
+    JOINING,
+    LEAVING,
+    LEFT_WITHIN,
+    Member,
+    Step,
+    Topic,
+    Training,
+)
 from strongroom.audit import AuditLog, Event, EventType, ObjKind, Outcome, Reason
 from strongroom.compliance.evidence import EvidenceStore
 from strongroom.compliance.people import People
@@ -55,21 +63,26 @@ class Staff:
 
     def listed(self, now: datetime) -> list[Member]:
         """Return everybody who is there, and whoever left and is not done with it, by name. Raises: Tampered."""
+        kept: dict[int, list[Any]] = {}
         with self._database.read() as tx:
-            kept = list(self._rows.listed(tx, most=MOST))
+            for _, content in self._rows.listed(tx, most=MOST):
+                kept.setdefault(content["person"], []).append(content)
         found = []
         for account in self._accounts.listed(PrincipalKind.PERSON):
-            records = [content for _, content in kept if content["person"] == account.id]
+            records = kept.get(account.id, [])
+            steps = tuple(_step(c) for c in records if c["kind"] == "step")
             ended = account.ended_at is not None and account.ended_at <= now
+            if ended and LEAVING.keys() <= {step.name for step in steps} and _is_past(account, now):
+                continue
             one = Member(
                 account.id,
                 account.name,
                 account.created_at,
                 account.ended_at,
                 tuple(_training(c) for c in records if c["kind"] == "training"),
-                tuple(_step(c) for c in records if c["kind"] == "step"),
+                steps,
                 0 if ended else self._unread(account.id, now),
-                self._grants(account.id, now),
+                self._grants(account.id, now) if ended else 0,
                 now,
             )
             if not one.has_left or one.leaving:
@@ -174,6 +187,11 @@ class Staff:
                 said = content | {"by": caller.principal, "at": now}
                 self._rows.add(tx, said, person_id=person)
             self._audit.append(tx, event, now=now)
+
+
+def _is_past(account: Principal, now: datetime) -> bool:
+    """Tell whether somebody left so long ago that nothing of theirs is looked for any more."""
+    return account.ended_at is not None and now - account.ended_at > 2 * LEFT_WITHIN
 
 
 def _training(content: Any) -> Training:  # noqa: ANN401 - what JSON can say
