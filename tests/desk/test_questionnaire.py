@@ -99,7 +99,8 @@ def test_yes_holds_while_every_duty_is_kept(ada: Member) -> None:
     path = path_of("test-environment")
     assert ada.browser.submit(ada.browser.get(path), f"{path}/write", text="yes").status == 200
     home.passes(days=31)
-    assert room.show("test-environment", home.now)[0].state == "outdated"
+    later, _ = room.show("test-environment", home.now)
+    assert (later.state, later.text) == ("outdated", "no")
     with pytest.raises(Conflict):
         room.write(home.console, "test-environment", "yes", home.now)
 

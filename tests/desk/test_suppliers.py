@@ -142,3 +142,19 @@ def test_who_wrote_it_down_does_not_assess_it(ada: Member) -> None:
     assert ada.browser.post(f"{path}/assess", fields).status == 403
     last = ada.browser.home.events("supplier.changed")[-1]
     assert (last.outcome, last.body["reason"]) == ("denied", "self_review")
+
+
+def test_what_is_written_anew_is_assessed_again_by_somebody_else(ada: Member, ben: Member) -> None:
+    """Another country or destination under an old assessment would have the data unseen."""
+    home = ada.browser.home
+    path = write(ada, role="facility")
+    assess(ben, path)
+    assert verdict(home) is Verdict.PASS
+    home.passes(minutes=5)
+    said = {"does": "More of it", "countries": "DE US", "destinations": "carrier-us"}
+    ben.browser.submit(ben.browser.get(path), f"{path}/change", **said)
+    assert verdict(home) is Verdict.FAIL
+    fields = {**ben.browser.form_fields(path), "note": "Fine.", "passed": "yes", "evidence": ""}
+    assert ben.browser.post(f"{path}/assess", fields).status == 403
+    assert assess(ada, path) == "It is kept."
+    assert verdict(home) is Verdict.PASS

@@ -48,8 +48,12 @@ class Shown:
 
     @property
     def text(self) -> str:
-        """Return what would be handed in now."""
-        return self.draft.text if self.answer is None else self.answer.text
+        """Return what would be handed in now: a yes ends with the duties it stood on, whoever wrote it."""
+        if self.answer is None or (
+            self.question.form is Form.YES_NO and self.answer.text == "yes" and not self.draft.kept
+        ):
+            return self.draft.text
+        return self.answer.text
 
 
 class Answers:

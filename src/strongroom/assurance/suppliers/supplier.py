@@ -63,6 +63,7 @@ class Supplier:
     destinations: tuple[str, ...]
     """Destinations of the relay that are this one."""
     added: Stamp
+    """Who wrote it down, or anew, last."""
     contract: Contract | None = None
     assessments: tuple[Assessed, ...] = ()
     ended: Stamp | None = None
@@ -71,7 +72,9 @@ class Supplier:
     def assess_by(self) -> datetime | None:
         """By when it is assessed again; None: no assessment counts."""
         last = self.assessments[-1] if self.assessments else None
-        return None if last is None or not last.passed else last.at + ASSESSED_EVERY
+        if last is None or not last.passed or last.at < self.added.at:
+            return None
+        return last.at + ASSESSED_EVERY
 
     def faults(self, now: datetime) -> list[str]:
         """Return what it lacks, as parts of sentences; nothing where it may have the data."""
@@ -84,8 +87,10 @@ class Supplier:
         by = self.assess_by
         if not self.assessments:
             lacks.append("it was not assessed")
-        elif by is None:
+        elif not self.assessments[-1].passed:
             lacks.append("it did not pass its last assessment")
+        elif by is None:
+            lacks.append("it was written anew since its last assessment")
         elif now >= by:
             lacks.append("its last assessment is older than a year")
         return lacks

@@ -99,7 +99,10 @@ class Suppliers:
         destinations: Sequence[str],
         now: datetime,
     ) -> Supplier:
-        """Write what it does, where, and by which destinations anew. Raises: NotFound, Denied, Malformed, Conflict."""
+        """Write what it does, where, and by which destinations anew: it is assessed again, as by then.
+
+        Whoever did so counts as who wrote it down. Raises: NotFound, Denied, Malformed, Conflict.
+        """
         self._people.refuse_strangers(caller, now)
         with self._database.write() as tx:
             one = replace(
@@ -107,6 +110,7 @@ class Suppliers:
                 does=_said(does, "what it does with the data", LONGEST_TEXT),
                 countries=_codes(countries),
                 destinations=_named(destinations),
+                added=Stamp(caller.principal, now),
             )
             self._keep(tx, caller, one, "changed", now)
         return one
