@@ -25,6 +25,8 @@ from tests.support.pages import DeskHome, Member
 
 from strongroom.assurance.packs import offline, pack, tables
 from strongroom.assurance.packs.guarding import refuse_personal
+from strongroom.assurance.packs.page import index
+from strongroom.assurance.packs.report import report
 from strongroom.audit import EventType
 from strongroom.crypto.note import Signer
 from strongroom.errors import Conflict, Denied
@@ -133,8 +135,16 @@ def test_no_cell_of_a_table_is_a_formula() -> None:
     assert all(one.startswith("'") for one in cells)
 
 
-def test_what_is_said_is_text_on_the_page(filled: Filled) -> None:
-    assert b"<script" not in unpacked(filled.pack)["index.html"]
+def test_what_is_said_is_text_on_the_page_and_in_the_report(home: DeskHome) -> None:
+    packs = home.system.assurance.packs
+    account = packs.reckoned(home.console, home.now)
+    said = '"><script>alert(1)</script> #emph[x] *y*'
+    loud = replace(account, rows=tuple(replace(row, why=said) for row in account.rows[:3]))
+    page = index(loud, {"a": said}).decode()
+    assert said not in page
+    assert "&lt;script&gt;" in page
+    # Typst would stop at markup that names what is not there; this text is data to it.
+    assert report(replace(loud, rows=tuple(replace(r, why="#no-such()") for r in loud.rows)))
 
 
 def test_no_member_of_the_archive_leaves_its_folder(filled: Filled) -> None:

@@ -43,6 +43,18 @@ def test_what_is_recorded_is_in_the_log_on_return(bench, log):
     assert [entry.body["obj"]["ref"] for entry in log.tail(5)] == ["1", "2"]
 
 
+def test_events_are_counted_by_type_in_a_span_and_up_to_a_size(log):
+    for hours in range(4):
+        log.record(revealed(hours), now=NOW + timedelta(hours=hours))
+    size, _ = log.counts(None)
+    kind = revealed(0).type.value
+
+    assert log.totals(NOW, NOW + timedelta(hours=4), size) == {kind: 4}
+    assert log.totals(NOW + timedelta(hours=1), NOW + timedelta(hours=3), size) == {kind: 2}
+    assert log.totals(NOW, NOW + timedelta(hours=4), size - 1) == {kind: 3}
+    assert log.totals(NOW - timedelta(hours=2), NOW, size) == {}
+
+
 def test_threads_that_record_at_once_lose_and_repeat_nothing(bench, log):
     def work(number):
         for step in range(20):

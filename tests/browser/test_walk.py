@@ -32,11 +32,6 @@ ON_A_PHONE = {"today", "alarms"}
 """Whose pictures in the documents show them on a telephone as well."""
 
 RULES = {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
-OF_SCHEME_AND_SIZE = {
-    "type": "rule",
-    "values": ["color-contrast", "target-size", "link-in-text-block"],
-}
-"""What can differ where the same page is dark, and narrow."""
 DESK, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 HELD = frozenset({Action.ADMINISTER, Action.AUDIT, Action.OVERSEE})
 SECTION_PAGES = tuple(
@@ -151,12 +146,12 @@ def _open(page: Page, address: str) -> Response | None:
         return None
 
 
-def _look(page: Page, path: str, complaints: list[str], run_only: dict[str, Any]) -> list[str]:
+def _look(page: Page, path: str, complaints: list[str]) -> list[str]:
     """Return what is wrong with the page that the browser shows."""
     wrong = [f"{path}: {text}" for text in complaints]
     complaints.clear()
     result = page.evaluate(
-        "(runOnly) => axe.run(document, {runOnly, resultTypes: ['violations']})", run_only
+        "(runOnly) => axe.run(document, {runOnly, resultTypes: ['violations']})", RULES
     )
     for violation in result["violations"]:
         nodes = [node["html"][:120] for node in violation["nodes"][:3]]
@@ -192,9 +187,7 @@ def test_every_page_is_free_of_complaints_and_of_breaches_of_wcag(walk: Walk) ->
                 wrong.append(f"{path}: {answer.status}")
                 continue
             page.evaluate(axe)
-            # A page of one thing has in the second round the parts that it had in the first.
-            rules = RULES if size is DESK or path in SECTION_PAGES else OF_SCHEME_AND_SIZE
-            wrong += [f"{scheme} {one}" for one in _look(page, path, complaints, rules)]
+            wrong += [f"{scheme} {one}" for one in _look(page, path, complaints)]
             _shoot(page, shape, scheme, size)
         context.close()
     assert wrong == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -16,9 +17,17 @@ __all__ = ["made_home", "offline"]
 pytestmark = pytest.mark.clause("3-d")
 
 
+def day(back: int) -> str:
+    """A day so many before today, by the machine's clock, which commands go by."""
+    return time.strftime("%Y-%m-%d", time.gmtime(time.time() - back * 86400))
+
+
+AGO, TO = day(365), day(100)
+
+
 def test_a_pack_is_written_listed_and_checked(offline: Offline, tmp_path: Path) -> None:
     out = tmp_path / "packs"
-    made = offline.command("evidence", "pack", "--from", "2025-01-01", "--out", str(out))
+    made = offline.command("evidence", "pack", "--from", AGO, "--out", str(out))
     folder = Path(made["folder"])
     assert folder.parent == out
     assert sorted(path.suffix for path in out.iterdir()) == ["", ".zip"]
@@ -34,7 +43,7 @@ def test_a_pack_is_written_listed_and_checked(offline: Offline, tmp_path: Path) 
 
 
 def test_a_pack_that_is_there_is_not_written_over(offline: Offline, tmp_path: Path) -> None:
-    arguments = ("evidence", "pack", "--from", "2025-01-01", "--to", "2025-06-01")
+    arguments = ("evidence", "pack", "--from", AGO, "--to", TO)
     offline.command(*arguments, "--out", str(tmp_path))
     code, _, error = offline.attempt(*arguments, "--out", str(tmp_path))
     assert (code, error["error"]["kind"]) == (1, "Conflict")
@@ -45,7 +54,7 @@ def test_a_period_that_lies_ahead_is_refused_and_leaves_nothing(
 ) -> None:
     out = tmp_path / "packs"
     code, _, _ = offline.attempt(
-        "evidence", "pack", "--from", "2025-01-01", "--to", "2999-01-01", "--out", str(out)
+        "evidence", "pack", "--from", AGO, "--to", "2999-01-01", "--out", str(out)
     )
     assert code != 0
     assert not out.exists()

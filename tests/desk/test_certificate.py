@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from hashlib import sha256
 
@@ -9,10 +10,12 @@ import pytest
 from tests.support.pages import DeskHome, Member
 from tests.support.policies import overseer
 
-from strongroom.assurance.packs.certificate import FORMAT
+from strongroom.assurance.packs.certificate import FORMAT, _said
+from strongroom.compliance.duties.board import Status
 from strongroom.compliance.offices import Part
 from strongroom.compliance.overseen import DutyId, Office, Verdict
 from strongroom.crypto.note import Verifier
+from strongroom.errors import Conflict, NotFound
 from strongroom.terms import AuthMethod, Caller, PrincipalKind
 
 pytestmark = pytest.mark.clause("3-c")
@@ -45,7 +48,7 @@ def issue(member: Member, path: str, company: str = "Example Ltd"):  # type: ign
 def test_it_answers_the_request_is_evidence_and_names_what_is_not_kept(ada: Member) -> None:
     home = ada.browser.home
     lead(home, "ada")
-    path = asked(home)
+    asked(home)
     home.passes(days=11)
     overseen = home.system.assurance.audits_overseen.findings
     assert overseen(home.now)[CERTIFY].verdict is Verdict.FAIL
@@ -63,7 +66,6 @@ def test_it_answers_the_request_is_evidence_and_names_what_is_not_kept(ada: Memb
     item, _ = home.system.compliance.evidence.show(made.evidence)
     assert item.sha256 == sha256(made.page).hexdigest()
     assert home.events("compliance.certified")[-1].body["obj"]["ref"] == item.sha256
-    assert path
 
 
 def test_it_is_issued_on_the_page_after_proof_of_presence(ada: Member) -> None:
@@ -106,3 +108,39 @@ def test_a_request_for_something_else_gets_none(ada: Member) -> None:
     ada.prove("audit-room/1")
     fields = {**ada.browser.form_fields(path), "request": "2", "company": "Example Ltd"}
     assert ada.browser.post(f"{path}/certify", fields).status == 409
+
+
+def test_what_is_knowingly_not_kept_is_no_part_of_what_is_certified(
+    ada: Member,
+) -> None:
+    """An exception passes an audit; a certificate that all is kept would still be false."""
+    home = ada.browser.home
+    asked(home)
+    account = home.system.assurance.packs.reckoned(home.console, home.now)
+    green = tuple(replace(row, status=Status.PASS) for row in account.rows)
+    for status in Status:
+        rows = (replace(green[0], status=status), *green[1:])
+        said = _said(replace(account, rows=rows), "Example Ltd")
+        kept = status in {Status.PASS, Status.DUE_SOON, Status.NOT_APPLICABLE}
+        assert len(said["exceptions"]) == (0 if kept else 1), status  # type: ignore[arg-type]
+        assert len(said["rows"]) + len(said["exceptions"]) == said["total"]  # type: ignore[arg-type]
+
+
+def test_a_request_that_is_none_or_of_a_closed_audit_gets_none_and_leaves_nothing(
+    ada: Member,
+) -> None:
+    home = ada.browser.home
+    lead(home, "ada")
+    asked(home)
+    who = home.system.accounts.find("ada").id
+    hers = Caller(who, PrincipalKind.PERSON, "ada", AuthMethod.SESSION)
+    certifying, audits = home.system.assurance.certifying, home.system.assurance.audits
+    with pytest.raises(NotFound):
+        certifying.issue(hers, 1, 9, "Example Ltd", home.now)
+    certifying.issue(hers, 1, 1, "Example Ltd", home.now)
+    audits.judge(home.console, 1, 1, home.now, accepted=True)
+    audits.close(home.console, 1, home.now)
+    before = len(home.system.compliance.evidence.listed())
+    with pytest.raises(Conflict):
+        certifying.issue(hers, 1, 1, "Example Ltd", home.now)
+    assert len(home.system.compliance.evidence.listed()) == before

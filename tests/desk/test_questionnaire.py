@@ -131,3 +131,15 @@ def test_all_answers_leave_as_a_table_without_formulas(ada: Member) -> None:
 
 def test_a_question_that_is_none_is_not_found(ada: Member) -> None:
     assert ada.browser.get("/questionnaire/999").status == 404
+
+
+def test_of_many_versions_the_last_one_counts_and_none_is_lost(ada: Member) -> None:
+    home = ada.browser.home
+    room = home.system.assurance.questionnaire
+    for text in ("First.", "Second.", "Third."):
+        room.write(home.console, "describe-network", text, home.now)
+        room.write(home.console, "describe-code", f"Code: {text}", home.now)
+    shown = {one.question.name: one.text for one in room.all(home.now)}
+    assert (shown["describe-network"], shown["describe-code"]) == ("Third.", "Code: Third.")
+    _, written = room.show("describe-network", home.now)
+    assert [one.text for one in written] == ["Third.", "Second.", "First."]

@@ -10,6 +10,7 @@ from tests.support.policies import overseer
 
 from strongroom.assurance.staff import LEAVING, Topic
 from strongroom.assurance.staff.overseeing import StaffOverseen
+from strongroom.db import schema
 
 pytestmark = pytest.mark.clause("1.1", "1.2")
 
@@ -89,3 +90,19 @@ def test_who_does_not_oversee_sees_nobody(ada: Member) -> None:
     eve = ada.browser.home.member("eve")
     for path in ("/staff", "/suppliers", "/questionnaire"):
         assert eve.browser.get(path).status == 403
+
+
+def test_every_training_and_step_stays_in_the_order_of_its_day(ada: Member) -> None:
+    home = ada.browser.home
+    home.member("eve")
+    who, staff = home.system.accounts.find("eve").id, home.system.assurance.staff
+    for days in (200, 20, 90):
+        at = home.now - timedelta(days=days)
+        staff.train(home.console, who, Topic.IT_SECURITY, at, home.now)
+    staff.state(home.console, who, "device", home.now)
+    one = staff.show(who, home.now)
+    assert [(home.now - made.on).days for made in one.trainings] == [20, 90, 200]
+    assert [step.name for step in one.steps] == ["device"]
+    assert one in staff.listed(home.now)
+    with home.system.database.read() as tx:
+        assert len(tx.execute(schema.staff_record.select()).all()) == 1

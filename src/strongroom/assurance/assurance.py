@@ -154,7 +154,6 @@ class Assurance:
         )
         markers = Markers(canaries)
         packs = Packs(
-            database,
             audit,
             compliance,
             registers,

@@ -2,11 +2,13 @@
 
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from strongroom.errors import Malformed
 
 _M = TypeVar("_M", bound=StrEnum)
+_DIGITS: Final = 9
+"""As a column holds."""
 
 
 def chosen(kind: type[_M], text: str, what: str) -> _M:
@@ -37,3 +39,10 @@ def instant(text: str, now: datetime) -> datetime:
         found = found.replace(tzinfo=UTC)
     # A form shows minutes: what came in this one did not come in the future.
     return min(found, now) if found - now < timedelta(minutes=1) else found
+
+
+def number(text: str, what: str) -> int:
+    """Return the number of something as it stands in a form. Raises: Malformed: it is none that a row can have."""
+    if not (text.isascii() and text.isdigit()) or len(text) > _DIGITS:
+        raise Malformed(f"the {what} is named by its number")
+    return int(text)

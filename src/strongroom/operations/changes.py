@@ -2,7 +2,7 @@
 
 from strongroom.assurance.changes import Change, Kind
 from strongroom.assurance.changes.administrators import Place
-from strongroom.assurance.changes.change import Stamp
+from strongroom.assurance.stamps import Stamp
 from strongroom.operations.registry import Call, iso, member, operation
 from strongroom.request import Json, instant
 

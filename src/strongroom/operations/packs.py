@@ -83,6 +83,8 @@ def _written(place: Path, name: str, archive: bytes) -> Path:
             path.parent.mkdir(mode=0o700, exist_ok=True)
             put(path, members.read(member))
     put(packed, archive)
+    for directory in {path.parent for path in begun.rglob("*")}:
+        sync(directory)
     begun.rename(folder)
     sync(place)
     return folder

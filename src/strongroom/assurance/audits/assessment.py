@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Final
 
+from strongroom.assurance.stamps import Stamp
 from strongroom.terms import PrincipalId
 
 CERTIFIED_WITHIN: Final = timedelta(days=10)
@@ -12,14 +13,6 @@ KEPT_AFTER: Final = timedelta(days=365)
 """How long after the agreement's end an audit may look at the books [3]."""
 LONGEST_SEAT: Final = timedelta(days=30)
 """For how long an auditor is let in at once."""
-
-
-@dataclass(frozen=True, slots=True)
-class Stamp:
-    """Who did a step, and when."""
-
-    by: PrincipalId
-    at: datetime
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,10 +4,9 @@ Nothing here is ever deleted: what an audit asked and found stays with the books
 the audit that admitted them, as `Seats` says; everything else is for who oversees. Each record is sealed as a whole.
 """
 
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date, datetime
-from typing import Any, Final
+from typing import Final
 
 from strongroom.assurance.audits.assessment import (
     CERTIFIED_WITHIN,
@@ -15,11 +14,11 @@ from strongroom.assurance.audits.assessment import (
     Assessment,
     Deficiency,
     Shown,
-    Stamp,
     out_of_order,
 )
 from strongroom.assurance.audits.seats import Seats
 from strongroom.assurance.sealed import Content, SealedRows
+from strongroom.assurance.stamps import Stamp, said, stamp, sure
 from strongroom.audit import AuditLog, Event, EventType, ObjKind, Outcome, Reason
 from strongroom.compliance.evidence import EvidenceStore, Item
 from strongroom.compliance.people import People
@@ -30,7 +29,6 @@ from strongroom.errors import Conflict, Denied, Malformed, NotFound
 from strongroom.terms import Caller, PrincipalId, PrincipalKind
 
 LONGEST_TITLE: Final = 120
-LONGEST_TEXT: Final = 4000
 MOST_LISTED: Final = 200
 MOST_KEPT: Final = 2000
 WRITTEN: Final = (".eml", ".pdf")
@@ -430,28 +428,6 @@ class Assessments:
             n=n,
         )
         self._audit.append(tx, event, now=now)
-
-
-def said(text: str, what: str, *, longest: int = LONGEST_TEXT) -> str:
-    """Return what a person wrote, without blanks around it. Raises: Malformed: nothing, or too much."""
-    text = text.strip()
-    if not text:
-        raise Malformed(f"say {what}")
-    if len(text) > longest:
-        raise Malformed(f"a text has up to {longest:,} characters")
-    return text
-
-
-def stamp(content: Mapping[str, Any] | None) -> Stamp | None:
-    """Return a stamp as it was kept."""
-    if content is None:
-        return None
-    return Stamp(PrincipalId(content["by"]), datetime.fromisoformat(content["at"]))
-
-
-def sure(content: Mapping[str, Any]) -> Stamp:
-    """Return the stamp that each record begins with."""
-    return Stamp(PrincipalId(content["by"]), datetime.fromisoformat(content["at"]))
 
 
 def _assessment(number: int, content: Content) -> Assessment:

@@ -11,8 +11,9 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from strongroom.assurance.audits.assessment import LONGEST_SEAT, Seat, Stamp
+from strongroom.assurance.audits.assessment import LONGEST_SEAT, Seat
 from strongroom.assurance.sealed import Content, SealedRows
+from strongroom.assurance.stamps import Stamp, stamp, sure
 from strongroom.audit import AuditLog, Event, EventType, ObjKind, Outcome
 from strongroom.compliance.people import People
 from strongroom.compliance.writings import Writings
@@ -153,20 +154,11 @@ def _columns(seat: Seat) -> dict[str, object]:
 
 
 def _seat(number: int, content: Content) -> Seat:
-    def stamp(name: str) -> Stamp | None:
-        found = content[name]
-        if found is None:
-            return None
-        return Stamp(PrincipalId(found["by"]), datetime.fromisoformat(found["at"]))
-
-    admitted = stamp("admitted")
-    if admitted is None:
-        raise TypeError("a seat has no admission")
     return Seat(
         number,
         content["assessment"],
         PrincipalId(content["person"]),
         datetime.fromisoformat(content["until_at"]),
-        admitted,
-        stamp("ended"),
+        sure(content["admitted"]),
+        stamp(content["ended"]),
     )

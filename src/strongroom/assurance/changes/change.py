@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
-from strongroom.terms import PrincipalId
+from strongroom.assurance.stamps import Stamp
 
 
 class Kind(StrEnum):
@@ -52,14 +52,6 @@ EXPLAINS: Final[Mapping[Kind, frozenset[str]]] = {
     Kind.ENVIRONMENT: frozenset({"machine.system"}),
 }
 """Which facts of storage may be others after a change of a kind; a change of another kind explains none."""
-
-
-@dataclass(frozen=True, slots=True)
-class Stamp:
-    """Who did a step, and when."""
-
-    by: PrincipalId
-    at: datetime
 
 
 @dataclass(frozen=True, slots=True)

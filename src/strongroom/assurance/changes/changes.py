@@ -14,8 +14,9 @@ from typing import Final
 import orjson
 
 from strongroom.assurance.changes.administrators import StorageAdministrators
-from strongroom.assurance.changes.change import EXPLAINS, Change, Kind, Stamp, differences
+from strongroom.assurance.changes.change import EXPLAINS, Change, Kind, differences
 from strongroom.assurance.sealed import Content, SealedRows
+from strongroom.assurance.stamps import Stamp, said, stamp, sure
 from strongroom.audit import AuditLog, Event, EventType, Field, ObjKind, Outcome, Reason
 from strongroom.audit import Change as Changed
 from strongroom.compliance.people import People
@@ -26,7 +27,6 @@ from strongroom.errors import Conflict, Denied, Malformed
 from strongroom.terms import Caller, PrincipalId
 
 LONGEST_TITLE: Final = 120
-LONGEST_TEXT: Final = 4000
 MOST_LISTED: Final = 200
 MOST_KEPT: Final = 2000
 """Ended changes that a finding looks at: those of the months an audit asks about."""
@@ -310,12 +310,12 @@ class Changes:
             own = caller.principal in {change.opened.by, change.tested.by}
             allowed = self.one_person or not own
             if allowed:
-                stamp = Stamp(caller.principal, now)
+                made = Stamp(caller.principal, now)
                 alone = change.alone or own
                 if step == "verify":
-                    change = replace(change, verified=stamp, alone=alone)
+                    change = replace(change, verified=made, alone=alone)
                 else:
-                    change = replace(change, approved=stamp, alone=alone)
+                    change = replace(change, approved=made, alone=alone)
                 self._save(tx, change)
             self._record(
                 tx, type_, caller, change, now, op="alone" if own and allowed else None,
@@ -409,16 +409,6 @@ class Changes:
         self._audit.append(tx, event, now=now)
 
 
-def said(text: str, what: str, *, longest: int = LONGEST_TEXT) -> str:
-    """Return what a person wrote, without blanks around it. Raises: Malformed: nothing, or too much."""
-    text = text.strip()
-    if not text:
-        raise Malformed(f"say {what}")
-    if len(text) > longest:
-        raise Malformed(f"a text has up to {longest:,} characters")
-    return text
-
-
 def _no_administrator() -> Denied:
     return Denied(
         "storage is changed by people who are named for it",
@@ -427,15 +417,6 @@ def _no_administrator() -> Denied:
 
 
 def _change(number: int, content: Content) -> Change:
-    def stamp(name: str) -> Stamp | None:
-        found = content[name]
-        if found is None:
-            return None
-        return Stamp(PrincipalId(found["by"]), datetime.fromisoformat(found["at"]))
-
-    opened = stamp("opened")
-    if opened is None:
-        raise TypeError("a change has no opening")
     done_at = content["done_at"]
     return Change(
         number,
@@ -444,16 +425,16 @@ def _change(number: int, content: Content) -> Change:
         content["what"],
         content["back_out"],
         content["risk"],
-        opened,
-        stamp("tested"),
+        sure(content["opened"]),
+        stamp(content["tested"]),
         content["test_passed"],
         content["test_result"],
         content["evidence"],
-        stamp("verified"),
-        stamp("approved"),
+        stamp(content["verified"]),
+        stamp(content["approved"]),
         content["alone"],
-        stamp("rejected"),
-        stamp("closed"),
+        stamp(content["rejected"]),
+        stamp(content["closed"]),
         None if done_at is None else datetime.fromisoformat(done_at),
         content["major"],
         content["major_reason"],

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from strongroom.audit.event_types import EventType
 from strongroom.audit.reading import Entry
-from strongroom.compliance.duties.board import Board, Row, Status
+from strongroom.compliance.duties.board import KEPT, Board, Row, Status
 
 FORMAT: Final = "strongroom/evidence-pack/v1"
 MOST_LISTED: Final = 2000
@@ -50,10 +50,6 @@ class Period:
         """Return it as files are named."""
         return f"{self.since:%Y-%m-%d}-to-{self.until:%Y-%m-%d}"
 
-    def holds(self, at: datetime) -> bool:
-        """Tell whether an instant lies in it."""
-        return self.since <= at < self.until
-
 
 @dataclass(frozen=True, slots=True)
 class Account:
@@ -65,8 +61,10 @@ class Account:
     period: Period
     built_at: datetime
     built_by: str
+    log_size: int
+    """How many entries the log had; what came since is not told of."""
     rows: tuple[Row, ...]
-    """Exceptions first: what blocks, then what has an excuse, then the rest; within each by its number."""
+    """Exceptions first, as `exceptions_first`."""
     counts: Mapping[str, int]
     registers: Mapping[str, Sequence[Mapping[str, Any]]]
     """Tables of rooms by name."""
@@ -85,8 +83,8 @@ class Account:
 
 
 def exceptions_first(board: Board) -> tuple[Row, ...]:
-    """Return the rows of a board, the worst state first."""
-    return tuple(sorted(board.rows, key=lambda row: _WORST[row.status]))
+    """Return the rows of a board: what is not kept, the worst state first, and then what is."""
+    return tuple(sorted(board.rows, key=lambda row: (row.status in KEPT, _WORST[row.status])))
 
 
 def written(at: datetime | None) -> str:

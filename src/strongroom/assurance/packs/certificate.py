@@ -1,7 +1,8 @@
 """The certificate of compliance that Amazon may ask for in writing, issued by who leads the company [3].
 
-It lists every duty as it stands, exceptions first, and says "all are kept" only where that is so. The page is kept in
-the evidence store and is the answer to Amazon's request; a signed note over its SHA-256 proves that this house made it.
+It lists every duty as it stands, exceptions first, and says "all are kept" only where that is so: what is knowingly not
+kept is an exception as well. The page is kept in the evidence store and is the answer to Amazon's request; a signed
+note over its SHA-256 proves that this house made it.
 """
 
 from dataclasses import dataclass, field
@@ -12,13 +13,14 @@ from typing import Final
 from strongroom.assurance.audits import Asked, Assessments
 from strongroom.assurance.packs.account import Account, written
 from strongroom.assurance.packs.packs import Packs
-from strongroom.assurance.packs.report import drawn
+from strongroom.assurance.packs.report import drawn, shown
 from strongroom.assurance.packs.tables import clause
 from strongroom.audit import Event, EventType, ObjKind, Outcome, Reason
+from strongroom.compliance.duties.board import KEPT
 from strongroom.compliance.evidence_rows import Belongs
 from strongroom.compliance.offices import Offices
 from strongroom.compliance.overseen import Office
-from strongroom.errors import Conflict, Denied, Malformed
+from strongroom.errors import Conflict, Denied, Malformed, NotFound
 from strongroom.terms import Caller
 
 FORMAT: Final = "strongroom/compliance-certificate/v1"
@@ -65,12 +67,14 @@ class Certifying:
 
         """
         self.packs.compliance.people.refuse_strangers(caller, now)
-        _, requests, _ = self.audits.show(audit)
+        opened, requests, _ = self.audits.show(audit)
         asked = next((one for one in requests if one.id == request), None)
-        if asked is None or not asked.certificate:
+        if asked is None:
+            raise NotFound(f"there is no request {request} in audit {audit}")
+        if not asked.certificate:
             raise Conflict(f"request {request} does not ask for a certificate")
-        if asked.accepted is not None:
-            raise Conflict(f"request {request} is accepted")
+        if asked.accepted is not None or opened.closed is not None:
+            raise Conflict(f"request {request} is accepted, or its audit is closed")
         named = company.strip()
         if not named or len(named) > LONGEST_NAME:
             raise Malformed(f"name the company that certifies, in up to {LONGEST_NAME} characters")
@@ -94,7 +98,7 @@ class Certifying:
             said=f"Drawn by this house. Signed note:\n{note}",
         )
         self._record(caller, request, digest, now)
-        left = len(account.blocking)
+        left = sum(row.status not in KEPT for row in account.rows)
         told = (
             f"Certificate of {written(now)}, SHA-256 {digest}. "
             + (f"It names {left} exceptions." if left else "It names no exception.")
@@ -124,12 +128,10 @@ class Certifying:
 
 
 def _said(account: Account, company: str) -> dict[str, object]:
-    rows = [{name: str(value) for name, value in clause(row).items()} for row in account.rows]
-    blocking = {row.duty.id for row in account.blocking}
     return {
         "title": "Certificate of compliance",
         "company": company,
-        "exceptions": [row for row in rows if row["duty"] in blocking],
-        "rows": [row for row in rows if row["duty"] not in blocking],
-        "total": len(rows),
+        "exceptions": [shown(clause(row)) for row in account.rows if row.status not in KEPT],
+        "rows": [shown(clause(row)) for row in account.rows if row.status in KEPT],
+        "total": len(account.rows),
     }

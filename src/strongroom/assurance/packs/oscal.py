@@ -9,14 +9,13 @@ from typing import Any, Final
 from uuid import UUID, uuid5
 
 from strongroom.assurance.packs.account import FORMAT, Account, written
-from strongroom.compliance.duties.board import Row, Status
+from strongroom.compliance.duties.board import KEPT, Row, Status
 from strongroom.compliance.duties.catalogue import Kind
 
 VERSION: Final = "1.1.3"
 _SPACE: Final = UUID("6f4c2a52-5d0b-5e59-9d7c-3e0a6c1d9b21")
 _NS: Final = "https://strongroom.invalid/ns/oscal"
 _METHODS: Final = {Kind.ENFORCE: "TEST", Kind.VERIFY: "EXAMINE", Kind.ATTEST: "INTERVIEW"}
-_SATISFIED: Final = frozenset({Status.PASS, Status.DUE_SOON, Status.NOT_APPLICABLE})
 
 
 def assessment_results(account: Account) -> dict[str, Any]:
@@ -106,7 +105,7 @@ def _finding(account: Account, row: Row) -> dict[str, Any]:
             "type": "objective-id",
             "target-id": _control(row),
             "status": {
-                "state": "satisfied" if row.status in _SATISFIED else "not-satisfied",
+                "state": "satisfied" if row.status in KEPT else "not-satisfied",
                 "reason": _REASONS.get(row.status, "other"),
             },
         },
@@ -135,12 +134,12 @@ def _risk(account: Account, row: Row) -> dict[str, Any]:
 
 
 def _item(account: Account, one: Mapping[str, Any]) -> dict[str, Any]:
-    named = [_prop(name, str(one[name])) for name in ("status", "office", "due_at") if one[name]]
+    named = ("status", "office", "due_at")
     return {
         "uuid": _id(account, f"item {one['item']}"),
         "title": f"{one['item']}: {one['what']}",
         "description": " ".join(filter(None, (one["weakness"], one["remedy"]))) or one["what"],
-        "props": [prop | {"name": prop["name"].replace("_", "-")} for prop in named],
+        "props": [_prop(name.replace("_", "-"), one[name]) for name in named if one[name]],
     }
 
 

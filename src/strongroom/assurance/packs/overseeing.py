@@ -23,38 +23,33 @@ class PacksOverseen:
     def findings(self, now: datetime) -> Mapping[DutyId, Finding]:
         """Return what it sees of the duty: the last pack that passed the auditor's own check."""
         del now
-        last = self.packs.last()
-        if last is None:
-            return {
-                INSPECT: Finding(
-                    Verdict.FAIL,
-                    "no pack of evidence was ever built and found sound",
-                    remedy=f"build one at {PATH}",
-                )
-            }
-        newest = self.packs.listed()[0]
-        if not newest.sha256:
-            return {
-                INSPECT: Finding(
-                    Verdict.FAIL,
-                    "the last pack of evidence was refused",
-                    (f"event {newest.event}",),
-                    remedy=f"mend what it names, and build it again at {PATH}",
-                )
-            }
-        return {
-            INSPECT: Finding(
+        newest = next(iter(self.packs.listed()), None)
+        if newest is None:
+            found = Finding(
+                Verdict.FAIL,
+                "no pack of evidence was ever built",
+                remedy=f"build one at {PATH}",
+            )
+        elif not newest.sha256:
+            found = Finding(
+                Verdict.FAIL,
+                "the last pack of evidence was refused",
+                (f"event {newest.event}",),
+                remedy=f"mend what it names, and build it again at {PATH}",
+            )
+        else:
+            found = Finding(
                 Verdict.PASS,
                 "a pack of evidence was built and passed the check that auditors use",
-                (f"event {last.event}", f"SHA-256 {last.sha256}"),
-                seen_at=last.at,
+                (f"event {newest.event}", f"SHA-256 {newest.sha256}"),
+                seen_at=newest.at,
             )
-        }
+        return {INSPECT: found}
 
     def dues(self, now: datetime) -> Iterable[Due]:
         """Return when the next trial is due."""
-        last = self.packs.last()
-        due_at = now if last is None else last.at + TRIED_EVERY
+        sound = next((one for one in self.packs.listed() if one.sha256), None)
+        due_at = now if sound is None else sound.at + TRIED_EVERY
         yield Due(
             "Build a pack of evidence for trial",
             PATH,

@@ -105,7 +105,7 @@ def _log(
     account: Account, prover: Prover, progress: Callable[[int, int], None]
 ) -> tuple[bytes, frozenset[int]]:
     """Return the newest listed entries with their proofs under one checkpoint, and their numbers."""
-    size = prover.size
+    size = account.log_size
     chosen = [entry for entry in account.events if entry.body][-MOST_PROVED:]
     entries: list[dict[str, object]] = []
     numbers: set[int] = set()
@@ -144,7 +144,7 @@ def _manifest(
             "built_by": account.built_by,
             "passes": not account.blocking,
             "duties": dict(account.counts),
-            "log": {"key": prover.vkey, "size": prover.size},
+            "log": {"key": prover.vkey, "size": account.log_size},
             "key": signer.vkey,
             "events": {
                 "listed": len(account.events),

@@ -25,7 +25,6 @@ from strongroom.audit import AuditLog, Event, EventType, ObjKind, Outcome, Reaso
 from strongroom.audit.reading import Entry
 from strongroom.compliance.compliance import Compliance
 from strongroom.crypto.note import Signer
-from strongroom.db.engine import Database
 from strongroom.errors import Conflict, Malformed, StrongroomError, Tampered
 from strongroom.terms import Caller, PrincipalId
 
@@ -50,7 +49,6 @@ class Built:
 class Packs:
     """The packs of one home."""
 
-    database: Database
     audit: AuditLog
     compliance: Compliance
     registers: Registers
@@ -101,28 +99,25 @@ class Packs:
 
     def listed(self) -> list[Built]:
         """Return the newest packs that were built or refused."""
-        found = [_built(entry) for entry in self.audit.of_types([EventType.PACK_BUILT])]
-        return found[::-1][:MOST_SHOWN]
-
-    def last(self) -> Built | None:
-        """Return the newest pack that was found sound."""
-        return next((one for one in self.listed() if one.sha256), None)
+        found = list(self.audit.of_types([EventType.PACK_BUILT]))
+        return [_built(entry) for entry in found[::-1][:MOST_SHOWN]]
 
     def reckoned(self, caller: Caller, now: datetime) -> Account:
         """Return how everything stands now, of no period, for a page of its own. Raises: Tampered."""
-        with self.audit.prover() as prover:
-            return self._account(Period(now, now), caller, now, prover.size)
+        return self._account(Period(now, now), caller, now)
 
     # -- private ---------------------------------------------------------------------------------
 
     def _made(
         self, period: Period, caller: Caller, now: datetime, progress: Callable[[int, int], None]
     ) -> Pack:
+        account = self._account(period, caller, now)
+        # Not around the account: a transaction that asks for a second one can wait for itself.
         with self.audit.prover() as prover:
-            account = self._account(period, caller, now, prover.size)
             return make(account, prover, self.signer, self.marked, progress)
 
-    def _account(self, period: Period, caller: Caller, now: datetime, size: int) -> Account:
+    def _account(self, period: Period, caller: Caller, now: datetime) -> Account:
+        size, _ = self.audit.counts(None)
         with self.compliance.at_once():
             board = self.compliance.duties.board(now)
             registers = self.registers.read(now)
@@ -140,6 +135,7 @@ class Packs:
             period=period,
             built_at=now,
             built_by=caller.name,
+            log_size=size,
             rows=exceptions_first(board),
             counts={status.value: n for status, n in board.counts.items()},
             registers=registers,

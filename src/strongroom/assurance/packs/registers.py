@@ -170,8 +170,7 @@ class Registers:
                 "days_left": "" if (left := one.days_left(now)) is None else left,
                 "excused_until": written(one.excused_until),
             }
-            for state in (State.OPEN,)
-            for one in self.vulnerabilities.listed(Filter(state=state), now, most=MOST_ROWS)
+            for one in self.vulnerabilities.listed(Filter(state=State.OPEN), now, most=MOST_ROWS)
         ]
 
     def _incidents(self) -> Table:

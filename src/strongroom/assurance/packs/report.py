@@ -37,9 +37,9 @@ def report(account: Account) -> bytes:
             "title": "Evidence of compliance",
             "passes": not account.blocking,
             "counts": [[name, str(n)] for name, n in account.counts.items() if n],
-            "rows": [_shown(clause(row)) for row in account.rows],
+            "rows": [shown(clause(row)) for row in account.rows],
             "blocking": len(account.blocking),
-            "milestones": [_shown(one) for one in account.milestones],
+            "milestones": [shown(one) for one in account.milestones],
             "registers": [
                 [name, str(len(rows))] for name, rows in sorted(account.registers.items())
             ],
@@ -82,7 +82,8 @@ def drawn(template: str, account: Account, said: Mapping[str, Any]) -> bytes:
     return found
 
 
-def _shown(row: Mapping[str, Any]) -> dict[str, str]:
+def shown(row: Mapping[str, Any]) -> dict[str, str]:
+    """Return a row of a table as texts for a page."""
     found = {name: str(value) for name, value in row.items()}
     return found | {"office": found["office"].replace("_", " ")}
 

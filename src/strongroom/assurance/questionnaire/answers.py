@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
+import sqlalchemy as sa
+
 from strongroom.assurance.questionnaire.question import (
     LONGEST,
     Answer,
@@ -16,7 +18,7 @@ from strongroom.assurance.questionnaire.question import (
 )
 from strongroom.assurance.sealed import Content, SealedRows
 from strongroom.audit import AuditLog, Event, EventType, ObjKind, Outcome, Reason
-from strongroom.compliance.duties import Duties
+from strongroom.compliance.duties import KEPT, Duties
 from strongroom.compliance.people import People
 from strongroom.compliance.writings import Writings
 from strongroom.db import schema
@@ -24,7 +26,8 @@ from strongroom.db.engine import Database, Transaction
 from strongroom.errors import Conflict, Denied, Malformed, NotFound
 from strongroom.terms import Caller, PrincipalId
 
-MOST: Final = 5000
+MOST: Final = 1000
+"""Versions of one answer that are shown."""
 _YES_NO: Final = frozenset({"yes", "no"})
 _table: Final = schema.questionnaire_answer
 
@@ -120,7 +123,7 @@ class Answers:
                 self._rows.save(tx, number, answer, question=name)
             self._record(tx, caller, name, "written", now, Reason.CONFLICT if false else None)
         if false:
-            red = ", ".join(p.duty for p in stands.proofs if p.status.value not in _GREEN)
+            red = ", ".join(proof.duty for proof in stands.proofs if proof.status not in KEPT)
             raise Conflict(f"the evidence says no: {red}", hint="mend these duties first")
         return answer
 
@@ -168,8 +171,9 @@ class Answers:
 
     def _last(self) -> Mapping[str, Answer]:
         with self._database.read() as tx:
-            rows = [_answer(n, c) for n, c in self._rows.listed(tx, most=MOST)]
-        return {row.question: row for row in reversed(rows)}
+            where = _table.c.id.in_(sa.select(sa.func.max(_table.c.id)).group_by(_table.c.question))
+            rows = [_answer(n, c) for n, c in self._rows.listed(tx, where, most=MOST)]
+        return {row.question: row for row in rows}
 
     def _of(self, tx: Transaction, name: str) -> list[Answer]:
         where = _table.c.question == name
@@ -194,9 +198,6 @@ class Answers:
             obj_ref=name,
         )
         self._audit.append(tx, event, now=now)
-
-
-_GREEN: Final = frozenset({"pass", "due_soon", "not_applicable"})
 
 
 def _question(name: str) -> Question:

@@ -10,14 +10,12 @@ from hashlib import sha256
 from importlib import resources
 from typing import Final
 
-from strongroom.compliance.duties.board import Board, Row, Status
+from strongroom.compliance.duties.board import KEPT, Board, Row, Status
 from strongroom.compliance.overseen import DutyId
 from strongroom.terms import PrincipalId
 
 LONGEST: Final = 500
 """Characters of one answer, by Amazon's form."""
-
-_KEPT: Final = frozenset({Status.PASS, Status.DUE_SOON, Status.NOT_APPLICABLE})
 
 
 class Form(StrEnum):
@@ -94,9 +92,9 @@ def questions() -> Mapping[str, Question]:
 def draft(question: Question, board: Board) -> Draft:
     """Return what the board lets the house answer: never yes while a duty is not kept."""
     rows = [board.row(duty) for duty in question.duties]
-    kept = all(row.status in _KEPT for row in rows)
+    kept = all(row.status in KEPT for row in rows)
     proofs = tuple(Proof(row.duty.id, row.status, row.why, row.proof) for row in rows)
-    stands = " ".join(f"{row.duty.id}={row.status in _KEPT}" for row in rows)
+    stands = " ".join(f"{row.duty.id}={row.status in KEPT}" for row in rows)
     text = ("yes" if kept else "no") if question.form is Form.YES_NO else _told(rows)
     return Draft(text, proofs, kept, sha256(stands.encode()).hexdigest())
 
@@ -105,7 +103,7 @@ def _told(rows: list[Row]) -> str:
     """Return whole sentences of what is kept, as many as an answer may have characters."""
     told = ""
     for row in rows:
-        if row.status not in _KEPT:
+        if row.status not in KEPT:
             continue
         for sentence in (f"{row.duty.title}.", row.why):
             longer = f"{told} {sentence}".strip()

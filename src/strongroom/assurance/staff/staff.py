@@ -4,11 +4,12 @@ The account itself is ended where accounts are (`user end`); this asks what is l
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from strongroom.accounts import Accounts, Principal
-from strongroom.assurance.sealed import SealedRows
+from strongroom.assurance.sealed import Content, SealedRows
 from strongroom.assurance.staff.member import (
     JOINING,
     LEAVING,
@@ -23,11 +24,12 @@ from strongroom.compliance.evidence import EvidenceStore
 from strongroom.compliance.people import People
 from strongroom.compliance.writings import Writings
 from strongroom.db import schema
-from strongroom.db.engine import Database
+from strongroom.db.engine import Database, Transaction
 from strongroom.errors import Conflict, Denied, Malformed, NotFound
 from strongroom.terms import Caller, PrincipalId, PrincipalKind
 
 MOST: Final = 5000
+"""People."""
 LONGEST_BACK: Final = timedelta(days=365)
 _table: Final = schema.staff_record
 
@@ -63,38 +65,30 @@ class Staff:
 
     def listed(self, now: datetime) -> list[Member]:
         """Return everybody who is there, and whoever left and is not done with it, by name. Raises: Tampered."""
-        kept: dict[int, list[Any]] = {}
+        kept: dict[int, _Kept] = {}
         with self._database.read() as tx:
             for _, content in self._rows.listed(tx, most=MOST):
-                kept.setdefault(content["person"], []).append(content)
-        found = []
-        for account in self._accounts.listed(PrincipalKind.PERSON):
-            records = kept.get(account.id, [])
-            steps = tuple(_step(c) for c in records if c["kind"] == "step")
-            ended = account.ended_at is not None and account.ended_at <= now
-            if ended and LEAVING.keys() <= {step.name for step in steps} and _is_past(account, now):
-                continue
-            one = Member(
-                account.id,
-                account.name,
-                account.created_at,
-                account.ended_at,
-                tuple(_training(c) for c in records if c["kind"] == "training"),
-                steps,
-                0 if ended else self._unread(account.id, now),
-                self._grants(account.id, now) if ended else 0,
-                now,
-            )
-            if not one.has_left or one.leaving:
-                found.append(one)
+                # Two who began somebody's record in one instant made two rows.
+                kept.setdefault(content["person"], _Kept()).add(content)
+        found = [
+            member
+            for account in self._accounts.listed(PrincipalKind.PERSON)
+            if (member := self._member(account, kept.get(account.id, _Kept()), now)) is not None
+        ]
         return sorted(found, key=lambda one: (not one.is_late, not one.leaving, one.name))
 
     def show(self, person: PrincipalId, now: datetime) -> Member:
         """Return one of them. Raises: NotFound: nobody, or somebody who has left and is done with it."""
-        found = next((one for one in self.listed(now) if one.person == person), None)
-        if found is None:
+        people = self._accounts.listed(PrincipalKind.PERSON)
+        account = next((one for one in people if one.id == person), None)
+        kept = _Kept()
+        with self._database.read() as tx:
+            for _, content in self._rows.listed(tx, _table.c.person_id == person, most=MOST):
+                kept.add(content)
+        member = None if account is None else self._member(account, kept, now)
+        if member is None:
             raise NotFound(f"there is no person {person}, or they have left")
-        return found
+        return member
 
     def train(
         self,
@@ -125,14 +119,8 @@ class Staff:
             if item.fault is not None or item.disposed_at is not None:
                 raise Conflict(f"evidence {evidence} is spoilt or disposed of")
         own = person == caller.principal and evidence is None and not self.one_person
-        content = {
-            "kind": "training",
-            "person": person,
-            "topic": topic,
-            "on": on,
-            "evidence": evidence,
-        }
-        self._keep(caller, person, content, f"training.{topic.value}", now, refused=own)
+        made = Training(topic, on, evidence, caller.principal, now)
+        self._keep(caller, person, made, f"training.{topic.value}", now, refused=own)
         if own:
             raise Denied(
                 "nobody vouches for a training of their own", hint="keep a certificate as evidence"
@@ -156,18 +144,40 @@ class Staff:
         if step in {one.name for one in member.steps}:
             raise Conflict("that step is done")
         own = person == caller.principal and not self.one_person
-        content = {"kind": "step", "person": person, "step": step}
-        self._keep(caller, person, content, f"step.{step}", now, refused=own)
+        made = Step(step, caller.principal, now)
+        self._keep(caller, person, made, f"step.{step}", now, refused=own)
         if own:
             raise Denied("nobody ticks a step of their own", hint="another person does")
 
     # -- private ---------------------------------------------------------------------------------
 
+    def _member(self, account: Principal, kept: "_Kept", now: datetime) -> Member | None:
+        """Return how somebody stands; None for who has left and is done with it."""
+        ended = account.ended_at is not None and account.ended_at <= now
+        if (
+            ended
+            and LEAVING.keys() <= {step.name for step in kept.steps}
+            and _is_past(account, now)
+        ):
+            return None
+        one = Member(
+            account.id,
+            account.name,
+            account.created_at,
+            account.ended_at,
+            tuple(sorted(kept.trainings, key=lambda one: one.on, reverse=True)),
+            tuple(kept.steps),
+            0 if ended else self._unread(account.id, now),
+            self._grants(account.id, now) if ended else 0,
+            now,
+        )
+        return one if not one.has_left or one.leaving else None
+
     def _keep(
         self,
         caller: Caller,
         person: PrincipalId,
-        content: dict[str, Any],
+        made: Training | Step,
         op: str,
         now: datetime,
         *,
@@ -184,9 +194,38 @@ class Staff:
         )
         with self._database.write() as tx:
             if not refused:
-                said = content | {"by": caller.principal, "at": now}
-                self._rows.add(tx, said, person_id=person)
+                self._add(tx, person, made)
             self._audit.append(tx, event, now=now)
+
+    def _add(self, tx: Transaction, person: PrincipalId, made: Training | Step) -> None:
+        """Write one thing more into a person's record, which is begun with the first."""
+        where = _table.c.person_id == person
+        number = next((number for number, _ in self._rows.listed(tx, where, most=1)), None)
+        kept = _Kept()
+        if number is not None:
+            kept.add(self._rows.one(tx, number, to_change=True))
+        if isinstance(made, Training):
+            kept.trainings.append(made)
+        else:
+            kept.steps.append(made)
+        said = {"person": person, "trainings": kept.trainings, "steps": kept.steps}
+        if number is None:
+            self._rows.add(tx, said, person_id=person)
+        else:
+            self._rows.save(tx, number, said, person_id=person)
+
+
+@dataclass(slots=True)
+class _Kept:
+    """What is kept of one person."""
+
+    trainings: list[Training] = field(default_factory=list)
+    steps: list[Step] = field(default_factory=list)
+
+    def add(self, content: Content) -> None:
+        """Take what a row says."""
+        self.trainings += map(_training, content["trainings"])
+        self.steps += map(_step, content["steps"])
 
 
 def _is_past(account: Principal, now: datetime) -> bool:
@@ -205,4 +244,4 @@ def _training(content: Any) -> Training:  # noqa: ANN401 - what JSON can say
 
 
 def _step(content: Any) -> Step:  # noqa: ANN401 - as above
-    return Step(content["step"], PrincipalId(content["by"]), datetime.fromisoformat(content["at"]))
+    return Step(content["name"], PrincipalId(content["by"]), datetime.fromisoformat(content["at"]))

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
+from strongroom.assurance.stamps import Stamp
 from strongroom.terms import PrincipalId
 
 ASSESSED_EVERY: Final = timedelta(days=365)
@@ -18,14 +19,6 @@ class Role(StrEnum):
     """Another company that gets the data, or could."""
     FACILITY = "facility"
     """A place of our own where it is handled or kept."""
-
-
-@dataclass(frozen=True, slots=True)
-class Stamp:
-    """Who did a step, and when."""
-
-    by: PrincipalId
-    at: datetime
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,11 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from strongroom.assurance.sealed import Content, SealedRows
-from strongroom.assurance.suppliers.supplier import Assessed, Contract, Role, Stamp, Supplier
+from strongroom.assurance.stamps import Stamp, said, stamp, sure
+from strongroom.assurance.suppliers.supplier import Assessed, Contract, Role, Supplier
 from strongroom.audit import AuditLog, Event, EventType, ObjKind, Outcome, Reason
 from strongroom.compliance.evidence import EvidenceStore
 from strongroom.compliance.people import People
@@ -76,8 +77,8 @@ class Suppliers:
         one = Supplier(
             0,
             role,
-            _said(name, "what it is called", LONGEST_NAME),
-            _said(does, "what it does with the data", LONGEST_TEXT),
+            said(name, "what it is called", longest=LONGEST_NAME),
+            said(does, "what it does with the data", longest=LONGEST_TEXT),
             _codes(countries),
             _named(destinations),
             Stamp(caller.principal, now),
@@ -107,7 +108,7 @@ class Suppliers:
         with self._database.write() as tx:
             one = replace(
                 self._open(tx, number),
-                does=_said(does, "what it does with the data", LONGEST_TEXT),
+                does=said(does, "what it does with the data", longest=LONGEST_TEXT),
                 countries=_codes(countries),
                 destinations=_named(destinations),
                 added=Stamp(caller.principal, now),
@@ -159,12 +160,12 @@ class Suppliers:
         self._people.refuse_strangers(caller, now)
         if evidence is not None:
             self._refuse_spoilt(evidence)
-        said = _said(note, "what was looked at, and what was found", LONGEST_TEXT)
+        told = said(note, "what was looked at, and what was found", longest=LONGEST_TEXT)
         with self._database.write() as tx:
             one = self._open(tx, number)
             own = one.added.by == caller.principal and not self.one_person
             if not own:
-                made = Assessed(passed, said, evidence, caller.principal, now)
+                made = Assessed(passed, told, evidence, caller.principal, now)
                 one = replace(one, assessments=(*one.assessments, made))
             reason = Reason.SELF_REVIEW if own else None
             self._keep(tx, caller, one, "passed" if passed else "failed", now, refused=reason)
@@ -219,15 +220,6 @@ class Suppliers:
         self._audit.append(tx, event, now=now)
 
 
-def _said(text: str, what: str, longest: int) -> str:
-    text = text.strip()
-    if not text:
-        raise Malformed(f"say {what}")
-    if len(text) > longest:
-        raise Malformed(f"{what}: up to {longest:,} characters")
-    return text
-
-
 def _codes(countries: Sequence[str]) -> tuple[str, ...]:
     codes = tuple(
         dict.fromkeys(country.strip().upper() for country in countries if country.strip())
@@ -244,12 +236,8 @@ def _named(destinations: Sequence[str]) -> tuple[str, ...]:
     return names
 
 
-def _stamp(content: Any) -> Stamp:  # noqa: ANN401 - what JSON can say
-    return Stamp(PrincipalId(content["by"]), datetime.fromisoformat(content["at"]))
-
-
 def _supplier(number: int, content: Content) -> Supplier:
-    contract, ended = content["contract"], content["ended"]
+    contract = content["contract"]
     return Supplier(
         number,
         Role(content["role"]),
@@ -257,10 +245,10 @@ def _supplier(number: int, content: Content) -> Supplier:
         content["does"],
         tuple(content["countries"]),
         tuple(content["destinations"]),
-        _stamp(content["added"]),
+        sure(content["added"]),
         None
         if contract is None
-        else Contract(contract["evidence"], contract["audit_clause"], _stamp(contract["stated"])),
+        else Contract(contract["evidence"], contract["audit_clause"], sure(contract["stated"])),
         tuple(
             Assessed(
                 one["passed"],
@@ -271,5 +259,5 @@ def _supplier(number: int, content: Content) -> Supplier:
             )
             for one in content["assessments"]
         ),
-        None if ended is None else _stamp(ended),
+        stamp(content["ended"]),
     )

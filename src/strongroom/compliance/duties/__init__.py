@@ -1,6 +1,6 @@
 """The duties of the policy: as data, how each stands, and what people state of them [1, 2, 3]."""
 
-from strongroom.compliance.duties.board import BLOCKING, Board, Row, Status
+from strongroom.compliance.duties.board import BLOCKING, KEPT, Board, Row, Status
 from strongroom.compliance.duties.catalogue import (
     SECTIONS,
     Definition,
@@ -20,6 +20,7 @@ from strongroom.compliance.duties.said import Excuse, ExcuseKind, Item, Statemen
 
 __all__ = [
     "BLOCKING",
+    "KEPT",
     "SECTIONS",
     "Board",
     "Definition",

@@ -41,6 +41,9 @@ class Status(StrEnum):
 BLOCKING: Final = frozenset({Status.FAIL, Status.UNKNOWN, Status.STALE})
 """What would fail an audit."""
 
+KEPT: Final = frozenset({Status.PASS, Status.DUE_SOON, Status.NOT_APPLICABLE})
+"""What may be answered with yes. An exception is none of these: the duty applies, and is not kept, knowingly."""
+
 _WORST: Final = tuple(Status)
 
 

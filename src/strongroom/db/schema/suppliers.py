@@ -18,7 +18,7 @@ staff_record = sa.Table(
     vault,
     column("id", Id, "reference", primary_key=True),
     column("person_id", Id, "reference"),
-    column("content", sa.LargeBinary, "sealed"),  # a training, or a step of joining or leaving
+    column("content", sa.LargeBinary, "sealed"),  # trainings, steps of joining and leaving
     sa.Index("staff_record_person", "person_id"),
 )
 

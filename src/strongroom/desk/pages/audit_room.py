@@ -8,12 +8,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from strongroom.assurance.audits.assessment import LONGEST_SEAT
-from strongroom.assurance.audits.assessments import LONGEST_TEXT, LONGEST_TITLE
+from strongroom.assurance.audits.assessments import LONGEST_TITLE
 from strongroom.assurance.audits.overseeing import DUTIES
+from strongroom.assurance.stamps import LONGEST_TEXT
 from strongroom.desk.exchange import OVERSEES, Answer, Exchange, Route
 from strongroom.desk.rooms import Rooms
 from strongroom.desk.said import Said
-from strongroom.desk.typed import day
+from strongroom.desk.typed import day, number
 from strongroom.errors import Conflict, Denied, Gone, Malformed, NotFound, StrongroomError
 
 _FAULTS: Final = (Conflict, Denied, Gone, Malformed, NotFound)
@@ -173,7 +174,10 @@ class _AuditRoomPages:
 
     def submit(self, exchange: Exchange) -> Answer:
         def act() -> None:
-            finding, evidence = _number(exchange, "finding"), _number(exchange, "evidence")
+            finding, evidence = (
+                _number(exchange, "finding"),
+                _number(exchange, "evidence"),
+            )
             who = exchange.person.caller
             self._audits.submit(who, exchange.id, finding, evidence, exchange.now)
 
@@ -184,7 +188,10 @@ class _AuditRoomPages:
             dated = day(exchange.form.word("day"))
             if dated is None:
                 raise Malformed("give the day that the approval bears")
-            finding, evidence = _number(exchange, "finding"), _number(exchange, "evidence")
+            finding, evidence = (
+                _number(exchange, "finding"),
+                _number(exchange, "evidence"),
+            )
             who = exchange.person.caller
             self._audits.approve(who, exchange.id, finding, evidence, dated, exchange.now)
 
@@ -243,10 +250,7 @@ def _text(exchange: Exchange) -> str:
 
 
 def _number(exchange: Exchange, name: str) -> int:
-    text = exchange.form.word(name)
-    if not (text.isascii() and text.isdigit()):
-        raise Malformed(f"the {name} is named by its number")
-    return int(text)
+    return number(exchange.form.word(name), name)
 
 
 def _until(exchange: Exchange, name: str) -> datetime:

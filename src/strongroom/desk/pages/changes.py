@@ -4,9 +4,10 @@ from collections.abc import Callable
 from typing import Final
 
 from strongroom.assurance.changes import KINDS, STORAGE, Kind
-from strongroom.assurance.changes.changes import LONGEST_TEXT, LONGEST_TITLE
+from strongroom.assurance.changes.changes import LONGEST_TITLE
 from strongroom.assurance.changes.overseeing import PEOPLE, PLAN, ChangesOverseen
 from strongroom.assurance.changes.overseeing import STORAGE as STORED
+from strongroom.assurance.stamps import LONGEST_TEXT
 from strongroom.desk.exchange import OVERSEES, Answer, Exchange, Route
 from strongroom.desk.rooms import Rooms
 from strongroom.desk.said import Said

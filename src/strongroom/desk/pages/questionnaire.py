@@ -11,6 +11,7 @@ from strongroom.assurance.questionnaire.written import as_csv, as_markdown, rows
 from strongroom.desk.exchange import OVERSEES, Answer, Exchange, Route
 from strongroom.desk.rooms import Rooms
 from strongroom.desk.said import Said
+from strongroom.desk.typed import number
 from strongroom.errors import Conflict, Denied, Malformed, NotFound, StrongroomError
 
 _FAULTS: Final = (Conflict, Denied, Malformed, NotFound)
@@ -54,11 +55,9 @@ class _QuestionnairePages:
 
     def approve(self, exchange: Exchange) -> Answer:
         def act() -> None:
-            number = exchange.form.word("answer")
-            if not (number.isascii() and number.isdigit() and len(number) < 13):  # noqa: PLR2004 - no id is longer
-                raise Malformed("the answer is named by its number")
+            answer = number(exchange.form.word("answer"), "answer")
             who = exchange.person.caller
-            self._answers.approve(who, _name(exchange.id), int(number), exchange.now)
+            self._answers.approve(who, _name(exchange.id), answer, exchange.now)
 
         return self._acted(exchange, act, Said.ANSWER_APPROVED)
 
@@ -100,9 +99,9 @@ class _QuestionnairePages:
         )
 
 
-def _name(number: int) -> str:
+def _name(place: int) -> str:
     """Return a question's name by its place in the form. Raises: NotFound."""
     names = list(questions())
-    if not 1 <= number <= len(names):
+    if not 1 <= place <= len(names):
         raise NotFound("there is no such question")
-    return names[number - 1]
+    return names[place - 1]

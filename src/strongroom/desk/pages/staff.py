@@ -8,7 +8,7 @@ from strongroom.assurance.staff import JOINING, LEAVING, Topic
 from strongroom.desk.exchange import OVERSEES, Answer, Exchange, Route
 from strongroom.desk.rooms import Rooms
 from strongroom.desk.said import Said
-from strongroom.desk.typed import day
+from strongroom.desk.typed import chosen, day, number
 from strongroom.errors import Conflict, Denied, Malformed, NotFound, StrongroomError
 from strongroom.terms import PrincipalId
 
@@ -51,15 +51,13 @@ class _StaffPages:
             if on is None:
                 raise Malformed("say on which day it was")
             evidence = form.word("evidence")
-            if evidence and not (evidence.isascii() and evidence.isdigit() and len(evidence) < 13):  # noqa: PLR2004 - no id is longer
-                raise Malformed("evidence is named by its number")
             self._staff.train(
                 exchange.person.caller,
                 PrincipalId(exchange.id),
-                _topic(form.word("topic")),
+                chosen(Topic, form.word("topic"), "what it was about"),
                 datetime.combine(on, time(tzinfo=UTC)),
                 exchange.now,
-                evidence=int(evidence) if evidence else None,
+                evidence=number(evidence, "evidence") if evidence else None,
             )
 
         return self._acted(exchange, act)
@@ -98,10 +96,3 @@ class _StaffPages:
             name=self._name_of,
             own=one.person == exchange.person.caller.principal and not self._staff.one_person,
         )
-
-
-def _topic(text: str) -> Topic:
-    try:
-        return Topic(text)
-    except ValueError:
-        raise Malformed("choose what it was about") from None

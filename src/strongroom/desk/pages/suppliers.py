@@ -9,6 +9,7 @@ from strongroom.assurance.suppliers.suppliers import LONGEST_NAME, LONGEST_TEXT
 from strongroom.desk.exchange import OVERSEES, Answer, Exchange, Route
 from strongroom.desk.rooms import Rooms
 from strongroom.desk.said import Said
+from strongroom.desk.typed import chosen, number
 from strongroom.errors import Conflict, Denied, Malformed, NotFound, StrongroomError
 
 _FAULTS: Final = (Conflict, Denied, Malformed, NotFound)
@@ -43,7 +44,7 @@ class _SupplierPages:
         try:
             made = self._suppliers.add(
                 exchange.person.caller,
-                _role(form.word("role")),
+                chosen(Role, form.word("role"), "what it is"),
                 form.text("name", longest=2 * LONGEST_TEXT),
                 form.text("does", longest=2 * LONGEST_TEXT),
                 form.text("countries").replace(",", " ").split(),
@@ -77,7 +78,7 @@ class _SupplierPages:
             self._suppliers.state_contract(
                 exchange.person.caller,
                 exchange.id,
-                _number(exchange),
+                number(exchange.form.word("evidence"), "evidence"),
                 exchange.now,
                 audit_clause=exchange.form.text("audit_clause") == "yes",
             )
@@ -96,7 +97,9 @@ class _SupplierPages:
                 form.text("note", longest=2 * LONGEST_TEXT),
                 exchange.now,
                 passed=passed == "yes",
-                evidence=_number(exchange) if form.word("evidence") else None,
+                evidence=number(form.word("evidence"), "evidence")
+                if form.word("evidence")
+                else None,
             )
 
         return self._acted(exchange, act)
@@ -150,17 +153,3 @@ class _SupplierPages:
             longest=LONGEST_TEXT,
             own=one.added.by == exchange.person.caller.principal and not self._suppliers.one_person,
         )
-
-
-def _role(text: str) -> Role:
-    try:
-        return Role(text)
-    except ValueError:
-        raise Malformed("it is a subcontractor or a facility") from None
-
-
-def _number(exchange: Exchange) -> int:
-    text = exchange.form.word("evidence")
-    if not (text.isascii() and text.isdigit() and len(text) <= 12):  # noqa: PLR2004 - no id is longer
-        raise Malformed("evidence is named by its number")
-    return int(text)
